@@ -1,0 +1,45 @@
+# `make repro` and `make test` need only git, make and Python 3.11, 3.12 or 3.13.
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: help repro test test-all lint ui benchmark clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+repro: $(READY) ## environment, data, pipeline, registered champion; about 12 minutes on 2 cores
+	@[ -e artifacts/registered.json ] || echo "The pipeline takes about 12 minutes on 2 cores, nearly all of it in the stage train. It can be interrupted: run make repro again."
+	@dvc repro --pull
+	@svevae summary
+
+test: $(READY) ## lint and the default tests, within 10 minutes
+	@ruff check
+	@dvc pull --quiet data.dvc
+	@python -m pytest -m "not slow"
+
+test-all: $(READY) ## also the slow tests: whole pipeline, browser, servers
+	@ruff check
+	@dvc pull --quiet data.dvc
+	@python -m pytest
+
+ui: $(READY) ## the MLflow page, on http://127.0.0.1:5000
+	@svevae ui
+
+benchmark: $(READY) ## training and tracking speed beside native PyTorch and MONAI; writes benchmarks/results.json
+	@sh benchmarks/run.sh
+
+clean: ## remove the environment and what the pipeline made, but not the MLflow store
+	rm -rf $(VENV) $(VENV)-benchmark artifacts .checkpoints dvc.lock
+
+$(READY): requirements.txt pyproject.toml
+	@set -e; for python in python3.13 python3.12 python3.11 python3 python; do \
+		if $$python -c 'import sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; then found=$$python; break; fi; \
+	done; \
+	[ -n "$$found" ] || { echo "make: Python 3.11, 3.12 or 3.13 with venv is needed and was not found on PATH" >&2; exit 2; }; \
+	echo "making $(VENV) with $$($$found --version); downloads about 1.5 GB"; \
+	[ -x $(BIN)/python ] || $$found -m venv $(VENV); \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt; \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
+	@touch $@

@@ -1,0 +1,188 @@
+"""params.yaml as one frozen dataclass for each section; an unknown or ill-typed key is an error that names it."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from svevae.errors import ConfigError
+
+BACKENDS = ("tensorflow", "jax", "torch")
+AUGMENTATIONS = ("flip_x", "flip_y", "flip_z", "swap_xy")
+
+
+@dataclass(frozen=True)
+class Base:
+    """What every stage shares. `backend` is the Keras backend, unless the environment's KERAS_BACKEND says otherwise."""
+
+    seed: int
+    backend: str
+
+    def __post_init__(self) -> None:
+        _choice("base.backend", self.backend, BACKENDS)
+        _at_least("base.seed", self.seed, 0)
+
+
+@dataclass(frozen=True)
+class Prepare:
+    """`dataset` is a file of the contract; the fractions are of its parts, the rest trains."""
+
+    dataset: str
+    validation_fraction: float
+    test_fraction: float
+
+    def __post_init__(self) -> None:
+        for name in ("validation_fraction", "test_fraction"):
+            value = getattr(self, name)
+            if not 0 < value < 1:
+                raise ConfigError(f"prepare.{name}: expected a number between 0 and 1, received {value}")
+        if self.validation_fraction + self.test_fraction >= 1:
+            raise ConfigError(
+                "prepare: expected validation_fraction + test_fraction below 1, so that some parts train, "
+                f"received {self.validation_fraction} + {self.test_fraction}"
+            )
+
+
+@dataclass(frozen=True)
+class Train:
+    """The model and its training. Weights multiply the terms of `svevae.model.losses`; lengths of schedules are in epochs."""
+
+    architecture: str
+    latent_dim: int
+    widths: tuple[int, ...]
+    blocks: int
+    dense_width: int
+    predictor_width: int
+    dropout: float
+    reconstruction_weight: float
+    kl_weight: float
+    property_weight: float
+    kl_warmup: int
+    learning_rate: float
+    learning_rate_warmup: int
+    weight_decay: float
+    batch_size: int
+    epochs: int
+    patience: int
+    augmentation: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        for name in ("latent_dim", "dense_width", "predictor_width", "batch_size", "epochs", "patience", "learning_rate_warmup"):
+            _at_least(f"train.{name}", getattr(self, name), 1)
+        for name in ("blocks", "kl_warmup", "reconstruction_weight", "kl_weight", "property_weight", "weight_decay"):
+            _at_least(f"train.{name}", getattr(self, name), 0)
+        if not self.widths or min(self.widths) < 1:
+            raise ConfigError(f"train.widths: expected one or more integers of at least 1, received {list(self.widths)}")
+        if not self.learning_rate > 0:
+            raise ConfigError(f"train.learning_rate: expected a number above 0, received {self.learning_rate}")
+        for name in self.augmentation:
+            _choice("train.augmentation", name, AUGMENTATIONS)
+        if not 0 <= self.dropout < 1:
+            raise ConfigError(f"train.dropout: expected a number from 0 to below 1, received {self.dropout}")
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """`samples` latent vectors are drawn from the prior for the two-point correlation; `pictures` SVEs are shown."""
+
+    samples: int
+    pictures: int
+
+    def __post_init__(self) -> None:
+        for name in ("samples", "pictures"):
+            _at_least(f"evaluate.{name}", getattr(self, name), 1)
+
+
+@dataclass(frozen=True)
+class Register:
+    """`name` of the registered model."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Params:
+    """All of params.yaml."""
+
+    base: Base
+    prepare: Prepare
+    train: Train
+    evaluate: Evaluate
+    register: Register
+
+
+def load_params(path: str | Path = "params.yaml") -> Params:
+    """Read and check params.yaml. Raises ConfigError that names the file and the key."""
+    path = Path(path)
+    if not path.is_file():
+        raise ConfigError(f"{path}: expected the parameters of the pipeline, found nothing; run svevae from the project's root")
+    try:
+        values = yaml.safe_load(path.read_text())
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: expected YAML: {error}") from error
+    try:
+        return parse_params(values)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
+
+
+def parse_params(values: Any) -> Params:
+    """Params from nested dictionaries as params.yaml holds them. Raises ConfigError that names the key."""
+    sections = _fields(Params)
+    _same_keys("", sections, values)
+    return Params(**{name: _section(name, cls, values[name]) for name, cls in sections.items()})
+
+
+def _section(section: str, cls: type, values: Any) -> Any:
+    fields = _fields(cls)
+    _same_keys(f"{section}.", fields, values)
+    return cls(**{name: _typed(f"{section}.{name}", values[name], kind) for name, kind in fields.items()})
+
+
+def _fields(cls: type) -> dict[str, Any]:
+    hints = typing.get_type_hints(cls)
+    return {field.name: hints[field.name] for field in dataclasses.fields(cls)}
+
+
+def _same_keys(prefix: str, expected: Mapping[str, Any], received: Any) -> None:
+    where = prefix.rstrip(".") or "the file"
+    if not isinstance(received, Mapping):
+        raise ConfigError(f"{where}: expected the keys {', '.join(expected)}, received {received!r}")
+    for key in received:
+        if key not in expected:
+            raise ConfigError(f"{prefix}{key}: unknown key; {where} has {', '.join(expected)}")
+    for key in expected:
+        if key not in received:
+            raise ConfigError(f"{prefix}{key}: missing")
+
+
+def _typed(key: str, value: Any, kind: Any) -> Any:
+    """`value` as `kind` (int, float, str or a tuple of one of them); 1 is a float too, true is no number."""
+    if isinstance(kind, types.GenericAlias):
+        (inner, _) = typing.get_args(kind)
+        if not isinstance(value, list):
+            raise ConfigError(f"{key}: expected a list of {inner.__name__}, received {value!r}")
+        return tuple(_typed(f"{key}[{i}]", item, inner) for i, item in enumerate(value))
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, kind) or isinstance(value, bool):
+        hint = " (YAML reads 1e-3 as text: write 1.0e-3)" if kind is float and isinstance(value, str) else ""
+        raise ConfigError(f"{key}: expected {kind.__name__}, received {value!r}{hint}")
+    return value
+
+
+def _at_least(key: str, value: float, least: float) -> None:
+    if not value >= least:
+        raise ConfigError(f"{key}: expected at least {least}, received {value}")
+
+
+def _choice(key: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ConfigError(f"{key}: expected one of {', '.join(choices)}, received {value!r}")

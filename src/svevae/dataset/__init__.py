@@ -1,0 +1,1 @@
+"""The SVE data contract, importers, splits and batches."""

@@ -1,0 +1,49 @@
+"""Digests that say which data a model has seen and was judged on."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from svevae.errors import DataError
+
+BLOCK = 1 << 20
+
+
+def dataset_digest(path: Path) -> str:
+    """What DVC calls the data: the md5 in the .dvc file of `path` or of a folder above it, else the md5 of the file itself.
+
+    Raises DataError where a .dvc file is unreadable.
+    """
+    for tracked in (path, *path.parents):
+        pointer = tracked.with_name(f"{tracked.name}.dvc") if tracked.name else None
+        if pointer is not None and pointer.is_file():
+            try:
+                return yaml.safe_load(pointer.read_text())["outs"][0]["md5"]
+            except (yaml.YAMLError, KeyError, TypeError, IndexError) as error:
+                raise DataError(f"{pointer}: expected the md5 of {tracked} under outs, received something else") from error
+    return file_md5(path)
+
+
+def file_md5(path: Path) -> str:
+    """md5 of a file's bytes."""
+    digest = hashlib.md5(usedforsecurity=False)
+    with open(path, "rb") as file:
+        while block := file.read(BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def content_digest(voxels: np.ndarray, properties: np.ndarray) -> str:
+    """md5 of SVEs and their labels, however a file packs them; (sve, n, n, n) of 0 and 1, (sve, property) float32."""
+    digest = hashlib.md5(np.packbits(voxels.astype(bool)), usedforsecurity=False)
+    digest.update(np.ascontiguousarray(properties, np.float32))
+    return digest.hexdigest()
+
+
+def text_md5(text: str) -> str:
+    """md5 of a text in UTF-8."""
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()

@@ -1,0 +1,288 @@
+"""The SVE data contract: one HDF5 file of voxel cubes and their properties.
+
+| dataset | shape and type | meaning |
+| --- | --- | --- |
+| /voxels | (sve, n, n, n) uint8 | axes (sve, x, y, z), z the build direction; 0 solid, 1 pore |
+| /properties | (sve, property) float | attributes `names` and `units`, one string for each property |
+| /part_id | (sve,) integer | the part an SVE was cut from; datasets are split by part |
+| /porosity | (sve,) float, optional | mean of the voxels |
+| /position | (sve, 3) integer, optional | index of the SVE in its part |
+| /stiffness | (sve, 6, 6) float, optional | apparent stiffness, Mandel order xx yy zz yz xz xy, MPa |
+| /tension | group, optional | strain (increment,) and stress_x, stress_y, stress_z (sve, increment), MPa |
+
+Any voxel count n and any number of properties; n and the names are read from the file. The file's attributes say where it comes
+from; `voxel_size_um` (micrometres) is the one that svevae reads.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from svevae.errors import DataError
+
+SLAB = 256  # SVEs read at a time: 8 MB at n = 32
+POROSITY_TOLERANCE = 1e-4  # a stored porosity may be rounded to float32 or to a few digits
+
+
+@dataclass(frozen=True)
+class SVEDataset:
+    """A valid file, its small arrays read, its voxels left on disk.
+
+    `properties` is (sve, property) float32 in `units`, or None in a file without labels; `part_id` is (sve,) int64;
+    `voxel_size` is in micrometres, or None where the file does not say.
+    """
+
+    path: Path
+    count: int
+    n: int
+    names: tuple[str, ...]
+    units: tuple[str, ...]
+    properties: np.ndarray | None
+    part_id: np.ndarray
+    voxel_size: float | None
+    attributes: dict[str, Any] = field(repr=False)
+
+    def slabs(self) -> Iterator[tuple[slice, np.ndarray]]:
+        """All voxels in file order, as (slice of SVEs, (up to 256, n, n, n) uint8). Raises DataError where one is not 0 or 1."""
+        with h5py.File(self.path, "r") as file:
+            for slab, voxels in _slabs(file["voxels"]):
+                if problem := _phase_problem(voxels, slab.start):
+                    raise DataError(f"{self.path}: {problem}")
+                yield slab, voxels.astype(np.uint8, copy=False)
+
+    def voxels(self, index: np.ndarray) -> np.ndarray:
+        """The SVEs of `index` (integers, any order): (len(index), n, n, n) uint8. Raises DataError as `slabs` does."""
+        index = np.asarray(index, dtype=np.int64)
+        unique, inverse = np.unique(index, return_inverse=True)
+        with h5py.File(self.path, "r") as file:
+            voxels = file["voxels"][unique]
+        if ((voxels != 0) & (voxels != 1)).any():
+            raise DataError("\n".join(f"{self.path}: {problem}" for problem in find_problems(self.path, labelled=False)))
+        return voxels[inverse].astype(np.uint8, copy=False)
+
+
+def open_dataset(path: str | Path, labelled: bool = True) -> SVEDataset:
+    """Open a file of the contract; what does not need a pass over the voxels is checked now, the voxels when they are read.
+
+    `labelled=False` accepts a file without /properties and /part_id, such as a volume whose properties are to be predicted.
+    Raises DataError that lists everything wrong.
+    """
+    path = Path(path)
+    if problems := find_problems(path, labelled=labelled, scan_voxels=False):
+        raise DataError("\n".join(f"{path}: {problem}" for problem in problems))
+    with _reading(path) as file:
+        count, n = file["voxels"].shape[:2]
+        properties = file.get("properties")
+        size = file.attrs.get("voxel_size_um")
+        return SVEDataset(
+            path=path,
+            count=count,
+            n=n,
+            names=_strings(properties, "names") if properties is not None else (),
+            units=_strings(properties, "units") if properties is not None else (),
+            properties=None if properties is None else properties[:].astype(np.float32),
+            part_id=file["part_id"][:].astype(np.int64) if "part_id" in file else np.zeros(count, np.int64),
+            voxel_size=None if size is None else float(size),
+            attributes={key: value.item() if isinstance(value, np.generic) else value for key, value in file.attrs.items()},
+        )
+
+
+def write_dataset(path: str | Path, arrays: Mapping[str, np.ndarray], names: tuple[str, ...], units: tuple[str, ...],
+                  attributes: Mapping[str, Any]) -> None:
+    """Write `arrays` (keys as in the contract, e.g. "voxels", "tension/strain") to `path`, whole or not at all.
+
+    Raises DataError when what was written breaks the contract or the disk is full; an older file at `path` is then untouched.
+    """
+    path = Path(path)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with h5py.File(beside, "w") as file:
+            file.attrs.update(attributes)
+            for key, array in arrays.items():
+                chunks = (min(len(array), 32), *array.shape[1:]) if key == "voxels" and len(array) else None
+                file.create_dataset(key, data=array, chunks=chunks, compression="gzip" if array.ndim > 1 and array.size else None)
+            if "properties" in arrays:
+                file["properties"].attrs["names"] = list(names)
+                file["properties"].attrs["units"] = list(units)
+        if problems := find_problems(beside, labelled="properties" in arrays):
+            raise DataError("\n".join(f"{path}: not written: {problem}" for problem in problems))
+        os.replace(beside, path)
+    except OSError as error:
+        raise DataError(f"{path}: not written: {error}") from error
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def describe(path: str | Path) -> str:
+    """What is in a valid file: counts, sizes, porosity, a line for each property. A pass over all voxels."""
+    data = open_dataset(path, labelled=False)
+    porosity = np.concatenate([voxels.mean((1, 2, 3)) for _, voxels in data.slabs()])
+    parts, sizes = np.unique(data.part_id, return_counts=True)
+    size = "unknown" if data.voxel_size is None else f"{data.voxel_size:g} um"
+    lines = [
+        f"{data.path}: valid",
+        f"  {data.count} SVEs of {data.n} x {data.n} x {data.n} voxels, voxel size {size}",
+        f"  {len(parts)} parts of {_span(sizes)} SVEs" + (": one part only, cannot be split by part" if len(parts) == 1 else ""),
+        f"  porosity {porosity.min():.4%} to {porosity.max():.4%}, mean {porosity.mean():.4%}",
+    ]
+    if data.properties is None:
+        lines.append("  no labels: /properties is absent")
+    else:
+        for name, unit, column in zip(data.names, data.units, data.properties.T.astype(float), strict=True):
+            lines.append(f"  {name:12s} {column.mean():12.5g} +- {column.std():<10.4g} {column.min():.5g} to {column.max():.5g} {unit}")
+    lines += [f"  {key}: {value}" for key, value in data.attributes.items()]
+    return "\n".join(lines)
+
+
+def find_problems(path: str | Path, labelled: bool = True, scan_voxels: bool = True) -> list[str]:
+    """Everything in which the file breaks the contract, in words; an empty list for a valid file.
+
+    `scan_voxels` reads every voxel too, a slab at a time.
+    """
+    try:
+        with _reading(Path(path)) as file:
+            return _problems(file, labelled, scan_voxels)
+    except DataError as error:
+        return [str(error).removeprefix(f"{path}: ")]
+    except (OSError, RuntimeError) as error:  # h5py raises either where a chunk is damaged
+        return [f"cannot be read, damaged or truncated: {error}"]
+
+
+def _problems(file: h5py.File, labelled: bool, scan_voxels: bool) -> list[str]:
+    required = ("voxels", "properties", "part_id") if labelled else ("voxels",)
+    ranks = {"voxels": 4, "properties": 2, "part_id": 1, "porosity": 1, "position": 2, "stiffness": 3}
+    found, problems = {}, []
+    for name, rank in ranks.items():
+        item = file.get(name)
+        if item is None:
+            if name in required:
+                problems.append(f"/{name} is missing; the file has {', '.join(sorted(file)) or 'nothing'}")
+        elif not isinstance(item, h5py.Dataset):
+            problems.append(f"/{name}: expected a dataset, received a group")
+        elif item.ndim != rank:
+            problems.append(f"/{name}: expected {rank} axes, received {item.ndim}: shape {item.shape}")
+        elif item.dtype.kind not in "biuf":
+            problems.append(f"/{name}: expected numbers, received {item.dtype}")
+        else:
+            found[name] = item
+    if "voxels" in found:
+        problems += _shape_problems(found)
+    for name in found.keys() & {"properties", "porosity", "stiffness"}:
+        problems += _finite_problems(found[name])
+    if "properties" in found:
+        problems += _label_problems(found["properties"])
+    if "tension" in file:
+        problems += _tension_problems(file["tension"], len(found["voxels"]) if "voxels" in found else None)
+    if scan_voxels and "voxels" in found and not problems:
+        problems += _voxel_problems(found["voxels"], found.get("porosity"))
+    return problems
+
+
+def _shape_problems(found: Mapping[str, h5py.Dataset]) -> Iterator[str]:
+    shape = found["voxels"].shape
+    if shape[0] == 0:
+        yield "/voxels: expected at least one SVE, received none"
+    if len(set(shape[1:])) != 1 or shape[1] == 0:
+        yield f"/voxels: expected cubes (sve, n, n, n), received shape {shape}"
+    for name, item in found.items():
+        if len(item) != shape[0]:
+            yield f"/{name}: expected {shape[0]} rows, one for each SVE of /voxels, received {len(item)}"
+    for name, inner in (("position", (3,)), ("stiffness", (6, 6))):
+        if name in found and found[name].shape[1:] != inner:
+            yield f"/{name}: expected shape (sve, {', '.join(map(str, inner))}), received {found[name].shape}"
+    if "part_id" in found and found["part_id"].dtype.kind not in "iu":
+        yield f"/part_id: expected integers, received {found['part_id'].dtype}"
+
+
+def _finite_problems(item: h5py.Dataset) -> Iterator[str]:
+    bad = np.argwhere(~np.isfinite(item[:]))
+    if len(bad):
+        yield f"{item.name}: expected finite numbers, received {item[tuple(bad[0])]} at {tuple(map(int, bad[0]))}; {len(bad)} in all"
+
+
+def _label_problems(item: h5py.Dataset) -> Iterator[str]:
+    if item.shape[1] == 0:
+        yield "/properties: expected at least one property, received none"
+    for attribute in ("names", "units"):
+        strings = _strings(item, attribute)
+        if strings is None:
+            yield f"/properties: the attribute `{attribute}` is missing or not a list of strings"
+        elif len(strings) != item.shape[1]:
+            yield f"/properties: expected {item.shape[1]} {attribute}, one for each column, received {len(strings)}"
+        elif attribute == "names" and len(set(strings)) != len(strings):
+            yield f"/properties: expected distinct names, received {', '.join(strings)}"
+
+
+def _tension_problems(group: Any, count: int | None) -> Iterator[str]:
+    strain = group.get("strain") if isinstance(group, h5py.Group) else None
+    if not isinstance(strain, h5py.Dataset) or strain.ndim != 1:
+        yield "/tension: expected a group with strain (increment,)"
+        return
+    for name in sorted(set(group) - {"strain"}):
+        shape = getattr(group[name], "shape", None)
+        if count is not None and shape != (count, len(strain)):
+            yield f"/tension/{name}: expected shape {(count, len(strain))}, received {shape}"
+        elif shape is not None:
+            yield from _finite_problems(group[name])
+
+
+def _voxel_problems(voxels: h5py.Dataset, porosity: h5py.Dataset | None) -> Iterator[str]:
+    for slab, cubes in _slabs(voxels):
+        if problem := _phase_problem(cubes, slab.start):
+            yield problem
+            return
+        if porosity is not None:
+            seen = cubes.mean((1, 2, 3))
+            apart = np.abs(seen - porosity[slab])
+            if apart.max() > POROSITY_TOLERANCE:
+                i = int(apart.argmax())
+                yield f"/porosity: SVE {slab.start + i} is given as {porosity[slab.start + i]:.6g}, its voxels have {seen[i]:.6g}"
+                return
+
+
+def _phase_problem(voxels: np.ndarray, first: int) -> str | None:
+    bad = np.argwhere((voxels != 0) & (voxels != 1))
+    if not len(bad):
+        return None
+    sve, *voxel = map(int, bad[0])
+    return f"/voxels: expected 0 (solid) and 1 (pore), received {voxels[tuple(bad[0])]} in SVE {first + sve} at voxel {tuple(voxel)}"
+
+
+def _slabs(voxels: h5py.Dataset) -> Iterator[tuple[slice, np.ndarray]]:
+    for start in range(0, len(voxels), SLAB):
+        slab = slice(start, min(start + SLAB, len(voxels)))
+        yield slab, voxels[slab]
+
+
+def _strings(item: h5py.Dataset, attribute: str) -> tuple[str, ...] | None:
+    values = item.attrs.get(attribute)
+    if values is None or np.ndim(values) != 1:
+        return None
+    strings = tuple(value.decode() if isinstance(value, bytes) else value for value in values)
+    return strings if all(isinstance(value, str) for value in strings) else None
+
+
+def _span(sizes: np.ndarray) -> str:
+    return str(sizes.min()) if sizes.min() == sizes.max() else f"{sizes.min()} to {sizes.max()}"
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[h5py.File]:
+    """The file, open to read; DataError where there is none or it is no HDF5 file."""
+    if not path.is_file():
+        raise DataError(f"{path}: expected an HDF5 file, found {'a folder' if path.is_dir() else 'nothing'}")
+    try:
+        file = h5py.File(path, "r")
+    except OSError as error:
+        received = "a truncated one" if "truncated" in str(error) else "something else"
+        raise DataError(f"{path}: expected an HDF5 file, received {received} ({error})") from error
+    with file:
+        yield file

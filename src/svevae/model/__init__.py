@@ -1,0 +1,1 @@
+"""Encoder, decoder, predictor; their losses, training and metrics."""

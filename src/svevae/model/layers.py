@@ -1,0 +1,40 @@
+"""Blocks of the VAE, written as functions of Keras tensors.
+
+They use built-in Keras layers and operations only, so that a saved model loads where svevae is not installed. Fields are
+(batch, x, y, z, channels).
+"""
+
+from __future__ import annotations
+
+import keras
+from keras import layers, ops
+
+ACTIVATION = "relu"
+
+
+def residual_block(x: keras.KerasTensor) -> keras.KerasTensor:
+    """relu(x + conv(relu(conv(x)))) with 3x3x3 convolutions (He et al. 2016); the shape is kept.
+
+    The second kernel starts at zero, so that the block starts as the identity and needs no normalisation (Zhang et al. 2019).
+    """
+    filters = x.shape[-1]
+    h = layers.Conv3D(filters, 3, padding="same", activation=ACTIVATION)(x)
+    h = layers.Conv3D(filters, 3, padding="same", kernel_initializer="zeros")(h)
+    return layers.Activation(ACTIVATION)(layers.Add()([x, h]))
+
+
+def pool(x: keras.KerasTensor) -> keras.KerasTensor:
+    """Mean and maximum over a field: (batch, x, y, z, channels) -> (batch, 2 channels).
+
+    Labels do not change under periodic shifts, and nor do these, up to the stride that made the field.
+    """
+    return layers.Concatenate()([layers.GlobalAveragePooling3D()(x), layers.GlobalMaxPooling3D()(x)])
+
+
+def sample(mean: keras.KerasTensor, log_var: keras.KerasTensor) -> keras.KerasTensor:
+    """Reparameterised sample mean + exp(log_var / 2) eps, eps ~ N(0, I) (Kingma and Welling 2014, section 2.4).
+
+    Shapes: (batch, latent), (batch, latent) -> (batch, latent). Random in training; at inference the mean itself.
+    """
+    noise = layers.GaussianNoise(1.0, name="noise")(ops.zeros_like(mean))
+    return mean + ops.exp(log_var / 2) * noise

@@ -1,0 +1,206 @@
+"""Encoder, decoder and predictor, assembled into one Functional Keras model, and the trainer around it.
+
+The saved model is the Functional one: built-in layers only, so it loads wherever Keras does, under any backend:
+
+    voxels (batch, n, n, n) of 0 and 1 -> {"latent_mean", "latent_log_var": (batch, latent),
+                                           "logits": (batch, n, n, n), "properties": (batch, property), in their units}
+
+with the sub-models `encoder`, `decoder` and `predictor` under `get_layer`. The label scaler is the predictor's last layer.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from svevae.config import Train
+from svevae.errors import ConfigError
+from svevae.model.layers import ACTIVATION, pool, residual_block, sample
+from svevae.model.losses import kl_divergence, property_loss, reconstruction_loss
+
+PATCH = 4  # voxels along the edge of a patch in the "patch" architecture
+LOG_VAR_START = -4.0  # a posterior of std 0.14 at first: the decoder learns to use z before the KL widens it (BCE 0.74 against 0.91)
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """`encode` turns a field (batch, n, n, n, 1) into features (batch, any); `decode` turns latents (batch, latent) into logits.
+
+    `reduction` is the factor between n and the coarsest grid: n must be a multiple of it.
+    """
+
+    encode: Callable[[keras.KerasTensor, Train], keras.KerasTensor]
+    decode: Callable[[keras.KerasTensor, Train, int], keras.KerasTensor]
+    reduction: Callable[[Train], int]
+
+
+def encode_conv(x: keras.KerasTensor, config: Train) -> keras.KerasTensor:
+    """One strided 3x3x3 convolution for each of `widths`, each halving the grid, and residual blocks behind each."""
+    for width in config.widths:
+        x = layers.Conv3D(width, 3, strides=2, padding="same", activation=ACTIVATION)(x)
+        for _ in range(config.blocks):
+            x = residual_block(x)
+    return layers.Concatenate()([layers.Flatten()(x), pool(x)])
+
+
+def decode_conv(z: keras.KerasTensor, config: Train, n: int) -> keras.KerasTensor:
+    """The mirror of `encode_conv`: dense, then one transposed convolution for each of `widths`, each doubling the grid."""
+    x = _seed_grid(z, n // 2 ** len(config.widths), config.widths[-1])
+    for width in (*reversed(config.widths[:-1]), None):
+        for _ in range(config.blocks):
+            x = residual_block(x)
+        x = layers.Conv3DTranspose(width or 1, 4, strides=2, padding="same", activation=width and ACTIVATION,
+                                   bias_initializer="zeros" if width else _rare_pores())(x)
+    return x
+
+
+def encode_patch(x: keras.KerasTensor, config: Train) -> keras.KerasTensor:
+    """Patches of 4^3 voxels embedded as by space-to-depth, then residual blocks at n/4, n/8, ...
+
+    Features see each level's mean and maximum as well as the coarsest grid itself.
+    """
+    features = []
+    for level, width in enumerate(config.widths):
+        step = PATCH if level == 0 else 2
+        x = layers.Conv3D(width, step, strides=step, activation=ACTIVATION)(x)
+        for _ in range(config.blocks):
+            x = residual_block(x)
+        features.append(pool(x))
+    grid = layers.Conv3D(16, 1, activation=ACTIVATION)(x)
+    return layers.Concatenate()([layers.Flatten()(grid), *features])
+
+
+def decode_patch(z: keras.KerasTensor, config: Train, n: int) -> keras.KerasTensor:
+    """The mirror of `encode_patch`: the last transposed convolution writes whole patches, as by depth-to-space."""
+    x = _seed_grid(z, n // _patch_reduction(config), 16)
+    x = layers.Conv3D(config.widths[-1], 1)(x)
+    for width in (*reversed(config.widths[:-1]), None):
+        for _ in range(config.blocks):
+            x = residual_block(x)
+        if width:
+            x = layers.Conv3DTranspose(width, 2, strides=2, activation=ACTIVATION)(x)
+    return layers.Conv3DTranspose(1, PATCH, strides=PATCH, bias_initializer=_rare_pores())(x)
+
+
+def _seed_grid(z: keras.KerasTensor, edge: int, channels: int) -> keras.KerasTensor:
+    """Dense layer onto the coarsest grid: (batch, any) -> (batch, edge, edge, edge, channels)."""
+    x = layers.Dense(edge**3 * channels, activation=ACTIVATION)(z)
+    return layers.Reshape((edge, edge, edge, channels))(x)
+
+
+def _rare_pores() -> keras.initializers.Initializer:
+    """Logit of a porosity of 3 %, near which the decoder's last bias settles."""
+    return keras.initializers.Constant(-3.5)
+
+
+def _patch_reduction(config: Train) -> int:
+    return PATCH * 2 ** (len(config.widths) - 1)
+
+
+ARCHITECTURES = {
+    "conv": Architecture(encode_conv, decode_conv, lambda config: 2 ** len(config.widths)),
+    "patch": Architecture(encode_patch, decode_patch, _patch_reduction),
+}
+
+
+def build_vae(config: Train, n: int, mean: np.ndarray, std: np.ndarray) -> keras.Model:
+    """The Functional model described above; mean and std (property,) are the label scaler, in the properties' units.
+
+    Raises ConfigError for an unknown architecture or an n that it cannot halve often enough.
+    """
+    if config.architecture not in ARCHITECTURES:
+        raise ConfigError(f"train.architecture: expected one of {', '.join(ARCHITECTURES)}, received {config.architecture!r}")
+    architecture = ARCHITECTURES[config.architecture]
+    reduction = architecture.reduction(config)
+    if n % reduction:
+        sizes = ", ".join(str(reduction * k) for k in range(1, 5))
+        raise ConfigError(
+            f"train.architecture: {config.architecture} with {len(config.widths)} widths works for n = {sizes}, ... "
+            f"(multiples of {reduction}), received SVEs of n = {n}"
+        )
+    voxels = keras.Input((n, n, n), name="voxels")
+    field = layers.Reshape((n, n, n, 1))(voxels)
+    porosity = layers.Rescaling(20.0)(layers.GlobalAveragePooling3D()(field))
+    h = layers.Concatenate()([architecture.encode(field, config), porosity])
+    h = layers.Dense(config.dense_width, activation=ACTIVATION)(h)
+    latent_mean = layers.Dense(config.latent_dim, name="latent_mean")(h)
+    latent_log_var = layers.Dense(config.latent_dim, kernel_initializer="zeros", name="latent_log_var",
+                                  bias_initializer=keras.initializers.Constant(LOG_VAR_START))(h)
+    encoder = keras.Model(voxels, [latent_mean, latent_log_var, sample(latent_mean, latent_log_var)], name="encoder")
+
+    z = keras.Input((config.latent_dim,), name="latent")
+    h = layers.Dense(config.dense_width, activation=ACTIVATION)(z)
+    logits = layers.Reshape((n, n, n), dtype="float32")(architecture.decode(h, config, n))
+    decoder = keras.Model(z, logits, name="decoder")
+
+    z = keras.Input((config.latent_dim,), name="latent")
+    h = layers.Dense(config.predictor_width, activation=ACTIVATION)(z)
+    h = layers.Dropout(config.dropout)(h)
+    h = layers.Dense(len(mean), dtype="float32")(h)
+    properties = layers.Rescaling(list(map(float, std)), list(map(float, mean)), name="physical_units", dtype="float32")(h)
+    predictor = keras.Model(z, properties, name="predictor")
+
+    latent_mean, latent_log_var, latent = encoder(voxels)
+    outputs = {
+        "latent_mean": latent_mean,
+        "latent_log_var": latent_log_var,
+        "logits": decoder(latent),
+        "properties": predictor(latent_mean),
+    }
+    return keras.Model(voxels, outputs, name="svevae")
+
+
+class Trainer(keras.Model):
+    """Trains a VAE by the weighted ELBO of `losses`; never saved itself.
+
+    In training the KL weight rises linearly over the first `warmup_steps` steps; validation uses the full weight.
+    """
+
+    def __init__(self, vae: keras.Model, config: Train, std: np.ndarray, warmup_steps: int):
+        super().__init__()
+        self.vae = vae
+        self.std = np.asarray(std, np.float32)
+        self.weights_of_terms = (config.reconstruction_weight, config.kl_weight, config.property_weight)
+        self.warmup_steps = warmup_steps
+        self.terms = [keras.metrics.Mean(name) for name in ("reconstruction", "kl", "property")]
+
+    def call(self, voxels: Any, training: bool | None = None) -> dict[str, Any]:
+        return self.vae(voxels, training=training)
+
+    def compute_loss(self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True) -> Any:
+        """Mean over the batch of the weighted sum; each term's own mean, unweighted, goes into its metric."""
+        terms = (
+            reconstruction_loss(x, y_pred["logits"]),
+            ops.sum(kl_divergence(y_pred["latent_mean"], y_pred["latent_log_var"]), axis=-1),
+            property_loss(y, y_pred["properties"], self.std),
+        )
+        for metric, term in zip(self.terms, terms, strict=True):
+            metric.update_state(term)
+        reconstruction, kl, properties = self.weights_of_terms
+        if training and self.warmup_steps:
+            kl = kl * ops.minimum(ops.cast(self.optimizer.iterations, "float32") / self.warmup_steps, 1.0)
+        return ops.mean(reconstruction * terms[0] + kl * terms[1] + properties * terms[2])
+
+
+def compile_trainer(vae: keras.Model, config: Train, std: np.ndarray, steps_per_epoch: int) -> Trainer:
+    """A trainer with AdamW, its learning rate warmed up linearly and then decayed by a cosine to 1 % over all epochs."""
+    trainer = Trainer(vae, config, std, config.kl_warmup * steps_per_epoch)
+    warmup = config.learning_rate_warmup * steps_per_epoch
+    decay = max(1, config.epochs * steps_per_epoch - warmup)
+    rate = keras.optimizers.schedules.CosineDecay(0.0, decay, alpha=0.01, warmup_target=config.learning_rate, warmup_steps=warmup)
+    optimizer = keras.optimizers.AdamW(rate, weight_decay=config.weight_decay)
+    # XLA slows 3-D convolutions 5 to 20 times on a CPU under TensorFlow; JAX compiles through it anyway.
+    trainer.compile(optimizer=optimizer, jit_compile=keras.backend.backend() == "jax")
+    optimizer.build(trainer.trainable_variables)
+    return trainer
+
+
+def parameter_count(model: keras.Model) -> int:
+    """Trainable numbers in `model`."""
+    return sum(math.prod(weight.shape) for weight in model.trainable_weights)

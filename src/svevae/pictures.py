@@ -1,0 +1,143 @@
+"""The pictures of the pipeline: each function takes arrays and writes one PNG file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from svevae.dataset.split import SUBSETS, Split
+from svevae.dataset.store import SVEDataset
+
+DPI = 110
+TRUTH, MODEL, BASELINE = "#222222", "#1f77b4", "#d98c2b"
+SHOWN = 6  # SVEs in the dataset's picture
+
+
+def draw_sves(data: SVEDataset, path: Path) -> None:
+    """SVEs from the least to the most porous: pores in 3-D above, the middle slice below."""
+    rank = np.argsort(_porosity(data))
+    chosen = rank[(np.linspace(0.2, 1, SHOWN) * (len(rank) - 1)).astype(int)]
+    cubes = data.voxels(chosen)
+    figure = plt.figure(figsize=(2.4 * SHOWN, 5.2), layout="constrained")
+    for i, (sve, cube) in enumerate(zip(chosen, cubes, strict=True)):
+        axes = figure.add_subplot(2, SHOWN, i + 1, projection="3d")
+        _draw_pores(axes, cube)
+        axes.set_title(f"SVE {sve}\nporosity {cube.mean():.2%}", fontsize=9)
+        axes = figure.add_subplot(2, SHOWN, SHOWN + i + 1)
+        axes.imshow(cube[data.n // 2].T, origin="lower", cmap="Greys", vmin=0, vmax=1, interpolation="nearest")
+        axes.set(xticks=[], yticks=[], xlabel="y", ylabel="z (build)" if i == 0 else "")
+    _save(figure, path)
+
+
+def draw_properties(data: SVEDataset, split: Split, path: Path) -> None:
+    """Each property against the porosity, by subset."""
+    porosity = _porosity(data)
+    figure, axes = _grid(len(data.names))
+    for column, (name, unit, cell) in enumerate(zip(data.names, data.units, axes, strict=True)):
+        for subset in SUBSETS:
+            index = split.index(subset, data.part_id)
+            cell.plot(porosity[index] * 100, data.properties[index, column], ".", ms=2, label=subset)
+        cell.set(xlabel="porosity [%]", ylabel=f"{name} [{unit}]")
+    axes[0].legend(markerscale=4, fontsize=8)
+    _save(figure, path)
+
+
+def draw_parity(path: Path, names: tuple[str, ...], units: tuple[str, ...], true: np.ndarray, predicted: np.ndarray,
+                porosity_only: np.ndarray) -> None:
+    """Predicted against true on the test parts, model over porosity-only baseline; three arrays (sve, property)."""
+    figure, axes = _grid(len(names))
+    for i, (name, unit, cell) in enumerate(zip(names, units, axes, strict=True)):
+        cell.plot(true[:, i], porosity_only[:, i], ".", ms=3, color=BASELINE, alpha=0.5, label="porosity only")
+        cell.plot(true[:, i], predicted[:, i], ".", ms=3, color=MODEL, label="model")
+        cell.axline((true[0, i], true[0, i]), slope=1, color=TRUTH, lw=0.8)
+        cell.set(xlabel=f"{name}, solver [{unit}]", ylabel=f"{name}, predicted [{unit}]")
+    axes[0].legend(markerscale=3, fontsize=8)
+    _save(figure, path)
+
+
+def draw_slices(path: Path, voxels: np.ndarray, probability: np.ndarray) -> None:
+    """The slice with most pores of each SVE beside its reconstruction; both (sve, n, n, n), from least to most porous."""
+    figure, axes = plt.subplots(2, len(voxels), figsize=(1.9 * len(voxels), 4.2), layout="constrained", squeeze=False)
+    for column, (cube, field) in enumerate(zip(voxels, probability, strict=True)):
+        x = int(cube.sum(axis=(1, 2), dtype=int).argmax())
+        for row, picture in enumerate((cube[x], field[x])):
+            image = axes[row, column].imshow(picture.T, origin="lower", cmap="Greys", vmin=0, vmax=1, interpolation="nearest")
+            axes[row, column].set(xticks=[], yticks=[])
+        axes[0, column].set_title(f"porosity {cube.mean():.2%}\ndecoded {field.mean():.2%}", fontsize=8)
+    axes[0, 0].set_ylabel("truth")
+    axes[1, 0].set_ylabel("reconstruction")
+    figure.colorbar(image, ax=axes, label="pore probability", shrink=0.8)
+    _save(figure, path)
+
+
+def draw_latent(path: Path, latent_mean: np.ndarray, porosity: np.ndarray, strength: np.ndarray, strength_label: str) -> None:
+    """Latent means (sve, latent) on their first two principal axes, coloured by porosity and by a strength, each (sve,)."""
+    centred = latent_mean - latent_mean.mean(axis=0)
+    _, singular, axes_of_data = np.linalg.svd(centred, full_matrices=False)
+    scores = centred @ axes_of_data[:2].T
+    if scores.shape[1] == 1:
+        scores = np.column_stack([scores, np.zeros(len(scores))])
+    share = np.append(singular**2 / max((singular**2).sum(), 1e-30), 0.0)
+    figure, cells = plt.subplots(1, 2, figsize=(11, 4.6), layout="constrained")
+    for cell, values, label in zip(cells, (porosity * 100, strength), ("porosity [%]", strength_label), strict=True):
+        points = cell.scatter(scores[:, 0], scores[:, 1], c=values, s=8, cmap="viridis")
+        figure.colorbar(points, ax=cell, label=label)
+        cell.set(xlabel=f"latent mean, principal axis 1 ({share[0]:.0%})", ylabel=f"principal axis 2 ({share[1]:.0%})")
+    _save(figure, path)
+
+
+def draw_correlation(path: Path, table: pd.DataFrame, unit: str) -> None:
+    """Two-point correlation over distance; columns distance, truth, reconstruction, samples."""
+    figure, cell = plt.subplots(figsize=(6, 4), layout="constrained")
+    for column, colour, style in (("truth", TRUTH, "-"), ("reconstruction", MODEL, "--"), ("samples", BASELINE, ":")):
+        label = {"samples": "samples of the prior"}.get(column, column)
+        cell.plot(table["distance"], table[column], style, color=colour, lw=2, label=label)
+    cell.set(xlabel=f"distance [{unit}]", ylabel="two-point correlation S2", ylim=(0, None))
+    cell.legend()
+    _save(figure, path)
+
+
+def draw_losses(path: Path, history: pd.DataFrame) -> None:
+    """Each term of the loss over epochs, training and validation."""
+    terms = ("loss", "reconstruction", "kl", "property")
+    figure, cells = plt.subplots(1, len(terms), figsize=(3.6 * len(terms), 3.4), layout="constrained")
+    for term, cell in zip(terms, cells, strict=True):
+        cell.plot(history["epoch"], history[term], color=BASELINE, label="training")
+        cell.plot(history["epoch"], history[f"val_{term}"], color=MODEL, label="validation")
+        cell.set(xlabel="epoch", title=f"{term} [nats]" if term != "loss" else "weighted sum", yscale="log")
+    cells[0].legend()
+    _save(figure, path)
+
+
+def _draw_pores(axes: plt.Axes, cube: np.ndarray) -> None:
+    n = len(cube)
+    if cube.any():
+        x, y, z = np.nonzero(cube)
+        axes.scatter(x, y, z, s=(60 / n) ** 2, c=z, cmap="cividis", marker="s", linewidths=0)
+    axes.set(xlim=(0, n), ylim=(0, n), zlim=(0, n), xticks=[], yticks=[], zticks=[], aspect="equal")
+
+
+def _porosity(data: SVEDataset) -> np.ndarray:
+    return np.concatenate([voxels.mean((1, 2, 3)) for _, voxels in data.slabs()])
+
+
+def _grid(count: int) -> tuple[Figure, list[plt.Axes]]:
+    columns = min(4, count)
+    rows = -(-count // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(3.6 * columns, 3.2 * rows), layout="constrained", squeeze=False)
+    cells = list(axes.flat)
+    for cell in cells[count:]:
+        cell.remove()
+    return figure, cells[:count]
+
+
+def _save(figure: Figure, path: Path) -> None:
+    figure.savefig(path, dpi=DPI)
+    plt.close(figure)

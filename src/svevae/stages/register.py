@@ -1,0 +1,94 @@
+"""register: put the model into the registry; champion is whatever is best on the same test SVEs."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from svevae import tracking
+from svevae.config import Params
+from svevae.dataset.digest import file_md5
+
+MODEL = Path("artifacts/model")
+METRICS = Path("artifacts/evaluation/metrics.json")
+RUN = Path("artifacts/evaluation/run.json")
+REGISTERED = Path("artifacts/registered.json")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a new version becomes champion, and why, in words."""
+
+    champion: bool
+    reason: str
+
+
+def judge(scores: dict, test_digest: str, champion: dict[str, str] | None) -> Verdict:
+    """The rule: better than porosity alone, and better in mean R2 than the champion on the same test SVEs and labels.
+
+    `champion` holds the tags of the present champion's version, None where there is none.
+    """
+    r2, baseline = scores["mean_r2"], scores["porosity_only_mean_r2"]
+    if not r2 > baseline:
+        return Verdict(False, f"mean R2 {r2:.4f} is not above the {baseline:.4f} of the porosity alone")
+    if champion is None:
+        return Verdict(True, f"mean R2 {r2:.4f}, above the {baseline:.4f} of the porosity alone; there was no champion")
+    if champion.get("test_digest") != test_digest:
+        return Verdict(False, "the champion was judged on other test SVEs, so the two cannot be compared: move the alias by hand")
+    best = float(champion["mean_r2"])
+    if not r2 > best:
+        return Verdict(False, f"mean R2 {r2:.4f} is not above the champion's {best:.4f}")
+    return Verdict(True, f"mean R2 {r2:.4f}, above the former champion's {best:.4f}")
+
+
+def register(params: Params) -> None:
+    """Register artifacts/model with its scores, unless that very model is registered already; write registered.json."""
+    name = params.register.name
+    scores = json.loads(METRICS.read_text())
+    contract = json.loads((MODEL / "contract.json").read_text())
+    model_md5 = file_md5(MODEL / "model.keras")
+    with tracking.run("register", json.loads(RUN.read_text())["run_id"]) as run_id:
+        version = tracking.registered_version(name, model_md5) or _register_new(name, scores, contract, model_md5, run_id)
+        reason = tracking.version_tags(name, version)["verdict"] or _set_aliases(name, version, scores, contract["test_digest"])
+        champion = tracking.aliased_version(name, "champion")
+    result = {
+        "name": name,
+        "version": version,
+        "champion_version": champion,
+        "reason": reason,
+        "run_id": run_id,
+        "store": tracking.public_uri(),
+    }
+    REGISTERED.write_text(json.dumps(result, indent=1) + "\n")
+
+
+def _register_new(name: str, scores: dict, contract: dict, model_md5: str, run_id: str) -> str:
+    """Log the model and make a version of it, described by its scores; the version's number."""
+    tags = tracking.lineage() | {
+        "model_md5": model_md5,
+        "verdict": "",  # filled in once the aliases are set, so that a rerun after an interruption sets them
+        "test_digest": contract["test_digest"],
+        "svevae.data_md5": contract["dataset_digest"],
+        "run_id": run_id,
+        **{key: f"{scores[key]:.6f}" for key in ("mean_r2", "porosity_only_mean_r2", "bce_ratio", "dice", "kl")},
+        **{f"r2.{key}": f"{value:.6f}" for key, value in scores["r2"].items()},
+    }
+    uri = tracking.log_model(MODEL, "svevae.use.champion", contract["n"], contract["latent_dim"], len(contract["names"]), tags)
+    return tracking.register_version(name, uri, tags)
+
+
+def _set_aliases(name: str, version: str, scores: dict, test_digest: str) -> str:
+    """The better of two is champion, the other challenger; the reason, in words."""
+    champion = tracking.aliased_version(name, "champion")
+    if champion == version:  # interrupted behind the alias
+        champion = tracking.aliased_version(name, "challenger")
+    verdict = judge(scores, test_digest, tracking.version_tags(name, champion) if champion else None)
+    if verdict.champion:
+        if champion:
+            tracking.set_alias(name, "challenger", champion)
+        tracking.set_alias(name, "champion", version)
+    else:
+        tracking.set_alias(name, "challenger", version)
+    tracking.set_version_tag(name, version, "verdict", verdict.reason)
+    return verdict.reason

@@ -1,0 +1,55 @@
+"""What `make repro` ends with: the scores beside the baseline, where the champion is, how to look further."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from svevae.errors import ConfigError
+
+METRICS = Path("artifacts/evaluation/metrics.json")
+CONTRACT = Path("artifacts/model/contract.json")
+REGISTERED = Path("artifacts/registered.json")
+
+
+def summary() -> str:
+    """The table, from files alone. Raises ConfigError where the pipeline has not run."""
+    for path in (METRICS, CONTRACT, REGISTERED):
+        if not path.is_file():
+            raise ConfigError(f"{path}: expected what the pipeline writes, found nothing; run `make repro` or `dvc repro --pull` first")
+    scores, contract, registered = (json.loads(path.read_text()) for path in (METRICS, CONTRACT, REGISTERED))
+    rows = [f"{'held-out parts':<16}{'R2':>9}{'':3}{'porosity only':>13}{'MAE':>12}{'':3}{'porosity only':>13}   unit"]
+    for name, unit in zip(contract["names"], contract["units"], strict=True):
+        values = (scores[key][name] for key in ("r2", "porosity_only_r2", "mae", "porosity_only_mae"))
+        r2, base_r2, mae, base_mae = values
+        rows.append(f"{name:<16}{r2:>9.4f}{'':3}{base_r2:>13.4f}{mae:>12.4g}{'':3}{base_mae:>13.4g}   {unit}")
+    rows += [
+        f"{'mean':<16}{scores['mean_r2']:>9.4f}{'':3}{scores['porosity_only_mean_r2']:>13.4f}",
+        "",
+        f"voxel BCE {scores['bce']:.0f} nats an SVE, {scores['bce_ratio']:.3f} of what a constant porosity costs "
+        f"({scores['bce_constant_porosity']:.0f}); Dice {scores['dice']:.3f}",
+        f"KL {scores['kl']:.1f} nats; {scores['active_units']} of {scores['latent_dim']} latent units active",
+        "",
+        *_registry(registered),
+        "",
+        "look further:",
+        "  make ui                                MLflow: runs, comparison, registered models",
+        "  dvc plots show --open                  the pictures of artifacts/evaluation/plots in one page",
+        "  dvc exp run -S train.latent_dim=16     another model; then dvc metrics diff",
+        f"  python -c 'import svevae; print(svevae.load(\"models:/{registered['name']}@champion\").names)'",
+    ]
+    return "\n".join(rows)
+
+
+def _registry(registered: dict) -> list[str]:
+    name, version, champion = registered["name"], registered["version"], registered["champion_version"]
+    if champion is None:
+        lines = [f"registered as models:/{name}/{version}; there is no champion: {registered['reason']}"]
+    elif champion == version:
+        lines = [f"champion: models:/{name}@champion, version {version}: {registered['reason']}"]
+    else:
+        lines = [f"registered as models:/{name}/{version}; champion stays version {champion}: {registered['reason']}"]
+    store = registered["store"]
+    if store.startswith("sqlite:///") and not Path(store.removeprefix("sqlite:///")).is_file():
+        lines.append(f"but its store {store} is gone: `dvc repro --single-item --force register` registers it again")
+    return lines

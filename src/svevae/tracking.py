@@ -1,0 +1,307 @@
+"""The only module that imports mlflow: the store, runs and their lineage, the model registry.
+
+Without MLFLOW_TRACKING_URI the store is a sqlite file at the project's root, artifacts beside it in mlruns/.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import resource
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from importlib.metadata import distributions
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+
+import mlflow
+import numpy as np
+import requests
+from filelock import FileLock
+from mlflow.entities import Metric
+from mlflow.exceptions import MlflowException
+from mlflow.models import Model, ModelSignature
+from mlflow.types import Schema, TensorSpec
+
+from svevae import __version__
+from svevae.errors import TrackingError
+
+EXPERIMENT = "svevae"
+DATABASE = "mlflow.db"
+SERVER_TIMEOUT = 10  # seconds for a server to answer before it counts as unreachable
+# Where the sqlite schema of MLflow keeps absolute artifact paths.
+ARTIFACT_COLUMNS = (
+    ("experiments", "artifact_location"),
+    ("runs", "artifact_uri"),
+    ("logged_models", "artifact_location"),
+    ("model_versions", "source"),
+    ("model_versions", "storage_location"),
+)
+
+
+def project_root() -> Path:
+    """The folder with dvc.yaml and MLproject: DVC_ROOT inside a stage, else the nearest one upwards. Raises TrackingError without."""
+    if root := os.environ.get("DVC_ROOT"):
+        return Path(root)
+    for folder in (Path.cwd(), *Path.cwd().parents):
+        if (folder / "MLproject").is_file() and (folder / "dvc.yaml").is_file():
+            return folder
+    raise TrackingError(f"{Path.cwd()}: expected a svevae project (MLproject and dvc.yaml), or MLFLOW_TRACKING_URI to name a server")
+
+
+def connect() -> str:
+    """Point mlflow at the store and make it on first use; its URI. Raises TrackingError where it cannot be reached."""
+    uri = os.environ.get("MLFLOW_TRACKING_URI")
+    if uri is None:
+        uri = _open_embedded(project_root())
+    elif uri.startswith(("http://", "https://")):
+        try:
+            requests.get(f"{uri.rstrip('/')}/health", timeout=SERVER_TIMEOUT).raise_for_status()
+        except requests.RequestException as error:
+            raise TrackingError(f"MLFLOW_TRACKING_URI: expected an MLflow server at {uri}, which does not answer: {error}") from error
+    mlflow.set_tracking_uri(uri)
+    try:
+        experiment = mlflow.get_experiment_by_name(EXPERIMENT)
+        if "MLFLOW_RUN_ID" not in os.environ:  # `mlflow run` has chosen the experiment already
+            mlflow.set_experiment(experiment_id=experiment.experiment_id if experiment else mlflow.create_experiment(EXPERIMENT))
+    except MlflowException as error:
+        raise TrackingError(f"MLFLOW_TRACKING_URI: expected a usable store at {uri}: {error}") from error
+    return uri
+
+
+def _open_embedded(root: Path) -> str:
+    """The sqlite store of `root`. Its schema is made by one process at a time: several at once corrupt a fresh file."""
+    database = root / DATABASE
+    uri = f"sqlite:///{database}"
+    with FileLock(root / f".{DATABASE}.lock"):
+        client = mlflow.MlflowClient(uri)
+        experiment = client.get_experiment_by_name(EXPERIMENT)
+        if experiment is None:
+            client.create_experiment(EXPERIMENT, artifact_location=(root / "mlruns" / EXPERIMENT).as_uri())
+        else:
+            _mend_moved(database, experiment.artifact_location, root)
+    return uri
+
+
+def _mend_moved(database: Path, location: str, root: Path) -> None:
+    """Artifact paths are stored absolute: where the project's folder was moved, point them to where it is now."""
+    old, found, _ = location.partition("/mlruns/")
+    new = root.as_uri()
+    old, new = (old, new) if old.startswith("file:") else (old, str(root))
+    if not found or old == new:
+        return
+    with closing(sqlite3.connect(database)) as connection, connection:
+        for table, column in ARTIFACT_COLUMNS:
+            connection.execute(f"UPDATE {table} SET {column} = replace({column}, ?, ?)", (f"{old}/mlruns/", f"{new}/mlruns/"))
+
+
+@contextmanager
+def run(name: str, run_id: str | None = None) -> Iterator[str]:
+    """An active run; its id. `run_id` goes on with that run where the store has it, else a new one begins.
+
+    Inside `mlflow run`, whose run is named by MLFLOW_RUN_ID, a new run is that one. A raised error ends it as FAILED.
+    """
+    connect()
+    if run_id is not None:
+        try:
+            mlflow.get_run(run_id)
+        except MlflowException:  # trained elsewhere: its artifacts came by DVC, its run did not
+            origin, run_id = run_id, None
+        else:
+            origin = None
+    else:
+        origin = None
+    if run_id is None:
+        run_id = os.environ.get("MLFLOW_RUN_ID")
+    with mlflow.start_run(run_id=run_id, run_name=None if run_id else name, log_system_metrics=False) as active:
+        mlflow.set_tags(lineage() | ({"svevae.trained_in_run": origin} if origin else {}))
+        yield active.info.run_id
+
+
+def lineage() -> dict[str, str]:
+    """Tags that say what made a run: git commit and whether files differ from it, DVC stage and experiment, svevae's version."""
+    def git(*arguments: str) -> str:
+        result = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
+        return result.stdout.strip() if result.returncode == 0 else ""
+
+    commit = git("rev-parse", "HEAD")
+    # What the pipeline itself writes makes no run dirty.
+    changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!dvc.lock", ":!artifacts")
+    tags = {
+        "mlflow.source.git.commit": commit,
+        "svevae.git_commit": commit,
+        "svevae.git_dirty": str(bool(changed)).lower() if commit else "",
+        "svevae.dvc_stage": os.environ.get("DVC_STAGE", ""),
+        "svevae.dvc_experiment": os.environ.get("DVC_EXP_NAME", ""),
+        "svevae.version": __version__,
+    }
+    return {key: value for key, value in tags.items() if value}
+
+
+def log_params(params: Mapping[str, Any]) -> None:
+    """Nested parameters, flattened with dots: {"train": {"latent_dim": 32}} becomes train.latent_dim."""
+    flat = {f"{section}.{key}": value for section, values in params.items() for key, value in values.items()}
+    try:
+        mlflow.log_params(flat)
+    except MlflowException as error:  # MLflow never overwrites a parameter: a resumed run must have the same
+        raise TrackingError(f"the run has other parameters already: {error}") from error
+
+
+def log_epoch(epoch: int, numbers: Mapping[str, float]) -> None:
+    """Every number of an epoch (counted from 0) in one request, with the process's peak memory so far."""
+    now = int(mlflow.utils.time.get_current_time_millis())
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    values = {**numbers, "system/peak_memory_mb": peak}
+    values["system/sve_per_second"] = values.pop("sve_per_second")
+    mlflow.MlflowClient().log_batch(mlflow.active_run().info.run_id, [Metric(key, value, now, epoch + 1) for key, value in values.items()])
+
+
+def log_scores(scores: Mapping[str, float]) -> None:
+    """Final figures, each under its own name."""
+    mlflow.log_metrics(dict(scores))
+
+
+def flatten(scores: dict, prefix: str = "test") -> dict[str, float]:
+    """{"r2": {"E_x": 0.9}} -> {"test/r2/E_x": 0.9}, the names of test scores in MLflow."""
+    flat = {}
+    for key, value in scores.items():
+        flat |= flatten(value, f"{prefix}/{key}") if isinstance(value, dict) else {f"{prefix}/{key}": value}
+    return flat
+
+
+def log_dataset(name: str, path: str, digest: str, properties: np.ndarray, context: str) -> None:
+    """The dataset as the run's input, found in the UI and by `dataset.digest`; properties (sve, property) give it its size."""
+    dataset = mlflow.data.from_numpy(properties, source=str(path), name=name, digest=digest)
+    mlflow.log_input(dataset, context=context)
+    mlflow.set_tag("svevae.data_md5", digest)
+
+
+def log_environment() -> None:
+    """The interpreter, the machine and every installed package's version."""
+    packages = sorted({f"{found.metadata['Name']}=={found.version}" for found in distributions()}, key=str.lower)
+    mlflow.log_dict({"python": sys.version, "platform": platform.platform(), "cpu_count": os.cpu_count()}, "environment/machine.json")
+    mlflow.log_text("\n".join(packages) + "\n", "environment/packages.txt")
+
+
+def log_folder(folder: Path, artifact_path: str) -> None:
+    """All files of `folder` as artifacts of the run."""
+    mlflow.log_artifacts(str(folder), artifact_path)
+
+
+def log_file(path: Path, artifact_path: str | None = None) -> None:
+    mlflow.log_artifact(str(path), artifact_path)
+
+
+def add_to_current_run(scores: Mapping[str, float], trained_in_run: str) -> None:
+    """Give the run of `mlflow run` the scores and the name of the run that trained, unless it is that run."""
+    current = os.environ["MLFLOW_RUN_ID"]
+    connect()
+    with mlflow.start_run(run_id=current):
+        if current != trained_in_run:
+            mlflow.set_tags(lineage() | {"svevae.trained_in_run": trained_in_run, "svevae.cached": "true"})
+            mlflow.log_metrics(dict(scores))
+
+
+class _Flavor:
+    """Saves a folder with model.keras as an MLflow model of two flavors: `keras`, and `python_function` by svevae's own loader.
+
+    mlflow.keras would save the same file, but its pyfunc makes an object array of a dictionary of outputs, and code_paths are
+    what let pyfunc load where svevae is not installed.
+    """
+
+    __name__ = "svevae"
+
+    @staticmethod
+    def save_model(path: str, mlflow_model: Model, folder: Path, loader: str, signature: ModelSignature, requirements: list[str],
+                   keras_version: str, backend: str) -> None:
+        mlflow_model.signature = signature
+        mlflow_model.add_flavor("keras", data=f"data/{folder.name}", keras_version=keras_version, keras_backend=backend,
+                                save_exported_model=False)
+        mlflow.pyfunc.save_model(path, loader_module=loader, data_path=str(folder), code_paths=[str(Path(__file__).parent)],
+                                 mlflow_model=mlflow_model, pip_requirements=requirements)
+
+
+def log_model(folder: Path, loader: str, n: int, latent_dim: int, property_count: int, tags: Mapping[str, str]) -> str:
+    """Log the model in `folder` (model.keras and what describes it) to the active run; its URI models:/m-..."""
+    import keras
+
+    cube = (-1, n, n, n)
+    outputs = {"latent_mean": (-1, latent_dim), "latent_std": (-1, latent_dim), "probability": cube, "properties": (-1, property_count)}
+    signature = ModelSignature(
+        inputs=Schema([TensorSpec(np.dtype(np.uint8), cube)]),
+        outputs=Schema([TensorSpec(np.dtype(np.float32), shape, name) for name, shape in outputs.items()]),
+    )
+    names = ("tensorflow", "keras", "numpy", "h5py", "pyyaml", "mlflow")
+    versions = {found.metadata["Name"].lower(): found.version for found in distributions()}
+    requirements = [f"{name}=={versions[name]}" for name in names if name in versions]
+    info = Model.log(None, _Flavor, name="vae", tags=dict(tags), folder=folder, loader=loader, signature=signature,
+                     requirements=requirements, keras_version=keras.__version__, backend=keras.backend.backend())
+    return info.model_uri
+
+
+def registered_version(name: str, model_md5: str) -> str | None:
+    """The version of `name` that holds the model with this md5, if it is registered already."""
+    found = mlflow.MlflowClient().search_model_versions(f"name = '{name}' and tags.`model_md5` = '{model_md5}'")
+    return max((version.version for version in found), key=int, default=None)
+
+
+def register_version(name: str, model_uri: str, tags: Mapping[str, str]) -> str:
+    """A new version of `name`, described by `tags`; its number."""
+    return str(mlflow.register_model(model_uri, name, tags=dict(tags)).version)
+
+
+def version_tags(name: str, version: str) -> dict[str, str]:
+    """The tags of a version."""
+    return dict(mlflow.MlflowClient().get_model_version(name, version).tags)
+
+
+def set_version_tag(name: str, version: str, key: str, value: str) -> None:
+    mlflow.MlflowClient().set_model_version_tag(name, version, key, value)
+
+
+def aliased_version(name: str, alias: str) -> str | None:
+    """The version that `alias` points to; None where there is none."""
+    try:
+        return str(mlflow.MlflowClient().get_model_version_by_alias(name, alias).version)
+    except MlflowException:
+        return None
+
+
+def set_alias(name: str, alias: str, version: str) -> None:
+    mlflow.MlflowClient().set_registered_model_alias(name, alias, version)
+
+
+def public_uri() -> str:
+    """The store's address without a password, to be shown and kept in files."""
+    return re.sub(r"//([^/:@]+):[^/@]+@", r"//\1:***@", mlflow.get_tracking_uri())
+
+
+def download_model(uri: str) -> Path:
+    """The folder that `log_model` logged, on this machine. Raises TrackingError where the registry has no such model."""
+    connect()
+    try:
+        folder = Path(mlflow.artifacts.download_artifacts(artifact_uri=uri))
+        return folder / Model.load(str(folder)).flavors["python_function"]["data"]
+    except (MlflowException, OSError, KeyError) as error:
+        raise TrackingError(f"{uri}: expected a model of svevae in the registry, received: {error}") from error
+
+
+class ExperimentProvider(mlflow.tracking.default_experiment.abstract_context.DefaultExperimentProvider):
+    """Entry point mlflow.default_experiment_provider: `mlflow run .` in a svevae project needs no --experiment-name."""
+
+    def in_context(self) -> bool:
+        project = Path("MLproject")
+        return project.is_file() and f"name: {EXPERIMENT}\n" in project.read_text()
+
+    def get_experiment_id(self) -> str:
+        connect()
+        return mlflow.get_experiment_by_name(EXPERIMENT).experiment_id
+

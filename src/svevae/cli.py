@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -84,7 +85,8 @@ def _stage(options: argparse.Namespace) -> None:
     from svevae.config import load_params
 
     params = load_params()
-    _prepare_keras(params.base.backend)
+    if options.command in ("train", "evaluate"):
+        _import_keras(params.base.backend)
     module = importlib.import_module(f"svevae.stages.{options.command}")
     getattr(module, options.command)(params)
 
@@ -102,7 +104,7 @@ def _record(options: argparse.Namespace) -> None:
 
 
 def _predict(options: argparse.Namespace) -> None:
-    _prepare_keras("tensorflow")
+    _import_keras("tensorflow")
     from svevae.use.predict import predict_file
 
     count = predict_file(options.file, options.output, options.model)
@@ -119,10 +121,28 @@ def _ui(options: argparse.Namespace) -> None:
     os.execv(sys.executable, [*command, "--workers", "1"])
 
 
-def _prepare_keras(backend: str) -> None:
-    """Name the backend before Keras is imported, and keep TensorFlow's start-up messages for errors."""
+def _import_keras(backend: str) -> None:
+    """Import Keras on `backend`, unless KERAS_BACKEND names another, without the start-up chatter of TensorFlow's C++ side.
+
+    No environment variable silences what it writes before its logging is set up, hence the detour of file descriptor 2; the
+    text is shown after all if the import fails.
+    """
     os.environ.setdefault("KERAS_BACKEND", backend)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    with tempfile.TemporaryFile() as chatter:
+        stderr = os.dup(2)
+        os.dup2(chatter.fileno(), 2)
+        try:
+            import keras
+
+            keras.ops.zeros(1)  # the first tensor finds the devices, and says so
+        except BaseException:
+            chatter.seek(0)
+            os.write(stderr, chatter.read())
+            raise
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ SHOWN = 6  # SVEs in the dataset's picture
 
 
 def draw_sves(data: SVEDataset, path: Path) -> None:
-    """SVEs from the least to the most porous: pores in 3-D above, the middle slice below."""
+    """SVEs from the least to the most porous: pores in 3-D above, the slice with most pores below."""
     rank = np.argsort(_porosity(data))
     chosen = rank[(np.linspace(0.2, 1, SHOWN) * (len(rank) - 1)).astype(int)]
     cubes = data.voxels(chosen)
@@ -31,7 +31,7 @@ def draw_sves(data: SVEDataset, path: Path) -> None:
         _draw_pores(axes, cube)
         axes.set_title(f"SVE {sve}\nporosity {cube.mean():.2%}", fontsize=9)
         axes = figure.add_subplot(2, SHOWN, SHOWN + i + 1)
-        axes.imshow(cube[data.n // 2].T, origin="lower", cmap="Greys", vmin=0, vmax=1, interpolation="nearest")
+        axes.imshow(cube[_fullest_slice(cube)].T, origin="lower", cmap="Greys", vmin=0, vmax=1, interpolation="nearest")
         axes.set(xticks=[], yticks=[], xlabel="y", ylabel="z (build)" if i == 0 else "")
     _save(figure, path)
 
@@ -66,7 +66,7 @@ def draw_slices(path: Path, voxels: np.ndarray, probability: np.ndarray) -> None
     """The slice with most pores of each SVE beside its reconstruction; both (sve, n, n, n), from least to most porous."""
     figure, axes = plt.subplots(2, len(voxels), figsize=(1.9 * len(voxels), 4.2), layout="constrained", squeeze=False)
     for column, (cube, field) in enumerate(zip(voxels, probability, strict=True)):
-        x = int(cube.sum(axis=(1, 2), dtype=int).argmax())
+        x = _fullest_slice(cube)
         for row, picture in enumerate((cube[x], field[x])):
             image = axes[row, column].imshow(picture.T, origin="lower", cmap="Greys", vmin=0, vmax=1, interpolation="nearest")
             axes[row, column].set(xticks=[], yticks=[])
@@ -122,6 +122,10 @@ def _draw_pores(axes: plt.Axes, cube: np.ndarray) -> None:
         x, y, z = np.nonzero(cube)
         axes.scatter(x, y, z, s=(60 / n) ** 2, c=z, cmap="cividis", marker="s", linewidths=0)
     axes.set(xlim=(0, n), ylim=(0, n), zlim=(0, n), xticks=[], yticks=[], zticks=[], aspect="equal")
+
+
+def _fullest_slice(cube: np.ndarray) -> int:
+    return int(cube.sum(axis=(1, 2), dtype=int).argmax())
 
 
 def _porosity(data: SVEDataset) -> np.ndarray:

@@ -12,6 +12,7 @@ import resource
 import sqlite3
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from importlib.metadata import distributions
@@ -179,7 +180,9 @@ def flatten(scores: dict, prefix: str = "test") -> dict[str, float]:
 
 def log_dataset(name: str, path: str, digest: str, properties: np.ndarray, context: str) -> None:
     """The dataset as the run's input, found in the UI and by `dataset.digest`; properties (sve, property) give it its size."""
-    dataset = mlflow.data.from_numpy(properties, source=str(path), name=name, digest=digest)
+    with warnings.catch_warnings():  # mlflow warns that two of its own source types fit a local path
+        warnings.filterwarnings("ignore", "The specified dataset source can be interpreted in multiple ways")
+        dataset = mlflow.data.from_numpy(properties, source=str(path), name=name, digest=digest)
     mlflow.log_input(dataset, context=context)
     mlflow.set_tag("svevae.data_md5", digest)
 
@@ -294,14 +297,7 @@ def download_model(uri: str) -> Path:
         raise TrackingError(f"{uri}: expected a model of svevae in the registry, received: {error}") from error
 
 
-class ExperimentProvider(mlflow.tracking.default_experiment.abstract_context.DefaultExperimentProvider):
-    """Entry point mlflow.default_experiment_provider: `mlflow run .` in a svevae project needs no --experiment-name."""
-
-    def in_context(self) -> bool:
-        project = Path("MLproject")
-        return project.is_file() and f"name: {EXPERIMENT}\n" in project.read_text()
-
-    def get_experiment_id(self) -> str:
-        connect()
-        return mlflow.get_experiment_by_name(EXPERIMENT).experiment_id
-
+def experiment_id() -> str:
+    """The id of svevae's experiment in the store."""
+    connect()
+    return mlflow.get_experiment_by_name(EXPERIMENT).experiment_id

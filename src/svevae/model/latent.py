@@ -38,7 +38,7 @@ class LatentModel:
 
     def decode(self, latent: np.ndarray) -> np.ndarray:
         """Latent vectors (sve, latent) -> the probability of a pore in each voxel (sve, n, n, n). Raises DataError for another shape."""
-        return _sigmoid(self._run(self.model.get_layer("decoder"), self._checked_latent(latent)))
+        return sigmoid(self._run(self.model.get_layer("decoder"), self._checked_latent(latent)))
 
     def reconstruct(self, voxels: np.ndarray) -> np.ndarray:
         """Voxels (sve, n, n, n) -> the probability of a pore after encoding and decoding, same shape. Raises DataError as `encode`."""
@@ -58,7 +58,7 @@ class LatentModel:
         return {
             "latent_mean": found["latent_mean"],
             "latent_std": np.exp(found["latent_log_var"] / 2),
-            "probability": _sigmoid(found["logits"]),
+            "probability": sigmoid(found["logits"]),
             "properties": found["properties"],
         }
 
@@ -101,5 +101,6 @@ def save_folder(folder: Path, model: keras.Model, contract: dict[str, Any]) -> N
         shutil.rmtree(beside, ignore_errors=True)
 
 
-def _sigmoid(logits: np.ndarray) -> np.ndarray:
+def sigmoid(logits: np.ndarray) -> np.ndarray:
+    """Pore probabilities from logits, any shape."""
     return 0.5 * (1 + np.tanh(0.5 * logits))  # never overflows

@@ -58,18 +58,26 @@ def active_units(latent_mean: np.ndarray) -> int:
     return int((latent_mean.var(axis=0) > ACTIVE_VARIANCE).sum())
 
 
+def binarise(probability: np.ndarray) -> np.ndarray:
+    """SVEs whose porosity is that of the probabilities: in each, the voxels with the highest ones are pores.
+
+    A fixed threshold of 1/2 would lose every pore that the decoder is unsure of. (sve, n, n, n) -> (sve, n, n, n) bool.
+    """
+    flat = probability.reshape(len(probability), -1)
+    pores = np.rint(flat.sum(axis=1, dtype=np.float64)).astype(int)
+    rank = np.argsort(np.argsort(-flat, axis=1, kind="stable"), axis=1)
+    return (rank < pores[:, None]).reshape(probability.shape)
+
+
 def two_point_correlation(fields: np.ndarray) -> np.ndarray:
     """S2(r): the mean over SVEs and over x, y, z of the chance that two voxels r apart along an axis are both pores.
 
-    Periodic, by the Fourier transform (Torquato 2002, section 2.2). Fields (sve, n, n, n) of 0 and 1, or of pore probabilities
-    taken as independent -> (n // 2 + 1,) for r = 0 ... n // 2 voxels; S2(0) is the porosity.
+    Periodic, by the Fourier transform (Torquato 2002, section 2.2). Fields (sve, n, n, n) of 0 and 1 -> (n // 2 + 1,) for
+    r = 0 ... n // 2 voxels; S2(0) is the porosity.
     """
-    n = fields.shape[-1]
-    total = np.zeros(n // 2 + 1)
+    half = fields.shape[-1] // 2 + 1
+    total = np.zeros(half)
     for field in fields.astype(np.float32):
-        power = np.abs(np.fft.rfftn(field)) ** 2
-        correlation = np.fft.irfftn(power, s=field.shape, axes=(0, 1, 2)) / field.size
-        lines = correlation[: n // 2 + 1, 0, 0], correlation[0, : n // 2 + 1, 0], correlation[0, 0, : n // 2 + 1]
-        total += np.mean(lines, axis=0)
-        total[0] += field.mean() - correlation[0, 0, 0]
+        correlation = np.fft.irfftn(np.abs(np.fft.rfftn(field)) ** 2, s=field.shape, axes=(0, 1, 2)) / field.size
+        total += (correlation[:half, 0, 0] + correlation[0, :half, 0] + correlation[0, 0, :half]) / 3
     return total / len(fields)

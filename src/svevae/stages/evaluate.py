@@ -14,7 +14,7 @@ from svevae.dataset.batches import PackedVoxels
 from svevae.dataset.split import Split
 from svevae.dataset.store import open_dataset
 from svevae.model import metrics
-from svevae.model.latent import LatentModel, load_folder
+from svevae.model.latent import LatentModel, load_folder, sigmoid
 from svevae.model.losses import kl_divergence
 from svevae.pictures import draw_correlation, draw_latent, draw_losses, draw_parity, draw_slices
 
@@ -80,7 +80,7 @@ def _porosity(voxels: PackedVoxels) -> np.ndarray:
 def _run_model(model: LatentModel, voxels: PackedVoxels, mean_porosity: float, random: np.random.Generator, samples: int) -> dict:
     """Everything that needs the voxels, a block at a time: what the model gives, and sums over voxels of what it is judged by.
 
-    Reconstructions and prior samples enter the two-point correlation as binary fields, each voxel drawn with its probability.
+    Reconstructions and samples of the prior enter the two-point correlation binarised at their own porosity.
     """
     kept: dict[str, list] = {"properties": [], "latent_mean": [], "kl": [], "bce": [], "constant_bce": []}
     dice, correlation = np.zeros(2), {"truth": 0.0, "reconstruction": 0.0}
@@ -94,13 +94,12 @@ def _run_model(model: LatentModel, voxels: PackedVoxels, mean_porosity: float, r
         kept["bce"].append(metrics.voxel_cross_entropy(cubes, logits))
         kept["constant_bce"].append(metrics.constant_cross_entropy(cubes, mean_porosity))
         dice += metrics.overlap(cubes, logits)
-        drawn = random.random(logits.shape) < 1 / (1 + np.exp(-logits.astype(np.float64)))
-        for key, fields in (("truth", cubes), ("reconstruction", drawn)):
+        for key, fields in (("truth", cubes), ("reconstruction", metrics.binarise(sigmoid(logits)))):
             correlation[key] = correlation[key] + len(cubes) * metrics.two_point_correlation(fields)
     probability = model.decode(random.standard_normal((samples, model.latent_dim)))
     result = {key: np.concatenate(blocks) for key, blocks in kept.items()}
     result["dice"] = dice[0] / dice[1] if dice[1] else 1.0
-    result["s2_samples"] = metrics.two_point_correlation(random.random(probability.shape) < probability)
+    result["s2_samples"] = metrics.two_point_correlation(metrics.binarise(probability))
     return result | {f"s2_{key}": total / len(voxels) for key, total in correlation.items()}
 
 

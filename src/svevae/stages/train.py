@@ -41,6 +41,7 @@ def train(params: Params) -> None:
     progress = checkpoint.restore()
     if progress.history:
         print(f"goes on after epoch {len(progress.history)}, from {CHECKPOINT}; delete that file to train from the start")
+    print(f"{parameter_count(vae):,} parameters, Keras {keras.__version__} on {keras.backend.backend()}: {_devices()}", flush=True)
     with tracking.run("train", progress.run_id) as run_id:
         continued = progress.run_id == run_id
         progress.run_id = run_id
@@ -53,6 +54,10 @@ def train(params: Params) -> None:
         _write(vae, params, split, data, progress.history, run_id)
         tracking.log_file(HISTORY)
     print(f"best validation objective {progress.best_loss:.5g} at epoch {best} of {len(progress.history)}; MLflow run {run_id}")
+
+
+def _devices() -> str:
+    return ", ".join(keras.distribution.list_devices())
 
 
 def _fingerprint(params: Params) -> str:

@@ -1,0 +1,118 @@
+"""A tiny real dataset, cut from the reference one, and a project folder that runs the whole pipeline on it in a minute."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ["KERAS_BACKEND"] = "tensorflow"
+
+import h5py
+import numpy as np
+import pytest
+import yaml
+
+from svevae.config import Params, load_params
+from svevae.dataset.store import SVEDataset, open_dataset, write_dataset
+
+ROOT = Path(__file__).parents[1]
+REFERENCE = ROOT / "data" / "sve_porous_alsi10mg_32.h5"
+TINY_TRAIN = {"latent_dim": 4, "widths": [8, 16], "dense_width": 32, "predictor_width": 16, "epochs": 4, "batch_size": 16, "kl_warmup": 2}
+PARTS, SVES_PER_PART = 8, 12
+
+Run = Callable[..., subprocess.CompletedProcess]
+
+
+@pytest.fixture(scope="session")
+def tiny_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """8 parts of 12 SVEs of 32^3 voxels with their real labels."""
+    path = tmp_path_factory.mktemp("tiny") / "tiny.h5"
+    with h5py.File(REFERENCE, "r") as file:
+        part_id = file["part_id"][:]
+        parts = np.unique(part_id)[:: len(np.unique(part_id)) // PARTS][:PARTS]
+        index = np.sort(np.concatenate([np.flatnonzero(part_id == part)[:SVES_PER_PART] for part in parts]))
+        keys = ("voxels", "properties", "part_id", "porosity", "position", "stiffness", "tension/stress_x", "tension/stress_z")
+        arrays = {key: file[key][:][index] for key in keys} | {"tension/strain": file["tension/strain"][:]}
+        names, units = (tuple(file["properties"].attrs[key]) for key in ("names", "units"))
+        write_dataset(path, arrays, names, units, dict(file.attrs))
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny(tiny_file: Path) -> SVEDataset:
+    return open_dataset(tiny_file)
+
+
+@pytest.fixture(scope="session")
+def params() -> Params:
+    """params.yaml with a model small enough for tests."""
+    shipped = load_params(ROOT / "params.yaml")
+    small = {key: tuple(value) if isinstance(value, list) else value for key, value in TINY_TRAIN.items()}
+    return replace(shipped, train=replace(shipped.train, **small))
+
+
+@pytest.fixture(scope="session")
+def environment() -> dict[str, str]:
+    """The environment of a user who has activated .venv and named no server."""
+    clean = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW_", "DVC_"))}
+    return clean | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", "MLFLOW_DISABLE_TELEMETRY": "true"}
+
+
+@pytest.fixture(scope="session")
+def run(environment: dict[str, str]) -> Run:
+    """Run a command as a user would; stdout and stderr as text. Fails the test when the exit code is not `code`."""
+
+    def run_command(*command: str | Path, cwd: Path, code: int | None = 0, timeout: int = 300, **variables: str) -> subprocess.CompletedProcess:
+        done = subprocess.run([str(word) for word in command], cwd=cwd, env=environment | variables, capture_output=True, text=True,
+                              timeout=timeout, check=False)
+        assert code is None or done.returncode == code, f"{command} exited with {done.returncode}:\n{done.stdout}\n{done.stderr}"
+        return done
+
+    return run_command
+
+
+def make_project(folder: Path, tiny_file: Path, run: Run) -> Path:
+    """The working tree's files in a repository of their own, with the tiny dataset added to DVC."""
+    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True)
+    for name in listed.stdout.split("\n"):
+        if name and not name.startswith((".dvc-store/", "artifacts/", "data.dvc", "dvc.lock")) and (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+    (folder / "data").mkdir()
+    shutil.copy(tiny_file, folder / "data" / "tiny.h5")
+    settings = yaml.safe_load((ROOT / "params.yaml").read_text())
+    settings["prepare"]["dataset"] = "data/tiny.h5"
+    settings["train"] |= TINY_TRAIN
+    settings["evaluate"] = {"samples": 8, "pictures": 3}
+    (folder / "params.yaml").write_text(yaml.safe_dump(settings, sort_keys=False))
+    run("git", "init", "-q", "-b", "main", cwd=folder)
+    run("git", "config", "user.name", "Test", cwd=folder)
+    run("git", "config", "user.email", "test@example.org", cwd=folder)
+    run("dvc", "add", "-q", "data", cwd=folder)
+    run("dvc", "push", "-q", cwd=folder)
+    run("git", "add", "-A", cwd=folder)
+    run("git", "commit", "-qm", "tiny", cwd=folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory, tiny_file: Path, run: Run) -> Path:
+    """A project whose pipeline has run once, by `dvc repro`. Tests read it; what changes it works on a copy."""
+    folder = make_project(tmp_path_factory.mktemp("finished"), tiny_file, run)
+    run("dvc", "repro", "--pull", cwd=folder)
+    return folder
+
+
+@pytest.fixture
+def project(tmp_path: Path, tiny_file: Path, run: Run) -> Iterator[Path]:
+    """A project of the test's own whose pipeline has not run."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+    yield make_project(folder, tiny_file, run)
+    shutil.rmtree(folder)

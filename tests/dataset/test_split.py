@@ -1,0 +1,82 @@
+"""Splits by part, the label scaler, digests."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from svevae.dataset.digest import content_digest, dataset_digest, file_md5
+from svevae.dataset.split import SUBSETS, Split, split_by_part
+from svevae.dataset.store import SVEDataset
+from svevae.errors import DataError
+
+
+def test_no_part_is_on_two_sides_and_none_is_lost(tiny: SVEDataset) -> None:
+    split = split_by_part(tiny, 0.25, 0.25, seed=0)
+    index = [split.index(subset, tiny.part_id) for subset in SUBSETS]
+    np.testing.assert_array_equal(np.sort(np.concatenate(index)), np.arange(tiny.count))
+    parts = [set(tiny.part_id[rows]) for rows in index]
+    assert [len(found) for found in parts] == [4, 2, 2]
+    assert not parts[0] & parts[1]
+    assert not parts[1] & parts[2]
+    assert not parts[0] & parts[2]
+
+
+def test_scaler_is_of_the_training_parts_alone(tiny: SVEDataset) -> None:
+    split = split_by_part(tiny, 0.25, 0.25, seed=0)
+    train = tiny.properties[split.index("train", tiny.part_id)].astype(float)
+    np.testing.assert_allclose(split.mean, train.mean(axis=0))
+    np.testing.assert_allclose(split.std, train.std(axis=0))
+
+
+def test_seed_decides_and_file_round_trip(tiny: SVEDataset, tmp_path: Path) -> None:
+    split = split_by_part(tiny, 0.25, 0.25, seed=0)
+    assert split == split_by_part(tiny, 0.25, 0.25, seed=0)
+    assert split.parts != split_by_part(tiny, 0.25, 0.25, seed=1).parts
+    split.save(tmp_path / "split.json")
+    assert Split.load(tmp_path / "split.json") == split
+
+
+@pytest.mark.parametrize("parts", [1, 2])
+def test_too_few_parts(tiny: SVEDataset, parts: int) -> None:
+    few = replace(tiny, part_id=np.arange(tiny.count) % parts)
+    with pytest.raises(DataError, match=f"tiny.h5: /part_id: expected at least 3 parts, .* received {parts}"):
+        split_by_part(few, 0.25, 0.25, seed=0)
+
+
+def test_small_fractions_still_leave_a_part_each(tiny: SVEDataset) -> None:
+    split = split_by_part(replace(tiny, part_id=np.arange(tiny.count) % 3), 0.01, 0.98, seed=0)
+    assert [len(split.parts[subset]) for subset in SUBSETS] == [1, 1, 1]
+
+
+def test_constant_property(tiny: SVEDataset) -> None:
+    flat = tiny.properties.copy()
+    flat[:, 3] = 5
+    with pytest.raises(DataError, match="expected yield_x to vary over the training parts"):
+        split_by_part(replace(tiny, properties=flat), 0.25, 0.25, seed=0)
+
+
+def test_digest_is_that_of_dvc_where_it_tracks_the_data(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    file = folder / "a.h5"
+    file.write_bytes(b"abc")
+    assert dataset_digest(file) == file_md5(file) == "900150983cd24fb0d6963f7d28e17f72"  # md5("abc"), RFC 1321
+    (tmp_path / "data.dvc").write_text("outs:\n- md5: 0123456789abcdef0123456789abcdef.dir\n  path: data\n")
+    assert dataset_digest(file) == "0123456789abcdef0123456789abcdef.dir"
+    (tmp_path / "data.dvc").write_text("outs: []\n")
+    with pytest.raises(DataError, match=r"data\.dvc: expected the md5"):
+        dataset_digest(file)
+
+
+def test_content_digest_sees_voxels_and_labels(tiny: SVEDataset) -> None:
+    voxels, properties = tiny.voxels(np.arange(3)), tiny.properties[:3]
+    digest = content_digest(voxels, properties)
+    other = voxels.copy()
+    other[0, 0, 0, 0] ^= 1
+    assert digest == content_digest(voxels.astype(float), properties.copy())
+    assert digest != content_digest(other, properties)
+    assert digest != content_digest(voxels, properties + 1)

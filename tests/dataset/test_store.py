@@ -1,0 +1,179 @@
+"""The data contract: what a valid file says, and each way in which a file can be wrong."""
+
+from __future__ import annotations
+
+import errno
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from svevae.dataset import store
+from svevae.dataset.store import describe, find_problems, open_dataset, write_dataset
+from svevae.errors import DataError
+
+
+def arrays(count: int = 6, n: int = 8) -> dict[str, np.ndarray]:
+    random = np.random.default_rng(0)
+    voxels = (random.random((count, n, n, n)) < 0.1).astype(np.uint8)
+    return {
+        "voxels": voxels,
+        "properties": random.random((count, 2)).astype(np.float32),
+        "part_id": np.arange(count) // 2,
+        "porosity": voxels.mean((1, 2, 3)),
+    }
+
+
+def write_raw(path: Path, content: dict[str, np.ndarray], names: tuple[str, ...] = ("E_x", "E_z"), units: tuple[str, ...] = ("MPa", "MPa")) -> Path:
+    """A file with whatever content, not checked."""
+    with h5py.File(path, "w") as file:
+        for key, array in content.items():
+            file[key] = array
+        if "properties" in content:
+            file["properties"].attrs.update({"names": list(names), "units": list(units)})
+    return path
+
+
+def test_round_trip_keeps_every_array_and_attribute(tmp_path: Path) -> None:
+    content = arrays()
+    write_dataset(tmp_path / "a.h5", content, ("E_x", "E_z"), ("MPa", "GPa"), {"voxel_size_um": 5.0, "seed": 3})
+    data = open_dataset(tmp_path / "a.h5")
+    assert (data.count, data.n, data.names, data.units, data.voxel_size) == (6, 8, ("E_x", "E_z"), ("MPa", "GPa"), 5.0)
+    np.testing.assert_array_equal(data.properties, content["properties"])
+    np.testing.assert_array_equal(data.voxels(np.array([4, 0, 4])), content["voxels"][[4, 0, 4]])
+    np.testing.assert_array_equal(np.concatenate([voxels for _, voxels in data.slabs()]), content["voxels"])
+    assert data.attributes["seed"] == 3
+
+
+def test_reference_dataset_is_valid(tiny_file: Path) -> None:
+    assert find_problems(tiny_file) == []
+    text = describe(tiny_file)
+    assert "96 SVEs of 32 x 32 x 32 voxels, voxel size 10 um" in text
+    assert "8 parts of 12 SVEs" in text
+    assert re.search(r"yield_z .* MPa", text)
+
+
+def change(key: str, value: Callable[[dict[str, np.ndarray]], np.ndarray | None]) -> Callable[[dict[str, np.ndarray]], None]:
+    def apply(content: dict[str, np.ndarray]) -> None:
+        replacement = value(content)
+        content.pop(key, None)
+        if replacement is not None:
+            content[key] = replacement
+
+    return apply
+
+
+def with_value(key: str, position: tuple[int, ...], value: float) -> Callable[[dict[str, np.ndarray]], None]:
+    def apply(content: dict[str, np.ndarray]) -> None:
+        content[key] = content[key].copy()
+        content[key][position] = value
+
+    return apply
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (change("voxels", lambda c: None), "/voxels is missing; the file has part_id, porosity, properties"),
+        (change("part_id", lambda c: None), "/part_id is missing"),
+        (change("voxels", lambda c: c["voxels"][0]), "/voxels: expected 4 axes, received 3: shape (8, 8, 8)"),
+        (change("voxels", lambda c: c["voxels"][:, :4]), "/voxels: expected cubes (sve, n, n, n), received shape (6, 4, 8, 8)"),
+        (change("properties", lambda c: c["properties"][:5]), "/properties: expected 6 rows, one for each SVE of /voxels, received 5"),
+        (change("part_id", lambda c: c["part_id"] + 0.5), "/part_id: expected integers, received float64"),
+        (change("position", lambda c: np.zeros((6, 2), int)), "/position: expected shape (sve, 3), received (6, 2)"),
+        (change("stiffness", lambda c: np.zeros((6, 6, 5))), "/stiffness: expected shape (sve, 6, 6), received (6, 6, 5)"),
+        (change("tension/stress_x", lambda c: np.zeros((6, 3))), "/tension: expected a group with strain (increment,)"),
+        (with_value("voxels", (3, 1, 2, 5), 2), "/voxels: expected 0 (solid) and 1 (pore), received 2 in SVE 3 at voxel (1, 2, 5)"),
+        (with_value("properties", (2, 1), np.nan), "/properties: expected finite numbers, received nan at (2, 1); 1 in all"),
+        (with_value("properties", (0, 0), np.inf), "/properties: expected finite numbers, received inf at (0, 0)"),
+        (with_value("porosity", (4,), 0.9), "/porosity: SVE 4 is given as 0.9, its voxels have"),
+    ],
+)
+def test_each_fault_is_named(tmp_path: Path, spoil: Callable[[dict[str, np.ndarray]], None], message: str) -> None:
+    content = arrays()
+    spoil(content)
+    path = write_raw(tmp_path / "bad.h5", content)
+    assert any(problem.startswith(message) for problem in find_problems(path)), find_problems(path)
+
+
+def test_all_faults_are_listed_at_once(tmp_path: Path) -> None:
+    content = arrays()
+    content["properties"][0, 0] = np.nan
+    content["part_id"] = content["part_id"][:3]
+    path = write_raw(tmp_path / "bad.h5", content, names=("E_x",), units=("MPa", "MPa"))
+    assert len(find_problems(path)) == 3
+    with pytest.raises(DataError, match=r"(?s)bad\.h5: .*bad\.h5: .*bad\.h5: "):
+        open_dataset(path)
+
+
+def test_names_and_units_must_fit_the_columns(tmp_path: Path) -> None:
+    path = write_raw(tmp_path / "bad.h5", arrays(), names=("E_x", "E_x"), units=("MPa",))
+    assert find_problems(path) == ["/properties: expected distinct names, received E_x, E_x",
+                                   "/properties: expected 2 units, one for each column, received 1"]
+
+
+def test_no_sves(tmp_path: Path) -> None:
+    path = write_raw(tmp_path / "none.h5", {key: array[:0] for key, array in arrays().items()})
+    assert find_problems(path) == ["/voxels: expected at least one SVE, received none"]
+
+
+def test_empty_file_text_file_folder_and_nothing(tmp_path: Path) -> None:
+    (tmp_path / "empty.h5").touch()
+    (tmp_path / "text.h5").write_text("not HDF5")
+    for name, received in (("empty.h5", "something else"), ("text.h5", "something else"), ("missing.h5", "found nothing"), (".", "found a folder")):
+        with pytest.raises(DataError, match=f"expected an HDF5 file, .*{received}"):
+            open_dataset(tmp_path / name)
+
+
+@pytest.mark.parametrize("share", [0.02, 0.5, 0.98])
+def test_truncated_file(tmp_path: Path, tiny_file: Path, share: float) -> None:
+    content = tiny_file.read_bytes()
+    path = tmp_path / "cut.h5"
+    path.write_bytes(content[: int(share * len(content))])
+    (problem,) = find_problems(path)
+    assert "truncated" in problem
+
+
+def test_damaged_chunk_is_a_problem_not_a_crash(tmp_path: Path, tiny_file: Path) -> None:
+    with h5py.File(tiny_file, "r") as file:
+        chunk = file["voxels"].id.get_chunk_info(1)
+    content = bytearray(tiny_file.read_bytes())
+    content[chunk.byte_offset : chunk.byte_offset + chunk.size] = bytes(chunk.size)
+    path = tmp_path / "damaged.h5"
+    path.write_bytes(content)
+    (problem,) = find_problems(path)
+    assert problem.startswith("cannot be read, damaged or truncated")
+
+
+def test_writing_a_broken_dataset_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    write_dataset(path, arrays(), ("E_x", "E_z"), ("MPa", "MPa"), {})
+    before = path.read_bytes()
+    broken = arrays()
+    broken["voxels"][0] = 7
+    with pytest.raises(DataError, match="a.h5: not written: /voxels: expected 0"):
+        write_dataset(path, broken, ("E_x", "E_z"), ("MPa", "MPa"), {})
+    assert path.read_bytes() == before
+    assert [found.name for found in tmp_path.iterdir()] == ["a.h5"]
+
+
+def test_full_disk_while_writing_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_space(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(store.os, "replace", no_space)
+    with pytest.raises(DataError, match="a.h5: not written: .*No space left on device"):
+        write_dataset(tmp_path / "a.h5", arrays(), ("E_x", "E_z"), ("MPa", "MPa"), {})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_unlabelled_file_opens_only_when_asked(tmp_path: Path) -> None:
+    path = write_raw(tmp_path / "ct.h5", {"voxels": arrays()["voxels"]})
+    data = open_dataset(path, labelled=False)
+    assert data.properties is None
+    assert data.names == ()
+    with pytest.raises(DataError, match="/properties is missing"):
+        open_dataset(path)

@@ -1,0 +1,70 @@
+"""Each figure of merit against a case whose value is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from svevae.model import metrics
+
+
+def test_r2_of_truth_of_the_mean_and_of_half_the_variance() -> None:
+    true = np.array([[0.0], [1.0], [2.0], [3.0]])
+    assert metrics.r2(true, true) == 1
+    assert metrics.r2(true, np.full_like(true, true.mean())) == 0
+    error = np.sqrt(true.var() / 2) * np.array([[1], [-1], [1], [-1]])
+    assert metrics.r2(true, true + error) == pytest.approx(0.5)
+
+
+def test_r2_of_a_constant_column_is_minus_infinity() -> None:
+    assert metrics.r2(np.ones((3, 1)), np.zeros((3, 1))) == -np.inf
+
+
+def test_porosity_baseline_recovers_a_cubic() -> None:
+    porosity = np.linspace(0, 0.2, 50)
+    properties = np.stack([70_000 * (1 - 2 * porosity + porosity**3), 0.33 - porosity**2], axis=1)
+    baseline = metrics.PorosityBaseline(porosity[::2], properties[::2])
+    np.testing.assert_allclose(baseline.predict(porosity), properties, rtol=1e-8)
+
+
+def test_constant_cross_entropy_is_that_of_constant_logits() -> None:
+    voxels = (np.random.default_rng(0).random((3, 6, 6, 6)) < 0.1).astype(np.uint8)
+    logits = np.full(voxels.shape, np.log(0.1 / 0.9))
+    np.testing.assert_allclose(metrics.constant_cross_entropy(voxels, 0.1), metrics.voxel_cross_entropy(voxels, logits))
+
+
+def test_overlap_counts_as_dice_defines_it() -> None:
+    """Three pores of which two are found, and one found that is none: Dice 2 * 2 / (3 + 3)."""
+    voxels = np.array([1, 1, 1, 0, 0, 0, 0, 0], np.uint8).reshape(1, 2, 2, 2)
+    logits = np.array([1, 1, -1, 1, -1, -1, -1, -1.0]).reshape(1, 2, 2, 2)
+    assert metrics.overlap(voxels, logits) == (4, 6)
+
+
+def test_active_units_ignore_a_collapsed_one() -> None:
+    random = np.random.default_rng(0)
+    latent = np.column_stack([random.standard_normal(500), 0.05 * random.standard_normal(500), np.ones(500)])
+    assert metrics.active_units(latent) == 1
+
+
+def test_binarise_keeps_the_porosity_and_the_small_pores() -> None:
+    """A pore seen with probability 0.3 everywhere within 10 voxels keeps its 3 likeliest; a threshold of 1/2 would lose it."""
+    probability = np.zeros((1, 4, 4, 4))
+    probability[0, 0].flat[:10] = 0.3 + np.linspace(0.01, -0.01, 10)
+    binary = metrics.binarise(probability)
+    assert binary.sum() == 3
+    assert binary[0, 0].flat[:3].all()
+
+
+def test_two_point_correlation_of_a_laminate() -> None:
+    """Pores in 2 of 8 layers across x: S2 is 1/4 along y and z at any distance; along x 1/4, 1/8, 0, 0, 0. Their mean follows."""
+    field = np.zeros((1, 8, 8, 8))
+    field[0, :2] = 1
+    along_x = np.array([2, 1, 0, 0, 0]) / 8
+    np.testing.assert_allclose(metrics.two_point_correlation(field), (along_x + 2 * 0.25) / 3, atol=1e-7)
+
+
+def test_two_point_correlation_of_independent_voxels_is_the_porosity_squared() -> None:
+    field = np.random.default_rng(0).random((4, 32, 32, 32)) < 0.1
+    correlation = metrics.two_point_correlation(field)
+    assert correlation[0] == pytest.approx(field.mean(), rel=1e-6)
+    np.testing.assert_allclose(correlation[1:], field.mean() ** 2, rtol=0.06)

@@ -67,7 +67,11 @@ class Checkpoint:
         return self.progress
 
     def save(self) -> None:
-        arrays = {f"{name}/{i}": np.asarray(variable) for name, group in self._variables().items() for i, variable in enumerate(group)}
+        arrays = {
+            f"{name}/{i}": keras.ops.convert_to_numpy(variable)
+            for name, variables in self._variables().items()
+            for i, variable in enumerate(variables)
+        }
         arrays |= {f"best/{i}": array for i, array in enumerate(self.best)}
         self.path.parent.mkdir(parents=True, exist_ok=True)
         beside = self.path.with_suffix(".part")
@@ -76,10 +80,10 @@ class Checkpoint:
         os.replace(beside, self.path)
 
     def keep_best(self) -> None:
-        self.best = [np.array(weight) for weight in self.trainer.vae.weights]
+        self.best = [np.array(keras.ops.convert_to_numpy(weight)) for weight in self.trainer.vae.weights]
 
     def _variables(self) -> dict[str, list[Any]]:
-        return {"weight": self.trainer.vae.weights, "optimizer": self.trainer.optimizer.variables}
+        return {"weight": self.trainer.weights, "optimizer": self.trainer.optimizer.variables}
 
 
 def fit(trainer: Trainer, train: Batches, validation: Batches, epochs: int, patience: int, seed: int, checkpoint: Checkpoint,
@@ -93,7 +97,9 @@ def fit(trainer: Trainer, train: Batches, validation: Batches, epochs: int, pati
     progress = checkpoint.progress
     if not progress.is_over(epochs, patience):
         loop = _Epochs(train, checkpoint, patience, seed, epochs, on_epoch)
-        trainer.fit(train, validation_data=validation, initial_epoch=len(progress.history), epochs=epochs, verbose=0, callbacks=[loop])
+        # shuffle=False: `train` deals its own batches; Keras would deal them anew from a random state that no checkpoint holds.
+        trainer.fit(train, validation_data=validation, initial_epoch=len(progress.history), epochs=epochs, shuffle=False, verbose=0,
+                    callbacks=[loop])
     for weight, best in zip(trainer.vae.weights, checkpoint.best, strict=True):
         weight.assign(best)
     return progress
@@ -154,9 +160,9 @@ class _Epochs(keras.callbacks.Callback):
         bad = [f"{name} = {logs[name]}" for name in (*TERMS, "loss") if not math.isfinite(logs[name])]
         optimizer = self.model.optimizer
         raise TrainingError(
-            f"the loss is not finite at step {int(np.asarray(optimizer.iterations))} (epoch {len(self.checkpoint.progress.history) + 1}, "
+            f"the loss is not finite at step {int(optimizer.iterations)} (epoch {len(self.checkpoint.progress.history) + 1}, "
             f"batch {step + 1}): {', '.join(bad)}, "
-            f"at a learning rate of {float(np.asarray(optimizer.learning_rate)):.3g}; lower train.learning_rate"
+            f"at a learning rate of {float(optimizer.learning_rate):.3g}; lower train.learning_rate"
         )
 
 

@@ -168,6 +168,8 @@ class Trainer(keras.Model):
         self.std = np.asarray(std, np.float32)
         self.weights_of_terms = (config.reconstruction_weight, config.kl_weight, config.property_weight)
         self.warmup_steps = warmup_steps
+        # A weight of its own: under JAX the optimizer's step cannot be read inside a step.
+        self.step = self.add_weight(shape=(), initializer="zeros", trainable=False, name="step")
         self.terms = [keras.metrics.Mean(name) for name in ("reconstruction", "kl", "property")]
 
     def call(self, voxels: Any, training: bool | None = None) -> dict[str, Any]:
@@ -184,7 +186,8 @@ class Trainer(keras.Model):
             metric.update_state(term)
         reconstruction, kl, properties = self.weights_of_terms
         if training and self.warmup_steps:
-            kl = kl * ops.minimum(ops.cast(self.optimizer.iterations, "float32") / self.warmup_steps, 1.0)
+            kl = kl * ops.minimum(self.step / self.warmup_steps, 1.0)
+            self.step.assign_add(1.0)
         return ops.mean(reconstruction * terms[0] + kl * terms[1] + properties * terms[2])
 
 

@@ -1,0 +1,116 @@
+"""The training loop: resumed equals undisturbed, early stopping keeps the best, a loss that is not finite stops."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from svevae.config import Params
+from svevae.dataset.batches import Batches
+from svevae.dataset.split import split_by_part
+from svevae.dataset.store import SVEDataset
+from svevae.errors import TrainingError
+from svevae.model.fit import Checkpoint, Progress, fit
+from svevae.model.vae import Trainer, build_vae, compile_trainer
+
+
+@pytest.fixture
+def session(tiny: SVEDataset, params: Params, tmp_path: Path):
+    """-> start(**changes): what `train` sets up before fit, as in a new process, on tmp_path's checkpoint."""
+    split = split_by_part(tiny, 0.25, 0.25, seed=0)
+
+    def start(path: Path = tmp_path / "a.npz", fingerprint: str = "f", **changes: object) -> tuple[Trainer, dict]:
+        config = replace(params.train, **changes)
+        keras.utils.set_random_seed(0)
+        vae = build_vae(config, tiny.n, np.array(split.mean), np.array(split.std))
+        train = Batches(tiny, split.index("train", tiny.part_id), config.batch_size, 0, shuffle=True, augmentation=config.augmentation)
+        validation = Batches(tiny, split.index("validation", tiny.part_id), config.batch_size)
+        trainer = compile_trainer(vae, config, np.array(split.std), len(train))
+        checkpoint = Checkpoint(path, trainer, fingerprint)
+        checkpoint.restore()
+        return trainer, {"train": train, "validation": validation, "epochs": config.epochs, "patience": config.patience, "seed": 0,
+                         "checkpoint": checkpoint}
+
+    return start
+
+
+class Killed(Exception):
+    """Stands for kill -9 between a checkpoint and the end of the epoch; test_pipeline does it for real."""
+
+
+def test_resumed_training_ends_where_an_undisturbed_one_ends(session, tmp_path: Path) -> None:
+    def die(epoch: int, numbers: dict) -> None:
+        if epoch == 1:
+            raise Killed
+
+    trainer, arguments = session(tmp_path / "whole.npz")
+    whole = fit(trainer, **arguments)
+    expected = trainer.vae.get_weights()
+    trainer, arguments = session(tmp_path / "broken.npz")
+    with pytest.raises(Killed):
+        fit(trainer, **arguments, on_epoch=die)
+    trainer, arguments = session(tmp_path / "broken.npz")
+    assert len(arguments["checkpoint"].progress.history) == 2
+    seen = []
+    resumed = fit(trainer, **arguments, on_epoch=lambda epoch, numbers: seen.append(epoch))
+    assert seen == [2, 3]
+    for name in ("loss", "val_loss", "val_kl", "val_property"):
+        np.testing.assert_allclose([row[name] for row in resumed.history], [row[name] for row in whole.history], rtol=1e-3)
+    for found, weight in zip(trainer.vae.get_weights(), expected, strict=True):
+        np.testing.assert_allclose(found, weight, atol=2e-4)
+
+
+def test_a_finished_checkpoint_trains_no_more(session) -> None:
+    trainer, arguments = session()
+    fit(trainer, **arguments)
+    weights = trainer.vae.get_weights()
+    trainer, arguments = session()
+    fit(trainer, **arguments, on_epoch=lambda epoch, numbers: pytest.fail("trained again"))
+    for found, weight in zip(trainer.vae.get_weights(), weights, strict=True):
+        np.testing.assert_array_equal(found, weight)
+
+
+def test_a_checkpoint_of_another_configuration_is_ignored(session) -> None:
+    trainer, arguments = session(epochs=1)
+    fit(trainer, **arguments)
+    _, arguments = session(epochs=1, fingerprint="another")
+    assert arguments["checkpoint"].progress == Progress("another")
+
+
+def test_early_stopping_keeps_the_best_weights(session) -> None:
+    """The predictor is pushed further off after each epoch from the third on: training stops `patience` epochs behind the best."""
+    trainer, arguments = session(epochs=12, patience=2)
+
+    def push(epoch: int, numbers: dict) -> None:
+        if epoch >= 2:
+            bias = trainer.vae.get_layer("predictor").trainable_weights[-1]
+            bias.assign(bias + 10.0)
+
+    progress = fit(trainer, **arguments, on_epoch=push)
+    assert progress.best_epoch == 2
+    assert len(progress.history) == 5
+    assert progress.best_loss == min(row["val_loss"] for row in progress.history)
+    again = trainer.evaluate(arguments["validation"], verbose=0, return_dict=True)
+    assert again["loss"] == pytest.approx(progress.best_loss, rel=1e-4)
+
+
+def test_loss_that_is_not_finite_names_step_term_and_rate(session) -> None:
+    trainer, arguments = session()
+    bias = trainer.vae.get_layer("predictor").trainable_weights[-1]
+    bias.assign(np.full(bias.shape, np.nan))
+    with pytest.raises(TrainingError, match=r"not finite at step 1 \(epoch 1, batch 1\): property = nan, loss = nan, at a learning rate of \d"):
+        fit(trainer, **arguments)
+
+
+def test_progress_is_over_by_epochs_or_patience() -> None:
+    rows = [{"val_loss": value} for value in (3.0, 1.0, 2.0, 2.0)]
+    assert not Progress("f").is_over(5, 1)
+    assert Progress("f", rows, best_epoch=1).is_over(4, 9)
+    assert Progress("f", rows, best_epoch=1).is_over(9, 2)
+    assert not Progress("f", rows, best_epoch=1).is_over(9, 3)
+    assert json.loads(json.dumps(vars(Progress("f", rows, 1))))["best_epoch"] == 1

@@ -1,0 +1,160 @@
+"""The assembled model: shapes for any n, each weight acts, the saved file moves between backends."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from svevae.config import Params, Train
+from svevae.errors import ConfigError
+from svevae.model.vae import ARCHITECTURES, build_vae, compile_trainer
+
+MEAN, STD = np.array([66_000.0, 0.326]), np.array([4_600.0, 0.005])
+
+
+@pytest.fixture
+def config(params: Params) -> Train:
+    return replace(params.train, batch_size=4, dropout=0.0)
+
+
+def cubes(n: int, count: int = 4) -> np.ndarray:
+    return (np.random.default_rng(0).random((count, n, n, n)) < 0.1).astype(np.uint8)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("n", [8, 16, 24])
+def test_shapes_follow_n_and_the_properties(config: Train, architecture: str, n: int) -> None:
+    model = build_vae(replace(config, architecture=architecture), n, MEAN, STD)
+    found = model(cubes(n))
+    assert {key: tuple(value.shape) for key, value in found.items()} == {
+        "latent_mean": (4, 4), "latent_log_var": (4, 4), "logits": (4, n, n, n), "properties": (4, 2),
+    }
+
+
+@pytest.mark.parametrize(("architecture", "multiple"), [("patch", 8), ("conv", 4)])
+def test_n_that_does_not_divide_names_the_sizes_that_work(config: Train, architecture: str, multiple: int) -> None:
+    message = f"works for n = {multiple}, {2 * multiple}, .* received SVEs of n = 30"
+    with pytest.raises(ConfigError, match=message):
+        build_vae(replace(config, architecture=architecture), 30, MEAN, STD)
+
+
+def test_unknown_architecture_names_the_choices(config: Train) -> None:
+    with pytest.raises(ConfigError, match=r"train\.architecture: expected one of conv, patch, received 'transformer'"):
+        build_vae(replace(config, architecture="transformer"), 8, MEAN, STD)
+
+
+def test_predictor_speaks_physical_units(config: Train) -> None:
+    """With its last weights at zero the predictor gives the training mean itself."""
+    model = build_vae(config, 8, MEAN, STD)
+    dense = next(layer for layer in model.get_layer("predictor").layers[::-1] if isinstance(layer, keras.layers.Dense))
+    dense.set_weights([np.zeros_like(weight) for weight in dense.get_weights()])
+    np.testing.assert_allclose(model(cubes(8))["properties"], np.tile(MEAN, (4, 1)), rtol=1e-6)
+
+
+def test_inference_is_deterministic_and_training_is_not(config: Train) -> None:
+    model = build_vae(config, 8, MEAN, STD)
+    x = cubes(8)
+    np.testing.assert_array_equal(model(x)["logits"], model(x)["logits"])
+    assert not np.array_equal(model(x, training=True)["logits"], model(x, training=True)["logits"])
+
+
+def losses(config: Train, **weights: float) -> tuple[dict[str, float], dict[str, float]]:
+    """Figures of the first training step and of validation, from the same initial weights whatever the loss weights."""
+    keras.utils.set_random_seed(0)
+    config = replace(config, kl_warmup=0, learning_rate=1e-9, **weights)
+    trainer = compile_trainer(build_vae(config, 8, MEAN, STD), config, STD, steps_per_epoch=1)
+    x, y = cubes(8), (MEAN + STD).astype(np.float32) * np.ones((4, 1), np.float32)
+    return trainer.train_on_batch(x, y, return_dict=True), trainer.test_on_batch(x, y, return_dict=True)
+
+
+@pytest.mark.parametrize(("weight", "term"), [("reconstruction_weight", "reconstruction"), ("kl_weight", "kl"), ("property_weight", "property")])
+def test_each_weight_multiplies_its_term_in_training_and_validation_alike(config: Train, weight: str, term: str) -> None:
+    unit = {"reconstruction_weight": 1.0, "kl_weight": 1.0, "property_weight": 1.0}
+    for base, tripled in zip(losses(config, **unit), losses(config, **unit | {weight: 3.0}), strict=True):
+        assert base["loss"] == pytest.approx(base["reconstruction"] + base["kl"] + base["property"], rel=1e-5)
+        assert tripled["loss"] - base["loss"] == pytest.approx(2 * base[term], rel=1e-3)
+        assert tripled[term] == pytest.approx(base[term], rel=1e-5)
+
+
+def test_kl_warm_up_scales_training_only(config: Train) -> None:
+    """At the first step of a warm-up of 4 epochs of 1 step the KL weight is 0; validation has all of it."""
+    config = replace(config, kl_warmup=4, property_weight=0.0, learning_rate=1e-9)
+    trainer = compile_trainer(build_vae(config, 8, MEAN, STD), config, STD, steps_per_epoch=1)
+    x, y = cubes(8), np.tile(MEAN, (4, 1)).astype(np.float32)
+    first = trainer.train_on_batch(x, y, return_dict=True)
+    assert first["loss"] == pytest.approx(first["reconstruction"], rel=1e-5)
+    trainer.reset_metrics()
+    second = trainer.train_on_batch(x, y, return_dict=True)
+    assert second["loss"] == pytest.approx(second["reconstruction"] + second["kl"] / 4, rel=1e-4)
+    trainer.reset_metrics()
+    validation = trainer.test_on_batch(x, y, return_dict=True)
+    assert validation["loss"] == pytest.approx(validation["reconstruction"] + validation["kl"], rel=1e-4)
+
+
+def test_gradient_matches_a_finite_difference(config: Train) -> None:
+    """d loss / d bias of the last decoder layer, by TensorFlow's tape and by a central difference."""
+    import tensorflow as tf
+
+    trainer = compile_trainer(build_vae(config, 8, MEAN, STD), config, STD, steps_per_epoch=1)
+    x, y = cubes(8), np.tile(MEAN, (4, 1)).astype(np.float32)
+    bias = trainer.vae.get_layer("decoder").trainable_weights[-1]
+
+    def loss(training: bool = False) -> tf.Tensor:
+        return trainer.compute_loss(x, y, trainer(x, training=training), training=training)
+
+    with tf.GradientTape() as tape:
+        value = loss()
+    slope = float(tape.gradient(value, bias.value)[0])
+    at, step = keras.ops.convert_to_numpy(bias), 0.05
+    ends = []
+    for sign in (1, -1):
+        bias.assign(at + sign * step)
+        ends.append(float(loss()))
+    assert slope == pytest.approx((ends[0] - ends[1]) / (2 * step), rel=1e-2)
+
+
+TRAIN_AND_SAVE = """
+import sys, numpy as np, keras
+sys.path.insert(0, {src!r})
+from svevae.config import Train
+from svevae.model.vae import build_vae, compile_trainer
+config = Train(**{config!r})
+keras.utils.set_random_seed(0)
+model = build_vae(config, 8, np.array([66000.0, 0.326]), np.array([4600.0, 0.005]))
+trainer = compile_trainer(model, config, np.array([4600.0, 0.005]), 4)
+x = np.load({voxels!r}); y = np.tile(np.float32([70000.0, 0.33]), (len(x), 1))
+history = trainer.fit(x, y, epochs=3, batch_size=4, verbose=0).history["loss"]
+assert history[-1] < history[0], history
+model.save({model!r})
+np.savez({outputs!r}, **{{key: np.asarray(value) for key, value in model(x).items()}})
+assert keras.backend.backend() == {backend!r}
+"""
+LOAD_AND_COMPARE = """
+import sys, numpy as np, keras
+assert "svevae" not in sys.modules
+model = keras.saving.load_model({model!r})
+x = np.load({voxels!r}); expected = np.load({outputs!r})
+for key, value in model(x).items():
+    np.testing.assert_allclose(np.asarray(value), expected[key], rtol=2e-4, atol=2e-4 * np.abs(expected[key]).max())
+assert keras.backend.backend() == {backend!r}
+"""
+
+
+@pytest.mark.parametrize(("trained", "loaded"), [("tensorflow", "jax"), ("jax", "tensorflow")])
+def test_trains_on_either_backend_and_loads_in_the_other(config: Train, tmp_path: Path, environment: dict[str, str], trained: str, loaded: str) -> None:
+    np.save(tmp_path / "voxels.npy", cubes(8, count=16))
+    values = {
+        "src": str(Path(__file__).parents[2] / "src"),
+        "config": vars(config) | {"learning_rate": 3e-3, "widths": tuple(config.widths)},
+        "voxels": str(tmp_path / "voxels.npy"), "model": str(tmp_path / "model.keras"), "outputs": str(tmp_path / "outputs.npz"),
+    }
+    for script, backend in ((TRAIN_AND_SAVE, trained), (LOAD_AND_COMPARE, loaded)):
+        done = subprocess.run([sys.executable, "-c", script.format(**values, backend=backend)], capture_output=True, text=True, check=False,
+                              env=environment | {"KERAS_BACKEND": backend}, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr

@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help repro test test-all lint ui benchmark clean
+.PHONY: help repro test test-slow ui benchmark clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,14 +15,13 @@ repro: $(READY) ## environment, data, pipeline, registered champion; about 12 mi
 	@svevae summary
 
 test: $(READY) ## lint and the default tests, within 10 minutes
-	@ruff check
+	@ruff check --quiet && ruff format --check --quiet
 	@dvc pull --quiet data.dvc
 	@python -m pytest -m "not slow"
 
-test-all: $(READY) ## also the slow tests: whole pipeline, browser, servers
-	@ruff check
+test-slow: $(READY) ## the slow tests: servers, `mlflow run .`, experiments, the browser
 	@dvc pull --quiet data.dvc
-	@python -m pytest
+	@python -m pytest -m slow
 
 ui: $(READY) ## the MLflow page, on http://127.0.0.1:5000
 	@svevae ui

@@ -68,9 +68,18 @@ def environment() -> dict[str, str]:
 def run(environment: dict[str, str]) -> Run:
     """Run a command as a user would; stdout and stderr as text. Fails the test when the exit code is not `code`."""
 
-    def run_command(*command: str | Path, cwd: Path, code: int | None = 0, timeout: int = 300, **variables: str) -> subprocess.CompletedProcess:
-        done = subprocess.run([str(word) for word in command], cwd=cwd, env=environment | variables, capture_output=True, text=True,
-                              timeout=timeout, check=False)
+    def run_command(
+        *command: str | Path, cwd: Path, code: int | None = 0, timeout: int = 300, **variables: str
+    ) -> subprocess.CompletedProcess:
+        done = subprocess.run(
+            [str(word) for word in command],
+            cwd=cwd,
+            env=environment | variables,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
         assert code is None or done.returncode == code, f"{command} exited with {done.returncode}:\n{done.stdout}\n{done.stderr}"
         return done
 

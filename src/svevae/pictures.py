@@ -49,8 +49,9 @@ def draw_properties(data: SVEDataset, split: Split, path: Path) -> None:
     _save(figure, path)
 
 
-def draw_parity(path: Path, names: tuple[str, ...], units: tuple[str, ...], true: np.ndarray, predicted: np.ndarray,
-                porosity_only: np.ndarray) -> None:
+def draw_parity(
+    path: Path, names: tuple[str, ...], units: tuple[str, ...], true: np.ndarray, predicted: np.ndarray, porosity_only: np.ndarray
+) -> None:
     """Predicted against true on the test parts, model over porosity-only baseline; three arrays (sve, property)."""
     figure, axes = _grid(len(names))
     for i, (name, unit, cell) in enumerate(zip(names, units, axes, strict=True)):

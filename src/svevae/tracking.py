@@ -31,6 +31,7 @@ from mlflow.entities import Metric
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
 from mlflow.types import Schema, TensorSpec
+from sqlalchemy.exc import SQLAlchemyError
 
 from svevae import __version__
 from svevae.errors import TrackingError
@@ -69,12 +70,12 @@ def connect() -> str:
         except requests.RequestException as error:
             raise TrackingError(f"MLFLOW_TRACKING_URI: expected an MLflow server at {uri}, which does not answer: {error}") from error
     mlflow.set_tracking_uri(uri)
-    try:
+    try:  # an embedded or database store fails here by a library's own errors, an absent database driver among them
         experiment = mlflow.get_experiment_by_name(EXPERIMENT)
         if "MLFLOW_RUN_ID" not in os.environ:  # `mlflow run` has chosen the experiment already
             mlflow.set_experiment(experiment_id=experiment.experiment_id if experiment else mlflow.create_experiment(EXPERIMENT))
-    except MlflowException as error:
-        raise TrackingError(f"MLFLOW_TRACKING_URI: expected a usable store at {uri}: {error}") from error
+    except (MlflowException, SQLAlchemyError, ImportError) as error:
+        raise TrackingError(_masked(f"MLFLOW_TRACKING_URI: expected a usable store at {uri}, received: {error}")) from error
     return uri
 
 
@@ -129,6 +130,7 @@ def run(name: str, run_id: str | None = None) -> Iterator[str]:
 
 def lineage() -> dict[str, str]:
     """Tags that say what made a run: git commit and whether files differ from it, DVC stage and experiment, svevae's version."""
+
     def git(*arguments: str) -> str:
         result = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
         return result.stdout.strip() if result.returncode == 0 else ""
@@ -223,13 +225,28 @@ class _Flavor:
     __name__ = "svevae"
 
     @staticmethod
-    def save_model(path: str, mlflow_model: Model, folder: Path, loader: str, signature: ModelSignature, requirements: list[str],
-                   keras_version: str, backend: str) -> None:
+    def save_model(
+        path: str,
+        mlflow_model: Model,
+        folder: Path,
+        loader: str,
+        signature: ModelSignature,
+        requirements: list[str],
+        keras_version: str,
+        backend: str,
+    ) -> None:
         mlflow_model.signature = signature
-        mlflow_model.add_flavor("keras", data=f"data/{folder.name}", keras_version=keras_version, keras_backend=backend,
-                                save_exported_model=False)
-        mlflow.pyfunc.save_model(path, loader_module=loader, data_path=str(folder), code_paths=[str(Path(__file__).parent)],
-                                 mlflow_model=mlflow_model, pip_requirements=requirements)
+        mlflow_model.add_flavor(
+            "keras", data=f"data/{folder.name}", keras_version=keras_version, keras_backend=backend, save_exported_model=False
+        )
+        mlflow.pyfunc.save_model(
+            path,
+            loader_module=loader,
+            data_path=str(folder),
+            code_paths=[str(Path(__file__).parent)],
+            mlflow_model=mlflow_model,
+            pip_requirements=requirements,
+        )
 
 
 def log_model(folder: Path, loader: str, n: int, latent_dim: int, property_count: int, tags: Mapping[str, str]) -> str:
@@ -245,15 +262,25 @@ def log_model(folder: Path, loader: str, n: int, latent_dim: int, property_count
     names = ("tensorflow", "keras", "numpy", "h5py", "pyyaml", "mlflow")
     versions = {found.metadata["Name"].lower(): found.version for found in distributions()}
     requirements = [f"{name}=={versions[name]}" for name in names if name in versions]
-    info = Model.log(None, _Flavor, name="vae", tags=dict(tags), folder=folder, loader=loader, signature=signature,
-                     requirements=requirements, keras_version=keras.__version__, backend=keras.backend.backend())
+    info = Model.log(
+        None,
+        _Flavor,
+        name="vae",
+        tags=dict(tags),
+        folder=folder,
+        loader=loader,
+        signature=signature,
+        requirements=requirements,
+        keras_version=keras.__version__,
+        backend=keras.backend.backend(),
+    )
     return info.model_uri
 
 
 def registered_version(name: str, model_md5: str) -> str | None:
     """The version of `name` that holds the model with this md5, if it is registered already."""
     found = mlflow.MlflowClient().search_model_versions(f"name = '{name}' and tags.`model_md5` = '{model_md5}'")
-    return max((version.version for version in found), key=int, default=None)
+    return max((str(version.version) for version in found), key=int, default=None)
 
 
 def register_version(name: str, model_uri: str, tags: Mapping[str, str]) -> str:
@@ -284,7 +311,11 @@ def set_alias(name: str, alias: str, version: str) -> None:
 
 def public_uri() -> str:
     """The store's address without a password, to be shown and kept in files."""
-    return re.sub(r"//([^/:@]+):[^/@]+@", r"//\1:***@", mlflow.get_tracking_uri())
+    return _masked(mlflow.get_tracking_uri())
+
+
+def _masked(text: str) -> str:
+    return re.sub(r"//([^/:@\s]+):[^/@\s]+@", r"//\1:***@", text)
 
 
 def download_model(uri: str) -> Path:

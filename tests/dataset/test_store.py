@@ -27,7 +27,9 @@ def arrays(count: int = 6, n: int = 8) -> dict[str, np.ndarray]:
     }
 
 
-def write_raw(path: Path, content: dict[str, np.ndarray], names: tuple[str, ...] = ("E_x", "E_z"), units: tuple[str, ...] = ("MPa", "MPa")) -> Path:
+def write_raw(
+    path: Path, content: dict[str, np.ndarray], names: tuple[str, ...] = ("E_x", "E_z"), units: tuple[str, ...] = ("MPa", "MPa")
+) -> Path:
     """A file with whatever content, not checked."""
     with h5py.File(path, "w") as file:
         for key, array in content.items():
@@ -111,8 +113,10 @@ def test_all_faults_are_listed_at_once(tmp_path: Path) -> None:
 
 def test_names_and_units_must_fit_the_columns(tmp_path: Path) -> None:
     path = write_raw(tmp_path / "bad.h5", arrays(), names=("E_x", "E_x"), units=("MPa",))
-    assert find_problems(path) == ["/properties: expected distinct names, received E_x, E_x",
-                                   "/properties: expected 2 units, one for each column, received 1"]
+    assert find_problems(path) == [
+        "/properties: expected distinct names, received E_x, E_x",
+        "/properties: expected 2 units, one for each column, received 1",
+    ]
 
 
 def test_no_sves(tmp_path: Path) -> None:
@@ -123,7 +127,12 @@ def test_no_sves(tmp_path: Path) -> None:
 def test_empty_file_text_file_folder_and_nothing(tmp_path: Path) -> None:
     (tmp_path / "empty.h5").touch()
     (tmp_path / "text.h5").write_text("not HDF5")
-    for name, received in (("empty.h5", "something else"), ("text.h5", "something else"), ("missing.h5", "found nothing"), (".", "found a folder")):
+    for name, received in (
+        ("empty.h5", "something else"),
+        ("text.h5", "something else"),
+        ("missing.h5", "found nothing"),
+        (".", "found a folder"),
+    ):
         with pytest.raises(DataError, match=f"expected an HDF5 file, .*{received}"):
             open_dataset(tmp_path / name)
 
@@ -154,7 +163,7 @@ def test_writing_a_broken_dataset_leaves_the_old_file(tmp_path: Path) -> None:
     before = path.read_bytes()
     broken = arrays()
     broken["voxels"][0] = 7
-    with pytest.raises(DataError, match="a.h5: not written: /voxels: expected 0"):
+    with pytest.raises(DataError, match=r"a\.h5: not written: /voxels: expected 0"):
         write_dataset(path, broken, ("E_x", "E_z"), ("MPa", "MPa"), {})
     assert path.read_bytes() == before
     assert [found.name for found in tmp_path.iterdir()] == ["a.h5"]
@@ -165,7 +174,7 @@ def test_full_disk_while_writing_leaves_nothing(tmp_path: Path, monkeypatch: pyt
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(store.os, "replace", no_space)
-    with pytest.raises(DataError, match="a.h5: not written: .*No space left on device"):
+    with pytest.raises(DataError, match=r"a\.h5: not written: .*No space left on device"):
         write_dataset(tmp_path / "a.h5", arrays(), ("E_x", "E_z"), ("MPa", "MPa"), {})
     assert list(tmp_path.iterdir()) == []
 

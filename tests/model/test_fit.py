@@ -33,8 +33,14 @@ def session(tiny: SVEDataset, params: Params, tmp_path: Path):
         trainer = compile_trainer(vae, config, np.array(split.std), len(train))
         checkpoint = Checkpoint(path, trainer, fingerprint)
         checkpoint.restore()
-        return trainer, {"train": train, "validation": validation, "epochs": config.epochs, "patience": config.patience, "seed": 0,
-                         "checkpoint": checkpoint}
+        return trainer, {
+            "train": train,
+            "validation": validation,
+            "epochs": config.epochs,
+            "patience": config.patience,
+            "seed": 0,
+            "checkpoint": checkpoint,
+        }
 
     return start
 
@@ -103,7 +109,9 @@ def test_loss_that_is_not_finite_names_step_term_and_rate(session) -> None:
     trainer, arguments = session()
     bias = trainer.vae.get_layer("predictor").trainable_weights[-1]
     bias.assign(np.full(bias.shape, np.nan))
-    with pytest.raises(TrainingError, match=r"not finite at step 1 \(epoch 1, batch 1\): property = nan, loss = nan, at a learning rate of \d"):
+    with pytest.raises(
+        TrainingError, match=r"not finite at step 1 \(epoch 1, batch 1\): property = nan, loss = nan, at a learning rate of \d"
+    ):
         fit(trainer, **arguments)
 
 

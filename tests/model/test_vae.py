@@ -33,7 +33,10 @@ def test_shapes_follow_n_and_the_properties(config: Train, architecture: str, n:
     model = build_vae(replace(config, architecture=architecture), n, MEAN, STD)
     found = model(cubes(n))
     assert {key: tuple(value.shape) for key, value in found.items()} == {
-        "latent_mean": (4, 4), "latent_log_var": (4, 4), "logits": (4, n, n, n), "properties": (4, 2),
+        "latent_mean": (4, 4),
+        "latent_log_var": (4, 4),
+        "logits": (4, n, n, n),
+        "properties": (4, 2),
     }
 
 
@@ -73,7 +76,9 @@ def losses(config: Train, **weights: float) -> tuple[dict[str, float], dict[str,
     return trainer.train_on_batch(x, y, return_dict=True), trainer.test_on_batch(x, y, return_dict=True)
 
 
-@pytest.mark.parametrize(("weight", "term"), [("reconstruction_weight", "reconstruction"), ("kl_weight", "kl"), ("property_weight", "property")])
+@pytest.mark.parametrize(
+    ("weight", "term"), [("reconstruction_weight", "reconstruction"), ("kl_weight", "kl"), ("property_weight", "property")]
+)
 def test_each_weight_multiplies_its_term_in_training_and_validation_alike(config: Train, weight: str, term: str) -> None:
     unit = {"reconstruction_weight": 1.0, "kl_weight": 1.0, "property_weight": 1.0}
     for base, tripled in zip(losses(config, **unit), losses(config, **unit | {weight: 3.0}), strict=True):
@@ -147,14 +152,24 @@ assert keras.backend.backend() == {backend!r}
 
 
 @pytest.mark.parametrize(("trained", "loaded"), [("tensorflow", "jax"), ("jax", "tensorflow")])
-def test_trains_on_either_backend_and_loads_in_the_other(config: Train, tmp_path: Path, environment: dict[str, str], trained: str, loaded: str) -> None:
+def test_trains_on_either_backend_and_loads_in_the_other(
+    config: Train, tmp_path: Path, environment: dict[str, str], trained: str, loaded: str
+) -> None:
     np.save(tmp_path / "voxels.npy", cubes(8, count=16))
     values = {
         "src": str(Path(__file__).parents[2] / "src"),
         "config": vars(config) | {"learning_rate": 3e-3, "widths": tuple(config.widths)},
-        "voxels": str(tmp_path / "voxels.npy"), "model": str(tmp_path / "model.keras"), "outputs": str(tmp_path / "outputs.npz"),
+        "voxels": str(tmp_path / "voxels.npy"),
+        "model": str(tmp_path / "model.keras"),
+        "outputs": str(tmp_path / "outputs.npz"),
     }
     for script, backend in ((TRAIN_AND_SAVE, trained), (LOAD_AND_COMPARE, loaded)):
-        done = subprocess.run([sys.executable, "-c", script.format(**values, backend=backend)], capture_output=True, text=True, check=False,
-                              env=environment | {"KERAS_BACKEND": backend}, cwd=tmp_path)
+        done = subprocess.run(
+            [sys.executable, "-c", script.format(**values, backend=backend)],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=environment | {"KERAS_BACKEND": backend},
+            cwd=tmp_path,
+        )
         assert done.returncode == 0, done.stderr

@@ -18,7 +18,7 @@ class PackedVoxels:
     def __init__(self, data: SVEDataset, index: np.ndarray):
         """Read the SVEs of `index` (ascending) from `data`, one pass over the file. Raises DataError for a voxel not 0 or 1."""
         self.n = data.n
-        self._bits = np.empty((len(index), -(-data.n**3 // 8)), np.uint8)
+        self._bits = np.empty((len(index), -(-(data.n**3) // 8)), np.uint8)
         for slab, voxels in data.slabs():
             rows = slice(*np.searchsorted(index, [slab.start, slab.stop]))
             self._bits[rows] = np.packbits(voxels[index[rows] - slab.start].reshape(-1, data.n**3), axis=1)
@@ -37,6 +37,7 @@ def xy_swap(names: tuple[str, ...]) -> list[int] | None:
 
     A name's axes stand behind its last underscore: yield_x, nu_zx.
     """
+
     def swapped(name: str) -> str:
         head, _, axes = name.rpartition("_")
         is_axes = head and set(axes) <= set("xyz")
@@ -53,8 +54,9 @@ class Batches(keras.utils.PyDataset):
     interrupted training goes on with the batches it would have seen. Without it, all SVEs come once, in file order.
     """
 
-    def __init__(self, data: SVEDataset, index: np.ndarray, batch_size: int, seed: int = 0, shuffle: bool = False,
-                 augmentation: tuple[str, ...] = ()):
+    def __init__(
+        self, data: SVEDataset, index: np.ndarray, batch_size: int, seed: int = 0, shuffle: bool = False, augmentation: tuple[str, ...] = ()
+    ):
         """Raises ConfigError for an augmentation that would change the labels of this file."""
         super().__init__()
         self._swap = xy_swap(data.names)

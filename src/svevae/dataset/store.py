@@ -95,8 +95,9 @@ def open_dataset(path: str | Path, labelled: bool = True) -> SVEDataset:
         )
 
 
-def write_dataset(path: str | Path, arrays: Mapping[str, np.ndarray], names: tuple[str, ...], units: tuple[str, ...],
-                  attributes: Mapping[str, Any]) -> None:
+def write_dataset(
+    path: str | Path, arrays: Mapping[str, np.ndarray], names: tuple[str, ...], units: tuple[str, ...], attributes: Mapping[str, Any]
+) -> None:
     """Write `arrays` (keys as in the contract, e.g. "voxels", "tension/strain") to `path`, whole or not at all.
 
     Raises DataError when what was written breaks the contract or the disk is full; an older file at `path` is then untouched.

@@ -86,8 +86,16 @@ class Checkpoint:
         return {"weight": self.trainer.weights, "optimizer": self.trainer.optimizer.variables}
 
 
-def fit(trainer: Trainer, train: Batches, validation: Batches, epochs: int, patience: int, seed: int, checkpoint: Checkpoint,
-        on_epoch: Callable[[int, dict[str, float]], None] = lambda epoch, numbers: None) -> Progress:
+def fit(
+    trainer: Trainer,
+    train: Batches,
+    validation: Batches,
+    epochs: int,
+    patience: int,
+    seed: int,
+    checkpoint: Checkpoint,
+    on_epoch: Callable[[int, dict[str, float]], None] = lambda epoch, numbers: None,
+) -> Progress:
     """Train until `epochs` or until the weighted validation objective has not improved for `patience` epochs.
 
     Goes on from `checkpoint` (already restored) and ends with the weights of the best validation epoch. `on_epoch` receives the
@@ -98,8 +106,15 @@ def fit(trainer: Trainer, train: Batches, validation: Batches, epochs: int, pati
     if not progress.is_over(epochs, patience):
         loop = _Epochs(train, checkpoint, patience, seed, epochs, on_epoch)
         # shuffle=False: `train` deals its own batches; Keras would deal them anew from a random state that no checkpoint holds.
-        trainer.fit(train, validation_data=validation, initial_epoch=len(progress.history), epochs=epochs, shuffle=False, verbose=0,
-                    callbacks=[loop])
+        trainer.fit(
+            train,
+            validation_data=validation,
+            initial_epoch=len(progress.history),
+            epochs=epochs,
+            shuffle=False,
+            verbose=0,
+            callbacks=[loop],
+        )
     for weight, best in zip(trainer.vae.weights, checkpoint.best, strict=True):
         weight.assign(best)
     return progress
@@ -108,14 +123,28 @@ def fit(trainer: Trainer, train: Batches, validation: Batches, epochs: int, pati
 class _Epochs(keras.callbacks.Callback):
     """What happens around Keras's own steps."""
 
-    def __init__(self, train: Batches, checkpoint: Checkpoint, patience: int, seed: int, epochs: int,
-                 on_epoch: Callable[[int, dict[str, float]], None]):
+    def __init__(
+        self,
+        train: Batches,
+        checkpoint: Checkpoint,
+        patience: int,
+        seed: int,
+        epochs: int,
+        on_epoch: Callable[[int, dict[str, float]], None],
+    ):
         super().__init__()
         self.train, self.checkpoint, self.seed, self.on_epoch = train, checkpoint, seed, on_epoch
         self.epochs, self.patience = epochs, patience
         done = len(checkpoint.progress.history) * len(train)
-        self.bar = tqdm(total=epochs * len(train) * train.batch_size, initial=done * train.batch_size, unit="SVE", desc="train",
-                        smoothing=0.05, dynamic_ncols=True, disable=not sys.stderr.isatty())
+        self.bar = tqdm(
+            total=epochs * len(train) * train.batch_size,
+            initial=done * train.batch_size,
+            unit="SVE",
+            desc="train",
+            smoothing=0.05,
+            dynamic_ncols=True,
+            disable=not sys.stderr.isatty(),
+        )
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         self.train.start_epoch(epoch)

@@ -55,8 +55,9 @@ def decode_conv(z: keras.KerasTensor, config: Train, n: int) -> keras.KerasTenso
     for width in (*reversed(config.widths[:-1]), None):
         for _ in range(config.blocks):
             x = residual_block(x)
-        x = layers.Conv3DTranspose(width or 1, 4, strides=2, padding="same", activation=width and ACTIVATION,
-                                   bias_initializer="zeros" if width else _rare_pores())(x)
+        x = layers.Conv3DTranspose(
+            width or 1, 4, strides=2, padding="same", activation=width and ACTIVATION, bias_initializer="zeros" if width else _rare_pores()
+        )(x)
     return x
 
 
@@ -130,8 +131,9 @@ def build_vae(config: Train, n: int, mean: np.ndarray, std: np.ndarray) -> keras
     h = layers.Concatenate()([architecture.encode(field, config), porosity])
     h = layers.Dense(config.dense_width, activation=ACTIVATION)(h)
     latent_mean = layers.Dense(config.latent_dim, name="latent_mean")(h)
-    latent_log_var = layers.Dense(config.latent_dim, kernel_initializer="zeros", name="latent_log_var",
-                                  bias_initializer=keras.initializers.Constant(LOG_VAR_START))(h)
+    latent_log_var = layers.Dense(
+        config.latent_dim, kernel_initializer="zeros", name="latent_log_var", bias_initializer=keras.initializers.Constant(LOG_VAR_START)
+    )(h)
     encoder = keras.Model(voxels, [latent_mean, latent_log_var, sample(latent_mean, latent_log_var)], name="encoder")
 
     z = keras.Input((config.latent_dim,), name="latent")

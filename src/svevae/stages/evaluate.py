@@ -54,12 +54,14 @@ def evaluate(params: Params) -> None:
     draw_latent(PLOTS / "latent.png", found["latent_mean"], porosity, true[:, strength], label)
     draw_losses(PLOTS / "losses.png", pd.read_csv(HISTORY))
     size = model.voxel_size or 1.0
-    correlation = pd.DataFrame({
-        "distance": np.arange(model.n // 2 + 1) * size,
-        "truth": found["s2_truth"],
-        "reconstruction": found["s2_reconstruction"],
-        "samples": found["s2_samples"],
-    })
+    correlation = pd.DataFrame(
+        {
+            "distance": np.arange(model.n // 2 + 1) * size,
+            "truth": found["s2_truth"],
+            "reconstruction": found["s2_reconstruction"],
+            "samples": found["s2_samples"],
+        }
+    )
     correlation.to_csv(PLOTS / "two_point.csv", index=False)
     draw_correlation(PLOTS / "two_point.png", correlation, "um" if model.voxel_size else "voxels")
     METRICS.write_text(json.dumps(scores, indent=1) + "\n")

@@ -1,0 +1,194 @@
+"""Training speed of svevae beside native PyTorch of the same layers and MONAI; what input and tracking take of an epoch.
+
+Contenders take turns, round after round, so that whatever else the machine does falls on all of them; the figures are medians of the
+rounds. Writes benchmarks/results.json and prints it as Markdown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import platform
+import shlex
+import sys
+import tempfile
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+from workers import THREADS, Worker
+
+from svevae.config import Params, load_params
+from svevae.dataset.split import split_by_part
+from svevae.dataset.store import open_dataset
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent
+OURS = (Path(sys.executable), HERE / "ours.py")
+PEERS = (ROOT / ".venv-benchmark" / "bin" / "python", HERE / "peers.py")
+RESULTS = HERE / "results.json"
+CONV = {"architecture": "conv", "widths": (32, 64, 128, 256), "blocks": 0}
+PEER_BATCHES = 16  # what the peers go round in: 16 MB of voxels
+# Contender: its script, what it changes in params.yaml, the contender that has as many parameters.
+CONTENDERS = {
+    "svevae patch": (OURS, {}, None),
+    "PyTorch patch": (PEERS, {}, "svevae patch"),
+    "svevae conv": (OURS, CONV, None),
+    "PyTorch conv": (PEERS, CONV, "svevae conv"),
+    "MONAI VarAutoEncoder": (PEERS, CONV, None),
+}
+RATIOS = [(f"svevae {name}", peer) for name in ("patch", "conv") for peer in (f"PyTorch {name}", "MONAI VarAutoEncoder")]
+# What an epoch needs beside its steps: the seconds it is made of, and the share of the epoch it may take.
+PARTS = {
+    "batches": (["input_seconds"], "5 %"),
+    "log_epoch": (["log_epoch_seconds"], ""),
+    "checkpoint": (["checkpoint_seconds"], ""),
+    "tracking: both": (["log_epoch_seconds", "checkpoint_seconds"], "3 %"),
+}
+
+
+def main() -> None:
+    options = parse_options()
+    os.chdir(ROOT)
+    params = load_params()
+    started = datetime.now(UTC).isoformat(timespec="seconds")
+    load = os.getloadavg()[0]
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        setup = write_setup(params, Path(folder))
+        workers = start_workers(params, setup, stack)
+        seconds, epochs = measure(workers, options)
+        about = {name: worker.about for name, worker in workers.items()}
+    settings = {"threads": THREADS, "precision": "float32", "batch_size": params.train.batch_size, **vars(options)}
+    results = {
+        "date": started,
+        "command": shlex.join(["python", "benchmarks/run.py", *sys.argv[1:]]),
+        "machine": {"cpu": cpu_model(), "cores": os.cpu_count(), "load_before": round(load, 2)},
+        "versions": {"python": platform.python_version()} | {key: v for each in about.values() for key, v in each["versions"].items()},
+        "settings": settings,
+        **figures(seconds, epochs, about, options.steps, params.train.batch_size),
+    }
+    beside = RESULTS.with_suffix(".part")
+    beside.write_text(json.dumps(results, indent=1) + "\n")
+    os.replace(beside, RESULTS)
+    print(markdown(results))
+
+
+def parse_options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=positive, default=5, help="turns of each contender (default: %(default)s)")
+    parser.add_argument("--steps", type=positive, default=24, help="timed training steps in a turn (default: %(default)s)")
+    parser.add_argument("--warmup", type=positive, default=4, help="untimed steps before them (default: %(default)s)")
+    return parser.parse_args()
+
+
+def positive(text: str) -> int:
+    if (value := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"expected at least 1, received {value}")
+    return value
+
+
+def write_setup(params: Params, folder: Path) -> dict[str, Any]:
+    """The split, which svevae reads the dataset by, and some of its training batches for the peers, who cannot read it."""
+    data = open_dataset(params.prepare.dataset)
+    split = split_by_part(data, params.prepare.validation_fraction, params.prepare.test_fraction, params.base.seed)
+    split.save(folder / "split.json")
+    index = split.index("train", data.part_id)
+    index = np.random.default_rng(params.base.seed).permutation(index)[: PEER_BATCHES * params.train.batch_size]
+    properties = (data.properties[index] - np.array(split.mean)) / np.array(split.std)
+    np.savez(folder / "batches.npz", voxels=data.voxels(index), properties=properties.astype(np.float32))
+    return {"split": str(folder / "split.json"), "batches": str(folder / "batches.npz"), "seed": params.base.seed}
+
+
+def start_workers(params: Params, setup: dict[str, Any], stack: ExitStack) -> dict[str, Worker]:
+    """One process for each contender; a peer that has not as many parameters as its model says so and ends."""
+    workers: dict[str, Worker] = {}
+    for name, ((python, script), changes, model) in tqdm(CONTENDERS.items(), desc="start", leave=False):
+        train = dataclasses.asdict(dataclasses.replace(params.train, **changes))
+        parameters = workers[model].about["parameters"] if model else None
+        own = {"train": train, "parameters": parameters, "monai": name.startswith("MONAI")}
+        workers[name] = stack.enter_context(Worker(name, python, script, setup | own))
+    return workers
+
+
+def measure(workers: dict[str, Worker], options: argparse.Namespace) -> tuple[dict[str, list[float]], dict[str, dict[str, float]]]:
+    """Seconds of each contender's rounds; and for each of ours, what once_an_epoch measures."""
+    turns = [name for _ in range(options.rounds) for name in workers]
+    ours = [name for name in workers if CONTENDERS[name][0] == OURS]
+    seconds: dict[str, list[float]] = {name: [] for name in workers}
+    with tqdm(total=len(turns) + len(ours), unit="turn") as bar:
+        for name in turns:
+            bar.set_description(f"{name:20}")
+            answer = workers[name].ask({"warmup": options.warmup, "steps": options.steps, "epoch": len(seconds[name])})
+            if not np.isfinite(answer["loss"]):
+                raise RuntimeError(f"{name}: the loss is {answer['loss']}: this is no training to measure")
+            seconds[name].append(answer["seconds"])
+            bar.update()
+        epochs = {}
+        for name in ours:
+            bar.set_description(f"{name}, epoch")
+            epochs[name] = workers[name].ask({})
+            bar.update()
+    return seconds, epochs
+
+
+def figures(
+    seconds: dict[str, list[float]], epochs: dict[str, dict[str, float]], about: dict[str, dict[str, Any]], steps: int, batch_size: int
+) -> dict[str, Any]:
+    """SVE/s from the seconds of rounds of `steps` steps, ratios of medians, and shares of an epoch trained at the median speed."""
+    speed = {}
+    for name, rounds in seconds.items():
+        rates = [steps * batch_size / each for each in rounds]
+        spread = {"median": median(rates), "min": min(rates), "max": max(rates)}
+        speed[name] = {"parameters": about[name]["parameters"], **spread, "rounds": rates}
+    shares = {}
+    for name, parts in epochs.items():
+        epoch = about[name]["steps_per_epoch"] * batch_size / speed[name]["median"]
+        tracking = parts["log_epoch_seconds"] + parts["checkpoint_seconds"]
+        shares[name] = {"epoch_seconds": epoch, **parts, "input_share": parts["input_seconds"] / epoch, "tracking_share": tracking / epoch}
+    ratios = {f"{ours} / {peer}": speed[ours]["median"] / speed[peer]["median"] for ours, peer in RATIOS}
+    return {"sve_per_second": speed, "ratios": ratios, "epoch": shares}
+
+
+def cpu_model() -> str:
+    """As /proc/cpuinfo names it; what Python knows where there is none."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.is_file() else []
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.processor())
+
+
+def markdown(results: dict[str, Any]) -> str:
+    """The tables of the README."""
+    machine = f"{results['machine']['cpu']}, {results['machine']['cores']} cores"
+    versions = ", ".join(f"{name} {version}" for name, version in results["versions"].items())
+    speed = [
+        [name, f"{s['parameters']:,}", *(f"{s[key]:.1f}" for key in ("median", "min", "max"))]
+        for name, s in results["sve_per_second"].items()
+    ]
+    ratios = [[name, f"{ratio:.2f}"] for name, ratio in results["ratios"].items()]
+    shares = []
+    for name, epoch in results["epoch"].items():
+        for part, (keys, goal) in PARTS.items():
+            seconds = sum(epoch[key] for key in keys)
+            shares.append([name, part, f"{seconds:.3f}", f"{seconds / epoch['epoch_seconds']:.2%}", goal])
+    return "\n\n".join(
+        (
+            f"{results['date']}, {machine}; {versions}",
+            table(["contender", "parameters", "SVE/s, median", "min", "max"], speed),
+            table(["ratio of medians", ""], ratios),
+            table(["an epoch of", "what", "seconds", "share of training it", "goal"], shares),
+        )
+    )
+
+
+def table(head: list[str], rows: list[list[str]]) -> str:
+    return "\n".join(f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""Bad input as a user meets it: exit code 2, one message that names what is wrong, no traceback, nothing half-written."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import yaml
+
+from tests.conftest import TINY_TRAIN, Run
+
+
+def fails(run: Run, *command: str | Path, cwd: Path, **variables: str) -> str:
+    """The message of a command that must exit with 2."""
+    done = run(*command, cwd=cwd, code=2, **variables)
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+def set_params(project: Path, section: str, **values: object) -> None:
+    path = project / "params.yaml"
+    settings = yaml.safe_load(path.read_text())
+    settings[section] |= values
+    path.write_text(yaml.safe_dump(settings))
+
+
+def test_check_says_what_is_in_a_file(run: Run, tiny_file: Path) -> None:
+    text = run("svevae", "check", tiny_file, cwd=tiny_file.parent).stdout
+    assert "96 SVEs of 32 x 32 x 32 voxels" in text
+    assert "porosity" in text
+
+
+def test_check_lists_everything_that_is_wrong(run: Run, tiny_file: Path, tmp_path: Path) -> None:
+    bad = shutil.copy(tiny_file, tmp_path / "bad.h5")
+    with h5py.File(bad, "r+") as file:
+        file["properties"][3, 1] = np.nan
+        del file["part_id"]
+        file["part_id"] = np.zeros(5, int)
+    message = fails(run, "svevae", "check", "bad.h5", cwd=tmp_path)
+    assert message.startswith("svevae check: bad.h5: 2 problems")
+    assert "/part_id: expected 96 rows" in message
+    assert "/properties: expected finite numbers, received nan at (3, 1)" in message
+
+
+def test_check_of_no_hdf5(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "a.h5").write_text("hello")
+    assert "a.h5: 1 problem" in fails(run, "svevae", "check", "a.h5", cwd=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("section", "values", "message"),
+    [
+        ("train", {"latent_dim": 0}, "params.yaml: train.latent_dim: expected at least 1, received 0"),
+        ("train", {"latent_dims": 8}, "params.yaml: train.latent_dims: unknown key"),
+        ("prepare", {"dataset": "data/none.h5"}, "data/none.h5: expected an HDF5 file, found nothing"),
+    ],
+)
+def test_prepare_refuses(run: Run, project: Path, section: str, values: dict, message: str) -> None:
+    set_params(project, section, **values)
+    assert message in fails(run, "svevae", "prepare", cwd=project)
+    assert not (project / "artifacts").exists()
+
+
+def test_train_refuses_what_the_architecture_cannot_do(run: Run, project: Path) -> None:
+    run("svevae", "prepare", cwd=project)
+    set_params(project, "train", widths=[8, 8, 8, 8, 8])
+    message = fails(run, "svevae", "train", cwd=project)
+    assert "works for n = 64, 128, 192, 256, ... (multiples of 64), received SVEs of n = 32" in message
+    set_params(project, "train", widths=TINY_TRAIN["widths"], architecture="transformer")
+    assert "train.architecture: expected one of conv, patch, received 'transformer'" in fails(run, "svevae", "train", cwd=project)
+    set_params(project, "train", architecture="patch")
+    message = fails(run, "svevae", "train", cwd=project, MLFLOW_TRACKING_URI="http://127.0.0.1:9")
+    assert "expected an MLflow server at http://127.0.0.1:9, which does not answer" in message
+    assert not (project / "artifacts" / "model").exists()
+
+
+def test_a_part_alone_cannot_be_split(run: Run, project: Path) -> None:
+    with h5py.File(project / "data" / "tiny.h5", "r+") as file:
+        file["part_id"][:] = 0
+    assert "/part_id: expected at least 3 parts" in fails(run, "svevae", "prepare", cwd=project)
+
+
+def test_outside_a_project(run: Run, tmp_path: Path) -> None:
+    assert "params.yaml: expected the parameters of the pipeline" in fails(run, "svevae", "train", cwd=tmp_path)
+    assert "run `make repro`" in fails(run, "svevae", "summary", cwd=tmp_path)
+
+
+def test_full_disk(run: Run, project: Path) -> None:
+    """A real file system of 64 KiB under artifacts/, where the machine lets us mount one."""
+    folder = project / "artifacts"
+    folder.mkdir()
+    mounted = run("mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder, cwd=project, code=None)
+    if mounted.returncode:
+        pytest.skip("mounting a small file system needs root")
+    try:
+        message = fails(run, "svevae", "prepare", cwd=project)
+    finally:
+        run("umount", folder, cwd=project)
+    assert "No space left on device" in message

@@ -1,0 +1,40 @@
+"""Each notebook runs from the top on a project whose pipeline has run; a number in each is checked."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+ROOT = Path(__file__).parents[1]
+
+
+def execute(name: str, project: Path) -> str:
+    """All text that the notebook's cells print."""
+    notebook = nbformat.read(ROOT / "notebooks" / name, as_version=4)
+    NotebookClient(notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(project / "notebooks")}}).execute()
+    return "".join(output.get("text", "") for cell in notebook.cells for output in cell.get("outputs", []))
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+def test_dataset_notebook_gives_the_baseline_of_the_evaluation(finished: Path) -> None:
+    scores = json.loads((finished / "artifacts" / "evaluation" / "metrics.json").read_text())
+    assert f"mean       R2 {scores['porosity_only_mean_r2']:.4f}" in execute("01-dataset.ipynb", finished)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+def test_latent_space_notebook_gives_the_errors_of_the_evaluation(finished: Path) -> None:
+    scores = json.loads((finished / "artifacts" / "evaluation" / "metrics.json").read_text())
+    text = execute("02-latent-space.ipynb", finished)
+    assert f"  E_x        {scores['mae']['E_x']:.4g} MPa" in text
+    assert "4 latent units" in text
+
+
+def test_notebooks_are_committed_without_outputs() -> None:
+    for path in (ROOT / "notebooks").glob("*.ipynb"):
+        for cell in nbformat.read(path, as_version=4).cells:
+            assert not cell.get("outputs"), f"{path.name}: clear the outputs before committing"
+            assert cell.get("execution_count") is None

@@ -1,0 +1,403 @@
+"""The whole pipeline as its users meet it, on a tiny real dataset: `dvc repro`, kill -9, the registry, `mlflow run .`."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import h5py
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+import requests
+import yaml
+
+import svevae
+from svevae.model.latent import load_folder
+from tests.conftest import Run
+
+NAMES = ["E_x", "E_z", "nu_zx", "yield_x", "yield_z", "flow_x", "flow_z"]
+
+
+def read_json(path: Path) -> dict:
+    return json.loads(path.read_text())
+
+
+def copy_project(finished: Path, folder: Path) -> Path:
+    return shutil.copytree(finished, folder, symlinks=True)
+
+
+def python(run: Run, code: str, cwd: Path, **variables: str) -> str:
+    return run(sys.executable, "-c", code, cwd=cwd, **variables).stdout
+
+
+def start_training(project: Path, environment: dict[str, str]) -> subprocess.Popen:
+    return subprocess.Popen(["svevae", "train"], cwd=project, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def test_repro_ends_with_scores_pictures_and_a_registered_version(run: Run, finished: Path) -> None:
+    scores = read_json(finished / "artifacts" / "evaluation" / "metrics.json")
+    assert list(scores["r2"]) == NAMES
+    assert 0 < scores["bce_constant_porosity"] < 32**3
+    assert scores["latent_dim"] == 4
+    assert read_json(finished / "artifacts" / "registered.json")["version"] == "1"
+    for picture in (
+        "split/sves",
+        "split/properties",
+        "evaluation/plots/parity",
+        "evaluation/plots/reconstruction",
+        "evaluation/plots/latent",
+        "evaluation/plots/two_point",
+        "evaluation/plots/losses",
+    ):
+        assert (finished / "artifacts" / f"{picture}.png").read_bytes().startswith(b"\x89PNG")
+    text = run("svevae", "summary", cwd=finished).stdout
+    for word in (*NAMES, "porosity only", "MAE", "voxel BCE", "Dice", "KL", "latent units active", "models:/svevae"):
+        assert word in text
+
+
+def test_test_parts_are_held_out_and_scored_beside_the_baseline(finished: Path) -> None:
+    """R2 and the baseline recomputed from the files alone, without the pipeline's own metrics."""
+    split = read_json(finished / "artifacts" / "split" / "split.json")
+    assert not set(split["parts"]["test"]) & {*split["parts"]["train"], *split["parts"]["validation"]}
+    with h5py.File(finished / "data" / "tiny.h5") as file:
+        part_id, voxels, properties = file["part_id"][:], file["voxels"][:], file["properties"][:].astype(float)
+    test, train = (np.isin(part_id, split["parts"][subset]) for subset in ("test", "train"))
+    predicted = load_folder(finished / "artifacts" / "model").predict(voxels[test])
+    scores = read_json(finished / "artifacts" / "evaluation" / "metrics.json")
+    porosity = voxels.mean((1, 2, 3))
+    for i, name in enumerate(NAMES):
+        true = properties[test, i]
+        fitted = np.polyval(np.polyfit(porosity[train], properties[train, i], 3), porosity[test])
+        assert scores["r2"][name] == pytest.approx(1 - ((true - predicted[:, i]) ** 2).mean() / true.var(), rel=1e-3, abs=1e-3)
+        assert scores["porosity_only_r2"][name] == pytest.approx(1 - ((true - fitted) ** 2).mean() / true.var(), abs=1e-4)
+
+
+def test_second_repro_does_nothing(run: Run, finished: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in (finished / "artifacts").rglob("*")}
+    text = run("dvc", "repro", "--pull", cwd=finished).stdout
+    assert "Running stage" not in text
+    assert before == {path: path.stat().st_mtime_ns for path in (finished / "artifacts").rglob("*")}
+
+
+def test_run_holds_parameters_terms_lineage_plots_and_environment(run: Run, finished: Path) -> None:
+    code = """
+import json, mlflow
+from svevae import tracking
+tracking.connect()
+(run,) = mlflow.search_runs(experiment_names=["svevae"], output_format="list")
+client = mlflow.MlflowClient()
+found = {"params": run.data.params, "tags": run.data.tags, "metrics": run.data.metrics, "status": run.info.status,
+         "epochs": [m.step for m in client.get_metric_history(run.info.run_id, "val_kl")],
+         "digests": sorted({i.dataset.digest for i in run.inputs.dataset_inputs}), "version": dict(client.get_model_version("svevae", "1").tags),
+         "artifacts": [a.path for d in ("plots", "split", "environment") for a in client.list_artifacts(run.info.run_id, d)]}
+print(json.dumps(found))
+"""
+    found = json.loads(python(run, code, finished))
+    digest = yaml.safe_load((finished / "data.dvc").read_text())["outs"][0]["md5"]
+    commit = run("git", "rev-parse", "HEAD", cwd=finished).stdout.strip()
+    assert found["status"] == "FINISHED"
+    assert found["digests"] == [digest]
+    assert found["params"]["train.latent_dim"] == "4"
+    assert found["params"]["prepare.dataset"] == "data/tiny.h5"
+    assert found["epochs"] == list(range(1, len(found["epochs"]) + 1))
+    for name in ("loss", "reconstruction", "kl", "property"):
+        assert {name, f"val_{name}"} <= set(found["metrics"])
+    assert {"system/sve_per_second", "system/peak_memory_mb", "test/mean_r2", "test/r2/nu_zx", "test/bce_ratio"} <= set(found["metrics"])
+    assert {"plots/parity.png", "plots/two_point.csv", "split/sves.png", "environment/packages.txt"} <= set(found["artifacts"])
+    for tags in (found["tags"], found["version"]):
+        assert tags["svevae.git_commit"] == commit
+        assert tags["svevae.git_dirty"] == "false"
+        assert tags["svevae.data_md5"] == digest
+        assert "svevae.dvc_stage" in tags
+    scores = read_json(finished / "artifacts" / "evaluation" / "metrics.json")
+    assert float(found["version"]["mean_r2"]) == pytest.approx(scores["mean_r2"], abs=1e-6)
+
+
+def test_registering_twice_changes_nothing_and_a_better_model_takes_the_alias(run: Run, finished: Path, tmp_path: Path) -> None:
+    project = copy_project(finished, tmp_path / "project")
+    state = """
+import json, mlflow
+from svevae import tracking
+tracking.connect()
+model = mlflow.MlflowClient().get_registered_model("svevae")
+print(json.dumps({"versions": len(mlflow.MlflowClient().search_model_versions("name = 'svevae'")), "aliases": {alias: str(version) for alias, version in model.aliases.items()}}))
+"""
+    # The tiny model may not beat the porosity: let the scores say that it does.
+    scores = read_json(project / "artifacts" / "evaluation" / "metrics.json") | {"porosity_only_mean_r2": -1e6}
+
+    def register(mean_r2: float, changed: bool) -> dict:
+        (project / "artifacts" / "evaluation" / "metrics.json").write_text(json.dumps(scores | {"mean_r2": mean_r2}))
+        if changed:  # another model: the same file with a byte behind its end
+            with open(project / "artifacts" / "model" / "model.keras", "ab") as file:
+                file.write(b"\0")
+        run("svevae", "register", cwd=project)
+        return json.loads(python(run, state, project))
+
+    first = json.loads(python(run, state, project))
+    assert first["versions"] == 1
+    assert register(0.5, changed=False) == first
+    second = register(0.6, changed=True)
+    assert second["versions"] == 2
+    assert second["aliases"]["champion"] == "2"
+    third = register(0.55, changed=True)
+    assert third["aliases"] == {"champion": "2", "challenger": "3"}
+    fourth = register(0.7, changed=True)
+    assert fourth["aliases"] == {"champion": "4", "challenger": "2"}
+    assert register(0.9, changed=False) == fourth
+    text = run("svevae", "summary", cwd=project).stdout
+    assert "champion: models:/svevae@champion, version 4" in text
+    moved = shutil.move(project, tmp_path / "elsewhere")  # the registry's paths are mended
+    names = python(run, "import svevae; print(svevae.load('models:/svevae@champion').names)", Path(moved))
+    assert "nu_zx" in names
+
+
+def test_loading_from_the_registry(run: Run, finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(finished)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    with h5py.File("data/tiny.h5") as file:
+        voxels = file["voxels"][:5]
+    model = svevae.load("models:/svevae/1")
+    assert (model.names, model.units[0], model.n, model.latent_dim, model.voxel_size) == (tuple(NAMES), "MPa", 32, 4, 10.0)
+    mean, std = model.encode(voxels)
+    assert mean.shape == std.shape == (5, 4)
+    assert (std > 0).all()
+    np.testing.assert_allclose(model.decode(mean), model.reconstruct(voxels), rtol=1e-5)
+    np.testing.assert_allclose(model.predict_from_latent(mean), model.predict(voxels), rtol=1e-5)
+    assert 10_000 < model.predict(voxels)[:, 0].mean() < 90_000  # MPa
+    everything = model.outputs(voxels)
+    np.testing.assert_allclose(everything["probability"], model.reconstruct(voxels), rtol=1e-4, atol=1e-6)
+    with pytest.raises(svevae.errors.DataError, match=r"voxels: expected shape \(sve, 32, 32, 32\), received \(5, 16, 32, 32\)"):
+        model.encode(voxels[:, :16])
+    with pytest.raises(svevae.errors.DataError, match=r"voxels: expected 0 \(solid\) and 1 \(pore\), received values from 0 to 3"):
+        model.encode(voxels * 3)
+    with pytest.raises(svevae.errors.DataError, match=r"latent: expected shape \(sve, 4\), received \(5, 3\)"):
+        model.decode(mean[:, :3])
+
+
+WITHOUT_SVEVAE = """
+import sys
+sys.meta_path.insert(0, type("Block", (), {"find_spec": staticmethod(lambda name, *_: (_ for _ in ()).throw(ImportError(name))
+                                           if name.split(".")[0] == "svevae" and not allowed else None)}))
+allowed = False
+import mlflow, numpy as np
+mlflow.set_tracking_uri(uri)
+try:
+    import svevae
+except ImportError:
+    pass
+else:
+    raise SystemExit("svevae can be imported")
+voxels = np.load(cubes)
+"""
+
+
+def test_loads_where_svevae_cannot_be_imported(run: Run, finished: Path, tmp_path: Path) -> None:
+    """mlflow.keras needs Keras alone; pyfunc brings svevae's code along with the model."""
+    with h5py.File(finished / "data" / "tiny.h5") as file:
+        np.save(tmp_path / "cubes.npy", file["voxels"][:3])
+    start = f"uri = 'sqlite:///{finished}/mlflow.db'; cubes = '{tmp_path}/cubes.npy'\n" + WITHOUT_SVEVAE
+    by_keras = (
+        start
+        + """
+model = mlflow.keras.load_model("models:/svevae/1")
+found = model.predict(voxels, verbose=0)
+np.savez("keras.npz", properties=found["properties"], latent_mean=found["latent_mean"])
+assert "svevae" not in sys.modules
+print(sorted(layer.name for layer in model.layers if layer.name in ("encoder", "decoder", "predictor")))
+"""
+    )
+    assert "['decoder', 'encoder', 'predictor']" in python(run, by_keras, tmp_path)
+    by_pyfunc = (
+        start
+        + """
+import importlib.metadata
+allowed = True
+sys.path[:] = [entry for entry in sys.path if not entry.endswith("/src")]
+found = mlflow.pyfunc.load_model("models:/svevae/1").predict(voxels)
+assert {key: value.shape for key, value in found.items()} == {
+    "latent_mean": (3, 4), "latent_std": (3, 4), "probability": (3, 32, 32, 32), "properties": (3, 7)}, found
+np.testing.assert_allclose(found["properties"], np.load("keras.npz")["properties"], rtol=1e-5)
+import svevae
+print(svevae.__file__)
+"""
+    )
+    source = python(run, by_pyfunc, tmp_path).strip().splitlines()[-1]
+    assert "/code/svevae/" in source
+
+
+def test_predict_writes_a_table_and_hdf5(run: Run, finished: Path, tmp_path: Path) -> None:
+    run("svevae", "predict", "data/tiny.h5", "-o", tmp_path / "a.csv", "-m", "models:/svevae/1", cwd=finished)
+    table = pd.read_csv(tmp_path / "a.csv")
+    assert list(table.columns[:4]) == ["sve", "part_id", "porosity", "E_x [MPa]"]
+    assert "nu_zx" in table.columns
+    assert len(table) == 96
+    run("svevae", "predict", "data/tiny.h5", "-o", tmp_path / "a.h5", "-m", "artifacts/model", cwd=finished)
+    with h5py.File(tmp_path / "a.h5") as file:
+        assert list(file["properties"].attrs["names"]) == NAMES
+        np.testing.assert_allclose(file["properties"][:, 0], table["E_x [MPa]"], rtol=1e-5)
+        assert file["latent_mean"].shape == (96, 4)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["data/tiny.h5", "-o", "a.xlsx", "-m", "artifacts/model"], "a.xlsx: expected a name that ends in .csv or .h5"),
+        (["data/tiny.h5", "-o", "none/a.csv", "-m", "artifacts/model"], "expected an existing folder none"),
+        (
+            ["data/tiny.h5", "-o", "a.csv", "-m", "models:/svevae@nobody"],
+            "models:/svevae@nobody: expected a model of svevae in the registry",
+        ),
+        (["data/tiny.h5", "-o", "a.csv", "-m", "models:/other/1"], "models:/other/1: expected a model of svevae in the registry"),
+        (["data/tiny.h5", "-o", "a.csv", "-m", "data"], "data: expected a folder with model.keras and contract.json"),
+        (["README.md", "-o", "a.csv", "-m", "artifacts/model"], "README.md: expected an HDF5 file, received something else"),
+    ],
+)
+def test_predict_refuses(run: Run, finished: Path, arguments: list[str], message: str) -> None:
+    done = run("svevae", "predict", *arguments, cwd=finished, code=2)
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(finished.glob("*.csv"))
+
+
+def test_kill_9_while_training_and_repro_goes_on(run: Run, finished: Path, tmp_path: Path, environment: dict[str, str]) -> None:
+    """`svevae train` killed after its second epoch; the next `dvc repro` ends where the undisturbed project ended, in the same run."""
+    project = copy_project(finished, tmp_path / "project")
+    for path in ("artifacts/model", ".checkpoints", "mlruns"):
+        shutil.rmtree(project / path)
+    (project / "mlflow.db").unlink()
+    (project / "artifacts" / "run.json").unlink()
+    with start_training(project, environment) as process:
+        for line in process.stdout:
+            if line.startswith("epoch 2:"):
+                os.kill(process.pid, signal.SIGKILL)
+    assert process.returncode == -signal.SIGKILL
+    text = run("dvc", "repro", "train", cwd=project).stdout
+    assert "goes on after epoch" in text
+    history, expected = (pd.read_csv(folder / "artifacts" / "training.csv") for folder in (project, finished))
+    assert list(history["epoch"]) == list(expected["epoch"])
+    np.testing.assert_allclose(history["val_loss"], expected["val_loss"], rtol=2e-3)
+    found, wanted = (
+        keras.saving.load_model(folder / "artifacts" / "model" / "model.keras").get_weights() for folder in (project, finished)
+    )
+    for weight, other in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(weight, other, atol=5e-4)
+    runs = python(
+        run,
+        "import mlflow\nfrom svevae import tracking\ntracking.connect()\nfor r in mlflow.search_runs(output_format='list'): print(r.info.status)",
+        project,
+    )
+    assert runs.split() == ["FINISHED"]
+
+
+def test_interrupt_by_the_keyboard_says_that_it_goes_on(project: Path, run: Run, environment: dict[str, str]) -> None:
+    run("svevae", "prepare", cwd=project)
+    text = ""
+    with start_training(project, environment) as process:
+        for line in process.stdout:
+            text += line
+            if line.startswith("epoch 1:"):
+                process.send_signal(signal.SIGINT)
+    assert process.returncode == 130, text
+    assert "interrupted; the same command goes on where it stopped" in text
+    assert "Traceback" not in text
+    assert (project / ".checkpoints" / "train.npz").is_file()
+
+
+@pytest.mark.slow
+def test_serving_answers_a_request_and_refuses_a_wrong_shape(finished: Path, environment: dict[str, str]) -> None:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    command = ["mlflow", "models", "serve", "-m", "models:/svevae/1", "--env-manager", "local", "--port", str(port)]
+    uri = {"MLFLOW_TRACKING_URI": f"sqlite:///{finished}/mlflow.db"}
+    server = subprocess.Popen(
+        command, cwd=finished, env=environment | uri, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    try:
+        for _ in range(180):
+            try:
+                requests.get(f"http://127.0.0.1:{port}/ping", timeout=1).raise_for_status()
+                break
+            except requests.RequestException:
+                time.sleep(1)
+        cubes = np.zeros((2, 32, 32, 32), int)
+        cubes[1, 4:8, 4:8, 4:8] = 1
+        answer = requests.post(f"http://127.0.0.1:{port}/invocations", json={"inputs": cubes.tolist()}, timeout=120)
+        assert answer.status_code == 200, answer.text
+        predicted = np.array(answer.json()["predictions"]["properties"])
+        np.testing.assert_allclose(predicted, load_folder(finished / "artifacts" / "model").predict(cubes), rtol=1e-4)
+        wrong = requests.post(f"http://127.0.0.1:{port}/invocations", json={"inputs": cubes[:, :16].tolist()}, timeout=120)
+        assert wrong.status_code == 400, wrong.text
+    finally:
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
+
+
+@pytest.mark.slow
+def test_experiments_metrics_diff_and_plots_of_dvc(run: Run, finished: Path, tmp_path: Path) -> None:
+    project = copy_project(finished, tmp_path / "project")
+    run("git", "add", "-A", cwd=project)
+    run("git", "commit", "-qm", "results", cwd=project)
+    run("dvc", "exp", "run", "-n", "wider", "-S", "train.latent_dim=6", cwd=project)
+    assert read_json(project / "artifacts" / "evaluation" / "metrics.json")["latent_dim"] == 6
+    diff = json.loads(run("dvc", "metrics", "diff", "--json", cwd=project).stdout)
+    assert diff["diff"]["artifacts/evaluation/metrics.json"]["latent_dim"] == {"old": 4, "new": 6, "diff": 2}
+    assert "wider" in run("dvc", "exp", "show", "--csv", cwd=project).stdout
+    run("dvc", "plots", "show", cwd=project)
+    page = (project / "dvc_plots" / "index.html").read_text()
+    for title in ("two-point correlation", "val_property", "parity.png", "sves.png"):
+        assert title in page
+    tagged = python(
+        run,
+        "import mlflow\nfrom svevae import tracking\ntracking.connect()\n"
+        "print([r.data.tags.get('svevae.dvc_experiment') for r in mlflow.search_runs(output_format='list')])",
+        project,
+    )
+    assert "wider" in tagged
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", ["activated", "by path"])
+def test_plain_mlflow_run_in_a_fresh_clone(run: Run, project: Path, tmp_path: Path, environment: dict[str, str], way: str) -> None:
+    """`mlflow run .` and `.venv/bin/mlflow run .`, a stage with a parameter, then a fully cached run that is not empty."""
+    clone = tmp_path / "clone"
+    run("git", "clone", "-q", project, clone, cwd=tmp_path)
+    program, variables = "mlflow", {}
+    if way == "by path":
+        (clone / ".venv").symlink_to(Path(sys.executable).parents[1])
+        program = ".venv/bin/mlflow"
+        system = [entry for entry in environment["PATH"].split(os.pathsep) if entry != str(Path(sys.executable).parent)]
+        variables = {"PATH": os.pathsep.join(system), "VIRTUAL_ENV": ""}
+    run(program, "run", ".", cwd=clone, timeout=600, **variables)
+    assert (clone / "artifacts" / "registered.json").is_file()
+    run(program, "run", ".", cwd=clone, timeout=600, **variables)
+    if way == "activated":
+        run(program, "run", ".", "-e", "train", "-P", "latent_dim=8", cwd=clone, timeout=600, **variables)
+        assert read_json(clone / "artifacts" / "model" / "contract.json")["latent_dim"] == 8
+    listing = python(
+        run,
+        """
+import json, mlflow
+from svevae import tracking
+tracking.connect()
+runs = mlflow.search_runs(experiment_names=["svevae"], order_by=["attributes.start_time ASC"], output_format="list")
+print(json.dumps([[r.info.status, r.data.params.get("train.latent_dim"), "test/mean_r2" in r.data.metrics, r.data.tags.get("svevae.trained_in_run"),
+                   r.info.run_id] for r in runs]))
+""",
+        clone,
+    )
+    runs = json.loads(listing.strip().splitlines()[-1])
+    first, cached, *rest = runs
+    assert first[:4] == ["FINISHED", "4", True, None]
+    assert cached[:4] == ["FINISHED", None, True, first[4]]
+    if way == "activated":
+        assert rest[0][:2] == ["FINISHED", "8"]

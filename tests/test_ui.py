@@ -1,0 +1,134 @@
+"""The MLflow page in a real browser: compare two runs, open the registered model. Screenshots go to $SCREENSHOTS if set."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.conftest import Run
+
+pytestmark = pytest.mark.slow
+WAIT = 120  # seconds: these pages load megabytes of script on two busy cores
+
+
+@pytest.fixture(scope="module")
+def two_runs(finished: Path, tmp_path_factory: pytest.TempPathFactory, run: Run) -> Path:
+    """A project with a second run, of another latent dimension."""
+    project = shutil.copytree(finished, tmp_path_factory.mktemp("ui") / "project", symlinks=True)
+    run("dvc", "exp", "run", "-S", "train.latent_dim=6", cwd=project)
+    return project
+
+
+@pytest.fixture(scope="module")
+def address(two_runs: Path, environment: dict[str, str]) -> Iterator[str]:
+    """`svevae ui` on a free port of this machine."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    server = subprocess.Popen(
+        ["svevae", "ui", "--port", str(port)],
+        cwd=two_runs,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        url = f"http://127.0.0.1:{port}"
+        for _ in range(WAIT):
+            try:
+                requests.get(f"{url}/health", timeout=1).raise_for_status()
+                break
+            except requests.RequestException:
+                time.sleep(1)
+        yield url
+    finally:
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator:
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not chromium or not driver:
+        pytest.skip("needs chromium and chromedriver on PATH (Debian: chromium, chromium-driver)")
+    from selenium import webdriver
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for flag in (
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--disable-dev-shm-usage",
+        "--window-size=1600,1200",
+        f"--user-data-dir={tmp_path_factory.mktemp('chromium')}",
+    ):
+        options.add_argument(flag)
+    page = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    page.set_page_load_timeout(WAIT)
+    yield page
+    page.quit()
+
+
+def see(browser, *words: str, picture: str) -> str:
+    """Wait until all words stand on the page, take a screenshot, give the text."""
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    def text() -> str:
+        return browser.find_element(By.TAG_NAME, "body").text
+
+    try:
+        WebDriverWait(browser, WAIT).until(lambda _: all(word in text() for word in words))
+    finally:
+        if folder := os.environ.get("SCREENSHOTS"):
+            browser.save_screenshot(str(Path(folder) / f"{picture}.png"))
+    return text()
+
+
+def test_select_two_runs_and_compare_them(browser, address: str) -> None:
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    runs = requests.post(f"{address}/api/2.0/mlflow/experiments/search", json={"max_results": 10}, timeout=WAIT).json()["experiments"]
+    (experiment,) = (found["experiment_id"] for found in runs if found["name"] == "svevae")
+    browser.get(f"{address}/#/experiments/{experiment}/runs")
+    see(browser, "train", "svevae", picture="runs")
+    selector = ".ag-row input[type=checkbox], [role=row] input[type=checkbox]"
+    WebDriverWait(browser, WAIT).until(lambda page: len(page.find_elements(By.CSS_SELECTOR, selector)) >= 2)
+    boxes = browser.find_elements(By.CSS_SELECTOR, selector)[-2:]
+    for box in boxes:
+        browser.execute_script("arguments[0].click()", box)
+    button = WebDriverWait(browser, WAIT).until(
+        lambda page: next((b for b in page.find_elements(By.TAG_NAME, "button") if b.text.strip() == "Compare" and b.is_enabled()), False)
+    )
+    browser.execute_script("arguments[0].click()", button)
+    text = see(browser, "train.latent_dim", "test/mean_r2", picture="compare")
+    assert "Comparing 2 Runs" in text
+    assert browser.find_elements(By.CSS_SELECTOR, ".js-plotly-plot svg, svg.main-svg, canvas")
+    latent = text[text.index("train.latent_dim") :][:60]
+    assert "4" in latent
+    assert "6" in latent
+
+
+def test_metric_chart_and_registered_model(browser, address: str) -> None:
+    browser.get(f"{address}/#/models/svevae/versions/1")
+    text = see(browser, "Version 1", "mean_r2", "svevae.data_md5", picture="model")
+    assert "test_digest" in text
+    browser.get(f"{address}/#/models/svevae")
+    see(browser, "Version 1", "Version 2", picture="models")

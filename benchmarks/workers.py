@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -18,12 +19,15 @@ THREADS = 2
 
 
 class Worker(AbstractContextManager):
-    """The parent's end: starts `script` under `python`; leaving the context ends the process."""
+    """The parent's end: starts `script` under `python`, with `environment` besides its own; leaving the context ends the process."""
 
-    def __init__(self, name: str, python: Path, script: Path, setup: dict[str, Any]):
+    def __init__(self, name: str, python: Path, script: Path, setup: dict[str, Any], environment: dict[str, str]):
         limits = {"OMP_NUM_THREADS": str(THREADS), "CUDA_VISIBLE_DEVICES": "", "KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
         self.name = name
-        self.process = subprocess.Popen([python, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ | limits)
+        self.cpu_seconds = 0.0  # of the process so far, as of its last answer
+        self.process = subprocess.Popen(
+            [python, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ | limits | environment
+        )
         self.about = self.ask(setup)
 
     def ask(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -35,7 +39,8 @@ class Worker(AbstractContextManager):
             answer = ""
         if not answer:
             raise RuntimeError(f"{self.name}: ended with exit status {self.process.wait()}")
-        return json.loads(answer)
+        self.cpu_seconds, reply = json.loads(answer)
+        return reply
 
     def __exit__(self, *_: object) -> None:
         self.process.terminate()
@@ -53,4 +58,4 @@ def serve(start: Callable[[dict[str, Any]], tuple[dict[str, Any], Callable[..., 
             reply, answer = start(request)
         else:
             reply = answer(**request)
-        print(json.dumps(reply), file=answers, flush=True)
+        print(json.dumps([time.process_time(), reply]), file=answers, flush=True)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +20,7 @@ os.environ["KERAS_BACKEND"] = "tensorflow"
 import h5py
 import numpy as np
 import pytest
+import requests
 import yaml
 
 from svevae.config import Params, load_params
@@ -84,6 +89,33 @@ def run(environment: dict[str, str]) -> Run:
         return done
 
     return run_command
+
+
+def unused_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+@contextmanager
+def serving(command: list[str], health: str, cwd: Path, environment: dict[str, str], patience: int = 180) -> Iterator[str]:
+    """The address of a server started on a free port of this machine, once `health` answers; it ends with the context."""
+    port = unused_port()
+    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    server = subprocess.Popen([*command, "--port", str(port)], cwd=cwd, env=environment, start_new_session=True, **silent)
+    try:
+        address = f"http://127.0.0.1:{port}"
+        for _ in range(patience):
+            with suppress(requests.RequestException):
+                if requests.get(f"{address}{health}", timeout=1).ok:
+                    break
+            time.sleep(1)
+        else:
+            pytest.fail(f"{command} did not answer on {address}{health} within {patience} s")
+        yield address
+    finally:
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
 
 
 def make_project(folder: Path, tiny_file: Path, run: Run) -> Path:

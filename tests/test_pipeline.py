@@ -6,10 +6,8 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import h5py
@@ -22,7 +20,7 @@ import yaml
 
 import svevae
 from svevae.model.latent import load_folder
-from tests.conftest import Run
+from tests.conftest import Run, serving
 
 NAMES = ["E_x", "E_z", "nu_zx", "yield_x", "yield_z", "flow_x", "flow_z"]
 
@@ -97,7 +95,8 @@ tracking.connect()
 client = mlflow.MlflowClient()
 found = {"params": run.data.params, "tags": run.data.tags, "metrics": run.data.metrics, "status": run.info.status,
          "epochs": [m.step for m in client.get_metric_history(run.info.run_id, "val_kl")],
-         "digests": sorted({i.dataset.digest for i in run.inputs.dataset_inputs}), "version": dict(client.get_model_version("svevae", "1").tags),
+         "digests": sorted({i.dataset.digest for i in run.inputs.dataset_inputs}),
+         "version": dict(client.get_model_version("svevae", "1").tags),
          "artifacts": [a.path for d in ("plots", "split", "environment") for a in client.list_artifacts(run.info.run_id, d)]}
 print(json.dumps(found))
 """
@@ -129,7 +128,8 @@ import json, mlflow
 from svevae import tracking
 tracking.connect()
 model = mlflow.MlflowClient().get_registered_model("svevae")
-print(json.dumps({"versions": len(mlflow.MlflowClient().search_model_versions("name = 'svevae'")), "aliases": {alias: str(version) for alias, version in model.aliases.items()}}))
+versions = mlflow.MlflowClient().search_model_versions("name = 'svevae'")
+print(json.dumps({"versions": len(versions), "aliases": {alias: str(version) for alias, version in model.aliases.items()}}))
 """
     # The tiny model may not beat the porosity: let the scores say that it does.
     scores = read_json(project / "artifacts" / "evaluation" / "metrics.json") | {"porosity_only_mean_r2": -1e6}
@@ -292,7 +292,8 @@ def test_kill_9_while_training_and_repro_goes_on(run: Run, finished: Path, tmp_p
         np.testing.assert_allclose(weight, other, atol=5e-4)
     runs = python(
         run,
-        "import mlflow\nfrom svevae import tracking\ntracking.connect()\nfor r in mlflow.search_runs(output_format='list'): print(r.info.status)",
+        "import mlflow\nfrom svevae import tracking\ntracking.connect()\n"
+        "for run in mlflow.search_runs(output_format='list'): print(run.info.status)",
         project,
     )
     assert runs.split() == ["FINISHED"]
@@ -314,32 +315,35 @@ def test_interrupt_by_the_keyboard_says_that_it_goes_on(project: Path, run: Run,
 
 @pytest.mark.slow
 def test_serving_answers_a_request_and_refuses_a_wrong_shape(finished: Path, environment: dict[str, str]) -> None:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
-    command = ["mlflow", "models", "serve", "-m", "models:/svevae/1", "--env-manager", "local", "--port", str(port)]
-    uri = {"MLFLOW_TRACKING_URI": f"sqlite:///{finished}/mlflow.db"}
-    server = subprocess.Popen(
-        command, cwd=finished, env=environment | uri, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    )
-    try:
-        for _ in range(180):
-            try:
-                requests.get(f"http://127.0.0.1:{port}/ping", timeout=1).raise_for_status()
-                break
-            except requests.RequestException:
-                time.sleep(1)
-        cubes = np.zeros((2, 32, 32, 32), int)
-        cubes[1, 4:8, 4:8, 4:8] = 1
-        answer = requests.post(f"http://127.0.0.1:{port}/invocations", json={"inputs": cubes.tolist()}, timeout=120)
-        assert answer.status_code == 200, answer.text
-        predicted = np.array(answer.json()["predictions"]["properties"])
-        np.testing.assert_allclose(predicted, load_folder(finished / "artifacts" / "model").predict(cubes), rtol=1e-4)
-        wrong = requests.post(f"http://127.0.0.1:{port}/invocations", json={"inputs": cubes[:, :16].tolist()}, timeout=120)
-        assert wrong.status_code == 400, wrong.text
-    finally:
-        os.killpg(server.pid, signal.SIGKILL)
-        server.wait()
+    command = ["mlflow", "models", "serve", "-m", "models:/svevae/1", "--env-manager", "local"]
+    cubes = np.zeros((2, 32, 32, 32), int)
+    cubes[1, 4:8, 4:8, 4:8] = 1
+    with serving(command, "/ping", finished, environment | {"MLFLOW_TRACKING_URI": "sqlite:///mlflow.db"}) as address:
+        answer = requests.post(f"{address}/invocations", json={"inputs": cubes.tolist()}, timeout=120)
+        wrong = requests.post(f"{address}/invocations", json={"inputs": cubes[:, :16].tolist()}, timeout=120)
+    assert answer.status_code == 200, answer.text
+    predicted = np.array(answer.json()["predictions"]["properties"])
+    np.testing.assert_allclose(predicted, load_folder(finished / "artifacts" / "model").predict(cubes), rtol=1e-4)
+    assert wrong.status_code == 400, wrong.text
+
+
+@pytest.mark.slow
+def test_a_server_takes_a_model_trained_elsewhere(run: Run, finished: Path, tmp_path: Path, environment: dict[str, str]) -> None:
+    """A real tracking server: evaluate makes a run of its own that names the one that trained, register fills its registry."""
+    project = copy_project(finished, tmp_path / "project")
+    store = ["--backend-store-uri", f"sqlite:///{tmp_path}/server.db", "--artifacts-destination", str(tmp_path / "store")]
+    command = ["mlflow", "server", *store, "--host", "127.0.0.1", "--workers", "1"]
+    with serving(command, "/health", tmp_path, environment | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}) as address:
+        for stage in ("evaluate", "register"):
+            run("svevae", stage, cwd=project, MLFLOW_TRACKING_URI=address)
+        registered = read_json(project / "artifacts" / "registered.json")
+        trained = read_json(project / "artifacts" / "run.json")["run_id"]
+        code = f"import mlflow; print(mlflow.get_run({registered['run_id']!r}).data.tags['svevae.trained_in_run'])"
+        assert python(run, code, tmp_path, MLFLOW_TRACKING_URI=address).strip() == trained
+        code = "import svevae; print(svevae.load('models:/svevae/1').latent_dim)"
+        assert python(run, code, tmp_path, MLFLOW_TRACKING_URI=address).strip() == "4"
+    assert registered["store"] == address
+    assert registered["run_id"] != trained
 
 
 @pytest.mark.slow
@@ -350,7 +354,7 @@ def test_experiments_metrics_diff_and_plots_of_dvc(run: Run, finished: Path, tmp
     run("dvc", "exp", "run", "-n", "wider", "-S", "train.latent_dim=6", cwd=project)
     assert read_json(project / "artifacts" / "evaluation" / "metrics.json")["latent_dim"] == 6
     diff = json.loads(run("dvc", "metrics", "diff", "--json", cwd=project).stdout)
-    assert diff["diff"]["artifacts/evaluation/metrics.json"]["latent_dim"] == {"old": 4, "new": 6, "diff": 2}
+    assert diff["artifacts/evaluation/metrics.json"]["latent_dim"] == {"old": 4, "new": 6, "diff": 2}
     assert "wider" in run("dvc", "exp", "show", "--csv", cwd=project).stdout
     run("dvc", "plots", "show", cwd=project)
     page = (project / "dvc_plots" / "index.html").read_text()
@@ -390,8 +394,8 @@ import json, mlflow
 from svevae import tracking
 tracking.connect()
 runs = mlflow.search_runs(experiment_names=["svevae"], order_by=["attributes.start_time ASC"], output_format="list")
-print(json.dumps([[r.info.status, r.data.params.get("train.latent_dim"), "test/mean_r2" in r.data.metrics, r.data.tags.get("svevae.trained_in_run"),
-                   r.info.run_id] for r in runs]))
+print(json.dumps([[r.info.status, r.data.params.get("train.latent_dim"), "test/mean_r2" in r.data.metrics,
+                   r.data.tags.get("svevae.trained_in_run"), r.info.run_id] for r in runs]))
 """,
         clone,
     )

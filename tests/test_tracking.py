@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.conftest import unused_port
 
 FIRST_USE = """
 import sys
@@ -24,6 +25,16 @@ from svevae import tracking
 tracking.connect()
 for run in mlflow.search_runs(output_format="list"):
     print(run.info.run_id, run.info.status, run.info.artifact_uri, sorted(run.data.metrics.items()), run.data.tags)
+"""
+
+
+CONNECT = """
+from svevae import tracking
+from svevae.errors import TrackingError
+try:
+    tracking.connect()
+except TrackingError as error:
+    print(error)
 """
 
 
@@ -90,25 +101,14 @@ def test_a_run_names_its_commit_and_whether_files_differ(tmp_path: Path, environ
     assert eval(python(lineage, root, environment).stdout)["svevae.git_dirty"] == "true"
 
 
-def unused_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
-
-
 @pytest.mark.parametrize("uri", ["http://127.0.0.1:{port}", "postgresql://nobody:secret@127.0.0.1:{port}/none"])
 def test_unreachable_server_is_named(tmp_path: Path, environment: dict[str, str], uri: str) -> None:
     uri = uri.format(port=unused_port())
-    code = (
-        "from svevae import tracking\nfrom svevae.errors import TrackingError\n"
-        "try:\n    tracking.connect()\nexcept TrackingError as error:\n    print(error)\n"
-    )
-    done = python(code, make_root(tmp_path), environment, MLFLOW_TRACKING_URI=uri, MLFLOW_SQLALCHEMYSTORE_POOL_SIZE="1")
+    done = python(CONNECT, make_root(tmp_path), environment, MLFLOW_TRACKING_URI=uri, MLFLOW_SQLALCHEMYSTORE_POOL_SIZE="1")
     assert done.stdout.startswith("MLFLOW_TRACKING_URI: expected"), done.stdout + done.stderr
     assert "127.0.0.1" in done.stdout
     assert "secret" not in done.stdout
 
 
 def test_outside_a_project_the_error_says_what_is_missing(tmp_path: Path, environment: dict[str, str]) -> None:
-    code = "from svevae import tracking\nfrom svevae.errors import TrackingError\ntry:\n    tracking.connect()\nexcept TrackingError as error:\n    print(error)"
-    assert "expected a svevae project (MLproject and dvc.yaml), or MLFLOW_TRACKING_URI" in python(code, tmp_path, environment).stdout
+    assert "expected a svevae project (MLproject and dvc.yaml), or MLFLOW_TRACKING_URI" in python(CONNECT, tmp_path, environment).stdout

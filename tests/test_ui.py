@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
-import socket
-import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import requests
 
-from tests.conftest import Run
+from tests.conftest import Run, serving
 
 pytestmark = pytest.mark.slow
 WAIT = 120  # seconds: these pages load megabytes of script on two busy cores
@@ -31,29 +27,8 @@ def two_runs(finished: Path, tmp_path_factory: pytest.TempPathFactory, run: Run)
 @pytest.fixture(scope="module")
 def address(two_runs: Path, environment: dict[str, str]) -> Iterator[str]:
     """`svevae ui` on a free port of this machine."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
-    server = subprocess.Popen(
-        ["svevae", "ui", "--port", str(port)],
-        cwd=two_runs,
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
-        url = f"http://127.0.0.1:{port}"
-        for _ in range(WAIT):
-            try:
-                requests.get(f"{url}/health", timeout=1).raise_for_status()
-                break
-            except requests.RequestException:
-                time.sleep(1)
+    with serving(["svevae", "ui"], "/health", two_runs, environment) as url:
         yield url
-    finally:
-        os.killpg(server.pid, signal.SIGKILL)
-        server.wait()
 
 
 @pytest.fixture(scope="module")

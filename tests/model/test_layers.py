@@ -9,11 +9,13 @@ import keras
 import numpy as np
 import pytest
 
-from svevae.model.layers import pool, residual_block, sample
+from svevae.model.layers import depth_to_space, pool, residual_block, sample, space_to_depth
 
 FIELD = (4, 4, 4, 3)
 BLOCKS: dict[str, tuple[Callable, tuple[int, ...], tuple[int, ...]]] = {
     "residual_block": (residual_block, FIELD, FIELD),
+    "space_to_depth": (lambda x: space_to_depth(x, 2), FIELD, (2, 2, 2, 24)),
+    "depth_to_space": (lambda x: depth_to_space(x, 2), (2, 2, 2, 24), FIELD),
     "pool": (pool, FIELD, (6,)),
     "sample": (lambda x: sample(x, x - 1), (5,), (5,)),
 }
@@ -62,6 +64,25 @@ def test_residual_block_starts_as_the_identity_on_positive_fields() -> None:
     inputs = keras.Input(FIELD)
     x = np.random.default_rng(0).random((2, *FIELD)).astype(np.float32)
     np.testing.assert_allclose(keras.Model(inputs, residual_block(inputs))(x), x)
+
+
+def test_space_to_depth_gathers_patches_and_depth_to_space_puts_them_back() -> None:
+    x = np.random.default_rng(0).random((2, *FIELD)).astype(np.float32)
+    inputs = keras.Input(FIELD)
+    patches = space_to_depth(inputs, 2)
+    found, back = (np.asarray(value) for value in keras.Model(inputs, [patches, depth_to_space(patches, 2)])(x))
+    np.testing.assert_array_equal(found[1, 1, 0, 1], x[1, 2:4, 0:2, 2:4].reshape(-1))
+    np.testing.assert_array_equal(back, x)
+
+
+def test_dense_behind_space_to_depth_is_a_strided_convolution() -> None:
+    x = np.random.default_rng(0).random((2, *FIELD)).astype(np.float32)
+    inputs = keras.Input(FIELD)
+    dense = keras.Model(inputs, keras.layers.Dense(5)(space_to_depth(inputs, 2)))
+    convolution = keras.Model(inputs, keras.layers.Conv3D(5, 2, strides=2)(inputs))
+    kernel, bias = dense.get_weights()
+    convolution.set_weights([kernel.reshape(2, 2, 2, 3, 5), bias])
+    np.testing.assert_allclose(dense(x), convolution(x), atol=1e-5)
 
 
 def test_pool_does_not_see_periodic_shifts() -> None:

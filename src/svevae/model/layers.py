@@ -23,6 +23,29 @@ def residual_block(x: keras.KerasTensor) -> keras.KerasTensor:
     return layers.Activation(ACTIVATION)(layers.Add()([x, h]))
 
 
+def space_to_depth(x: keras.KerasTensor, step: int) -> keras.KerasTensor:
+    """Each patch of step^3 voxels becomes one: (batch, a, b, c, channels) -> (batch, a / step, b / step, c / step, step^3 channels).
+
+    A dense layer behind it is a convolution with stride = kernel = step, and trains faster than one on a CPU.
+    """
+    a, b, c, channels = x.shape[1:]
+    x = layers.Reshape((a // step, step, b // step, step, c // step, step * channels))(x)
+    x = layers.Permute((1, 3, 5, 2, 4, 6))(x)
+    return layers.Reshape((a // step, b // step, c // step, step**3 * channels))(x)
+
+
+def depth_to_space(x: keras.KerasTensor, step: int) -> keras.KerasTensor:
+    """The inverse: (batch, a, b, c, step^3 channels) -> (batch, a step, b step, c step, channels).
+
+    Behind a dense layer it is a transposed convolution with stride = kernel = step.
+    """
+    a, b, c, depth = x.shape[1:]
+    channels = depth // step**3
+    x = layers.Reshape((a, b, c, step, step, step * channels))(x)
+    x = layers.Permute((1, 4, 2, 5, 3, 6))(x)
+    return layers.Reshape((a * step, b * step, c * step, channels))(x)
+
+
 def pool(x: keras.KerasTensor) -> keras.KerasTensor:
     """Mean and maximum over a field: (batch, x, y, z, channels) -> (batch, 2 channels).
 

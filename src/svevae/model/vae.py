@@ -21,10 +21,11 @@ from keras import layers, ops
 
 from svevae.config import Train
 from svevae.errors import ConfigError
-from svevae.model.layers import ACTIVATION, pool, residual_block, sample
+from svevae.model.layers import ACTIVATION, depth_to_space, pool, residual_block, sample, space_to_depth
 from svevae.model.losses import kl_divergence, property_loss, reconstruction_loss
 
 PATCH = 4  # voxels along the edge of a patch in the "patch" architecture
+SEED_CHANNELS = 16  # on the coarsest grid, between it and the dense layers of the "patch" architecture
 LOG_VAR_START = -4.0  # a posterior of std 0.14 at first: the decoder learns to use z before the KL widens it (BCE 0.74 against 0.91)
 
 
@@ -62,31 +63,30 @@ def decode_conv(z: keras.KerasTensor, config: Train, n: int) -> keras.KerasTenso
 
 
 def encode_patch(x: keras.KerasTensor, config: Train) -> keras.KerasTensor:
-    """Patches of 4^3 voxels embedded as by space-to-depth, then residual blocks at n/4, n/8, ...
+    """Patches of 4^3 voxels embedded by a dense layer, then residual blocks at n/4, n/8, ...
 
     Features see each level's mean and maximum as well as the coarsest grid itself.
     """
     features = []
     for level, width in enumerate(config.widths):
-        step = PATCH if level == 0 else 2
-        x = layers.Conv3D(width, step, strides=step, activation=ACTIVATION)(x)
+        x = layers.Dense(width, activation=ACTIVATION)(space_to_depth(x, 2 if level else PATCH))
         for _ in range(config.blocks):
             x = residual_block(x)
         features.append(pool(x))
-    grid = layers.Conv3D(16, 1, activation=ACTIVATION)(x)
+    grid = layers.Dense(SEED_CHANNELS, activation=ACTIVATION)(x)
     return layers.Concatenate()([layers.Flatten()(grid), *features])
 
 
 def decode_patch(z: keras.KerasTensor, config: Train, n: int) -> keras.KerasTensor:
-    """The mirror of `encode_patch`: the last transposed convolution writes whole patches, as by depth-to-space."""
-    x = _seed_grid(z, n // _patch_reduction(config), 16)
-    x = layers.Conv3D(config.widths[-1], 1)(x)
+    """The mirror of `encode_patch`: the last layer writes whole patches."""
+    x = _seed_grid(z, n // _patch_reduction(config), SEED_CHANNELS)
+    x = layers.Dense(config.widths[-1])(x)
     for width in (*reversed(config.widths[:-1]), None):
         for _ in range(config.blocks):
             x = residual_block(x)
         if width:
-            x = layers.Conv3DTranspose(width, 2, strides=2, activation=ACTIVATION)(x)
-    return layers.Conv3DTranspose(1, PATCH, strides=PATCH, bias_initializer=_rare_pores())(x)
+            x = depth_to_space(layers.Dense(2**3 * width, activation=ACTIVATION)(x), 2)
+    return depth_to_space(layers.Dense(PATCH**3, bias_initializer=_rare_pores())(x), PATCH)
 
 
 def _seed_grid(z: keras.KerasTensor, edge: int, channels: int) -> keras.KerasTensor:

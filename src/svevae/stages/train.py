@@ -42,7 +42,8 @@ def train(params: Params) -> None:
     if progress.history:
         print(f"goes on after epoch {len(progress.history)}, from {CHECKPOINT}; delete that file to train from the start")
     print(f"{parameter_count(vae):,} parameters, Keras {keras.__version__} on {keras.backend.backend()}: {_devices()}", flush=True)
-    with tracking.run("train", progress.run_id) as run_id:
+    name = f"{config.architecture}-{config.latent_dim}-seed{seed}"
+    with tracking.run(name, progress.run_id) as run_id:
         continued = progress.run_id == run_id
         progress.run_id = run_id
         _log_start(params, split, data, parameter_count(vae))

@@ -66,7 +66,10 @@ def evaluate(params: Params) -> None:
     draw_correlation(PLOTS / "two_point.png", correlation, "um" if model.voxel_size else "voxels")
     METRICS.write_text(json.dumps(scores, indent=1) + "\n")
 
-    with tracking.run("evaluate", json.loads(TRAINED.read_text())["run_id"]) as run_id:
+    trained = json.loads(TRAINED.read_text())["run_id"]
+    with tracking.run("evaluate", trained) as run_id:
+        if run_id != trained:  # the model was trained under another store
+            tracking.log_params({"train": model.contract["train"]})
         tracking.log_scores(tracking.flatten(scores))
         tracking.log_dataset(Path(split.dataset).name, split.dataset, split.dataset_digest, true, "test")
         tracking.log_folder(PLOTS, "plots")

@@ -310,8 +310,9 @@ def set_alias(name: str, alias: str, version: str) -> None:
 
 
 def public_uri() -> str:
-    """The store's address without a password, to be shown and kept in files."""
-    return _masked(mlflow.get_tracking_uri())
+    """The store's address to be shown and kept in files: without a password, the embedded one without this machine's folders."""
+    uri = mlflow.get_tracking_uri()
+    return f"sqlite:///{DATABASE}" if uri == f"sqlite:///{project_root() / DATABASE}" else _masked(uri)
 
 
 def _masked(text: str) -> str:

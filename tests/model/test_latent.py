@@ -1,0 +1,86 @@
+"""A model in physical units: what goes in and out, and the folder it lives in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from svevae.config import Params
+from svevae.errors import DataError
+from svevae.model.latent import LatentModel, load_folder, save_folder, sigmoid
+from svevae.model.vae import build_vae
+
+CONTRACT = {"names": ["E_x", "nu"], "units": ["MPa", "-"], "n": 8, "latent_dim": 4, "voxel_size": None}
+
+
+@pytest.fixture(scope="module")
+def network(params: Params) -> keras.Model:
+    return build_vae(params.train, 8, np.array([66_000.0, 0.326]), np.array([4_600.0, 0.005]))
+
+
+@pytest.fixture(scope="module")
+def model(network: keras.Model) -> LatentModel:
+    return LatentModel(network, CONTRACT, batch_size=4)
+
+
+@pytest.fixture(scope="module")
+def voxels() -> np.ndarray:
+    return (np.random.default_rng(0).random((6, 8, 8, 8)) < 0.1).astype(np.uint8)
+
+
+def test_shapes_and_that_the_parts_agree_with_the_whole(model: LatentModel, voxels: np.ndarray) -> None:
+    mean, std = model.encode(voxels)
+    everything = model.outputs(voxels)
+    assert mean.shape == std.shape == (6, 4)
+    np.testing.assert_allclose(std, np.exp(-2), rtol=1e-4)  # an untrained encoder: log-variance -4
+    np.testing.assert_allclose(everything["latent_mean"], mean, atol=1e-6)
+    np.testing.assert_allclose(everything["latent_std"], std, rtol=1e-5)
+    np.testing.assert_allclose(everything["probability"], model.reconstruct(voxels), atol=1e-6)
+    np.testing.assert_allclose(everything["properties"], model.predict(voxels), rtol=1e-5)
+    np.testing.assert_allclose(model.predict_from_latent(mean), model.predict(voxels), rtol=1e-5)
+    assert model.decode(mean).shape == (6, 8, 8, 8)
+
+
+def test_the_batch_size_changes_nothing(network: keras.Model, voxels: np.ndarray) -> None:
+    one, all_at_once = (LatentModel(network, CONTRACT, batch_size=size).predict(voxels) for size in (1, 6))
+    np.testing.assert_allclose(one, all_at_once, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda x: x[:, :4], r"voxels: expected shape \(sve, 8, 8, 8\), received \(6, 4, 8, 8\)"),
+        (lambda x: x[0], r"voxels: expected shape \(sve, 8, 8, 8\), received \(8, 8, 8\)"),
+        (lambda x: x[:0], r"voxels: expected shape \(sve, 8, 8, 8\), received \(0, 8, 8, 8\)"),
+        (lambda x: 255 * x, r"voxels: expected 0 \(solid\) and 1 \(pore\), received values from 0 to 255"),
+    ],
+)
+def test_wrong_voxels(model: LatentModel, voxels: np.ndarray, spoil, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        model.predict(spoil(voxels))
+
+
+def test_wrong_latent_vectors(model: LatentModel) -> None:
+    with pytest.raises(DataError, match=r"latent: expected shape \(sve, 4\), received \(2, 3\)"):
+        model.decode(np.zeros((2, 3)))
+
+
+def test_folder_round_trip(model: LatentModel, voxels: np.ndarray, tmp_path: Path) -> None:
+    for _ in range(2):  # the second time over the first
+        save_folder(tmp_path / "model", model.model, CONTRACT)
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+    loaded = load_folder(tmp_path / "model")
+    assert (loaded.names, loaded.units, loaded.n) == (("E_x", "nu"), ("MPa", "-"), 8)
+    np.testing.assert_allclose(loaded.predict(voxels), model.predict(voxels), rtol=1e-5)
+
+
+def test_folder_without_a_model(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"expected a folder with model\.keras and contract\.json, model\.keras is missing"):
+        load_folder(tmp_path)
+
+
+def test_sigmoid_does_not_overflow() -> None:
+    np.testing.assert_allclose(sigmoid(np.array([-1e4, 0.0, np.log(3), 1e4])), [0, 0.5, 0.75, 1], atol=1e-12)

@@ -249,12 +249,10 @@ class _Flavor:
         )
 
 
-def log_model(folder: Path, loader: str, n: int, latent_dim: int, property_count: int, tags: Mapping[str, str]) -> str:
-    """Log the model in `folder` (model.keras and what describes it) to the active run; its URI models:/m-..."""
-    import keras
-
-    cube = (-1, n, n, n)
-    outputs = {"latent_mean": (-1, latent_dim), "latent_std": (-1, latent_dim), "probability": cube, "properties": (-1, property_count)}
+def log_model(folder: Path, loader: str, contract: Mapping[str, Any], tags: Mapping[str, str]) -> str:
+    """Log the model in `folder`, described by its contract, to the active run; its URI models:/m-..."""
+    cube, latent = (-1, *3 * [contract["n"]]), (-1, contract["latent_dim"])
+    outputs = {"latent_mean": latent, "latent_std": latent, "probability": cube, "properties": (-1, len(contract["names"]))}
     signature = ModelSignature(
         inputs=Schema([TensorSpec(np.dtype(np.uint8), cube)]),
         outputs=Schema([TensorSpec(np.dtype(np.float32), shape, name) for name, shape in outputs.items()]),
@@ -271,8 +269,8 @@ def log_model(folder: Path, loader: str, n: int, latent_dim: int, property_count
         loader=loader,
         signature=signature,
         requirements=requirements,
-        keras_version=keras.__version__,
-        backend=keras.backend.backend(),
+        keras_version=contract["keras"],
+        backend=contract["backend"],
     )
     return info.model_uri
 

@@ -74,7 +74,7 @@ def _register_new(name: str, scores: dict, contract: dict, model_md5: str, run_i
         **{key: f"{scores[key]:.6f}" for key in ("mean_r2", "porosity_only_mean_r2", "bce_ratio", "dice", "kl")},
         **{f"r2.{key}": f"{value:.6f}" for key, value in scores["r2"].items()},
     }
-    uri = tracking.log_model(MODEL, "svevae.use.champion", contract["n"], contract["latent_dim"], len(contract["names"]), tags)
+    uri = tracking.log_model(MODEL, "svevae.use.champion", contract, tags)
     return tracking.register_version(name, uri, tags)
 
 

@@ -83,6 +83,8 @@ def _log_start(params: Params, split: Split, data: SVEDataset, parameters: int) 
 def _write(vae: keras.Model, params: Params, split: Split, data: SVEDataset, history: list[dict[str, float]], run_id: str) -> None:
     contract = {
         "svevae": __version__,
+        "keras": keras.__version__,
+        "backend": keras.backend.backend(),
         "names": split.names,
         "units": split.units,
         "mean": split.mean,

@@ -17,8 +17,9 @@ stage() {
         case $setting in *=) ;; *) set_options="$set_options -S $setting" ;; esac
     done
     if [ -n "$set_options" ]; then
+        # An experiment wants its data present: unlike `dvc repro --pull`, `dvc exp run --pull` does not fetch what data.dvc names.
         # shellcheck disable=SC2086 # the options are words
-        dvc exp run --pull $set_options "$name"
+        dvc pull --quiet data.dvc && dvc exp run --pull $set_options "$name"
     else
         dvc repro --pull "$name"
     fi && svevae record

@@ -409,3 +409,15 @@ print(json.dumps([[r.info.status, r.data.params.get("train.latent_dim"), "test/m
     assert cached[:4] == ["FINISHED", None, True, first[4]]
     if way == "activated":
         assert rest[0][:2] == ["FINISHED", "8"]
+
+
+@pytest.mark.slow
+def test_a_stage_with_a_parameter_is_the_first_command_in_a_fresh_clone(run: Run, project: Path, tmp_path: Path) -> None:
+    clone = tmp_path / "clone"
+    run("git", "clone", "-q", project, clone, cwd=tmp_path)
+    run("git", "config", "user.name", "Test", cwd=clone)
+    run("git", "config", "user.email", "test@example.org", cwd=clone)
+    run("mlflow", "run", ".", "-e", "prepare", "-P", "seed=3", cwd=clone)
+    run("svevae", "prepare", cwd=project)
+    splits = [read_json(folder / "artifacts" / "split" / "split.json")["parts"] for folder in (clone, project)]
+    assert splits[0] != splits[1]

@@ -93,8 +93,10 @@ def test_select_two_runs_and_compare_them(browser, address: str) -> None:
         lambda page: next((b for b in page.find_elements(By.TAG_NAME, "button") if b.text.strip() == "Compare" and b.is_enabled()), False)
     )
     browser.execute_script("arguments[0].click()", button)
-    text = see(browser, "train.latent_dim", "test/mean_r2", picture="compare")
-    assert "Comparing 2 Runs" in text
+    text = see(browser, "Comparing 2 Runs", "train.latent_dim", "best_epoch", picture="compare")
+    metrics = text[text.rindex("\nMetrics\n") :]  # the page draws only as many rows of it as are seen
+    assert "reconstruction" in metrics
+    assert "kl" in metrics
     assert browser.find_elements(By.CSS_SELECTOR, ".js-plotly-plot svg, svg.main-svg, canvas")
     assert re.search(r"train\.latent_dim:?\s+(4\s+6|6\s+4)\b", text), text
 

@@ -19,3 +19,7 @@ class TrainingError(SvevaeError):
 
 class TrackingError(SvevaeError):
     """The tracking store or the model registry cannot be reached, or lacks what was asked for."""
+
+
+class SolverError(SvevaeError):
+    """The solver did not converge; what it had is no label."""

@@ -1,0 +1,1 @@
+"""Porous parts, their SVEs and the elastoplastic response of an SVE."""

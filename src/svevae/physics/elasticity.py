@@ -1,0 +1,131 @@
+"""Symmetric tensors in Mandel order, isotropic elasticity, the material presets, and the bounds every SVE must respect.
+
+Mandel order: xx, yy, zz, sqrt2*yz, sqrt2*xz, sqrt2*xy, so that the scalar product of two tensors is that of their vectors and a
+stiffness is a symmetric (6, 6) matrix. Moduli and stresses are in MPa, strains are fractions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from svevae.errors import ConfigError
+
+TRACE = np.array([1.0, 1.0, 1.0, 0.0, 0.0, 0.0])
+VOLUMETRIC = np.outer(TRACE, TRACE) / 3  # projector on the spherical part
+AXES = {"x": 0, "y": 1, "z": 2}
+
+# Orthonormal basis of the deviators, (5, 6): a deviator is five numbers, and its norm is theirs.
+DEVIATORIC_BASIS = np.array(
+    [
+        [2**-0.5, -(2**-0.5), 0, 0, 0, 0],
+        [-(6**-0.5), -(6**-0.5), 2 * 6**-0.5, 0, 0, 0],
+        [0, 0, 0, 1, 0, 0],
+        [0, 0, 0, 0, 1, 0],
+        [0, 0, 0, 0, 0, 1],
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Material:
+    """Isotropic elasticity and J2 plasticity with Voce hardening: the yield stress is s0 + Q (1 - exp(-b p)).
+
+    E, s0 and Q in MPa, nu and b without unit, p the accumulated plastic strain. Each is a number, or an array that broadcasts to
+    (sve, x, y, z): one value for each voxel. E = 0 is void; s0 = inf never yields; Q = 0 is perfect plasticity.
+
+    Raises ConfigError for NaN, a negative E, s0, Q or b, or nu outside (-1, 0.5).
+    """
+
+    E: float | np.ndarray
+    nu: float | np.ndarray
+    s0: float | np.ndarray = np.inf
+    Q: float | np.ndarray = 0.0
+    b: float | np.ndarray = 0.0
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = np.asarray(getattr(self, field.name), float)
+            low, high = (-1, 0.5) if field.name == "nu" else (-np.inf if field.name == "E" else 0, np.inf)
+            bad = ~((value > -1) & (value < 0.5)) if field.name == "nu" else ~(value >= 0)
+            if field.name in ("E", "Q", "b"):
+                bad |= np.isinf(value)
+            if bad.any():
+                expected = f"between {low} and {high}" if field.name == "nu" else "at least 0"
+                raise ConfigError(f"material.{field.name}: expected a number {expected}, received {value[bad].flat[0]:g}")
+
+
+# LPBF AlSi10Mg. Published Voce constants were not found: s0 and Q are fits through the 0.2 % yield and the true tensile strength
+# of a powder maker's data sheet, with b = 40 chosen.
+PRESETS = {
+    "as-built-z": Material(E=70_000.0, nu=0.33, s0=216.0, Q=312.0, b=40.0),
+    "as-built-xy": Material(E=70_000.0, nu=0.33, s0=250.0, Q=263.0, b=40.0),
+    "aged-z": Material(E=60_000.0, nu=0.33, s0=217.0, Q=176.0, b=40.0),
+}
+
+
+def moduli(E: np.ndarray | float, nu: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
+    """Bulk and shear modulus from Young's modulus and Poisson's ratio; any shape, the unit of E."""
+    E, nu = np.asarray(E, float), np.asarray(nu, float)
+    return E / (3 * (1 - 2 * nu)), E / (2 * (1 + nu))
+
+
+def isotropic_stiffness(E: float, nu: float) -> np.ndarray:
+    """(6, 6) stiffness: 3K on the spherical part, 2 mu on the deviators."""
+    bulk, shear = moduli(E, nu)
+    return 3 * bulk * VOLUMETRIC + 2 * shear * (np.eye(6) - VOLUMETRIC)
+
+
+def mandel(tensor: np.ndarray) -> np.ndarray:
+    """(..., 3, 3) symmetric tensors as (..., 6)."""
+    t = np.asarray(tensor, float)
+    off = [(t[..., i, j] + t[..., j, i]) / 2**0.5 for i, j in ((1, 2), (0, 2), (0, 1))]
+    return np.stack([t[..., 0, 0], t[..., 1, 1], t[..., 2, 2], *off], axis=-1)
+
+
+def tensor(vector: np.ndarray) -> np.ndarray:
+    """(..., 6) in Mandel order as (..., 3, 3): the inverse of `mandel`."""
+    v = np.asarray(vector, float)
+    xx, yy, zz, yz, xz, xy = (v[..., i] / (2**0.5 if i > 2 else 1) for i in range(6))
+    rows = ((xx, xy, xz), (xy, yy, yz), (xz, yz, zz))
+    return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
+
+
+def young(stiffness: np.ndarray, axis: str) -> np.ndarray:
+    """Apparent Young's modulus along `axis` of (..., 6, 6) stiffnesses, 1/S_ii; 0 where the stiffness is zero along that axis."""
+    i = AXES[axis]
+    return _uniaxial(stiffness, i)[0]
+
+
+def poisson(stiffness: np.ndarray, axis: str, lateral: str) -> np.ndarray:
+    """Contraction along `lateral` under tension along `axis`, -S_ji/S_ii, of (..., 6, 6) stiffnesses; 0 where there is no stiffness."""
+    return -_uniaxial(stiffness, AXES[axis])[1][..., AXES[lateral]]
+
+
+def _uniaxial(stiffness: np.ndarray, i: int) -> tuple[np.ndarray, np.ndarray]:
+    """Stress and the six strains per unit strain along axis i, the other stresses zero."""
+    stiffness = np.asarray(stiffness, float)
+    free = [j for j in range(6) if j != i]
+    inner = np.linalg.pinv(stiffness[..., free, :][..., free], rcond=1e-6, hermitian=True)
+    lateral = -np.einsum("...ij,...j->...i", inner, stiffness[..., free, i])
+    stress = stiffness[..., i, i] + np.einsum("...j,...j->...", stiffness[..., i, free], lateral)
+    return stress, np.insert(lateral, i, 1.0, axis=-1)
+
+
+def voigt_bound(porosity: float, E: float, nu: float) -> np.ndarray:
+    """(6, 6) stiffness that no porous SVE exceeds in any direction of strain: the mean of the phases' stiffnesses."""
+    return (1 - porosity) * isotropic_stiffness(E, nu)
+
+
+def hashin_shtrikman(porosity: float, E: float, nu: float) -> tuple[float, float]:
+    """Upper bounds of bulk and shear modulus of an isotropic porous material.
+
+    Hashin and Shtrikman, J. Mech. Phys. Solids 11 (1963) 127: with pores of zero stiffness,
+    K = 4 mu K0 (1-f) / (4 mu + 3 K0 f), and mu likewise with beta = 6 (K0 + 2 mu0) / (5 (3 K0 + 4 mu0)).
+    """
+    bulk, shear = (float(value) for value in moduli(E, nu))
+    upper_bulk = 4 * shear * bulk * (1 - porosity) / (4 * shear + 3 * bulk * porosity)
+    beta = 6 * (bulk + 2 * shear) / (5 * (3 * bulk + 4 * shear))
+    upper_shear = shear * (1 - porosity) * (1 - beta) / (1 - beta + porosity * beta)
+    return upper_bulk, upper_shear

@@ -1,0 +1,331 @@
+"""Labels: which axes carry load, the 0.2 % yield of curves with a known one, and SVEs whose labels are the matrix's or zero."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import h5py
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+from scipy.optimize import brentq
+from tests.conftest import REFERENCE
+
+from svevae.errors import ConfigError, DataError
+from svevae.physics.elasticity import PRESETS, Material, isotropic_stiffness, young
+from svevae.physics.homogenize import Loading, Settings, Solver
+from svevae.physics.label import Tension, label, load_path, property_names, yield_stress
+
+SHAPE, BATCH = (8, 8, 8), 8  # of test_homogenize, for which the solver is compiled once
+VOCE = PRESETS["as-built-z"]
+TENSION = Tension(("x", "z"), tuple(np.linspace(0.003, 0.03, 10)))
+
+
+@pytest.fixture(scope="module")
+def solver() -> Solver:
+    return Solver(SHAPE, Settings("float64"))
+
+
+def solid() -> np.ndarray:
+    return np.zeros(SHAPE, np.uint8)
+
+
+def void(*voxels: tuple) -> np.ndarray:
+    """Pores but for these voxels (or slices)."""
+    sve = np.ones(SHAPE, np.uint8)
+    for voxel in voxels:
+        sve[voxel] = 0
+    return sve
+
+
+def cracked(thickness: int, at: int = 0) -> np.ndarray:
+    """A slab with an open crack normal to z, which may go round the faces."""
+    sve = solid()
+    sve[:, :, (np.arange(thickness) + at) % 8] = 1
+    return sve
+
+
+def helices() -> np.ndarray:
+    """Two strands that turn half round each other in the cell: each goes on as the other, and comes back after two cells."""
+    angle = np.pi * (np.arange(8) / 8 + np.array([[0], [1]]))
+    y, z = (np.rint(3 + 2.5 * f(angle)).astype(int) for f in (np.cos, np.sin))
+    return void(*((x, slice(y[s, x], y[s, x] + 2), slice(z[s, x], z[s, x] + 2)) for s in (0, 1) for x in range(8)))
+
+
+def hinged() -> np.ndarray:
+    """Slabs normal to z, 5 voxels thick, joined across the crack by three voxels that meet at corners, on a slant: a hinged strut."""
+    sve = cracked(3)
+    sve[2, 2, 0] = sve[3, 3, 1] = sve[4, 4, 2] = 0
+    return sve
+
+
+def matrix_curve() -> np.ndarray:
+    """sigma = s0 + Q (1 - exp(-b p)), p = strain - sigma / E, at the strains of TENSION."""
+
+    def excess(stress: float, strain: float) -> float:
+        return stress - VOCE.s0 - VOCE.Q * (1 - np.exp(-VOCE.b * (strain - stress / VOCE.E)))
+
+    return np.array([VOCE.E * e if VOCE.E * e < VOCE.s0 else brentq(excess, 0, VOCE.E * e, args=(e,)) for e in TENSION.strain])
+
+
+# Load paths
+
+
+EVERY, NONE = (True, True, True), (False, False, False)
+
+
+@pytest.mark.parametrize(
+    ("sve", "expected"),
+    [
+        pytest.param(solid(), EVERY, id="solid"),
+        pytest.param(void(), NONE, id="pores only"),
+        pytest.param(1 - void((3, 3, 3)), EVERY, id="one pore"),
+        pytest.param(void((3, 3, 3)), NONE, id="one voxel"),
+        pytest.param(void((0, 0, 0)), NONE, id="one voxel in the corner"),
+        pytest.param(cracked(1), (True, True, False), id="crack"),
+        pytest.param(cracked(7, 3), (True, True, False), id="slab"),
+        pytest.param(cracked(3, 6), (True, True, False), id="crack round the face"),
+        pytest.param(np.swapaxes(cracked(1), 0, 2), (False, True, True), id="crack normal to x"),
+        pytest.param(void((slice(None), 3, 5)), (True, False, False), id="rod"),
+        pytest.param(void((slice(0, 7), 3, 5)), NONE, id="rod with a gap"),
+        pytest.param(void((slice(None), 3, 5), (0, 6, 0)), (True, False, False), id="rod and island"),
+        pytest.param(void((slice(None), 3, 5), (2, slice(None), 5)), (True, True, False), id="crossed rods"),
+        pytest.param(void((slice(None), 0, 0), (3, slice(None), 4), (6, 4, slice(None))), EVERY, id="rods that do not meet"),
+        pytest.param(void(*((x, x % 2, 0) for x in range(8))), (True, False, False), id="chain by edges"),
+        pytest.param(void(*((x, x % 2, x % 2) for x in range(8))), (True, False, False), id="chain by corners"),
+        pytest.param(void(*((x, (0, 1, 2, 3, 3, 2, 1, 0)[x], 7) for x in range(8))), (True, False, False), id="zigzag"),
+        pytest.param(hinged(), EVERY, id="strut across a crack"),
+        pytest.param(cracked(8), NONE, id="crack as thick as the SVE"),
+    ],
+)
+def test_load_path(sve: np.ndarray, expected: tuple[bool, bool, bool]) -> None:
+    """The axes along which the matrix hangs together, by faces, edges or corners; rotated and shifted SVEs have the same, rotated."""
+    assert tuple(load_path(sve)) == expected
+    assert tuple(load_path(np.roll(sve, (3, 1, 5), (0, 1, 2)))) == expected
+    assert tuple(load_path(np.transpose(sve, (2, 0, 1)))) == (expected[2], expected[0], expected[1])
+    assert tuple(load_path(sve[::-1])) == expected
+
+
+def test_load_path_of_one_voxel_layers() -> None:
+    """Grids of one voxel along an axis: a voxel is its own neighbour."""
+    assert load_path(np.zeros((1, 1, 1))).all()
+    assert tuple(load_path(np.array([[[0, 1, 0]]]))) == (True, True, False)
+    assert tuple(load_path(np.array([[[0, 1, 0, 0, 1]]]))) == (True, True, False)
+
+
+def test_no_load_path_is_no_stiffness() -> None:
+    """Random SVEs about the density at which they fall apart, a diagonal rod, a diagonal plate and two helices: where `load_path` is
+    False the apparent Young's modulus is none, to the tolerance: below 0.5 % of the mean of the voxels'. Some of each are among them.
+    """
+    rng = np.random.default_rng(0)
+    noise = [(rng.random(SHAPE) > share).astype(np.uint8) for share in np.linspace(0.06, 0.16, 8)]
+    fields = [gaussian_filter(rng.normal(size=SHAPE), 1, mode="wrap") for _ in range(5)]
+    blobs = [(field < np.quantile(field, 0.8)).astype(np.uint8) for field in fields]
+    i, j, _ = np.indices(SHAPE)
+    rod, plate = ((i - j) % 8 > 1) | (np.arange(8) > 1), (i - j) % 8 > 3
+    sves = np.stack([*noise, *blobs, rod.astype(np.uint8), plate.astype(np.uint8), helices()])
+    paths = np.array([load_path(sve) for sve in sves])
+    solver = Solver(SHAPE, Settings("float64", elastic_tolerance=1e-3))
+    found = np.concatenate([solver.elastic(VOCE, sves[:BATCH]).stiffness, solver.elastic(VOCE, sves[BATCH:]).stiffness])
+    share = np.stack([young(found, axis) for axis in "xyz"], axis=-1) / VOCE.E / (1 - sves.mean((1, 2, 3)))[:, None]
+    assert (share[~paths] < 5e-3).all(), share[~paths].max()
+    assert 5 < paths.sum() < paths.size - 5
+    assert (share[-1] > 0.01).all()  # the helices hold
+
+
+# Labels
+
+
+def test_matrix(solver: Solver) -> None:
+    """A pore-free SVE: E, nu, the yield and the last point of the matrix's curve, the same along x and z; to 1e-3, the tolerance."""
+    found = label(np.stack([solid()] * BATCH), VOCE, TENSION, solver)
+    curve = matrix_curve()
+    yields = yield_stress(TENSION.strain, curve, VOCE.E)
+    assert found.names == ("E_x", "E_z", "nu_zx", "yield_x", "yield_z", "flow_x", "flow_z")
+    assert found.units == ("MPa", "MPa", "-", "MPa", "MPa", "MPa", "MPa")
+    exact = [VOCE.E, VOCE.E, VOCE.nu, yields, yields, curve[-1], curve[-1]]
+    np.testing.assert_allclose(found.properties, np.tile(exact, (BATCH, 1)), rtol=1e-3)
+    np.testing.assert_allclose(found.stress["z"], np.tile(curve, (BATCH, 1)), rtol=1e-3)
+    np.testing.assert_allclose(found.stiffness, np.tile(isotropic_stiffness(VOCE.E, VOCE.nu), (BATCH, 1, 1)), rtol=1e-9, atol=1e-5)
+    assert found.load_path.all()
+    assert found.residual.max() <= solver.settings.tolerance
+
+
+@pytest.mark.parametrize("normal", [0, 2])
+def test_cracked_right_through(solver: Solver, normal: int) -> None:
+    """Slabs of thickness t that a crack parts: plane stress, so t E, and the matrix's curve times t, along x; nothing along z.
+
+    Cracks 1, 2, 4 and 7 voxels wide, at the faces and inside, also with loose voxels in them. And the same with x and z exchanged.
+    """
+    loose, far = cracked(4), cracked(5, 6)
+    loose[3, 3, 2] = 0
+    far[0, 0, 0] = far[5, 2, 0] = 0
+    voxels = np.stack([cracked(1), cracked(1, 5), cracked(2, 7), cracked(4), cracked(7), cracked(7, 4), loose, far])
+    thickness = 1 - np.array([1, 1, 2, 4, 7, 7, 4, 5]) / 8
+    voxels = np.swapaxes(voxels, 3, 1) if normal == 0 else voxels
+    found = label(voxels, VOCE, TENSION, solver)
+    along, across = ("z", "x") if normal == 0 else ("x", "z")
+    values = dict(zip(found.names, found.properties.T, strict=True))
+    curve = matrix_curve()
+    np.testing.assert_allclose(values[f"E_{along}"], thickness * VOCE.E, rtol=1e-4)
+    np.testing.assert_allclose(found.stress[along], np.outer(thickness, curve), rtol=1e-3)
+    np.testing.assert_allclose(values[f"flow_{along}"], thickness * curve[-1], rtol=1e-3)
+    np.testing.assert_allclose(values[f"yield_{along}"], thickness * yield_stress(TENSION.strain, curve, VOCE.E), rtol=1e-3)
+    for name in (f"E_{across}", f"yield_{across}", f"flow_{across}"):
+        assert np.abs(values[name]).max() == 0
+    assert np.abs(found.stress[across]).max() == 0
+    assert np.abs(values["nu_zx"]).max() == 0 or normal == 0
+    np.testing.assert_array_equal(found.load_path, np.tile(np.arange(3) != normal, (BATCH, 1)))
+
+
+def test_in_pieces(solver: Solver) -> None:
+    """SVEs that are loose voxels, or rods with a gap: labels are zero, with no solve and no error."""
+    found = label(np.stack([void((3, 3, 3)), void((slice(0, 7), 3, 5)), void((0, 0, 0), (4, 4, 4))]), VOCE, TENSION, solver)
+    for part in (found.properties, found.stiffness, found.residual, *found.stress.values()):
+        assert np.abs(part).max() == 0
+    assert not found.load_path.any()
+
+
+def test_hinges_and_slants(solver: Solver) -> None:
+    """What hangs together by hinges has no stiffness of its own and no Poisson's ratio: labels along z are zero, as for a crack.
+
+    The hinged strut leaves the slabs, which carry at least 5/8 of the matrix's stress along x. A slanted rod carries no tension along
+    an axis, since nothing balances the pull aside.
+    """
+    i, j, _ = np.indices(SHAPE)
+    rod = (((i - j) % 8 > 1) | (np.arange(8) > 1)).astype(np.uint8)
+    found = label(np.stack([hinged()] * BATCH), VOCE, TENSION, solver)
+    values = dict(zip(found.names, found.properties.T, strict=True))
+    np.testing.assert_allclose(values["E_x"], 0.6259 * VOCE.E, rtol=1e-3)
+    for name in ("E_z", "nu_zx", "yield_z", "flow_z"):
+        assert np.abs(values[name]).max() == 0, name
+    assert np.abs(label(np.stack([rod] * BATCH), VOCE, TENSION, solver).properties).max() == 0
+
+
+def test_no_yield_is_an_error(solver: Solver) -> None:
+    """A matrix that never yields has no 0.2 % yield: an error, not a number."""
+    with pytest.raises(ConfigError, match=r"expected to go on until 0.2 % yield, ended at 0.03 before it"):
+        label(np.stack([solid()] * BATCH), replace(VOCE, s0=np.inf), TENSION, solver)
+
+
+def test_only_what_carries_load_is_solved() -> None:
+    """A batch of whole, cracked, rod-like and loose SVEs: each result goes to its SVE, each solve gets its own SVEs and their names.
+
+    The solver here is a stand-in: the stiffness of an SVE is that of its share of solid, its stress 100 times that plus the axis.
+    """
+    calls = []
+
+    def share(voxels: np.ndarray) -> np.ndarray:
+        return 1 - voxels.mean((1, 2, 3))
+
+    class Elastic(SimpleNamespace):
+        def take(self, index: np.ndarray) -> Elastic:
+            return Elastic(stiffness=self.stiffness[index])
+
+    class StandIn:
+        settings = Settings()
+
+        def elastic(self, material: Material, voxels: np.ndarray, names: np.ndarray) -> Elastic:
+            calls.append(("elastic", list(names)))
+            return Elastic(stiffness=share(voxels)[:, None, None] * isotropic_stiffness(material.E, material.nu))
+
+        def path(self, material: Material, loading: Loading, voxels: np.ndarray, elastic: Elastic, names: np.ndarray) -> SimpleNamespace:
+            axis = int(np.argmax(loading.controlled))
+            calls.append(("xyz"[axis], list(names)))
+            np.testing.assert_allclose(elastic.stiffness[:, 3, 3], share(voxels) * VOCE.E / (1 + VOCE.nu))
+            stress = np.zeros((len(voxels), len(loading.strain), 6))
+            stress[:, :, axis] = 100 * share(voxels)[:, None] + axis
+            return SimpleNamespace(stress=stress, residual=np.full((len(voxels), 10), 1e-4) * (axis + 1))
+
+    crack_x = np.swapaxes(cracked(2), 0, 2)
+    voxels = np.stack([void((1, 1, 1)), solid(), cracked(1), crack_x, void((0, 0, slice(None))), 1 - void((3, 3, 3))])
+    found = label(voxels, VOCE, TENSION, StandIn(), names=range(10, 16))
+    assert calls == [("elastic", ["11", "12", "13", "14", "15"]), ("x", ["11", "12", "15"]), ("z", ["11", "13", "14", "15"])]
+    solid_share = share(voxels)
+    np.testing.assert_allclose(found.stress["x"][:, -1], np.where([0, 1, 1, 0, 0, 1], 100 * solid_share, 0))
+    np.testing.assert_allclose(found.stress["z"][:, -1], np.where([0, 1, 0, 1, 1, 1], 100 * solid_share + 2, 0))
+    np.testing.assert_allclose(found.residual, [0, 3e-4, 1e-4, 3e-4, 3e-4, 3e-4])
+    np.testing.assert_allclose(found.properties[:, 0], VOCE.E * solid_share * [0, 1, 1, 0, 0, 1])
+    np.testing.assert_allclose(found.properties[:, 1], VOCE.E * solid_share * [0, 1, 0, 1, 1, 1])
+    np.testing.assert_array_equal(found.properties[:, 5], found.stress["x"][:, -1])
+
+
+@pytest.mark.slow
+def test_a_mixed_batch(solver: Solver) -> None:
+    """Whole and cracked SVEs in one batch with the real solver: the whole ones are the matrix, the cracked ones zero along z."""
+    found = label(np.stack([solid(), cracked(1), solid(), void((1, 1, 1)), cracked(4)]), VOCE, TENSION, solver)
+    np.testing.assert_allclose(found.properties[:, 0], VOCE.E * np.array([1, 7 / 8, 1, 0, 1 / 2]), rtol=1e-4)
+    np.testing.assert_allclose(found.stress["z"], np.outer([1, 0, 1, 0, 0], matrix_curve()), rtol=1e-3)
+
+
+# Yield, names, errors
+
+
+@pytest.mark.parametrize(
+    ("strain", "stress", "exact"),
+    [
+        pytest.param([0.002, 0.004, 0.01], [140, 200, 260], 210, id="between two points"),  # 200 + 1e4 (e - 0.004) = 7e4 (e - 0.002)
+        pytest.param([0.01, 0.02], [300, 310], 105, id="from the origin"),  # 3e4 e = 7e4 (e - 0.002)
+        pytest.param([0.002, 0.004, 0.005, 0.01], [140, 200, 210, 215], 210, id="at a point"),
+        pytest.param([0.002, 0.012], [140, 140], 140, id="perfect plasticity"),
+        pytest.param([0.003, 0.008], [240, 190], 218.75, id="after a peak"),  # 240 - 1e4 (e - 0.003) = 7e4 (e - 0.002)
+    ],
+)
+def test_yield_stress(strain: list[float], stress: list[float], exact: float) -> None:
+    """Where the piecewise linear curve meets the line of slope E = 70,000 through 0.2 %."""
+    assert yield_stress(strain, stress, 7e4) == pytest.approx(exact, rel=1e-12)
+
+
+def test_yield_stress_of_a_perfectly_plastic_matrix() -> None:
+    """Any curve that has reached a plateau by 0.2 % plastic strain: the plateau, whatever the modulus and the points before."""
+    strain = np.array([0.001, 0.003, 0.006, 0.01])
+    for modulus in (4e4, 7e4):
+        assert yield_stress(strain, np.minimum(modulus * strain, 100), modulus) == pytest.approx(100, rel=1e-12)
+
+
+def test_no_modulus_no_yield() -> None:
+    assert yield_stress([0.01], [0.0], 0.0) == 0
+    assert yield_stress([0.01], [1.0], -1.0) == 0
+
+
+def test_a_curve_that_ends_before_yield() -> None:
+    with pytest.raises(ConfigError, match=r"tension.strain: expected to go on until 0.2 % yield, ended at 0.004 before it"):
+        yield_stress([0.002, 0.004], [140, 240], 7e4)
+
+
+def test_property_names() -> None:
+    """For curves along x and z the names and units are those of the reference dataset; Poisson's ratios need a curve along z."""
+    with h5py.File(REFERENCE) as file:
+        names, units = (tuple(file["properties"].attrs[key]) for key in ("names", "units"))
+    assert property_names(("x", "z")) == (names, units)
+    assert property_names(("x",)) == (("E_x", "yield_x", "flow_x"), ("MPa",) * 3)
+    three = property_names(("x", "y", "z"))
+    assert three[0] == ("E_x", "E_y", "E_z", "nu_zx", "nu_zy", "yield_x", "yield_y", "yield_z", "flow_x", "flow_y", "flow_z")
+    assert three[1] == ("MPa",) * 3 + ("-",) * 2 + ("MPa",) * 6
+
+
+@pytest.mark.parametrize(
+    ("axes", "strain", "message"),
+    [
+        ((), (0.01,), r"tension.axes: expected some of x, y, z, each once, received \[\]"),
+        (("x", "w"), (0.01,), r"tension.axes: .* received \['x', 'w'\]"),
+        (("x", "x"), (0.01,), "tension.axes"),
+        (("x",), (), "tension.strain: expected positive strains"),
+        (("x",), (0.01, 0.01), r"tension.strain: expected positive strains, each above the one before, received \[0.01, 0.01\]"),
+        (("x",), (0.02, 0.01), "tension.strain: expected positive strains"),
+        (("x",), (0.0, 0.01), "tension.strain: expected positive strains"),
+        (("x",), (-0.01, 0.01), "tension.strain: expected positive strains"),
+        (("x",), (0.01, np.nan), "tension.strain: expected positive strains"),
+        (("x",), (0.01, np.inf), "tension.strain: expected positive strains"),
+        (("x",), (0.001, 0.0039), "tension.strain: expected to end at 0.004 or more, or there is no yield; received 0.0039"),
+    ],
+)
+def test_wrong_tension(axes: tuple[str, ...], strain: tuple[float, ...], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        Tension(axes, strain)
+
+
+def test_wrong_shape(solver: Solver) -> None:
+    with pytest.raises(DataError, match=r"voxels: expected shape \(sve, 8, 8, 8\), received \(2, 8, 8, 7\)"):
+        label(np.zeros((2, 8, 8, 7)), VOCE, TENSION, solver)

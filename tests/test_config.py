@@ -20,6 +20,9 @@ def test_shipped_params_are_valid_and_typed() -> None:
     assert params.train.latent_dim == SHIPPED["train"]["latent_dim"]
     assert params.train.widths == tuple(SHIPPED["train"]["widths"])
     assert isinstance(params.train.kl_weight, float)
+    assert params.generate.part == tuple(SHIPPED["generate"]["part"])
+    assert params.generate.parameters == SHIPPED["generate"]["parameters"]
+    assert isinstance(params.generate.voxel_size, float)
 
 
 @pytest.mark.parametrize(
@@ -39,12 +42,37 @@ def test_shipped_params_are_valid_and_typed() -> None:
         ("train.kl_weight", -1, "train.kl_weight: expected at least 0, received -1"),
         ("train.dropout", 1.0, "train.dropout: expected a number from 0 to below 1, received 1.0"),
         ("train.augmentation", ["flip_w"], "train.augmentation: expected one of flip_x, flip_y, flip_z, swap_xy, received 'flip_w'"),
+        ("generate.parts", 0, "generate.parts: expected at least 1, received 0"),
+        ("generate.stride", 0, "generate.stride: expected at least 1, received 0"),
+        ("generate.batch", 0, "generate.batch: expected at least 1, received 0"),
+        ("generate.batch", 2.0, "generate.batch: expected int, received 2.0"),
+        ("generate.seed", -1, "generate.seed: expected at least 0, received -1"),
+        ("generate.sve", 1, "generate.sve: expected at least 2, received 1"),
+        ("generate.part", [4, 4], r"generate.part: expected three numbers of SVEs, each at least 1, received \[4, 4\]"),
+        ("generate.part", [4, 4, 0], r"generate.part: expected three numbers of SVEs, each at least 1, received \[4, 4, 0\]"),
+        ("generate.voxel_size", 0, "generate.voxel_size: expected a number above 0, received 0"),
+        ("generate.voxel_size", float("nan"), "generate.voxel_size: expected a number above 0, received nan"),
+        ("generate.voxel_size", float("inf"), "generate.voxel_size: expected a number above 0, received inf"),
+        ("generate.output", "", "generate.output: expected the name of a .h5 file, received ''"),
+        ("generate.output", "data", "generate.output: expected the name of a .h5 file, received 'data'"),
+        ("generate.tension", "x", "generate.tension: expected a list of str, received 'x'"),
+        ("generate.strain", [0.001, "0.01"], r"generate.strain\[1\]: expected float, received '0.01'"),
+        ("generate.tolerance", "5e-4", "generate.tolerance: expected float, received '5e-4' .*write 1.0e-3"),
+        ("generate.parameters", [0.1], r"generate.parameters: expected a mapping, received \[0.1\]"),
+        ("generate.parameters", {"porosity": "high"}, r"generate.parameters.porosity: expected a number, .* received 'high'"),
+        ("generate.parameters", {"porosity": True}, "generate.parameters.porosity: expected a number, .* received True"),
+        ("generate.parameters", {"porosity": None}, "generate.parameters.porosity: expected a number, .* received None"),
+        ("generate.parameters", {"porosity": [0.1]}, r"generate.parameters.porosity: expected a number, .* received \[0.1\]"),
+        ("generate.parameters", {"porosity": [0.1, 0.2, "lin"]}, "generate.parameters.porosity: expected a number, .* 'lin'"),
+        ("generate.parameters", {"porosity": [0.2, 0.1]}, r"generate.parameters.porosity: expected low <= high, .* received \[0.2, 0.1\]"),
+        ("generate.parameters", {"porosity": [0, 0.1, "log"]}, "generate.parameters.porosity: expected low <= high, and above 0 for log"),
+        ("generate.parameters", {"porosity": [float("nan"), 1]}, "generate.parameters.porosity: expected low <= high"),
         ("base.backend", "numpy", "base.backend: expected one of tensorflow, jax, torch, received 'numpy'"),
         ("base.seed", None, "base.seed: expected int, received None"),
         ("prepare.test_fraction", 1.0, "prepare.test_fraction: expected a number between 0 and 1, received 1.0"),
         ("prepare.test_fraction", 0.9, "prepare: expected validation_fraction .* below 1"),
         ("evaluate.samples", 0, "evaluate.samples: expected at least 1, received 0"),
-        ("serach", {}, "serach: unknown key; the file has base, prepare, train, evaluate, register"),
+        ("serach", {}, "serach: unknown key; the file has base, generate, prepare, train, evaluate, register"),
         ("train", None, "train: expected the keys architecture, .* received None"),
     ],
 )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import os
 import sys
 import tempfile
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from svevae import __version__
@@ -44,6 +46,26 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("file", type=Path)
     check.set_defaults(run=_check)
 
+    text = "make and label the SVE dataset of params.yaml's section generate; goes on where it was interrupted"
+    generate = commands.add_parser("generate", help=text)
+    _add_cluster_options(generate)
+    generate.set_defaults(run=_generate)
+
+    _add_import(commands)
+
+    show = commands.add_parser("show", help="draw an SVE file: its SVEs, pores, properties and neighbours")
+    show.add_argument("file", type=Path)
+    show.add_argument("-o", "--output", type=Path, help="a .png file (default: the name of FILE with .png, in this folder)")
+    show.set_defaults(run=_show)
+
+    export = commands.add_parser("export", help="one SVE or a whole part as a .vtkhdf file for ParaView")
+    export.add_argument("file", type=Path)
+    export.add_argument("-o", "--output", type=Path, required=True, help="a .vtkhdf file")
+    which = export.add_mutually_exclusive_group(required=True)
+    which.add_argument("--sve", type=int, metavar="I", help="index of the SVE in the file, from 0")
+    which.add_argument("--part", type=int, metavar="P", help="a number of /part_id; put together by /position")
+    export.set_defaults(run=_export)
+
     for name, text in (
         ("prepare", "split the dataset by part, draw it"),
         ("train", "train the VAE; goes on where it was interrupted"),
@@ -67,6 +89,100 @@ def _parser() -> argparse.ArgumentParser:
     ui.add_argument("--port", type=int, default=5000)
     ui.set_defaults(run=_ui)
     return parser
+
+
+def _add_import(commands: argparse._SubParsersAction) -> None:
+    take = commands.add_parser("import", help="other people's volumes or samples, with or without properties, as an SVE file")
+    take.add_argument("source", type=Path, nargs="+", help="a volume, a folder of slices or of volumes, .npz, HDF5 or FANS results")
+    take.add_argument("-o", "--output", type=Path, required=True, help="the SVE file to write")
+    take.add_argument("--size", type=int, metavar="N", help="edge of the SVEs in voxels (default: whole samples)")
+    take.add_argument("--stride", type=int, metavar="N", help="voxels from one SVE to the next (default: the size)")
+    take.add_argument("--crop", type=_span, nargs=3, metavar=("X", "Y", "Z"), help="START:STOP along each axis, e.g. 20:980 : 100:")
+    take.add_argument("--threshold", type=float, help="grey that divides pore and solid (default: Otsu's)")
+    take.add_argument(
+        "--pores", type=_pores, default="dark", help="dark, bright or the value of the pores (default: dark; 0/1 as they are)"
+    )
+    take.add_argument("--axes", help="what the axes of the file are, slowest first (default: zyx for tif, slices and raw; else xyz)")
+    take.add_argument("--shape", type=int, nargs=3, metavar=("A", "B", "C"), help="of a raw file, slowest axis first")
+    take.add_argument("--dtype", help="of a raw file, e.g. uint16, or '>u2' for big-endian")
+    take.add_argument("--voxel-size", type=float, metavar="UM", help="micrometres (default: what the file says)")
+    take.add_argument("--table", help="CSV file of the properties, or the array of them in a .npz or HDF5 file")
+    take.add_argument("--dataset", help="array of the voxels in a .npz or HDF5 file")
+    take.add_argument("--properties", type=_words, metavar="NAME,NAME", help="those to keep (default: all)")
+    take.add_argument("--no-labels", dest="labels", action="store_false", help="leave properties out, so that samples may be cut")
+    take.add_argument("--tangent", default="*", metavar="PATTERN", help="which tangents of FANS results, e.g. '*load0/time_step0*'")
+    take.add_argument("--stress-unit", default="MPa", help="of FANS results: Pa, kPa, MPa or GPa (default: %(default)s)")
+    text = "let the solver find the properties, with material, tension, strain and tolerance of params.yaml's section generate"
+    take.add_argument("--label", action="store_true", help=text)
+    _add_cluster_options(take)
+    take.set_defaults(run=_import)
+
+
+def _positive(text: str) -> int:
+    if int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected at least 1, received {text}")
+    return int(text)
+
+
+def _span(text: str) -> tuple[int | None, int | None]:
+    """start:stop, either left out for an end of the volume."""
+    start, _, stop = text.partition(":")
+    return (int(start) if start else None, int(stop) if stop else None)
+
+
+def _pores(text: str) -> str | float:
+    return text if text in ("dark", "bright") else float(text)
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split(","))
+
+
+def _add_cluster_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--workers", type=_positive, metavar="N", help="processes of this machine (default: one for each core)")
+    command.add_argument("--scheduler", metavar="ADDRESS", help="run on this Dask scheduler instead, e.g. tcp://host:8786")
+
+
+def _generate(options: argparse.Namespace) -> None:
+    from svevae.config import load_params
+    from svevae.dataset.generate import generate
+
+    print(generate(load_params().generate, options.scheduler, options.workers))
+    print("next: dvc add data")
+
+
+def _import(options: argparse.Namespace) -> None:
+    from svevae.dataset.importers import ImportOptions, import_dataset
+
+    label = None
+    if options.label:
+        from svevae.config import load_params
+        from svevae.dataset.generate import label_samples
+
+        label = partial(label_samples, load_params().generate, options.scheduler, options.workers)
+    chosen = {field.name: getattr(options, field.name) for field in dataclasses.fields(ImportOptions)}
+    print(import_dataset(options.source, options.output, ImportOptions(**chosen), label))
+
+
+def _show(options: argparse.Namespace) -> None:
+    from svevae.dataset.store import open_dataset
+    from svevae.show import draw_dataset
+
+    output = options.output or Path(f"{options.file.stem}.png")
+    draw_dataset(open_dataset(options.file, labelled=False), output)
+    print(output)
+
+
+def _export(options: argparse.Namespace) -> None:
+    from svevae.dataset.store import open_dataset
+    from svevae.dataset.vtk import export_part, export_sve
+
+    data = open_dataset(options.file, labelled=False)
+    if options.part is None:
+        export_sve(data, options.sve, options.output)
+    else:
+        export_part(data, options.part, options.output)
+    print(options.output)
 
 
 def _check(options: argparse.Namespace) -> None:

@@ -31,6 +31,48 @@ class Base:
 
 
 @dataclass(frozen=True)
+class Generate:
+    """Parts of porous metal, cut into SVEs and labelled, into a file of the contract.
+
+    `parameters` are those of the generator (`svevae.physics.microstructure`): a number, or a range from which each part draws its own,
+    [low, high] evenly or [low, high, log] evenly in the logarithm. `part` is in SVEs along x, y, z; `sve` and `stride` in voxels, of
+    `voxel_size` micrometres. `material` is the name of a preset or a mapping of E, nu, s0, Q, b (MPa; `svevae.physics.elasticity`).
+    `strain` are the increments of the curves along each of `tension`, `dtype` and `tolerance` the solver's
+    (`svevae.physics.homogenize`). `batch` SVEs are a piece of work, labelled together on a GPU and one by one on a CPU.
+    """
+
+    output: str
+    seed: int
+    generator: str
+    parameters: dict[str, Any]
+    parts: int
+    part: tuple[int, ...]
+    sve: int
+    stride: int
+    voxel_size: float
+    material: Any
+    tension: tuple[str, ...]
+    strain: tuple[float, ...]
+    dtype: str
+    tolerance: float
+    batch: int
+
+    def __post_init__(self) -> None:
+        for name in ("parts", "stride", "batch"):
+            _at_least(f"generate.{name}", getattr(self, name), 1)
+        _at_least("generate.seed", self.seed, 0)
+        _at_least("generate.sve", self.sve, 2)
+        if len(self.part) != 3 or min(self.part) < 1:
+            raise ConfigError(f"generate.part: expected three numbers of SVEs, each at least 1, received {list(self.part)}")
+        if not 0 < self.voxel_size < float("inf"):
+            raise ConfigError(f"generate.voxel_size: expected a number above 0, received {self.voxel_size}")
+        if not self.output.endswith(".h5"):
+            raise ConfigError(f"generate.output: expected the name of a .h5 file, received {self.output!r}")
+        for name, value in self.parameters.items():
+            _range(f"generate.parameters.{name}", value)
+
+
+@dataclass(frozen=True)
 class Prepare:
     """`dataset` is a file of the contract; the fractions are of its parts, the rest trains."""
 
@@ -112,6 +154,7 @@ class Params:
     """All of params.yaml."""
 
     base: Base
+    generate: Generate
     prepare: Prepare
     train: Train
     evaluate: Evaluate
@@ -165,6 +208,12 @@ def _same_keys(prefix: str, expected: Mapping[str, Any], received: Any) -> None:
 
 def _typed(key: str, value: Any, kind: Any) -> Any:
     """`value` as `kind` (int, float, str or a tuple of one of them); 1 is a float too, true is no number."""
+    if kind is Any:
+        return value
+    if typing.get_origin(kind) is dict:
+        if not isinstance(value, Mapping):
+            raise ConfigError(f"{key}: expected a mapping, received {value!r}")
+        return {str(name): item for name, item in value.items()}
     if isinstance(kind, types.GenericAlias):
         (inner, _) = typing.get_args(kind)
         if not isinstance(value, list):
@@ -176,6 +225,18 @@ def _typed(key: str, value: Any, kind: Any) -> Any:
         hint = " (YAML reads 1e-3 as text: write 1.0e-3)" if kind is float and isinstance(value, str) else ""
         raise ConfigError(f"{key}: expected {kind.__name__}, received {value!r}{hint}")
     return value
+
+
+def _range(key: str, value: Any) -> None:
+    """A number, [low, high] or [low, high, log]."""
+    numbers = value[:2] if isinstance(value, list) else [value]
+    if not all(isinstance(number, int | float) and not isinstance(number, bool) for number in numbers):
+        raise ConfigError(f"{key}: expected a number, [low, high] or [low, high, log], received {value!r}")
+    if isinstance(value, list):
+        if len(value) not in (2, 3) or value[2:] not in ([], ["log"]):
+            raise ConfigError(f"{key}: expected a number, [low, high] or [low, high, log], received {value!r}")
+        if not numbers[0] <= numbers[1] or (len(value) == 3 and numbers[0] <= 0):
+            raise ConfigError(f"{key}: expected low <= high, and above 0 for log, received {value!r}")
 
 
 def _at_least(key: str, value: float, least: float) -> None:

@@ -9,6 +9,9 @@
 | /position | (sve, 3) integer, optional | index of the SVE in its part |
 | /stiffness | (sve, 6, 6) float, optional | apparent stiffness, Mandel order xx yy zz yz xz xy, MPa |
 | /tension | group, optional | strain (increment,) and stress_x, stress_y, stress_z (sve, increment), MPa |
+| /residual | (sve,) float, optional | largest residual that the solver left in an increment, of the increment's load |
+| /load_path | (sve, 3) 0 or 1, optional | whether the matrix hangs together along x, y and z; where not, properties are 0 |
+| /parts | (part, column) float, optional | attribute `columns`; how each part was generated |
 
 Any voxel count n and any number of properties; n and the names are read from the file. The file's attributes say where it comes
 from; `voxel_size_um` (micrometres) is the one that svevae reads.
@@ -96,16 +99,22 @@ def open_dataset(path: str | Path, labelled: bool = True) -> SVEDataset:
 
 
 def write_dataset(
-    path: str | Path, arrays: Mapping[str, np.ndarray], names: tuple[str, ...], units: tuple[str, ...], attributes: Mapping[str, Any]
+    path: str | Path,
+    arrays: Mapping[str, np.ndarray],
+    names: tuple[str, ...],
+    units: tuple[str, ...],
+    attributes: Mapping[str, Any],
+    dataset_attributes: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> None:
     """Write `arrays` (keys as in the contract, e.g. "voxels", "tension/strain") to `path`, whole or not at all.
 
+    `attributes` are the file's, `dataset_attributes` those of the datasets named.
     Raises DataError when what was written breaks the contract or the disk is full; an older file at `path` is then untouched.
     """
     path = Path(path)
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with h5py.File(beside, "w") as file:
+        with h5py.File(path.name, "w", driver="core", backing_store=False) as file:  # in memory: on a full disk h5py crashes
             file.attrs.update(attributes)
             for key, array in arrays.items():
                 chunks = (min(len(array), 32), *array.shape[1:]) if key == "voxels" and len(array) else None
@@ -113,11 +122,15 @@ def write_dataset(
             if "properties" in arrays:
                 file["properties"].attrs["names"] = list(names)
                 file["properties"].attrs["units"] = list(units)
+            for key, values in (dataset_attributes or {}).items():
+                file[key].attrs.update(values)
+            file.flush()
+            beside.write_bytes(file.id.get_file_image())
         if problems := find_problems(beside, labelled="properties" in arrays):
             raise DataError("\n".join(f"{path}: not written: {problem}" for problem in problems))
         os.replace(beside, path)
     except OSError as error:
-        raise DataError(f"{path}: not written: {error}") from error
+        raise DataError(f"{path}: not written: {error.strerror or error}") from error
     finally:
         beside.unlink(missing_ok=True)
 

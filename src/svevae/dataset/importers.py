@@ -1,0 +1,186 @@
+"""Other people's data as a file of the contract: `svevae import`. What a source may be stands in `svevae.dataset.layouts`.
+
+Properties belong to whole samples, so these are not cut or cropped. Samples of one source share one threshold, sought in all of them
+before they are cropped: the air around a part is what shows how dark a pore is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from svevae import __version__
+from svevae.dataset.layouts import EDGE, ImportOptions, SampleLabels, Source, find_sources, some
+from svevae.dataset.store import write_dataset
+from svevae.errors import DataError
+from svevae.physics import volume as vol
+from svevae.physics.segmentation import Segmentation, grey_values, segmentation
+
+
+@dataclass
+class Samples:
+    """What `write_dataset` takes, and a report for people. Labels may be added to `arrays`, `names` and `units` before writing."""
+
+    arrays: dict[str, np.ndarray]
+    names: tuple[str, ...]
+    units: tuple[str, ...]
+    attributes: dict[str, Any]
+    report: str
+
+
+def import_dataset(
+    sources: Sequence[str | Path], output: str | Path, options: ImportOptions, label: Callable[[Samples], None] | None = None
+) -> str:
+    """Write `sources` to `output`, a file of the contract, whole or not at all; a report for people.
+
+    `label` may add properties to samples that have none. Raises DataError, and what `label` raises.
+    """
+    samples = read_samples(sources, options)
+    if label is not None:
+        if samples.names:
+            raise DataError(f"the samples have properties, {', '.join(samples.names)}: leave them out to let the solver find them")
+        label(samples)
+    write_dataset(output, samples.arrays, samples.names, samples.units, samples.attributes)
+    return f"{output}: {samples.report}"
+
+
+def read_samples(sources: Sequence[str | Path], options: ImportOptions) -> Samples:
+    """All SVEs of `sources`, binary, with part, porosity and labels, and with their position where each part is one volume.
+
+    Positions count in steps of the attribute `stride`, in voxels, which then stands there whether the options have one or not.
+    Raises DataError that names the source, and the sample, row or column, of what cannot be read or does not fit together.
+    """
+    found = find_sources([Path(source) for source in sources], options)
+    labels = _joined(found)
+    cubes, positions, parts, rules, report = [], [], [], [], []
+    pieces: dict[tuple[int, int | str], str] = {}
+    for number, source in enumerate(found):
+        volumes, lost = _Volumes(source), []
+        try:
+            rules.append(segmentation(volumes, options.threshold, options.pores))
+            if options.crop is not None:
+                volumes.crop = options.crop
+                rules[-1] = rules[-1].measured(*grey_values(volumes))
+            for i, (sample, volume) in enumerate(zip(source.samples, volumes, strict=True)):
+                size = _size(volume.shape, options, labels, cubes)
+                sves, position = vol.cut(rules[-1].apply(volume), size, options.stride)
+                cubes.append(sves)
+                positions.append(position)
+                parts += [(number, i if sample.part is None else sample.part)] * len(sves)
+                pieces[parts[-1]] = sample.name if sample.part is None else str(sample.part)
+                lost.append(vol.dropped(volume.shape, size, options.stride))
+        except DataError as error:
+            raise DataError(str(error) if str(error).startswith(volumes.at) else f"{volumes.at}: {error}") from error
+        report += [f"{source.name}:", *(f"  {line}" for line in _remarks(source, rules[-1], float(np.mean(lost))))]
+    voxels = cubes[0] if len(cubes) == 1 else np.concatenate(cubes)
+    keep = len(found) == 1 and all(isinstance(part, int) for _, part in pieces)
+    numbers = {part: part[1] if keep else i for i, part in enumerate(pieces)}
+    porosity = voxels.mean((1, 2, 3))
+    arrays = {"voxels": voxels, "part_id": np.array([numbers[part] for part in parts]), "porosity": porosity.astype(np.float32)}
+    if labels is not None:
+        arrays |= {"properties": labels.values} | ({} if labels.stiffness is None else {"stiffness": labels.stiffness})
+    elif all(sample.part is None for source in found for sample in source.samples):
+        arrays["position"] = np.concatenate(positions)
+    attributes = _provenance(found, rules, options) | {"parts": some([f"{numbers[part]}: {name}" for part, name in pieces.items()])}
+    if "position" in arrays:
+        attributes.setdefault("stride", voxels.shape[1])
+    size = f"voxel size {attributes[EDGE]:g} um" if EDGE in attributes else "voxel size unknown"
+    shape = " x ".join(map(str, voxels.shape[1:]))
+    head = [f"{len(voxels)} SVEs of {shape} voxels from {len(numbers)} part{'s' * (len(numbers) > 1)}, {size}"]
+    head += [f"porosity of the SVEs {porosity.min():.3%} to {porosity.max():.3%}, mean {porosity.mean():.3%}"]
+    head += [f"properties {', '.join(labels.names)}" if labels else "no properties"]
+    if hollow := int((porosity > 0.5).sum()):
+        head += [f"SVEs that are mostly pore: {hollow}; crop the air around a part, or give the value of the pores if it is inverted"]
+    return Samples(arrays, labels.names if labels else (), labels.units if labels else (), attributes, "\n  ".join([*head, *report]))
+
+
+class _Volumes:
+    """The volumes of a source, cropped to `crop`, one at a time, as often as asked for; `at` names what an error now is about."""
+
+    def __init__(self, source: Source):
+        self.source, self.at = source, source.name
+        self.crop: vol.Box | None = None
+        self.only: np.ndarray | None = None
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        for sample in self.source.samples:
+            self.at = sample.name
+            volume = sample.load() if self.only is None else self.only
+            if len(self.source.samples) == 1:
+                self.only = volume  # a whole scan: read once
+            yield volume if self.crop is None else vol.crop(volume, self.crop)
+        self.at = self.source.name
+
+
+def _size(shape: tuple[int, ...], options: ImportOptions, labels: SampleLabels | None, cubes: list[np.ndarray]) -> int:
+    """Edge of the SVEs of a volume, the same for all."""
+    cube, received = len(set(shape)) == 1, " x ".join(map(str, shape))
+    whole = options.crop is None and options.stride is None and options.size in (None, shape[0])
+    if labels is not None and not (cube and whole):
+        raise DataError(f"properties belong to a whole sample, a cube, received {received} voxels; leave them out to cut or crop it")
+    if options.size is None and not cube:
+        raise DataError(f"expected a cube, received {received} voxels; give the size of the SVEs to cut from it")
+    size = options.size or shape[0]
+    if cubes and cubes[0].shape[1] != size:
+        raise DataError(f"expected {cubes[0].shape[1]} voxels along each axis like the samples before, received {size}; give a size to cut")
+    return size
+
+
+def _joined(sources: list[Source]) -> SampleLabels | None:
+    """The labels of all sources, one after another."""
+    labels = [source.labels for source in sources if source.labels is not None]
+    for source in sources:
+        if labels and (source.labels is None or (source.labels.names, source.labels.units) != (labels[0].names, labels[0].units)):
+            listed = [f"{n} {u}" for n, u in zip(source.labels.names, source.labels.units, strict=True)] if source.labels else ["none"]
+            raise DataError(f"{source.name}: expected the properties and units of {sources[0].name}, received {', '.join(listed)}")
+    if not labels:
+        return None
+    stiffness = [label.stiffness for label in labels if label.stiffness is not None]
+    values = np.concatenate([label.values for label in labels])
+    return replace(labels[0], values=values, stiffness=np.concatenate(stiffness) if len(stiffness) == len(labels) else None)
+
+
+def _remarks(source: Source, rule: Segmentation, lost: float) -> Iterator[str]:
+    yield f"porosity {rule.porosity:.3%}: pore is {rule}; axes {source.axes}"
+    if rule.sensitivity:
+        moved = ", ".join(f"{shift:+.0%} {porosity:.3%}" for shift, _, porosity in rule.sensitivity if shift)
+        yield f"porosity with the threshold moved by a share of the step between pore and solid: {moved}"
+        if max(share for *_, share in rule.sensitivity) - min(share for *_, share in rule.sensitivity) > 0.2 * rule.porosity:
+            yield "this is more than a fifth of the porosity: look at the slices before you trust the threshold"
+    if lost > 0:
+        yield f"{lost:.1%} of the volume lies in no SVE, at the far borders or between SVEs"
+    if source.labels is not None and all(sample.part is None for sample in source.samples):
+        yield "no part is named, so each sample is one; name parts where samples were cut from one piece, or scores come out too good"
+    yield from source.notes
+
+
+def _provenance(sources: list[Source], rules: list[Segmentation], options: ImportOptions) -> dict[str, Any]:
+    files = [file for source in sources for file in source.files]
+    digest = hashlib.sha256()
+    for file in files:
+        with open(file, "rb") as content:
+            one = hashlib.file_digest(content, "sha256").hexdigest()
+        digest.update(f"{one}  {file.name}\n".encode())
+    attributes = {
+        "source": some([source.name for source in sources]),
+        "source_files": len(files),
+        "source_sha256": one if len(files) == 1 else digest.hexdigest(),  # of many: of what sha256sum says of them
+        "segmentation": some([str(rule) for rule in rules]),
+        "axes": some(list(dict.fromkeys(source.axes for source in sources))),
+        "svevae_version": __version__,
+    }
+    attributes |= {key: value for key in ("size", "stride") if (value := getattr(options, key)) is not None}
+    if len(rules) == 1 and rules[0].threshold is not None:
+        attributes["threshold"] = rules[0].threshold
+    if options.crop is not None:
+        attributes["crop"] = " ".join(f"{start or 0}:{'' if stop is None else stop}" for start, stop in options.crop)
+    edges = {edge for source in sources for edge in source.edges} if options.voxel_size is None else {options.voxel_size}
+    if len(edges) > 1:
+        raise DataError(f"expected one voxel size, the sources have {some([str(edge) for edge in edges])} um; give it")
+    edge = edges.pop() if edges else None
+    return attributes if edge is None else attributes | {EDGE: edge}

@@ -1,0 +1,685 @@
+"""`svevae generate` as a user runs it: what is in the file, that no accident loses work or changes it, and every bad input."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import psutil
+import pytest
+import yaml
+from scipy.optimize import brentq
+from tests.conftest import ROOT, Run, unused_port
+
+from svevae.cli import main
+from svevae.config import Generate, load_params
+from svevae.dataset import generate as generating
+from svevae.dataset import labelling
+from svevae.dataset.generate import draw_parameters, generate
+from svevae.dataset.labelling import ONE_THREAD
+from svevae.dataset.store import find_problems, open_dataset
+from svevae.errors import ConfigError
+from svevae.physics.elasticity import PRESETS
+from svevae.physics.homogenize import Settings
+from svevae.physics.label import property_names
+from svevae.physics.microstructure import GENERATORS, make_part, parameter_names
+from svevae.physics.volume import cut
+
+GAUSSIAN = {
+    "porosity": [0.005, 0.08, "log"],
+    "pore_length": [2.0, 3.0],
+    "elongation": 1.0,
+    "modulation_length": 8,
+    "modulation_strength": 0.5,
+}
+TINY = {"output": "data/tiny.h5", "parameters": GAUSSIAN, "parts": 2, "part": [2, 2, 1], "sve": 8, "stride": 8, "batch": 2}
+TINY |= {"tension": ["x", "z"], "strain": [0.001, 0.003, 0.006, 0.01]}
+pytestmark = pytest.mark.slow
+OUTPUT, JOURNAL = Path("data/tiny.h5"), Path(".checkpoints/generate")
+MORE = 4  # parts, where the work must take long enough to be interrupted
+
+
+def write_params(folder: Path, **changes: Any) -> None:
+    settings = yaml.safe_load((ROOT / "params.yaml").read_text())
+    settings["generate"] |= TINY | changes
+    (folder / "params.yaml").write_text(yaml.safe_dump(settings, sort_keys=False))
+
+
+def contents(folder: Path) -> dict[str, np.ndarray]:
+    """Every dataset of the file that was made in a folder."""
+    found: dict[str, np.ndarray] = {}
+    with h5py.File(folder / OUTPUT) as file:
+        file.visititems(lambda name, item: found.update({name: item[()]} if isinstance(item, h5py.Dataset) else {}))
+    return found
+
+
+def assert_same(found: dict[str, np.ndarray], expected: dict[str, np.ndarray], sves: slice = slice(None)) -> None:
+    """Voxels and all that follows from them byte for byte, labels to the tolerance of the solver, 5e-4, and a little more."""
+    assert set(found) == set(expected)
+    for name in ("voxels", "part_id", "position", "porosity", "load_path"):
+        assert found[name][sves].tobytes() == expected[name].tobytes(), name
+    for name in ("properties", "tension/stress_x", "tension/stress_z"):
+        np.testing.assert_allclose(found[name][sves], expected[name], rtol=2e-3, err_msg=name)
+    np.testing.assert_allclose(found["stiffness"][sves], expected["stiffness"], atol=2e-3 * 70_000)
+
+
+def journal(folder: Path) -> dict[Path, int]:
+    """The finished pieces of labelling and when each was written."""
+    return {path: path.stat().st_mtime_ns for path in (folder / JOURNAL).glob("*/*.npz")}
+
+
+@pytest.fixture(scope="session")
+def quick(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Variables with which JAX compiles once for all the commands of these tests."""
+    cache = {"JAX_COMPILATION_CACHE_DIR": str(tmp_path_factory.mktemp("jax"))}
+    return cache | {"JAX_PERSISTENT_COMPILATION_CACHE_MIN_COMPILE_TIME_SECS": "0.2"}
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory: pytest.TempPathFactory, run: Run, quick: dict[str, str]) -> Path:
+    """A folder in which the command has made the tiny dataset, on one process. Tests read it; what changes it works on a copy."""
+    folder = tmp_path_factory.mktemp("small")
+    write_params(folder)
+    done = run("svevae", "generate", "--workers", "1", cwd=folder, **quick)
+    (folder / "out").write_text(done.stdout)
+    (folder / "err").write_text(done.stderr)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def larger(tmp_path_factory: pytest.TempPathFactory, run: Run, quick: dict[str, str], small: Path) -> Path:
+    """A copy of `small` in which the command was run again for more parts, on two processes."""
+    folder = tmp_path_factory.mktemp("larger") / "project"
+    shutil.copytree(small, folder)
+    write_params(folder, parts=MORE)
+    run("svevae", "generate", "--workers", "2", cwd=folder, **quick)
+    return folder
+
+
+@pytest.fixture
+def copied(small: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(small, tmp_path / "copy")
+
+
+# The file
+
+
+def test_file_is_valid_and_whole(small: Path) -> None:
+    """2 parts of 2 x 2 x 1 SVEs of 8^3 voxels: 8 rows, positions in C order of x, y, z, every dataset of the contract."""
+    assert find_problems(small / OUTPUT) == []
+    data, arrays = open_dataset(small / OUTPUT), contents(small)
+    assert (data.count, data.n, data.voxel_size) == (8, 8, 10.0)
+    assert (data.names, data.units) == property_names(("x", "z"))
+    assert arrays["voxels"].dtype == np.uint8
+    assert arrays["part_id"].tolist() == [0, 0, 0, 0, 1, 1, 1, 1]
+    assert arrays["position"].tolist() == [[0, 0, 0], [0, 1, 0], [1, 0, 0], [1, 1, 0]] * 2
+    np.testing.assert_allclose(arrays["porosity"], arrays["voxels"].mean(axis=(1, 2, 3)))
+    assert arrays["tension/strain"].tolist() == TINY["strain"]
+    shapes = {"stiffness": (8, 6, 6), "tension/stress_x": (8, 4), "tension/stress_z": (8, 4), "residual": (8,), "load_path": (8, 3)}
+    assert {name: arrays[name].shape for name in shapes} == shapes
+
+
+def test_file_alone_makes_the_voxels_again(small: Path) -> None:
+    """Its attributes hold the settings and /parts what each part drew; the generator gives the same bytes from either."""
+    with h5py.File(small / OUTPUT) as file:
+        made, columns, table = json.loads(file.attrs["generate"]), list(file["parts"].attrs["columns"]), file["parts"][:]
+    assert columns == ["part_id", *parameter_names("gaussian"), "porosity_realised"]
+    settings = replace(load_params(small / "params.yaml").generate, parameters=made["parameters"], seed=made["seed"])
+    cubes = []
+    for k, (part_id, *values, realised) in enumerate(table):
+        parameters = dict(zip(columns[1:-1], values, strict=True))
+        assert part_id == k
+        assert parameters == draw_parameters(settings, k)
+        part = make_part(made["generator"], (16, 16, 8), made["seed"], k, parameters)
+        assert realised == part.mean() == round(parameters["porosity"] * part.size) / part.size
+        cubes.append(cut(part, made["sve"], made["stride"])[0])
+    assert np.concatenate(cubes).tobytes() == contents(small)["voxels"].tobytes()
+
+
+def test_provenance_is_complete(small: Path) -> None:
+    """Every key of the section but where the file went and how the work was cut; material, solver and the version of the code."""
+    attributes = open_dataset(small / OUTPUT).attributes
+    section = yaml.safe_load((small / "params.yaml").read_text())["generate"]
+    assert json.loads(attributes["generate"]) == {key: value for key, value in section.items() if key not in ("output", "batch")}
+    assert json.loads(attributes["material"]) == {"E": 70_000, "nu": 0.33, "s0": 216, "Q": 312, "b": 40}
+    assert json.loads(attributes["solver_settings"]) == asdict(Settings(dtype="float32", tolerance=5e-4))
+    assert re.fullmatch(r"\d+\.\d+\.\d+\S*( [0-9a-f]{40}\+?)?", attributes["svevae"])
+    assert {"title", "axes", "phase", "stride", "solver", "properties"} <= set(attributes)
+
+
+def test_commit_is_of_this_code_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
+    """Installed inside another project's repository, e.g. in its .venv, svevae does not give that project's commit as its own."""
+    run("git", "init", "-q", cwd=tmp_path)
+    run("git", "-c", "user.name=T", "-c", "user.email=t@example.org", "commit", "-qm", "theirs", "--allow-empty", cwd=tmp_path)
+    installed = tmp_path / ".venv" / "generate.py"
+    installed.parent.mkdir()
+    installed.touch()
+    monkeypatch.setattr(generating, "__file__", str(installed))
+    assert generating._commit() == ""
+    run("git", "add", "-f", installed, cwd=tmp_path)
+    run("git", "-c", "user.name=T", "-c", "user.email=t@example.org", "commit", "-qm", "ours", cwd=tmp_path)
+    commit = run("git", "rev-parse", "HEAD", cwd=tmp_path).stdout.strip()
+    assert generating._commit() == commit
+    installed.write_text("changed")
+    assert generating._commit() == f"{commit}+"
+
+
+def test_residuals_keep_the_tolerance(small: Path) -> None:
+    residual = contents(small)["residual"]
+    assert residual.max() <= 5e-4
+    assert residual.max() > 0
+
+
+def test_pore_free_sves_are_the_material(small: Path) -> None:
+    """Uniaxial tension in closed form: strain = sigma/E + p with sigma = s0 + Q (1 - exp(-b p)); here E 70 GPa, nu 0.33."""
+    arrays, m = contents(small), PRESETS["as-built-z"]
+    solid = arrays["porosity"] == 0
+    assert solid.any()
+    for i, axis in enumerate("xz"):
+        np.testing.assert_allclose(arrays["properties"][solid, i], m.E, rtol=1e-5)
+
+        def stress(p: float) -> float:
+            return m.s0 + m.Q * (1 - np.exp(-m.b * p))
+
+        plastic = [brentq(lambda p, strain=strain: stress(p) / m.E + p - strain, -1, 1) for strain in TINY["strain"]]
+        exact = [stress(p) if p > 0 else m.E * strain for p, strain in zip(plastic, TINY["strain"], strict=True)]
+        np.testing.assert_allclose(arrays[f"tension/stress_{axis}"][solid], [exact] * solid.sum(), rtol=1e-3)
+    np.testing.assert_allclose(arrays["properties"][solid, 2], m.nu, rtol=1e-5)
+
+
+def test_pores_soften(small: Path) -> None:
+    """No modulus exceeds the mean of the phases, (1 - f) E, and each SVE with pores lies below it."""
+    arrays = contents(small)
+    bound = (1 - arrays["porosity"]) * 70_000
+    porous = arrays["porosity"] > 0
+    assert porous.sum() >= 4
+    assert (arrays["properties"][porous, :2] < bound[porous, None]).all()
+
+
+def test_what_the_command_says(small: Path) -> None:
+    """The summary and the next step on stdout; progress with SVE/s and time left on stderr, which has nothing else."""
+    assert re.fullmatch(
+        r"data/tiny\.h5: 8 SVEs of 2 parts, porosity \S+% to \S+%, largest residual \S+\nnext: dvc add data\n", (small / "out").read_text()
+    )
+    lines = [line for line in re.split(r"[\r\n]+", (small / "err").read_text()) if line.strip()]
+    assert all(line.startswith(("parts: ", "labels: ")) for line in lines)
+    assert re.search(r"labels: 100% \|.*\| (\d)/\1 \[\d\d:\d\d gone, \d\d:\d\d left, +[\d.]+ ?SVE/s\]", lines[-1])
+
+
+# Work that is finished, and accidents
+
+
+def test_rerun_labels_nothing_again(copied: Path, small: Path, run: Run, quick: dict[str, str]) -> None:
+    """Not even in pieces of another size: the journal is untouched and the new file has the bytes of the old one."""
+    before = journal(copied)
+    write_params(copied, batch=5)
+    (copied / OUTPUT).unlink()
+    run("svevae", "generate", "--workers", "1", cwd=copied, **quick)
+    assert journal(copied) == before
+    found, expected = contents(copied), contents(small)
+    assert all(found[name].tobytes() == expected[name].tobytes() for name in expected)
+
+
+def test_finished_file_is_a_journal_too(copied: Path, small: Path, run: Run) -> None:
+    """Without `.checkpoints`, as after `git clone` and `dvc pull`: the parts are made again, no SVE is labelled, the bytes are the same."""
+    shutil.rmtree(copied / ".checkpoints")
+    run("svevae", "generate", "--workers", "1", cwd=copied)
+    assert not journal(copied)
+    found, expected = contents(copied), contents(small)
+    assert all(found[name].tobytes() == expected[name].tobytes() for name in expected)
+
+
+def test_more_parts_label_only_the_new_ones(small: Path, larger: Path) -> None:
+    """The first parts keep their bytes, labels included; their journal files are those of the first run."""
+    old, new = journal(small), journal(larger)
+    kept = {path.name for path in old}
+    assert {path.name: time for path, time in new.items() if path.name in kept} == {path.name: time for path, time in old.items()}
+    assert len(new) > len(old)
+    before, after = contents(small), contents(larger)
+    assert len(after["voxels"]) == 16
+    assert all(after[name][: len(before[name])].tobytes() == before[name].tobytes() for name in before)
+
+
+def test_workers_and_batch_do_not_matter(small: Path, tmp_path: Path, run: Run, quick: dict[str, str]) -> None:
+    """Two processes and another batch: the voxels byte for byte, the labels to the tolerance."""
+    write_params(tmp_path, batch=3)
+    run("svevae", "generate", "--workers", "2", cwd=tmp_path, **quick)
+    assert_same(contents(tmp_path), contents(small))
+
+
+@contextmanager
+def started(command: list[str], folder: Path, environment: dict[str, str]) -> Iterator[subprocess.Popen]:
+    """A command in a session of its own, its stderr in the file `err`; whatever is left of the session is killed in the end."""
+    with (folder / "err").open("w") as err:
+        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=err, start_new_session=True)
+    try:
+        yield process
+    finally:
+        for pid in living(process.pid):
+            os.kill(pid, signal.SIGKILL)
+        process.wait()
+
+
+def living(session: int) -> list[int]:
+    """The processes of a session that have not ended."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if os.getsid(process.pid) == session and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process.pid)
+        except (psutil.NoSuchProcess, ProcessLookupError, PermissionError):
+            continue
+    return found
+
+
+def wait_for(what: Callable[[], bool], process: subprocess.Popen | None = None, seconds: float = 240) -> None:
+    """Until it is so; fails when it is not in time, or the process ends before."""
+    end = time.monotonic() + seconds
+    while not what():
+        assert process is None or process.poll() is None, "the command ended too soon"
+        assert time.monotonic() < end, f"waited {seconds} s in vain"
+        time.sleep(0.01)
+
+
+def test_killed_twice_the_result_is_the_same(larger: Path, tmp_path: Path, run: Run, quick: dict[str, str], environment: dict) -> None:
+    """kill -9 of the command, whose workers then end by themselves, and on the next run of all its processes; the third finishes.
+
+    What the first runs finished stands; the result is that of a run without accidents.
+    """
+    write_params(tmp_path, parts=MORE, batch=1)
+    command = ["svevae", "generate", "--workers", "2"]
+    for kill, pieces in ((os.kill, 1), (os.killpg, 3)):
+        with started(command, tmp_path, environment | quick) as process:
+            wait_for(lambda pieces=pieces: len(journal(tmp_path)) >= pieces, process)
+            kill(process.pid, signal.SIGKILL)
+            process.wait()
+            wait_for(lambda pid=process.pid: not living(pid), seconds=20)
+        assert not (tmp_path / OUTPUT).exists()
+    finished = journal(tmp_path)
+    run(*command, cwd=tmp_path, **quick)
+    assert finished.items() <= journal(tmp_path).items()
+    assert len(finished) < len(journal(tmp_path)), "the commands were killed too late"
+    assert_same(contents(tmp_path), contents(larger))
+    assert find_problems(tmp_path / OUTPUT) == []
+
+
+def test_ctrl_c(larger: Path, tmp_path: Path, run: Run, quick: dict[str, str], environment: dict) -> None:
+    """A terminal sends SIGINT to the workers too: exit code 130, one sentence and no traceback, no process left; it goes on later."""
+    write_params(tmp_path, parts=MORE, batch=1)
+    with started(["svevae", "generate", "--workers", "2"], tmp_path, environment | quick) as process:
+        wait_for(lambda: bool(journal(tmp_path)), process)
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.wait(timeout=60) == 130
+        wait_for(lambda: not living(process.pid), seconds=20)
+    said = [line for line in re.split(r"[\r\n]+", (tmp_path / "err").read_text()) if line and not line.startswith(("parts:", "labels:"))]
+    assert said == ["svevae generate: interrupted; the same command goes on where it stopped"]
+    finished = journal(tmp_path)
+    run("svevae", "generate", "--workers", "2", cwd=tmp_path, **quick)
+    assert finished.items() <= journal(tmp_path).items()
+    assert_same(contents(tmp_path), contents(larger))
+
+
+def test_damaged_files_are_made_again(copied: Path, small: Path, run: Run, quick: dict[str, str]) -> None:
+    """An empty journal file, one cut off, a part of rubbish, half an output: all redone, nothing else, and the result is the same."""
+    empty, short, *others = sorted(journal(copied))
+    untouched = {path: journal(copied)[path] for path in others}
+    empty.write_bytes(b"")
+    short.write_bytes(short.read_bytes()[:1000])
+    part = min((copied / JOURNAL / "parts").iterdir())
+    part.write_bytes(b"rubbish")
+    (copied / OUTPUT).write_bytes((small / OUTPUT).read_bytes()[:20_000])
+    run("svevae", "generate", "--workers", "1", cwd=copied, **quick)
+    assert untouched.items() <= journal(copied).items()
+    assert_same(contents(copied), contents(small))
+
+
+# Dask clusters
+
+
+@contextmanager
+def dask_cluster(folder: Path, environment: dict[str, str]) -> Iterator[tuple[str, subprocess.Popen, list[subprocess.Popen]]]:
+    """The address of a scheduler on loopback, its process, and those of its two workers."""
+    port = unused_port()
+    address = f"tcp://127.0.0.1:{port}"
+    scheduler = ["dask", "scheduler", "--host", "127.0.0.1", "--port", str(port), "--dashboard-address", "127.0.0.1:0"]
+    worker = ["dask", "worker", address, "--nthreads", "1", "--no-nanny", "--no-dashboard", "--local-directory", str(folder / "scratch")]
+    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": environment | ONE_THREAD, "cwd": folder}
+    processes = [subprocess.Popen(command, start_new_session=True, **silent) for command in (scheduler, worker, worker)]
+    try:
+        yield address, processes[0], processes[1:]
+    finally:
+        for process in processes:
+            for pid in living(process.pid):
+                os.kill(pid, signal.SIGKILL)
+            process.wait()
+
+
+def test_dask_worker_killed_in_the_middle(larger: Path, tmp_path: Path, quick: dict[str, str], environment: dict) -> None:
+    """On a scheduler and two workers, one of which is killed: the other finishes, and the result is that of local processes."""
+    write_params(tmp_path, parts=MORE, batch=1)
+    with dask_cluster(tmp_path, environment | quick) as (address, _, workers):
+        with started(["svevae", "generate", "--scheduler", address], tmp_path, environment | quick) as process:
+            wait_for(lambda: bool(journal(tmp_path)), process)
+            workers[0].kill()
+            finished = len(journal(tmp_path))
+            assert process.wait(timeout=240) == 0, (tmp_path / "err").read_text()
+        assert workers[1].poll() is None
+    assert finished < len(journal(tmp_path)), "the worker was killed too late"
+    assert_same(contents(tmp_path), contents(larger))
+    assert "Traceback" not in (tmp_path / "err").read_text()
+
+
+def test_dask_scheduler_killed_in_the_middle(tmp_path: Path, quick: dict[str, str], environment: dict) -> None:
+    """Exit code 2 and one sentence; what was finished is in the journal."""
+    write_params(tmp_path, parts=MORE, batch=1)
+    with (
+        dask_cluster(tmp_path, environment | quick) as (address, scheduler, _),
+        started(["svevae", "generate", "--scheduler", address], tmp_path, environment | quick) as process,
+    ):
+        wait_for(lambda: bool(journal(tmp_path)), process)
+        scheduler.kill()
+        assert process.wait(timeout=60) == 2
+    said = [line for line in re.split(r"[\r\n]+", (tmp_path / "err").read_text()) if line and not line.startswith(("parts:", "labels:"))]
+    assert said == ["svevae generate: the Dask scheduler was lost; what was finished is kept"]
+    assert journal(tmp_path)
+    assert not (tmp_path / OUTPUT).exists()
+
+
+class Silent(http.server.BaseHTTPRequestHandler):
+    """Answers Dask's greeting with 400 Bad Request, as any web server does."""
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+def test_scheduler_that_is_not_there(tmp_path: Path, run: Run) -> None:
+    """Nobody at the address, or a web server: exit code 2 within about 15 s, the address in the message, no traceback."""
+    write_params(tmp_path)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Silent) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        for port in (unused_port(), server.server_port):
+            address, begun = f"tcp://127.0.0.1:{port}", time.monotonic()
+            done = run("svevae", "generate", "--scheduler", address, cwd=tmp_path, code=2, timeout=60)
+            assert time.monotonic() - begun < 30
+            assert done.stderr.startswith(f"svevae generate: --scheduler {address}: expected a Dask scheduler")
+            assert "Traceback" not in done.stderr
+        server.shutdown()
+
+
+# Bad input
+
+
+@pytest.fixture
+def refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> Callable[..., str]:
+    """The message of a command that must exit with 2, and leave alone the older file and start no journal."""
+
+    def message(*options: str, **changes: Any) -> str:
+        monkeypatch.chdir(tmp_path)
+        write_params(tmp_path, **changes)
+        OUTPUT.parent.mkdir(exist_ok=True)
+        OUTPUT.write_text("older")
+        try:
+            code = main(["generate", *options])
+        except SystemExit as refusal:  # argparse's way
+            code = refusal.code
+        assert code == 2
+        assert OUTPUT.read_text() == "older"
+        assert [path.name for path in OUTPUT.parent.iterdir()] == [OUTPUT.name]
+        assert not list(JOURNAL.rglob("*.*"))
+        return capsys.readouterr().err
+
+    return message
+
+
+VOCE = {"E": 70_000, "nu": 0.33, "s0": 216, "Q": 312, "b": 40}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"material": VOCE | {"E": -1}}, "material.E: expected a number at least 0, received -1"),
+        ({"material": VOCE | {"s0": float("nan")}}, "material.s0: expected a number at least 0, received nan"),
+        ({"material": VOCE | {"nu": 0.5}}, "material.nu: expected a number between -1 and 0.5, received 0.5"),
+        ({"material": {"E": 70_000}}, "material: expected a preset or a mapping of E, nu, s0, Q, b"),
+        ({"material": "steel"}, "material: expected one of as-built-z, as-built-xy, aged-z or a mapping, received 'steel'"),
+        ({"strain": [0.001, 0.001, 0.01]}, "tension.strain: expected positive strains, each above the one before, received [0.001, 0.001"),
+        ({"strain": [0.01, 0.005]}, "tension.strain: expected positive strains, each above the one before, received [0.01, 0.005]"),
+        ({"strain": [float("nan")]}, "tension.strain: expected positive strains, each above the one before, received [nan]"),
+        ({"strain": []}, "tension.strain: expected positive strains"),
+        ({"strain": [0.003]}, "tension.strain: expected to end at 0.004 or more, or there is no yield; received 0.003"),
+        ({"tension": ["w"]}, "tension.axes: expected some of x, y, z, each once, received ['w']"),
+        ({"dtype": "float16"}, "dtype: expected float32 or float64, received 'float16'"),
+        ({"tolerance": 0.0}, "tolerance: expected a number between 0 and 1, received 0.0"),
+        ({"generator": "foam"}, "generator: expected one of gaussian, overlapping_spheres"),
+        ({"parameters": {"porosity": 0.1}}, "generate.parameters.pore_length: missing; gaussian has porosity, pore_length"),
+        ({"parameters": GAUSSIAN | {"poros": 1}}, "generate.parameters.poros: unknown; gaussian has porosity, pore_length"),
+        ({"seed": -1}, "params.yaml: generate.seed: expected at least 0, received -1"),
+    ],
+)
+def test_wrong_settings_are_refused_at_once(refused: Callable[..., str], changes: dict[str, Any], message: str) -> None:
+    """Before a process is started or a part made: not in the tenth hour."""
+    said = refused(**changes)
+    assert said.startswith("svevae generate: ")
+    assert message in said
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize("workers", ["0", "-1"])
+def test_no_workers_are_refused(refused: Callable[..., str], workers: str) -> None:
+    assert f"--workers: expected at least 1, received {workers}" in refused("--workers", workers)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"porosity": 1.0}, "porosity: expected a number from 0 to below 1, received 1.0"),
+        ({"porosity": -0.1}, "porosity: expected a number from 0 to below 1, received -0.1"),
+        ({"porosity": float("nan")}, "porosity: expected a number from 0 to below 1, received nan"),
+        ({"pore_length": 200}, "pore_length: expected from 1 voxel to the part's smallest edge, 8 voxels, received 200"),
+    ],
+)
+def test_part_that_cannot_be_made(tmp_path: Path, run: Run, changes: dict[str, Any], message: str) -> None:
+    """The generator's own words and the part, once; no account of it by Dask, no part in the journal."""
+    write_params(tmp_path, parameters=GAUSSIAN | changes)
+    said = run("svevae", "generate", "--workers", "1", cwd=tmp_path, code=2).stderr.split("\r")[-1].splitlines()
+    assert len([line for line in said if line.strip() and not line.startswith("parts:")]) == 1
+    assert said[-1].startswith("svevae generate: ")
+    assert said[-1].endswith(message)
+    assert not list((tmp_path / JOURNAL).rglob("*.*"))
+
+
+def test_curves_that_end_before_yield(tmp_path: Path, run: Run, quick: dict[str, str]) -> None:
+    """A material that never yields: said once the first SVE shows it."""
+    write_params(tmp_path, material=VOCE | {"s0": float("inf")})
+    said = run("svevae", "generate", "--workers", "1", cwd=tmp_path, code=2, **quick).stderr
+    assert said.endswith("strain: expected to go on until 0.2 % yield, ended at 0.01 before it\n")
+    assert "Traceback" not in said
+
+
+def test_no_load_path_is_a_label(tmp_path: Path, run: Run, quick: dict[str, str]) -> None:
+    """Part 0 is pores to the last 51 voxels of 2048, so that its SVEs have no load path or no matrix at all: zeros, not a hang."""
+    write_params(tmp_path, parameters=GAUSSIAN | {"porosity": 0.975}, parts=1)
+    done = run("svevae", "generate", "--workers", "1", cwd=tmp_path, **quick)
+    assert done.stdout.splitlines()[0].endswith("; 4 without a load path")
+    arrays = contents(tmp_path)
+    assert find_problems(tmp_path / OUTPUT) == []
+    assert arrays["porosity"].max() == 1
+    stuck = ~arrays["load_path"].any(axis=1)
+    assert stuck.any()
+    for name in ("properties", "stiffness", "residual", "tension/stress_x", "tension/stress_z"):
+        assert not arrays[name][stuck].any(), name
+
+
+# Full disks
+
+
+def limited(size: int) -> list[str]:
+    """The command in a process whose files may have `size` bytes, which to it is a full disk that no test needs root for."""
+    code = f"import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size}))"
+    return [sys.executable, "-c", f"{code}; from svevae.cli import main; sys.exit(main(['generate', '--workers', '1']))"]
+
+
+def test_output_that_does_not_fit(copied: Path, run: Run, quick: dict[str, str]) -> None:
+    """The message has its name, the older file its bytes, the folder nothing else; with space again the labels are all there."""
+    before, finished = (copied / OUTPUT).read_bytes(), journal(copied)
+    said = run(*limited(8000), cwd=copied, code=2, **quick).stderr
+    assert re.search(r"svevae generate: data/tiny\.h5: not written: .*File too large", said, re.DOTALL)
+    assert "Traceback" not in said
+    assert (copied / OUTPUT).read_bytes() == before
+    assert [path.name for path in (copied / "data").iterdir()] == [OUTPUT.name]
+    assert journal(copied) == finished
+
+
+@pytest.mark.parametrize(("size", "name"), [(100, r"parts/\w+\.npy"), (1000, r"\w+/\w+\.npz")])
+def test_journal_that_does_not_fit(tmp_path: Path, run: Run, quick: dict[str, str], size: int, name: str) -> None:
+    """A part of 8 x 16 x 16 voxels takes 384 bytes, two labels take 2,408; the message has the file's name, nothing half-written stays."""
+    write_params(tmp_path)
+    said = run(*limited(size), cwd=tmp_path, code=2, **quick).stderr
+    assert re.search(rf"svevae generate: \.checkpoints/generate/{name}: not written: File too large", said)
+    assert "Traceback" not in said
+    assert not list((tmp_path / JOURNAL).rglob("*.part"))
+
+
+def test_full_file_system(copied: Path, run: Run, quick: dict[str, str]) -> None:
+    """A real one of 8 KiB under data/, where the machine lets us mount one."""
+    mounted = run("mount", "-t", "tmpfs", "-o", "size=8k", "tmpfs", copied / "data", cwd=copied, code=None)
+    if mounted.returncode:
+        pytest.skip("mounting a small file system needs root")
+    try:
+        said = run("svevae", "generate", "--workers", "1", cwd=copied, code=2, **quick).stderr
+        assert not list((copied / "data").iterdir())
+    finally:
+        run("umount", copied / "data", cwd=copied)
+    assert re.search(r"svevae generate: data/tiny\.h5: not written: .*No space left on device", said, re.DOTALL)
+    assert (copied / OUTPUT).is_file()
+
+
+def test_folder_that_may_not_be_written(tmp_path: Path, run: Run) -> None:
+    """Said at once, not after the labels: here a file stands where the folder should be."""
+    write_params(tmp_path)
+    (tmp_path / "data").write_text("")
+    assert run("svevae", "generate", cwd=tmp_path, code=2).stderr == "svevae generate: data: File exists\n"
+    assert not (tmp_path / ".checkpoints").exists()
+
+
+# Parts and SVEs, without the solver
+
+
+@pytest.fixture
+def unlabelled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, np.ndarray]]:
+    """What `generate` writes with labels that are the number of pores, worked out in this process."""
+
+    class Here:
+        workers = 1
+
+        def map(self, function: Callable, arguments: Any, *_: Any) -> Iterator[tuple[int, Any]]:
+            yield from ((index, function(*argument)) for index, argument in enumerate(arguments))
+
+    @contextmanager
+    def here(*_: Any) -> Iterator[Here]:
+        yield Here()
+
+    def count_pores(voxels: np.ndarray, _: Any, settings: Any) -> tuple[dict[str, np.ndarray], list[str]]:
+        pores = voxels.sum(axis=(1, 2, 3), dtype=np.float32)
+        names, _ = property_names(settings.tension.axes)
+        columns = {"properties": np.repeat(pores[:, None], len(names), 1), "residual": 0 * pores}
+        return columns | {"stiffness": np.zeros((len(voxels), 6, 6)), "load_path": np.ones((len(voxels), 3), np.uint8)}, []
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(generating, "open_cluster", here)
+    monkeypatch.setattr(labelling, "label_batch", count_pores)
+
+    def make(**changes: Any) -> dict[str, np.ndarray]:
+        write_params(tmp_path, **changes)
+        generate(load_params().generate)
+        return contents(tmp_path)
+
+    return make
+
+
+def test_sves_that_overlap_share_voxels(unlabelled: Callable[..., dict[str, np.ndarray]]) -> None:
+    """With a stride of 4 and SVEs of 8, the second half of one is the first half of the next along x, y and z."""
+    arrays = unlabelled(part=[3, 2, 2], stride=4, parts=1)
+    voxels = {tuple(p): sve for p, sve in zip(arrays["position"].tolist(), arrays["voxels"], strict=True)}
+    assert len(voxels) == 12
+    np.testing.assert_array_equal(voxels[0, 0, 0][4:], voxels[1, 0, 0][:4])
+    np.testing.assert_array_equal(voxels[1, 0, 0][4:], voxels[2, 0, 0][:4])
+    np.testing.assert_array_equal(voxels[0, 0, 0][:, 4:], voxels[0, 1, 0][:, :4])
+    np.testing.assert_array_equal(voxels[0, 0, 0][:, :, 4:], voxels[0, 0, 1][:, :, :4])
+
+
+@pytest.mark.parametrize("generator", GENERATORS)
+def test_every_generator_by_its_name(unlabelled: Callable[..., dict[str, np.ndarray]], generator: str) -> None:
+    """Their parameters as a number; each part has its porosity to the voxel, and /parts says so."""
+    values = {"porosity": 0.05, "diameter": 3, "diameter_spread": 0.0, "elongation": 1.2, "tilt": 30}
+    values |= {"pore_length": 2, "modulation_length": 8, "modulation_strength": 0.5}
+    arrays = unlabelled(generator=generator, parameters={name: values[name] for name in parameter_names(generator)})
+    assert arrays["parts"][:, -1].tolist() == [round(0.05 * 2048) / 2048] * 2
+    assert arrays["properties"][:, 0].sum() == arrays["voxels"].sum() == 2 * round(0.05 * 2048)
+
+
+def test_labels_of_one_setting_are_not_those_of_another(unlabelled: Callable[..., dict[str, np.ndarray]]) -> None:
+    """Another tolerance labels all again beside the old ones; another seed makes other parts, and coming back costs nothing."""
+    first = unlabelled()
+    pieces = len(journal(Path()))
+    unlabelled(tolerance=1e-4)
+    assert len(journal(Path())) == 2 * pieces
+    other = unlabelled(seed=1)
+    assert not np.array_equal(first["voxels"], other["voxels"])
+    before = journal(Path())
+    again = unlabelled()
+    assert journal(Path()) == before
+    assert all(again[name].tobytes() == first[name].tobytes() for name in first)
+
+
+# What each part draws
+
+
+def settings(**parameters: Any) -> Generate:
+    return replace(load_params(ROOT / "params.yaml").generate, parameters=GAUSSIAN | parameters)
+
+
+def test_draws_depend_on_seed_and_part_alone() -> None:
+    """Not on the number of parts, nor on what else is drawn: fixing the porosity leaves the pore length as it was."""
+    first = draw_parameters(settings(), 3)
+    assert first == draw_parameters(replace(settings(), parts=1000), 3)
+    assert first == draw_parameters(settings(), 3)
+    assert first != draw_parameters(settings(), 4)
+    assert first != draw_parameters(replace(settings(), seed=1), 3)
+    assert draw_parameters(settings(porosity=0.1), 3) == first | {"porosity": 0.1}
+    assert list(first) == list(parameter_names("gaussian"))
+
+
+def test_draws_are_even_or_even_in_the_logarithm() -> None:
+    """Of 2,000 parts: within the range, each quarter of it (of its logarithm) has 500, to 4 standard deviations of 19.4."""
+    shipped = settings()
+    drawn = [draw_parameters(shipped, part) for part in range(2000)]
+    length = np.array([parameters["pore_length"] for parameters in drawn])
+    porosity = np.log(np.array([parameters["porosity"] for parameters in drawn]) / 0.005) / np.log(0.08 / 0.005)
+    for share in (length - 2, porosity):
+        assert 0 <= share.min() < share.max() <= 1
+        counts = np.histogram(share, 4, (0, 1))[0]
+        assert np.abs(counts - 500).max() < 4 * 19.4
+
+
+def test_unknown_and_missing_parameters() -> None:
+    with pytest.raises(ConfigError, match=r"^generate\.parameters\.colour: unknown; gaussian has porosity, "):
+        draw_parameters(settings(colour=1), 0)
+    lacking = {name: value for name, value in GAUSSIAN.items() if name != "elongation"}
+    with pytest.raises(ConfigError, match=r"^generate\.parameters\.elongation: missing; gaussian has porosity, "):
+        draw_parameters(replace(settings(), parameters=lacking), 0)

@@ -1,0 +1,469 @@
+"""Labels of many SVEs: the journal, work that fails or dies, SVEs without a load path, and where the work is done."""
+
+from __future__ import annotations
+
+import operator
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.conftest import unused_port
+
+from svevae.dataset import labelling
+from svevae.dataset.labelling import Cluster, Journal, LabelSettings, label_sves, open_cluster, read_material, voxel_digest
+from svevae.dataset.store import find_problems, write_dataset
+from svevae.errors import ConfigError, DataError, SolverError, SvevaeError
+from svevae.physics.elasticity import PRESETS, Material
+from svevae.physics.label import Tension, property_names
+
+N = 6
+STRAIN = (0.001, 0.003, 0.006, 0.01)
+SETTINGS = LabelSettings(PRESETS["as-built-z"], Tension(("x", "z"), STRAIN), "float32", 5e-4)
+NAMES, UNITS = property_names(SETTINGS.tension.axes)
+
+
+class Here:
+    """Stands for a cluster: works in this process, the last piece first, and remembers what it was asked for."""
+
+    workers = 1
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def map(self, function: Callable, arguments: Iterable[tuple], *_: Any) -> Iterator[tuple[int, Any]]:
+        for index, argument in reversed(list(enumerate(arguments))):
+            self.asked += argument[1]
+            yield index, function(*argument)
+
+
+def random_sves(count: int, porosity: float = 0.1) -> np.ndarray:
+    return (np.random.default_rng(0).random((count, N, N, N)) < porosity).astype(np.uint8)
+
+
+def named(count: int) -> list[str]:
+    return [f"SVE {i}" for i in range(count)]
+
+
+def quick_batch(voxels: np.ndarray, names: list[str], settings: LabelSettings) -> tuple[dict[str, np.ndarray], list[str]]:
+    """Stands for `label_batch`: all labels are the number of pores, and what is called "bad" fails."""
+    pores = voxels.sum(axis=(1, 2, 3)).astype(np.float32)
+    pores[[name == "bad" for name in names]] = np.nan
+    columns = {"properties": np.repeat(pores[:, None], len(NAMES), 1), "tension/stress_x": np.repeat(pores[:, None], len(STRAIN), 1)}
+    return columns, [f"{name}: residual 1" for name in names if name == "bad"]
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(labelling, "label_batch", quick_batch)
+
+
+# What a label depends on
+
+
+def test_material_is_a_preset_or_a_mapping() -> None:
+    assert read_material("aged-z") is PRESETS["aged-z"]
+    assert read_material({"E": 70000, "nu": 0.33, "s0": 216, "Q": 312, "b": 40}) == PRESETS["as-built-z"]
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("steel", "material: expected one of as-built-z, as-built-xy, aged-z or a mapping, received 'steel'"),
+        (3, "material: expected a preset or a mapping of E, nu, s0, Q, b, received 3"),
+        (None, "material: expected a preset or a mapping of E, nu, s0, Q, b, received None"),
+        ({"E": 1, "nu": 0.3, "s0": 1, "Q": 1}, "material: expected a preset or a mapping of E, nu, s0, Q, b, received {'E': 1"),
+        ({"E": "7e4", "nu": 0.3, "s0": 1, "Q": 1, "b": 1}, "material.E: expected a number, received '7e4'"),
+        ({"E": 1, "nu": True, "s0": 1, "Q": 1, "b": 1}, "material.nu: expected a number, received True"),
+        ({"E": -1, "nu": 0.3, "s0": 1, "Q": 1, "b": 1}, "material.E: expected a number at least 0, received -1"),
+        ({"E": 1, "nu": 0.5, "s0": 1, "Q": 1, "b": 1}, "material.nu: expected a number between -1 and 0.5, received 0.5"),
+        ({"E": 1, "nu": 0.3, "s0": float("nan"), "Q": 1, "b": 1}, "material.s0: expected a number at least 0, received nan"),
+    ],
+)
+def test_wrong_material_is_named(value: object, message: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        read_material(value)
+    assert str(error.value).startswith(message)
+
+
+def test_settings_are_known_by_everything_that_a_label_depends_on() -> None:
+    """Each of the four fields changes the digest; the same numbers give the same one."""
+    others = [
+        replace(SETTINGS, material=PRESETS["aged-z"]),
+        replace(SETTINGS, tension=Tension(("x",), STRAIN)),
+        replace(SETTINGS, tension=Tension(("x", "z"), STRAIN[1:])),
+        replace(SETTINGS, dtype="float64"),
+        replace(SETTINGS, tolerance=1e-4),
+    ]
+    assert len({settings.digest() for settings in [SETTINGS, *others]}) == 6
+    assert replace(SETTINGS, material=Material(70_000.0, 0.33, 216.0, 312.0, 40.0)).digest() == SETTINGS.digest()
+
+
+def test_an_sve_is_known_by_its_voxels() -> None:
+    """Whatever the integer type; but 2 x 4 x 4 pores are not 4 x 2 x 4, and one voxel makes another SVE."""
+    sve = random_sves(1)[0]
+    assert voxel_digest(sve) == voxel_digest(sve.astype(bool)) == voxel_digest(sve.astype(np.int64)) == voxel_digest(sve.copy("F"))
+    assert voxel_digest(np.ones((2, 4, 4))) != voxel_digest(np.ones((4, 2, 4)))
+    other = sve.copy()
+    other[0, 0, 0] ^= 1
+    assert voxel_digest(other) != voxel_digest(sve)
+
+
+# The journal
+
+
+def rows(count: int) -> dict[str, np.ndarray]:
+    return {"properties": np.arange(count * 2.0).reshape(count, 2), "tension/stress_x": np.ones((count, 3), np.float32)}
+
+
+def test_journal_is_read_again(tmp_path: Path) -> None:
+    """What was added is there for the next process with its types, and not for other settings."""
+    Journal(tmp_path, SETTINGS).add(["a", "b"], rows(2))
+    again = Journal(tmp_path, SETTINGS).rows
+    assert set(again) == {"a", "b"}
+    np.testing.assert_array_equal(again["b"]["properties"], [2, 3])
+    assert again["b"]["tension/stress_x"].dtype == np.float32
+    assert not Journal(tmp_path, replace(SETTINGS, tolerance=1e-4)).rows
+    assert set(Journal(tmp_path, SETTINGS).rows) == {"a", "b"}
+
+
+def truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def scramble(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[150:200] = bytes(50)
+    path.write_bytes(data)
+
+
+def forget(path: Path) -> None:
+    with path.open("wb") as file:
+        np.savez(file, properties=np.zeros((1, 2)))
+
+
+@pytest.mark.parametrize("damage", [truncate, scramble, forget, lambda path: path.write_bytes(b""), lambda path: path.write_text("hello")])
+def test_damaged_file_of_the_journal_is_no_file(tmp_path: Path, damage: Callable[[Path], object]) -> None:
+    """Cut off, overwritten, without its digests, empty or text: what it held is forgotten, the other file is not."""
+    journal = Journal(tmp_path, SETTINGS)
+    journal.add(["a"], rows(1))
+    journal.add(["b"], rows(1))
+    damage(journal.folder / "a.npz")
+    assert set(Journal(tmp_path, SETTINGS).rows) == {"b"}
+    journal.add(["a"], rows(1))
+    assert set(Journal(tmp_path, SETTINGS).rows) == {"a", "b"}
+
+
+def made(path: Path, settings: LabelSettings) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """A finished file of 3 SVEs whose labels are numbers from 0; its voxels and labels."""
+    voxels = random_sves(3)
+    columns = {"properties": np.arange(21.0).reshape(3, 7), "stiffness": np.zeros((3, 6, 6)), "tension/stress_x": np.ones((3, 4))}
+    arrays = columns | {"voxels": voxels, "part_id": np.arange(3), "tension/strain": np.array(STRAIN)}
+    write_dataset(path, arrays, NAMES, UNITS, {"label_digest": settings.digest()})
+    return voxels, columns
+
+
+def test_finished_file_is_adopted(tmp_path: Path) -> None:
+    """Its labels are those of its voxels, curves included; nothing is of one made with another tolerance, of none, of a damaged one."""
+    voxels, columns = made(tmp_path / "a.h5", SETTINGS)
+    journal = Journal(tmp_path, SETTINGS)
+    journal.adopt(tmp_path / "a.h5")
+    assert set(journal.rows) == set(map(voxel_digest, voxels))
+    for i, sve in enumerate(voxels):
+        for key, column in columns.items():
+            np.testing.assert_array_equal(journal.rows[voxel_digest(sve)][key], column[i])
+    made(tmp_path / "b.h5", replace(SETTINGS, tolerance=1e-4))
+    (tmp_path / "c.h5").write_bytes((tmp_path / "a.h5").read_bytes()[:5000])
+    (tmp_path / "d.h5").write_text("hello")
+    for name in ("b.h5", "c.h5", "d.h5", "e.h5"):
+        other = Journal(tmp_path, SETTINGS)
+        other.adopt(tmp_path / name)
+        assert not other.rows
+
+
+def test_file_of_a_killed_process_is_no_obstacle(tmp_path: Path) -> None:
+    """`kill -9` in the middle of a write leaves a .part, which nobody reads."""
+    journal = Journal(tmp_path, SETTINGS)
+    (journal.folder / ".a.npz.1.part").write_bytes(b"PK\3\4")
+    assert not Journal(tmp_path, SETTINGS).rows
+
+
+def test_journal_that_cannot_be_written_names_its_file(tmp_path: Path) -> None:
+    """/dev/full is a disk without space: DataError with the file's name; what stood there before still does."""
+    journal = Journal(tmp_path, SETTINGS)
+    journal.add(["a"], rows(1))
+    for name in ("a.npz", "b.npz"):  # however the name of the file beside is formed, it leads to the full disk
+        for beside in (f".{name}.{os.getpid()}.part", f"{name.removesuffix('.npz')}.{os.getpid()}.part"):
+            (journal.folder / beside).symlink_to("/dev/full")
+        with pytest.raises(DataError, match=rf"{name}: not written: No space left on device"):
+            journal.add([name.removesuffix(".npz")], rows(1))
+    assert set(Journal(tmp_path, SETTINGS).rows) == {"a"}
+
+
+# Many SVEs
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("batch", [1, 3, 100])
+def test_rows_come_in_the_order_of_the_sves(tmp_path: Path, batch: int) -> None:
+    """Although pieces of like porosity are labelled together and finish in any order."""
+    voxels = random_sves(10)
+    columns = label_sves(voxels, named(10), SETTINGS, Journal(tmp_path, SETTINGS), Here(), batch)
+    np.testing.assert_array_equal(columns["properties"][:, 0], voxels.sum(axis=(1, 2, 3)))
+    assert columns["tension/stress_x"].shape == (10, len(STRAIN))
+
+
+@pytest.mark.usefixtures("quick")
+def test_equal_sves_are_labelled_once(tmp_path: Path) -> None:
+    """6 SVEs, of which two are solid and two a copy of the first: 3 are solved, 6 rows returned. Another run solves none of them."""
+    first, other = random_sves(2)
+    solid = np.zeros_like(first)
+    voxels, here = np.stack([first, solid, first, other, solid, first]), Here()
+    columns = label_sves(voxels, named(6), SETTINGS, Journal(tmp_path, SETTINGS), here, 2)
+    assert sorted(here.asked) == ["SVE 0", "SVE 1", "SVE 3"]
+    np.testing.assert_array_equal(columns["properties"][:, 0], voxels.sum(axis=(1, 2, 3)))
+    more, again = np.concatenate([voxels, 1 - voxels[:1]]), Here()
+    label_sves(more, named(7), SETTINGS, Journal(tmp_path, SETTINGS), again, 2)
+    assert again.asked == ["SVE 6"]
+
+
+@pytest.mark.usefixtures("quick")
+def test_sves_that_fail_are_listed_and_all_others_kept(tmp_path: Path) -> None:
+    """Two of 5 fail, in pieces of two: the error has both, the journal the other three; the next run tries the two alone."""
+    voxels, names = random_sves(5), ["good", "bad", "fine", "bad", "well"]
+    with pytest.raises(SolverError) as error:
+        label_sves(voxels, names, SETTINGS, Journal(tmp_path, SETTINGS), Here(), 2)
+    lines = str(error.value).splitlines()
+    assert lines == ["2 of 5 SVEs did not converge, all others are kept:", "  bad: residual 1", "  bad: residual 1"]
+    kept = Journal(tmp_path, SETTINGS)
+    assert set(kept.rows) == {voxel_digest(voxels[i]) for i in (0, 2, 4)}
+    again = Here()
+    with pytest.raises(SolverError):
+        label_sves(voxels, names, SETTINGS, kept, again, 2)
+    assert again.asked == ["bad", "bad"]
+
+
+# The solver
+
+
+def shapes() -> dict[str, np.ndarray]:
+    """SVEs by what is special about them; the matrix of `plates` is cut by pores across x, that of `island` across all axes."""
+    solid, plates, island = np.zeros((3, N, N, N), np.uint8)
+    plates[0] = 1
+    island[0], island[:, 0], island[:, :, 0] = 1, 1, 1
+    first, second = random_sves(2)
+    return {"solid": solid, "plates": plates, "island": island, "pores": np.ones_like(solid), "first": first, "second": second}
+
+
+@pytest.fixture(scope="module")
+def labelled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, np.ndarray]:
+    """The SVEs of `shapes`, by the solver, in pieces of 4."""
+    voxels = np.stack(list(shapes().values()))
+    journal = Journal(tmp_path_factory.mktemp("journal"), SETTINGS)
+    return label_sves(voxels, list(shapes()), SETTINGS, journal, Here(), 4)
+
+
+def row(columns: dict[str, np.ndarray], name: str) -> dict[str, np.ndarray]:
+    i = list(shapes()).index(name)
+    return {key: column[i] for key, column in columns.items()}
+
+
+def properties(columns: dict[str, np.ndarray], name: str) -> dict[str, float]:
+    return dict(zip(NAMES, map(float, row(columns, name)["properties"]), strict=True))
+
+
+def test_solid_is_the_material(labelled: dict[str, np.ndarray]) -> None:
+    """Without pores E = 70 GPa and nu = 0.33 along every axis, and the curves of x and z are one."""
+    found = properties(labelled, "solid")
+    assert found["E_x"] == pytest.approx(70_000, rel=1e-5)
+    assert found["E_z"] == pytest.approx(70_000, rel=1e-5)
+    assert found["nu_zx"] == pytest.approx(0.33, rel=1e-5)
+    assert found["yield_x"] == pytest.approx(found["yield_z"], rel=1e-4)
+    assert row(labelled, "solid")["load_path"].tolist() == [1, 1, 1]
+
+
+def test_plates_carry_along_their_plane_alone(labelled: dict[str, np.ndarray]) -> None:
+    """Five of six layers are left, in parallel along z: exactly 5/6 of the solid's stiffness, yield and flow; across them all is 0."""
+    found, solid = properties(labelled, "plates"), properties(labelled, "solid")
+    for name in ("E_z", "yield_z", "flow_z"):
+        assert found[name] == pytest.approx(solid[name] * 5 / 6, rel=2e-3)
+    assert [found[name] for name in ("E_x", "yield_x", "flow_x")] == [0, 0, 0]
+    assert not row(labelled, "plates")["tension/stress_x"].any()
+    assert row(labelled, "plates")["load_path"].tolist() == [0, 1, 1]
+
+
+@pytest.mark.parametrize("name", ["island", "pores"])
+def test_without_a_load_path_all_is_zero(labelled: dict[str, np.ndarray], name: str) -> None:
+    """An island in pores and pores alone: no stiffness, no stress and no residual, and load_path says why."""
+    assert all(not column.any() for column in row(labelled, name).values())
+
+
+def test_labels_are_datasets_of_the_contract(labelled: dict[str, np.ndarray], tmp_path: Path) -> None:
+    """They make a valid file, SVEs without a load path included, and residuals keep the tolerance."""
+    arrays = labelled | {"voxels": np.stack(list(shapes().values())), "part_id": np.arange(6), "tension/strain": np.array(STRAIN)}
+    write_dataset(tmp_path / "a.h5", arrays, NAMES, UNITS, {})
+    assert find_problems(tmp_path / "a.h5") == []
+    assert labelled["stiffness"].shape == (6, 6, 6)
+    assert labelled["residual"].max() <= SETTINGS.tolerance
+    assert labelled["residual"][-1] > 0
+
+
+class Stubborn:
+    """Stands for `label`: the SVE called "first" fails in the given precisions."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *dtypes: str):
+        self.label, self.dtypes, self.tried = labelling.label, dtypes, []
+        monkeypatch.setattr(labelling, "label", self)
+
+    def __call__(self, voxels: np.ndarray, material: Material, tension: Tension, solver: Any, names: list[str], **steps: bool) -> Any:
+        self.tried += [(name, solver.settings.dtype) for name in names]
+        if "first" in names and solver.settings.dtype in self.dtypes:
+            raise SolverError("first, increment 2: residual 0.1")
+        assert steps == ({"halves": True} if solver.settings.dtype == "float64" else {})
+        return self.label(voxels, material, tension, solver, names, **steps)
+
+
+def test_an_sve_that_fails_is_tried_with_more_care(
+    labelled: dict[str, np.ndarray], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Double precision and half increments find the same labels to the tolerance, at the given strains; the other SVE is not redone."""
+    stubborn = Stubborn(monkeypatch, "float32")
+    pair = np.stack([shapes()["first"], shapes()["second"]])
+    columns = label_sves(pair, ["first", "second"], SETTINGS, Journal(tmp_path, SETTINGS), Here(), 2)
+    assert sorted(stubborn.tried) == [("first", "float32"), ("first", "float64"), ("second", "float32")]
+    expected = row(labelled, "first")
+    assert {key: column.dtype for key, column in columns.items()} == {key: column.dtype for key, column in labelled.items()}
+    np.testing.assert_allclose(columns["tension/stress_z"][0], expected["tension/stress_z"], rtol=2e-3)
+    np.testing.assert_allclose(columns["stiffness"][0], expected["stiffness"], atol=1e-3 * 70_000)
+    np.testing.assert_allclose(columns["properties"][0], expected["properties"], rtol=2e-3)
+
+
+def test_an_sve_that_fails_twice_has_no_label(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, labelled: dict[str, np.ndarray]) -> None:
+    """The error names it, and `second`, of the same piece, is in the journal with the labels it has anyway."""
+    Stubborn(monkeypatch, "float32", "float64")
+    pair = np.stack([shapes()["first"], shapes()["second"]])
+    with pytest.raises(SolverError, match=r"^1 of 2 SVEs did not converge, all others are kept:\n  first, increment 2: residual 0\.1$"):
+        label_sves(pair, ["first", "second"], SETTINGS, Journal(tmp_path, SETTINGS), Here(), 2)
+    kept = Journal(tmp_path, SETTINGS).rows
+    assert set(kept) == {voxel_digest(pair[1])}
+    np.testing.assert_allclose(kept[voxel_digest(pair[1])]["properties"], row(labelled, "second")["properties"], rtol=1e-4)
+
+
+def test_gpu_memory_is_a_number_of_bytes() -> None:
+    assert isinstance(labelling._gpu_memory(), int)
+
+
+# Processes of this machine and Dask clusters
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    with open_cluster(workers=2) as cluster:
+        yield cluster
+
+
+def test_map_has_every_result_once(cluster: Cluster) -> None:
+    """50 pieces on two processes, with a few sent ahead: two a process and one, not all 50."""
+    taken = []
+    arguments = ((taken.append(k) or k, 7) for k in range(50))
+    results = {}
+    for index, result in cluster.map(operator.mul, arguments):
+        assert len(taken) - len(results) <= 2 * 2 + 1
+        results[index] = result
+    assert results == {k: 7 * k for k in range(50)}
+    assert list(cluster.map(operator.mul, [])) == []
+
+
+def test_each_process_has_one_thread(cluster: Cluster) -> None:
+    assert [value for _, value in cluster.map(os.getenv, [("OMP_NUM_THREADS",)])] == ["1"]
+
+
+def test_error_of_a_piece_is_raised_as_it_is(cluster: Cluster) -> None:
+    with pytest.raises(ConfigError, match="received 'steel'"):
+        list(cluster.map(read_material, [("steel",)]))
+
+
+def test_piece_that_kills_its_process_is_given_up(cluster: Cluster) -> None:
+    """Dask tries it on four processes; the error says so, and there are new ones for other work."""
+    with pytest.raises(ConfigError, match="after it killed 4 workers; they may lack memory"):
+        list(cluster.map(os._exit, [(1,)]))
+    assert [result for _, result in cluster.map(operator.mul, [(6, 7)])] == [42]
+
+
+@pytest.mark.parametrize("workers", [0, -1])
+def test_no_workers_are_refused(workers: int) -> None:
+    with (
+        pytest.raises(ConfigError, match=f"--workers: expected at least 1, received {workers}"),
+        open_cluster(workers=workers),
+    ):
+        pytest.fail("opened")
+
+
+@pytest.mark.parametrize("address", ["nonsense", "", "foo://127.0.0.1:8786", "tcp://127.0.0.1"])
+def test_address_that_is_none(address: str) -> None:
+    with (
+        pytest.raises(ConfigError, match=f"--scheduler {address}: expected a Dask scheduler"),
+        open_cluster(address),
+    ):
+        pytest.fail("opened")
+
+
+@contextmanager
+def dask_process(name: str, *options: str, environment: dict[str, str], folder: Path) -> Iterator[subprocess.Popen]:
+    """`dask scheduler` or `dask worker`, killed in the end."""
+    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(["dask", name, *options], cwd=folder, env=environment, **silent) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def test_scheduler_without_workers(environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers may be late, so they are waited for, but not for ever: here 2 s."""
+    monkeypatch.setattr(labelling, "PATIENCE", 2)
+    port = str(unused_port())
+    options = ("--host", "127.0.0.1", "--port", port, "--dashboard-address", "127.0.0.1:0")
+    with (
+        dask_process("scheduler", *options, environment=environment, folder=tmp_path),
+        pytest.raises(ConfigError, match="the Dask scheduler has had no worker for 2 s"),
+        open_cluster(f"tcp://127.0.0.1:{port}") as cluster,
+    ):
+        list(cluster.map(operator.mul, [(6, 7)]))
+
+
+def test_last_worker_lost(environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed with work in hand and no other to take it: an error after the 2 s in which another may come, not a wait without end."""
+    errors: list[SvevaeError] = []
+
+    def work(cluster: Cluster) -> None:
+        try:
+            list(cluster.map(time.sleep, [(600,)]))
+        except SvevaeError as error:
+            errors.append(error)
+
+    port = str(unused_port())
+    address = f"tcp://127.0.0.1:{port}"
+    options = ("--host", "127.0.0.1", "--port", port, "--dashboard-address", "127.0.0.1:0")
+    alone = (address, "--no-nanny", "--no-dashboard", "--local-directory", str(tmp_path))
+    with (
+        dask_process("scheduler", *options, environment=environment, folder=tmp_path),
+        dask_process("worker", *alone, environment=environment, folder=tmp_path) as worker,
+        open_cluster(address) as cluster,
+    ):
+        assert [result for _, result in cluster.map(operator.mul, [(6, 7)])] == [42]
+        monkeypatch.setattr(labelling, "PATIENCE", 2)
+        thread = threading.Thread(target=work, args=(cluster,), daemon=True)
+        thread.start()
+        time.sleep(1)
+        worker.kill()
+        thread.join(timeout=30)
+        assert not thread.is_alive(), "it waits for ever"
+    assert "the Dask scheduler has had no worker for 2 s" in str(errors[0])

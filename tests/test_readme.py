@@ -20,11 +20,12 @@ def commands(first: str) -> list[str]:
     return [command for command in code + re.findall(r"`([a-z][^`\n]*)`", TEXT) if command.split()[0] == first]
 
 
-def test_python_example_runs(run: Run, finished: Path, tmp_path: Path) -> None:
-    (code,) = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+def test_python_examples_run(run: Run, finished: Path, tmp_path: Path) -> None:
+    code = "\n".join(re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL))
     code = code.replace("models:/svevae@champion", "models:/svevae/1").replace("data/sve_porous_alsi10mg_32.h5", "data/tiny.h5")
-    (tmp_path / "example.py").write_text(code + "\nprint(mean.shape, properties.shape, probability.shape)")
-    assert "(3, 4) (3, 7) (3, 32, 32, 32)" in run("python", tmp_path / "example.py", cwd=finished).stdout
+    shapes = "mean.shape, properties.shape, probability.shape, elastic.stiffness.shape, path.stress.shape"
+    (tmp_path / "example.py").write_text(f"{code}\nprint({shapes})")
+    assert "(3, 4) (3, 7) (3, 32, 32, 32) (3, 6, 6) (3, 3, 6)" in run("python", tmp_path / "example.py", cwd=finished).stdout
 
 
 def test_make_targets_exist(run: Run) -> None:

@@ -1,0 +1,202 @@
+"""Volumes written by the test and imported: cut, cropped, made binary by one threshold, joined, reported, with their provenance."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+import tifffile
+
+from svevae import __version__
+from svevae.dataset.importers import Samples, import_dataset, read_samples
+from svevae.dataset.layouts import ImportOptions
+from svevae.dataset.store import find_problems, open_dataset, write_dataset
+from svevae.dataset.vtk import export_part
+from svevae.errors import DataError
+
+COUNT, N = 5, 6
+CUBES = (np.random.default_rng(0).random((COUNT, N, N, N)) < 0.2).astype(np.uint8)  # (sve, x, y, z)
+STIFF = 70000 + 1000 * np.arange(COUNT) / 7  # digits that a float32 cannot hold
+
+
+def imported(sources: list[Path], folder: Path, **options: Any) -> tuple[h5py.File, str]:
+    """What `import_dataset` wrote, open, and its report; the file keeps the contract."""
+    output = folder / "imported.h5"
+    report = import_dataset(sources, output, ImportOptions(**options))
+    assert find_problems(output, labelled=False) == []
+    return h5py.File(output, "r"), report
+
+
+def grey(binary: np.ndarray, seed: int = 0) -> np.ndarray:
+    """A scan of `binary`: dark pores, bright solid, noise that never mixes them."""
+    return (np.where(binary == 1, 9000, 30000) + np.random.default_rng(seed).integers(-3000, 3000, binary.shape)).astype(np.uint16)
+
+
+def write_hdf5(path: Path, content: Mapping[str, Any], attributes: Mapping[str, Mapping[str, Any]] | None = None) -> Path:
+    with h5py.File(path, "w") as file:
+        for key, value in content.items():
+            file[key] = value
+        for key, values in (attributes or {}).items():
+            file[key].attrs.update(values)
+    return path
+
+
+def test_a_scan_is_cut_into_sves_of_one_part(tmp_path: Path) -> None:
+    """13 x 14 x 19 voxels in SVEs of 6: 2 x 2 x 3, each at its position, the rest dropped."""
+    binary = (np.random.default_rng(1).random((13, 14, 19)) < 0.1).astype(np.uint8)
+    path, scan = tmp_path / "scan.tif", grey(binary)
+    size = {"resolution": (0.1, 0.1), "metadata": {"spacing": 10.0, "unit": "um", "axes": "ZYX"}}
+    tifffile.imwrite(path, np.ascontiguousarray(scan.T), imagej=True, **size)
+    file, report = imported([path], tmp_path, size=6)
+    with file:
+        assert set(file) == {"voxels", "part_id", "porosity", "position"}
+        for sve, (x, y, z) in zip(file["voxels"][:], 6 * file["position"][:], strict=True):
+            np.testing.assert_array_equal(sve, binary[x : x + 6, y : y + 6, z : z + 6])
+        assert set(file["part_id"][:]) == {0}
+        assert {key: file.attrs[key] for key in ("voxel_size_um", "axes", "size", "svevae_version", "source", "source_files")} == {
+            "voxel_size_um": 10.0,
+            "axes": "zyx",
+            "size": 6,
+            "svevae_version": __version__,
+            "source": str(path),
+            "source_files": 1,
+        }
+        assert file.attrs["source_sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+        assert scan[binary == 1].max() <= file.attrs["threshold"] < scan[binary == 0].min()
+        assert file.attrs["segmentation"] == f"at or below Otsu's threshold {file.attrs['threshold']:g}"
+    assert "12 SVEs of 6 x 6 x 6 voxels from 1 part, voxel size 10 um" in report
+    assert f"porosity {binary.mean():.3%}" in report
+    assert "-5% " in report
+    assert f"{1 - 12 * 216 / binary.size:.1%} of the volume lies in no SVE" in report
+
+
+def test_files_are_parts_with_a_threshold_each(tmp_path: Path) -> None:
+    for i, shift in enumerate((0, 25000)):
+        np.save(tmp_path / f"{i}.npy", grey(CUBES[i], i) + shift)
+    file, report = imported([tmp_path / "0.npy", tmp_path / "1.npy"], tmp_path, size=3, stride=3, voxel_size=5.0)
+    with file:
+        np.testing.assert_array_equal(file["part_id"][:], [0] * 8 + [1] * 8)
+        np.testing.assert_array_equal(file["voxels"][8], CUBES[1, :3, :3, :3])
+        assert file.attrs["parts"] == f"0: {tmp_path / '0.npy'}, 1: {tmp_path / '1.npy'}"
+        assert file.attrs["voxel_size_um"] == 5
+        assert "threshold" not in file.attrs
+    assert report.count("Otsu's threshold") == 2
+
+
+def test_crop_threshold_and_raw(tmp_path: Path) -> None:
+    """A raw file of (z, y, x), cropped to a part in air."""
+    scan = np.full((12, 12, 12), 100, np.uint16)
+    scan[3:9, 4:10, 5:11] = grey(CUBES[0])
+    np.ascontiguousarray(scan.T).astype(">u2").tofile(tmp_path / "scan.vol")
+    crop = ((3, 9), (4, 10), (5, 11))
+    for options in ({}, {"threshold": 20000.0}):
+        file, _ = imported([tmp_path / "scan.vol"], tmp_path, shape=(12, 12, 12), dtype=">u2", crop=crop, **options)
+        with file:
+            np.testing.assert_array_equal(file["voxels"][0], CUBES[0])
+            assert file.attrs["crop"] == "3:9 4:10 5:11"
+            assert file.attrs["threshold"] == options.get("threshold", file.attrs["threshold"])
+
+
+def test_the_threshold_comes_from_the_whole_scan(tmp_path: Path) -> None:
+    """A part without a pore stays solid when the air around it is cropped; porosity and its sensitivity are those of the crop."""
+    binary = np.ones((12, 12, 12), np.uint8)
+    binary[:, :, 3:9] = 0
+    binary[0, 0, 4] = 1
+    np.save(tmp_path / "scan.npy", grey(binary))
+    for x, porosity in ((0, 1 / 216), (6, 0)):
+        file, report = imported([tmp_path / "scan.npy"], tmp_path, crop=((x, x + 6), (0, 6), (3, 9)))
+        with file:
+            np.testing.assert_array_equal(file["voxels"][0], binary[x : x + 6, :6, 3:9])
+        assert f"porosity {porosity:.3%}: pore is at or below Otsu's threshold" in report
+
+
+def test_air_around_a_part_is_remarked(tmp_path: Path) -> None:
+    np.save(tmp_path / "inverted.npy", 1 - CUBES[0])
+    assert "SVEs that are mostly pore: 1; crop the air" in imported([tmp_path / "inverted.npy"], tmp_path)[1]
+    file, _ = imported([tmp_path / "inverted.npy"], tmp_path, pores=0.0)
+    with file:
+        np.testing.assert_array_equal(file["voxels"][0], CUBES[0])
+        assert file.attrs["segmentation"] == "the value 0"
+
+
+@pytest.mark.parametrize(("options", "stride"), [({"size": 3}, 3), ({"size": 3, "stride": 3}, 3), ({}, N), ({"size": 3, "stride": 2}, 2)])
+def test_a_part_is_put_together_by_the_stride(tmp_path: Path, options: dict[str, int], stride: int) -> None:
+    """The stride stands in the file also where nobody gave it; SVEs that overlap make no part."""
+    np.save(tmp_path / "scan.npy", CUBES[0])
+    file, _ = imported([tmp_path / "scan.npy"], tmp_path, **options)
+    with file:
+        assert file.attrs["stride"] == stride
+    data, path = open_dataset(tmp_path / "imported.h5", labelled=False), tmp_path / "part.vtkhdf"
+    if stride < data.n:
+        with pytest.raises(DataError, match=r"stride: expected SVEs that fill the part, 3 voxels apart, received 2"):
+            export_part(data, 0, path)
+        return
+    export_part(data, 0, path)
+    with h5py.File(path, "r") as part:
+        np.testing.assert_array_equal(part["VTKHDF/CellData/pore"][:].T, CUBES[0])
+
+
+def test_a_stride_without_positions_is_not_made_up(tmp_path: Path) -> None:
+    write_hdf5(tmp_path / "set.h5", {"v": CUBES, "part": np.arange(COUNT) // 2})
+    read = read_samples([tmp_path / "set.h5"], ImportOptions())
+    assert "position" not in read.arrays
+    assert "stride" not in read.attributes
+
+
+def test_grey_samples_share_a_threshold(tmp_path: Path) -> None:
+    """One sample is solid all through: a threshold of its own would make half of it pore."""
+    folder = tmp_path / "set"
+    folder.mkdir()
+    for i, cube in enumerate(CUBES):
+        np.save(folder / f"s{i}.npy", grey(cube * (i > 0), i))
+    file, report = imported([folder], tmp_path)
+    with file:
+        np.testing.assert_array_equal(file["voxels"][:], CUBES * (np.arange(COUNT) > 0)[:, None, None, None])
+    assert report.count("Otsu's threshold") == 1
+
+
+def test_several_files_are_joined_and_have_to_agree(tmp_path: Path) -> None:
+    for i, unit in enumerate(("MPa", "MPa", "GPa")):
+        write_hdf5(tmp_path / f"{i}.h5", {"v": CUBES, "E": STIFF, "part": np.arange(COUNT) // 2}, {"E": {"units": unit}})
+    read = read_samples([tmp_path / "0.h5", tmp_path / "1.h5"], ImportOptions())
+    np.testing.assert_array_equal(read.arrays["part_id"], [0, 0, 1, 1, 2, 3, 3, 4, 4, 5])
+    np.testing.assert_array_equal(read.arrays["properties"][:, 0], np.tile(STIFF, 2))
+    with pytest.raises(DataError, match=r"2\.h5: expected the properties and units of .*0\.h5, received E GPa"):
+        read_samples([tmp_path / "0.h5", tmp_path / "2.h5"], ImportOptions())
+
+
+def test_sources_have_one_voxel_size(tmp_path: Path) -> None:
+    for i, edge in enumerate((10.0, 20.0)):
+        write_hdf5(tmp_path / f"{i}.h5", {"v": CUBES}, {"/": {"voxel_size_um": edge}})
+    sources = [tmp_path / "0.h5", tmp_path / "1.h5"]
+    with pytest.raises(DataError, match=r"expected one voxel size, the sources have .* um; give it"):
+        read_samples(sources, ImportOptions())
+    assert read_samples(sources, ImportOptions(voxel_size=10.0)).attributes["voxel_size_um"] == 10
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "message"),
+    [
+        ({"a": CUBES, "E": STIFF}, {"size": 3}, r"a\[0\]: properties belong to a whole sample, a cube, received 6 x 6 x 6 voxels; leave"),
+        ({"a": CUBES[..., :4]}, {}, r"a\[0\]: expected a cube, received 6 x 6 x 4 voxels; give the size of the SVEs to cut from it"),
+        ({"a": CUBES}, {"size": 7}, r"a\[0\]: expected a volume of at least one SVE of 7 x 7 x 7 voxels, received 6 x 6 x 6"),
+        ({"a": CUBES}, {"crop": ((0, 6), (0, 6), (2, 9))}, r"a\[0\]: crop along z: expected 0 <= start < stop <= 6, received 2 to 9"),
+    ],
+)
+def test_each_fault_of_cutting_is_named(tmp_path: Path, content: dict[str, Any], options: dict[str, Any], message: str) -> None:
+    with pytest.raises(DataError, match=r"set\.h5: " + message):
+        read_samples([write_hdf5(tmp_path / "set.h5", content)], ImportOptions(**options))
+
+
+def test_labels_may_be_added_before_writing(tmp_path: Path) -> None:
+    np.save(tmp_path / "scan.npy", CUBES[0])
+    read = read_samples([tmp_path / "scan.npy"], ImportOptions(size=3))
+    assert isinstance(read, Samples)
+    read.arrays["properties"] = np.arange(8.0)[:, None]
+    write_dataset(tmp_path / "out.h5", read.arrays, ("E_x",), ("MPa",), read.attributes)
+    assert open_dataset(tmp_path / "out.h5").properties[5, 0] == 5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import nbformat
@@ -22,7 +23,12 @@ def execute(name: str, project: Path) -> str:
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 def test_dataset_notebook_gives_the_baseline_of_the_evaluation(finished: Path) -> None:
     scores = json.loads((finished / "artifacts" / "evaluation" / "metrics.json").read_text())
-    assert f"mean       R2 {scores['porosity_only_mean_r2']:.4f}" in execute("01-dataset.ipynb", finished)
+    text = execute("01-dataset.ipynb", finished)
+    assert f"mean       R2 {scores['porosity_only_mean_r2']:.4f}" in text
+    assert "porosity of the part 0.0400" in text
+    modulus, strength = map(float, re.search(r"E_z (\d+) MPa, yield_z ([\d.]+) MPa", text).groups())
+    assert 50_000 < modulus < 70_000
+    assert 150 < strength < 240
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")

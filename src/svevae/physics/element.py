@@ -87,18 +87,17 @@ def matmul(matrix: np.ndarray, values: jax.Array) -> jax.Array:
 def fourier_gradient(shape: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray]:
     """The element's gradients on each frequency of `rfftn` over `shape`, with which any stiffness becomes its Fourier symbol.
 
-    Returns the Gram matrix of the gradients over the Gauss points, (3, 3, x, y, z//2+1) complex, mean of conj(g_j) g_l, and the
-    voxel's mean gradient (3, x, y, z//2+1). A deviatoric stiffness C has the symbol sum_jl C_ijkl Gram_jl, a bulk modulus K has
-    K conj(mean_i) mean_k.
+    Returns the Gram matrix of the gradients over the Gauss points, (3, 3, x, y, z//2+1), mean of conj(g_j) g_l, and the voxel's mean
+    gradient over the imaginary unit, (3, x, y, z//2+1). A deviatoric stiffness C has the symbol sum_jl C_ijkl Gram_jl, a bulk modulus K
+    has K mean_i mean_k. Both are real, as the element is symmetric about its centre.
     """
     nx, ny, nz = shape
     angle = np.meshgrid(2 * np.pi * np.fft.fftfreq(nx), 2 * np.pi * np.fft.fftfreq(ny), 2 * np.pi * np.fft.rfftfreq(nz), indexing="ij")
     phase = [np.exp(0.5j * np.asarray(corner) @ np.reshape(angle, (3, -1))) for corner in CORNERS]  # about the voxel's centre
     phase = np.array(phase).reshape(8, *angle[0].shape)
-    gram = np.zeros((3, 3, *angle[0].shape), complex)
-    mean = np.zeros((3, *angle[0].shape), complex)
+    gram, mean = np.zeros((3, 3, *angle[0].shape)), np.zeros((3, *angle[0].shape))
     for gradient in _GRADIENTS:
         g = np.einsum("jc,cxyz->jxyz", gradient, phase)
-        gram += np.conj(g)[:, None] * g[None] / 8
-        mean += g / 8
+        gram += (np.conj(g)[:, None] * g[None]).real / 8
+        mean += g.imag / 8
     return gram, mean

@@ -28,16 +28,14 @@ class Point(NamedTuple):
 
 
 class Spectrum(NamedTuple):
-    """`element.fourier_gradient` in real arrays: the Gram matrix, (9, x, y, z//2+1) twice, the mean gradients' products, (6, ...) twice."""
+    """Of `element.fourier_gradient`: the Gram matrix (9, x, y, z//2+1) and the products of the mean gradients (6, x, y, z//2+1)."""
 
-    gram_real: jax.Array
-    gram_imag: jax.Array
-    bulk_real: jax.Array
-    bulk_imag: jax.Array
+    gram: jax.Array
+    bulk: jax.Array
 
 
 class Medium(NamedTuple):
-    """Inverses: six complex entries (PAIRS) of the Fourier symbol, each (sve, x, y, z//2+1), and the compliance (6, 6, sve)."""
+    """Inverses: six entries (PAIRS) of the Fourier symbol, each (sve, x, y, z//2+1), and the compliance (6, 6, sve)."""
 
     symbol: tuple[jax.Array, ...]
     compliance: jax.Array
@@ -47,8 +45,8 @@ def spectrum(shape: tuple[int, int, int], dtype: str) -> Spectrum:
     """Of a grid of `shape` voxels; made once for each shape."""
     gram, mean = element.fourier_gradient(shape)
     gram = gram.reshape(9, *gram.shape[2:])
-    bulk = np.stack([np.conj(mean[i]) * mean[k] for i, k in PAIRS])
-    return Spectrum(*(jnp.asarray(part, dtype) for part in (gram.real, gram.imag, bulk.real, bulk.imag)))
+    bulk = np.stack([mean[i] * mean[k] for i, k in PAIRS])
+    return Spectrum(jnp.asarray(gram, dtype), jnp.asarray(bulk, dtype))
 
 
 def homogeneous_medium(bulk: jax.Array, deviatoric: jax.Array, free: jax.Array, shape: tuple[int, int, int], waves: Spectrum) -> Medium:
@@ -58,23 +56,19 @@ def homogeneous_medium(bulk: jax.Array, deviatoric: jax.Array, free: jax.Array, 
     bulk = bulk / scale
     basis = jnp.asarray(DEVIATORIC_BASIS, bulk.dtype)
     stiffness = jnp.einsum("ai,abs,bj->ijs", basis, deviatoric / scale, basis)
-    tensors = _pair_tensor(stiffness)
-    real, imag = (
-        jnp.einsum("rcs,cxyz->rsxyz", tensors, gram) + bulk[SVE] * mean[:, None]
-        for gram, mean in ((waves.gram_real, waves.bulk_real), (waves.gram_imag, waves.bulk_imag))
-    )
+    symbol = jnp.einsum("rcs,cxyz->rsxyz", _pair_tensor(stiffness), waves.gram) + bulk[SVE] * waves.bulk[:, None]
     stiffness = stiffness + bulk * jnp.asarray(np.outer(TRACE, TRACE), bulk.dtype)[..., None]
     both = free[:, None] * free
     block = stiffness * both[..., None] + jnp.diag(1 - free)[..., None]  # the given strains apart, as a unit block
     compliance = jnp.moveaxis(jnp.linalg.inv(jnp.moveaxis(block, -1, 0)), 0, -1) * both[..., None]
-    return Medium(_hermitian_inverse(real, imag, scale[SVE]), compliance / (scale * np.prod(shape)))
+    return Medium(_symmetric_inverse(symbol, scale[SVE]), compliance / (scale * np.prod(shape)))
 
 
 def precondition(r: Point, medium: Medium) -> Point:
     """The displacement and mean strain that the forces and stress sum `r` cause in the homogeneous medium."""
     a, b, c, d, e, f = medium.symbol
     x, y, z = jnp.fft.rfftn(r.nodal, axes=element.GRID)
-    waves = [a * x + d * y + e * z, jnp.conj(d) * x + b * y + f * z, jnp.conj(e) * x + jnp.conj(f) * y + c * z]
+    waves = [a * x + d * y + e * z, d * x + b * y + f * z, e * x + f * y + c * z]
     nodal = jnp.fft.irfftn(jnp.stack(waves), s=r.nodal.shape[-3:], axes=element.GRID)
     return Point(nodal, jnp.einsum("ijs,js->is", medium.compliance, r.mean))
 
@@ -89,22 +83,9 @@ def _pair_tensor(stiffness: jax.Array) -> jax.Array:
     return jnp.stack([jnp.stack([entry(i, j, k, m) for j in range(3) for m in range(3)]) for i, k in PAIRS])
 
 
-def _hermitian_inverse(real: jax.Array, imag: jax.Array, scale: jax.Array) -> tuple[jax.Array, ...]:
-    """Inverse of `scale` times the Hermitian 3x3 matrices with entries PAIRS, (6, sve, x, y, z); zero at frequency zero."""
-    a, b, c = real[:3]
-    d, e, f = (jax.lax.complex(real[k], imag[k]) for k in (3, 4, 5))
-    cofactors = [
-        b * c - _square(f),
-        a * c - _square(e),
-        a * b - _square(d),
-        e * jnp.conj(f) - c * d,
-        d * f - b * e,
-        e * jnp.conj(d) - a * f,
-    ]
-    determinant = a * cofactors[0] + jnp.real(d * jnp.conj(cofactors[3])) + jnp.real(e * jnp.conj(cofactors[4]))
-    determinant = (determinant * scale).at[:, 0, 0, 0].set(1.0)
+def _symmetric_inverse(symbol: jax.Array, scale: jax.Array) -> tuple[jax.Array, ...]:
+    """Inverse of `scale` times the symmetric 3x3 matrices with entries PAIRS, (6, sve, x, y, z); zero at frequency zero."""
+    a, b, c, d, e, f = symbol
+    cofactors = [b * c - f * f, a * c - e * e, a * b - d * d, e * f - c * d, d * f - b * e, d * e - a * f]
+    determinant = ((a * cofactors[0] + d * cofactors[3] + e * cofactors[4]) * scale).at[:, 0, 0, 0].set(1.0)
     return tuple(cofactor.at[:, 0, 0, 0].set(0.0) / determinant for cofactor in cofactors)
-
-
-def _square(value: jax.Array) -> jax.Array:
-    return jnp.real(value) ** 2 + jnp.imag(value) ** 2

@@ -297,7 +297,7 @@ def open_cluster(scheduler: str | None = None, workers: int | None = None) -> It
 
     if workers is not None and workers < 1:
         raise ConfigError(f"--workers: expected at least 1, received {workers}")
-    with _silence(), dask.config.set({"distributed.logging.distributed": "critical"}):
+    with _silence(), dask.config.set({"distributed.logging.distributed": "critical", "distributed.nanny.pre-spawn-environ": ONE_THREAD}):
         if scheduler is not None:
             _greet(scheduler)
             with Client(scheduler, timeout="10s") as client:
@@ -306,7 +306,7 @@ def open_cluster(scheduler: str | None = None, workers: int | None = None) -> It
         count = workers or (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
         local = {"memory_limit": 0, "dashboard_address": "127.0.0.1:0", "scheduler_kwargs": {"dashboard": False}, "preload": [DEAF]}
         with (
-            LocalCluster(n_workers=count, threads_per_worker=1, env=ONE_THREAD, silence_logs="CRITICAL", **local) as cluster,
+            LocalCluster(n_workers=count, threads_per_worker=1, silence_logs="CRITICAL", **local) as cluster,
             Client(cluster) as client,
         ):
             yield Cluster(client)

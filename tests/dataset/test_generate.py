@@ -30,8 +30,8 @@ from svevae.cli import main
 from svevae.config import Generate, load_params
 from svevae.dataset import generate as generating
 from svevae.dataset import labelling
+from svevae.dataset.cluster import ONE_THREAD
 from svevae.dataset.generate import draw_parameters, generate
-from svevae.dataset.labelling import ONE_THREAD
 from svevae.dataset.store import find_problems, open_dataset
 from svevae.errors import ConfigError
 from svevae.physics.elasticity import PRESETS

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import operator
 import os
-import subprocess
-import threading
-import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
-from tests.conftest import unused_port
 
 from svevae.dataset import labelling
-from svevae.dataset.labelling import Cluster, Journal, LabelSettings, label_sves, open_cluster, read_material, voxel_digest
+from svevae.dataset.labelling import Journal, LabelSettings, label_sves, read_material, voxel_digest
 from svevae.dataset.store import find_problems, write_dataset
-from svevae.errors import ConfigError, DataError, SolverError, SvevaeError
+from svevae.errors import ConfigError, DataError, SolverError
 from svevae.physics.elasticity import PRESETS, Material
+from svevae.physics.homogenize import Solver
 from svevae.physics.label import Tension, property_names
 
 N = 6
@@ -40,7 +36,7 @@ class Here:
 
     def map(self, function: Callable, arguments: Iterable[tuple], *_: Any) -> Iterator[tuple[int, Any]]:
         for index, argument in reversed(list(enumerate(arguments))):
-            self.asked += argument[1]
+            self.asked += argument[1] if function is labelling.label_batch else []
             yield index, function(*argument)
 
 
@@ -356,114 +352,16 @@ def test_an_sve_that_fails_twice_has_no_label(monkeypatch: pytest.MonkeyPatch, t
     np.testing.assert_allclose(kept[voxel_digest(pair[1])]["properties"], row(labelled, "second")["properties"], rtol=1e-4)
 
 
-def test_gpu_memory_is_a_number_of_bytes() -> None:
-    assert isinstance(labelling._gpu_memory(), int)
+def test_memory_is_said_before_the_work_begins(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    """One SVE on a CPU; where a GPU's memory is known, 80 % of what is free, in whole SVEs, is one batch."""
+    assert labelling.batch_memory((N, N, N), SETTINGS) == (1, Solver((N, N, N)).memory())
+    label_sves(shapes()["first"][None], ["first"], SETTINGS, Journal(tmp_path, SETTINGS), Here(), 2)
+    assert "labels: each worker solves 1 SVE at a time, in 0.3 MiB" in capsys.readouterr().err
 
 
-# Processes of this machine and Dask clusters
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    with open_cluster(workers=2) as cluster:
-        yield cluster
-
-
-def test_map_has_every_result_once(cluster: Cluster) -> None:
-    """50 pieces on two processes, with a few sent ahead: two a process and one, not all 50."""
-    taken = []
-    arguments = ((taken.append(k) or k, 7) for k in range(50))
-    results = {}
-    for index, result in cluster.map(operator.mul, arguments):
-        assert len(taken) - len(results) <= 2 * 2 + 1
-        results[index] = result
-    assert results == {k: 7 * k for k in range(50)}
-    assert list(cluster.map(operator.mul, [])) == []
-
-
-def test_each_process_has_one_thread(cluster: Cluster) -> None:
-    assert [value for _, value in cluster.map(os.getenv, [("OMP_NUM_THREADS",)])] == ["1"]
-
-
-def test_error_of_a_piece_is_raised_as_it_is(cluster: Cluster) -> None:
-    with pytest.raises(ConfigError, match="received 'steel'"):
-        list(cluster.map(read_material, [("steel",)]))
-
-
-def test_piece_that_kills_its_process_is_given_up(cluster: Cluster) -> None:
-    """Dask tries it on four processes; the error says so, and there are new ones for other work."""
-    with pytest.raises(ConfigError, match="after it killed 4 workers; they may lack memory"):
-        list(cluster.map(os._exit, [(1,)]))
-    assert [result for _, result in cluster.map(operator.mul, [(6, 7)])] == [42]
-
-
-@pytest.mark.parametrize("workers", [0, -1])
-def test_no_workers_are_refused(workers: int) -> None:
-    with (
-        pytest.raises(ConfigError, match=f"--workers: expected at least 1, received {workers}"),
-        open_cluster(workers=workers),
-    ):
-        pytest.fail("opened")
-
-
-@pytest.mark.parametrize("address", ["nonsense", "", "foo://127.0.0.1:8786", "tcp://127.0.0.1"])
-def test_address_that_is_none(address: str) -> None:
-    with (
-        pytest.raises(ConfigError, match=f"--scheduler {address}: expected a Dask scheduler"),
-        open_cluster(address),
-    ):
-        pytest.fail("opened")
-
-
-@contextmanager
-def dask_process(name: str, *options: str, environment: dict[str, str], folder: Path) -> Iterator[subprocess.Popen]:
-    """`dask scheduler` or `dask worker`, killed in the end."""
-    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    with subprocess.Popen(["dask", name, *options], cwd=folder, env=environment, **silent) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def test_scheduler_without_workers(environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Workers may be late, so they are waited for, but not for ever: here 2 s."""
-    monkeypatch.setattr(labelling, "PATIENCE", 2)
-    port = str(unused_port())
-    options = ("--host", "127.0.0.1", "--port", port, "--dashboard-address", "127.0.0.1:0")
-    with (
-        dask_process("scheduler", *options, environment=environment, folder=tmp_path),
-        pytest.raises(ConfigError, match="the Dask scheduler has had no worker for 2 s"),
-        open_cluster(f"tcp://127.0.0.1:{port}") as cluster,
-    ):
-        list(cluster.map(operator.mul, [(6, 7)]))
-
-
-def test_last_worker_lost(environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Killed with work in hand and no other to take it: an error after the 2 s in which another may come, not a wait without end."""
-    errors: list[SvevaeError] = []
-
-    def work(cluster: Cluster) -> None:
-        try:
-            list(cluster.map(time.sleep, [(600,)]))
-        except SvevaeError as error:
-            errors.append(error)
-
-    port = str(unused_port())
-    address = f"tcp://127.0.0.1:{port}"
-    options = ("--host", "127.0.0.1", "--port", port, "--dashboard-address", "127.0.0.1:0")
-    alone = (address, "--no-nanny", "--no-dashboard", "--local-directory", str(tmp_path))
-    with (
-        dask_process("scheduler", *options, environment=environment, folder=tmp_path),
-        dask_process("worker", *alone, environment=environment, folder=tmp_path) as worker,
-        open_cluster(address) as cluster,
-    ):
-        assert [result for _, result in cluster.map(operator.mul, [(6, 7)])] == [42]
-        monkeypatch.setattr(labelling, "PATIENCE", 2)
-        thread = threading.Thread(target=work, args=(cluster,), daemon=True)
-        thread.start()
-        time.sleep(1)
-        worker.kill()
-        thread.join(timeout=30)
-        assert not thread.is_alive(), "it waits for ever"
-    assert "the Dask scheduler has had no worker for 2 s" in str(errors[0])
+def test_batch_of_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    each = Solver((N, N, N)).memory()
+    device = SimpleNamespace(memory_stats=lambda: {"bytes_limit": 110 * each, "bytes_in_use": 10 * each})
+    monkeypatch.setattr("jax.default_backend", lambda: "gpu")
+    monkeypatch.setattr("jax.local_devices", lambda: [device])
+    assert labelling.batch_memory((N, N, N), SETTINGS) == (80, 80 * each)

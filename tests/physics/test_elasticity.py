@@ -14,7 +14,6 @@ from svevae.physics.elasticity import (
     PRESETS,
     TRACE,
     VOLUMETRIC,
-    Material,
     hashin_shtrikman,
     isotropic_stiffness,
     mandel,
@@ -156,8 +155,19 @@ def test_a_wrong_constant_is_an_error(change: dict, message: str) -> None:
         dataclasses.replace(PRESETS["as-built-z"], **change)
 
 
-def test_what_a_material_may_be() -> None:
-    """Void, elastic for ever, perfectly plastic, and almost incompressible."""
-    Material(0.0, 0.3)
-    Material(1.0, 0.4999, s0=np.inf)
-    Material(1.0, -0.99, s0=0.0, Q=0.0, b=0.0)
+@pytest.mark.parametrize(
+    "constants",
+    [
+        {"E": 0.0},
+        {"s0": np.inf},
+        {"nu": 0.4999},
+        {"nu": -0.99},
+        {"s0": 0.0, "Q": 0.0, "b": 0.0},
+        {"E": np.array([0.0, 1.0])},
+    ],
+    ids=["void", "elastic for ever", "almost incompressible", "auxetic", "yields at once", "a field with void"],
+)
+def test_what_a_material_may_be(constants: dict) -> None:
+    material = dataclasses.replace(PRESETS["as-built-z"], **constants)
+    for name, value in constants.items():
+        np.testing.assert_array_equal(getattr(material, name), value)

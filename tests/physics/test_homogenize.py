@@ -18,7 +18,7 @@ from scipy.ndimage import gaussian_filter
 from scipy.optimize import brentq
 
 from svevae.errors import ConfigError, DataError, SolverError
-from svevae.physics import element, homogenize
+from svevae.physics import element, equilibrium, homogenize, medium
 from svevae.physics.elasticity import PRESETS, VOLUMETRIC, Material, hashin_shtrikman, isotropic_stiffness, moduli, voigt_bound
 from svevae.physics.homogenize import Loading, Settings, Solver
 from svevae.physics.plasticity import Constants, PlasticState
@@ -429,7 +429,7 @@ def test_rotation_mirror_and_shift(tight: Solver) -> None:
 # Energy
 
 
-def energies(x: homogenize.Point, state: PlasticState, constants: Constants) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def energies(x: medium.Point, state: PlasticState, constants: Constants) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mean over the Gauss points of stress : strain, mean stress and mean strain (sve, 6), from the solver's unknowns and state."""
     with jax.enable_x64(True):
         deviator, dilatation = element.strain(element.corner_displacement(*x))
@@ -789,7 +789,7 @@ def test_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """What XLA says the two functions hold, arguments, results and temporaries, at 32^3 in float32: within 25 % of `Solver.memory`."""
     solver = Solver((32, 32, 32))
     called: dict[str, tuple] = {}
-    functions = {"elastic": homogenize._solve_elastic, "path": homogenize._solve_increment}
+    functions = {"elastic": equilibrium.solve_elastic, "path": equilibrium.solve_increment}
 
     def spy(kind: str) -> Callable:
         def call(*given: object) -> tuple:
@@ -798,8 +798,8 @@ def test_memory(monkeypatch: pytest.MonkeyPatch) -> None:
 
         return call
 
-    monkeypatch.setattr(homogenize, "_solve_elastic", spy("elastic"))
-    monkeypatch.setattr(homogenize, "_solve_increment", spy("path"))
+    monkeypatch.setattr(homogenize, "solve_elastic", spy("elastic"))
+    monkeypatch.setattr(homogenize, "solve_increment", spy("path"))
     voxels = np.zeros((1, 32, 32, 32), np.uint8)
     solver.path(VOCE, Loading.uniaxial_stress("x", [0.001]), voxels, solver.elastic(VOCE, voxels))
     for kind, function in functions.items():

@@ -14,8 +14,9 @@ import numpy as np
 
 from svevae import __version__
 from svevae.config import Generate
+from svevae.dataset.cluster import Cluster, open_cluster, progress
 from svevae.dataset.importers import Samples
-from svevae.dataset.labelling import Cluster, Journal, LabelSettings, label_sves, open_cluster, progress, read_material, write_whole
+from svevae.dataset.labelling import Journal, LabelSettings, label_sves, read_material, write_whole
 from svevae.dataset.store import write_dataset
 from svevae.errors import ConfigError
 from svevae.physics.label import Tension, property_names

@@ -1,4 +1,4 @@
-"""Labels for many SVEs: local processes or a Dask cluster, a journal that outlives `kill -9`, progress.
+"""Labels for many SVEs, kept in a journal that outlives `kill -9`.
 
 An SVE is known by the digest of its voxels. What is in the journal is never solved again, whoever asks and in whatever order; so
 neither interruptions nor the number of workers change the result.
@@ -6,40 +6,30 @@ neither interruptions nor the number of workers change the result.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import io
-import logging
 import os
 import sys
-import time
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import CancelledError
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
-from tqdm import tqdm
 
-from svevae import __version__
+from svevae.dataset.cluster import Cluster, progress
 from svevae.dataset.store import SLAB
-from svevae.errors import ConfigError, DataError, SolverError, SvevaeError
+from svevae.errors import ConfigError, DataError, SolverError
 from svevae.physics.elasticity import PRESETS, Material
 from svevae.physics.homogenize import RECIPE, Settings, Solver
 from svevae.physics.label import Labels, Tension, label, property_names
 
-BAR = "{desc}: {percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt} [{elapsed} gone, {remaining} left, {rate_noinv_fmt}]"
-DEAF = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"  # run by each process: a terminal sends Ctrl-C to all of them
 LABEL_KEYS = ("properties", "stiffness", "residual", "load_path")
-PATIENCE = 60  # seconds that a scheduler may be without workers
-ONE_THREAD = {"NPROC": "1", "OMP_NUM_THREADS": "1", "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false"}
 
 
 @dataclass(frozen=True)
@@ -144,13 +134,10 @@ def _solver(shape: tuple[int, int, int], settings: Settings) -> Solver:
 def label_batch(voxels: np.ndarray, names: Sequence[str], settings: LabelSettings) -> tuple[dict[str, np.ndarray], list[str]]:
     """Labels of a few SVEs on this machine, NaN where the solver failed, and its errors.
 
-    On a GPU as many at once as its memory holds; on a CPU one by one, which is faster. An SVE that fails is tried once more, in
-    double precision and with increments of half the size.
+    An SVE that fails is tried once more, in double precision and with increments of half the size.
     """
-    import jax
-
     solver = _solver(voxels.shape[1:], settings.solver())
-    together = 1 if jax.default_backend() == "cpu" else max(1, int(_gpu_memory() * 0.8) // solver.memory())
+    together, _ = batch_memory(voxels.shape[1:], settings)
     rows: list[dict[str, np.ndarray]] = []
     errors: list[str] = []
     for start in range(0, len(voxels), together):
@@ -177,17 +164,27 @@ def _carefully(voxels: np.ndarray, names: Sequence[str], settings: LabelSettings
         return label_columns(unknown), [str(error)]
 
 
-def _gpu_memory() -> int:
+def batch_memory(shape: tuple[int, int, int], settings: LabelSettings) -> tuple[int, int]:
+    """How many SVEs of `shape` this machine solves at once, and the bytes that takes.
+
+    On a GPU as many as 80 % of its free memory holds; on a CPU one, which is faster than several.
+    """
     import jax
 
+    each = _solver(shape, settings.solver()).memory()
+    if jax.default_backend() == "cpu":
+        return 1, each
     stats = jax.local_devices()[0].memory_stats() or {}
-    return stats.get("bytes_limit", 8 * 2**30) - stats.get("bytes_in_use", 0)
+    together = max(1, int(0.8 * (stats.get("bytes_limit", 8 * 2**30) - stats.get("bytes_in_use", 0))) // each)
+    return together, together * each
 
 
 def label_sves(
     voxels: np.ndarray, names: Sequence[str], settings: LabelSettings, journal: Journal, cluster: Cluster, batch: int
 ) -> dict[str, np.ndarray]:
     """Labels of SVEs (sve, x, y, z), as datasets of the contract with one row each; `names` are what errors call them.
+
+    A worker has `batch` SVEs in hand, or as many as its GPU solves at once, if that is more; they are what an interruption loses.
 
     Raises SolverError that lists the SVEs that did not converge, after all others are in the journal.
     """
@@ -196,6 +193,10 @@ def label_sves(
     missing = [i for digest, i in first.items() if digest not in journal.rows]
     porosity = voxels.reshape(len(voxels), -1).mean(axis=1)
     missing.sort(key=lambda i: (i // (64 * batch), porosity[i]))  # a batch runs as long as its slowest SVE, so like goes with like
+    if missing:
+        (_, (together, memory)), *_ = cluster.map(batch_memory, [(voxels.shape[1:], settings)])
+        print(f"labels: each worker solves {together} SVE at a time, in {memory / 2**20:.1f} MiB", file=sys.stderr)
+        batch = max(batch, together)
     batch = max(1, min(batch, -(-len(missing) // cluster.workers)))  # of a few SVEs every worker has some
     pieces = [missing[start : start + batch] for start in range(0, len(missing), batch)]
     errors: list[str] = []
@@ -212,132 +213,3 @@ def label_sves(
         raise SolverError("\n  ".join([f"{len(errors)} of {len(voxels)} SVEs did not converge, all others are kept:", *errors]))
     rows = [journal.rows[digest] for digest in digests]
     return {key: np.stack([row[key] for row in rows]) for key in rows[0]}
-
-
-def progress(total: int, missing: int, name: str, unit: str) -> tqdm:
-    """A bar for work of which `missing` is left; none where there is nothing to do, and in a log a line each minute."""
-    seldom = {} if sys.stderr.isatty() else {"mininterval": 60, "maxinterval": 60}
-    begun = total - missing
-    return tqdm(total=total, initial=begun, desc=name, unit=f" {unit}", bar_format=BAR, smoothing=0.05, disable=not missing, **seldom)
-
-
-def _attempt(version: str, function: Callable, arguments: tuple) -> tuple[Any, SvevaeError | None]:
-    """In a worker: the result, or the error as a value, because what is raised there Dask logs with a traceback."""
-    try:
-        if version != __version__:
-            raise ConfigError(f"a Dask worker has svevae {__version__}, expected {version}")
-        return function(*arguments), None
-    except SvevaeError as error:
-        return None, error
-
-
-class Cluster:
-    """Where work is done: `map` over processes of this machine, or over the workers of an existing Dask scheduler."""
-
-    def __init__(self, client: Any):
-        self._client = client
-
-    @property
-    def workers(self) -> int:
-        return max(1, self._workers())
-
-    def map(self, function: Callable, arguments: Iterable[tuple], idle: Callable | None = None) -> Iterator[tuple[int, Any]]:
-        """(index, result) of function(*arguments) as they finish; a few more than there are workers are sent at a time.
-
-        Work of a worker that dies goes to another. `idle` is called each second in which nothing finishes, on a terminal. Raises what
-        `function` raises, and ConfigError where the scheduler is lost, no worker is left or a piece kills each that takes it.
-        """
-        from distributed import KilledWorker, wait
-
-        waiting, running = enumerate(arguments), {}
-        workers, seen = self._workers(), time.monotonic()
-        while True:
-            for index, argument in islice(waiting, max(0, 2 * max(1, workers) + 1 - len(running))):
-                running[self._client.submit(_attempt, __version__, function, argument, pure=False)] = index
-            if not running:
-                return
-            try:
-                finished = wait(list(running), timeout=1, return_when="FIRST_COMPLETED").done
-                results = [(running.pop(future), *future.result()) for future in finished]
-            except TimeoutError:
-                if idle and sys.stderr.isatty():
-                    idle()
-                workers = self._workers()
-                seen = time.monotonic() if workers else seen
-                if time.monotonic() - seen > PATIENCE:
-                    raise ConfigError(f"the Dask scheduler has had no worker for {PATIENCE} s; what was finished is kept") from None
-                continue
-            except KilledWorker as error:
-                text = f"work was given up after it killed {error.allowed_failures + 1} workers; they may lack memory"
-                raise ConfigError(text) from error
-            except CancelledError as error:
-                raise ConfigError("the Dask scheduler was lost; what was finished is kept") from error
-            except ModuleNotFoundError as error:
-                raise ConfigError(f"the Dask workers lack {error.name}: install svevae {__version__} there") from error
-            yield from ((index, result) for index, result, error in results if error is None)
-            for _, _, error in results:
-                if error:
-                    raise error
-
-    def _workers(self) -> int:
-        try:
-            return len(self._client.scheduler_info(n_workers=-1)["workers"])
-        except OSError as error:
-            raise ConfigError("the Dask scheduler was lost; what was finished is kept") from error
-
-
-@contextmanager
-def open_cluster(scheduler: str | None = None, workers: int | None = None) -> Iterator[Cluster]:
-    """The workers of the Dask scheduler at an address, or processes of this machine, one for each core.
-
-    Raises ConfigError where no scheduler answers at the address.
-    """
-    import dask
-    from distributed import Client, LocalCluster
-
-    if workers is not None and workers < 1:
-        raise ConfigError(f"--workers: expected at least 1, received {workers}")
-    with _silence(), dask.config.set({"distributed.logging.distributed": "critical", "distributed.nanny.pre-spawn-environ": ONE_THREAD}):
-        if scheduler is not None:
-            _greet(scheduler)
-            with Client(scheduler, timeout="10s") as client:
-                yield Cluster(client)
-            return
-        count = workers or (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
-        local = {"memory_limit": 0, "dashboard_address": "127.0.0.1:0", "scheduler_kwargs": {"dashboard": False}, "preload": [DEAF]}
-        with (
-            LocalCluster(n_workers=count, threads_per_worker=1, silence_logs="CRITICAL", **local) as cluster,
-            Client(cluster) as client,
-        ):
-            yield Cluster(client)
-
-
-def _greet(scheduler: str) -> None:
-    """Raises ConfigError unless a Dask scheduler answers; `Client` alone waits forever for one that is none."""
-    from distributed import Security, rpc
-
-    async def identity() -> dict:
-        async with rpc(scheduler, timeout=10, connection_args=Security().get_connection_args("client")) as remote:
-            return await remote.identity(n_workers=0)
-
-    try:
-        who = asyncio.run(asyncio.wait_for(identity(), 10))
-        if who["type"] != "Scheduler":
-            raise ValueError(f"a Dask {who['type']}")
-    except (OSError, ValueError, TypeError) as error:
-        reason = (str(error) or "no answer in 10 s").splitlines()[0]
-        raise ConfigError(f"--scheduler {scheduler}: expected a Dask scheduler such as tcp://host:8786, found none: {reason}") from error
-
-
-@contextmanager
-def _silence() -> Iterator[None]:
-    """What goes wrong is told once, in our words, not by Dask's log."""
-    loggers = [logging.getLogger(name) for name in ("distributed", "distributed.client")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)

@@ -6,7 +6,7 @@ stiffness is a symmetric (6, 6) matrix. Moduli and stresses are in MPa, strains 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -35,7 +35,7 @@ class Material:
     E, s0 and Q in MPa, nu and b without unit, p the accumulated plastic strain. Each is a number, or an array that broadcasts to
     (sve, x, y, z): one value for each voxel. E = 0 is void; s0 = inf never yields; Q = 0 is perfect plasticity.
 
-    Raises ConfigError for NaN, a negative E, s0, Q or b, or nu outside (-1, 0.5).
+    Raises ConfigError for NaN, a negative E, s0, Q or b, an infinite E, Q or b, or nu outside (-1, 0.5).
     """
 
     E: float | np.ndarray
@@ -47,13 +47,18 @@ class Material:
     def __post_init__(self) -> None:
         for field in fields(self):
             value = np.asarray(getattr(self, field.name), float)
-            low, high = (-1, 0.5) if field.name == "nu" else (-np.inf if field.name == "E" else 0, np.inf)
-            bad = ~((value > -1) & (value < 0.5)) if field.name == "nu" else ~(value >= 0)
-            if field.name in ("E", "Q", "b"):
-                bad |= np.isinf(value)
-            if bad.any():
-                expected = f"between {low} and {high}" if field.name == "nu" else "at least 0"
-                raise ConfigError(f"material.{field.name}: expected a number {expected}, received {value[bad].flat[0]:g}")
+            if field.name == "nu":
+                expected, good = "between -1 and 0.5", (value > -1) & (value < 0.5)
+            else:
+                expected, good = "at least 0", (value >= 0) & (np.isfinite(value) | (field.name == "s0"))
+            if not good.all():
+                raise ConfigError(f"material.{field.name}: expected a number {expected}, received {value[~good].flat[0]:g}")
+
+    def take(self, index: np.ndarray) -> Material:
+        """Of the SVEs `index` alone."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        own = {name: value[index] for name, value in values.items() if np.ndim(value) == 4 and len(value) > 1}
+        return replace(self, **own)
 
 
 # LPBF AlSi10Mg. Published Voce constants were not found: s0 and Q are fits through the 0.2 % yield and the true tensile strength

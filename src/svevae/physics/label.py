@@ -80,16 +80,16 @@ def label(
     steps = np.sort(np.concatenate([strain, strain - np.diff(strain, prepend=0.0) / 2])) if halves else strain
     connected = np.flatnonzero(paths.any(axis=1))
     if connected.size:
-        elastic = solver.elastic(material, voxels[connected], called[connected])
+        elastic = solver.elastic(material.take(connected), voxels[connected], called[connected])
         stiffness[connected] = elastic.stiffness
-        whole = np.broadcast_to(material.E, voxels[connected].shape) * (np.asarray(voxels[connected]) == 0)
+        whole = np.broadcast_to(material.take(connected).E, voxels[connected].shape) * (np.asarray(voxels[connected]) == 0)
         moduli = np.stack([young(elastic.stiffness, axis) for axis in "xyz"], axis=1)
         paths[connected] &= moduli > HINGED * whole.mean(axis=(1, 2, 3))[:, None]
     for axis in tension.axes:
         inside = np.flatnonzero(paths[connected, AXES[axis]])
         sves = connected[inside]
         if sves.size:
-            path = solver.path(material, Loading.uniaxial_stress(axis, steps), voxels[sves], elastic.take(inside), called[sves])
+            path = solver.path(material.take(sves), Loading.uniaxial_stress(axis, steps), voxels[sves], elastic.take(inside), called[sves])
             stress[axis][sves] = path.stress[:, 1::2, AXES[axis]] if halves else path.stress[:, :, AXES[axis]]
             residual[sves] = np.maximum(residual[sves], path.residual.max(axis=1))
     columns = {f"E_{axis}": young(stiffness, axis) * paths[:, AXES[axis]] for axis in tension.axes}

@@ -47,7 +47,8 @@ def _parser() -> argparse.ArgumentParser:
     check.set_defaults(run=_check)
 
     text = "make and label the SVE dataset of params.yaml's section generate; goes on where it was interrupted"
-    generate = commands.add_parser("generate", help=text)
+    more = "Interrupt it at any moment, or raise generate.parts later: the same command labels what is missing. Then: dvc add data."
+    generate = commands.add_parser("generate", help=text, description=f"{text[0].upper()}{text[1:]}. {more}")
     _add_cluster_options(generate)
     generate.set_defaults(run=_generate)
 
@@ -147,8 +148,10 @@ def _generate(options: argparse.Namespace) -> None:
     from svevae.config import load_params
     from svevae.dataset.generate import generate
 
-    print(generate(load_params().generate, options.scheduler, options.workers))
-    print("next: dvc add data")
+    settings = load_params().generate
+    print(generate(settings, options.scheduler, options.workers))
+    if Path(settings.output).parent == Path("data"):
+        print("next: dvc add data")
 
 
 def _import(options: argparse.Namespace) -> None:

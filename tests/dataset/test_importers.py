@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,39 +10,19 @@ import h5py
 import numpy as np
 import pytest
 import tifffile
+from tests.dataset.sources import COUNT, CUBES, STIFF, N, imported, write_hdf5
 
 from svevae import __version__
-from svevae.dataset.importers import Samples, import_dataset, read_samples
+from svevae.dataset.importers import Samples, read_samples
 from svevae.dataset.layouts import ImportOptions
-from svevae.dataset.store import find_problems, open_dataset, write_dataset
+from svevae.dataset.store import open_dataset, write_dataset
 from svevae.dataset.vtk import export_part
 from svevae.errors import DataError
-
-COUNT, N = 5, 6
-CUBES = (np.random.default_rng(0).random((COUNT, N, N, N)) < 0.2).astype(np.uint8)  # (sve, x, y, z)
-STIFF = 70000 + 1000 * np.arange(COUNT) / 7  # digits that a float32 cannot hold
-
-
-def imported(sources: list[Path], folder: Path, **options: Any) -> tuple[h5py.File, str]:
-    """What `import_dataset` wrote, open, and its report; the file keeps the contract."""
-    output = folder / "imported.h5"
-    report = import_dataset(sources, output, ImportOptions(**options))
-    assert find_problems(output, labelled=False) == []
-    return h5py.File(output, "r"), report
 
 
 def grey(binary: np.ndarray, seed: int = 0) -> np.ndarray:
     """A scan of `binary`: dark pores, bright solid, noise that never mixes them."""
     return (np.where(binary == 1, 9000, 30000) + np.random.default_rng(seed).integers(-3000, 3000, binary.shape)).astype(np.uint16)
-
-
-def write_hdf5(path: Path, content: Mapping[str, Any], attributes: Mapping[str, Mapping[str, Any]] | None = None) -> Path:
-    with h5py.File(path, "w") as file:
-        for key, value in content.items():
-            file[key] = value
-        for key, values in (attributes or {}).items():
-            file[key].attrs.update(values)
-    return path
 
 
 def test_a_scan_is_cut_into_sves_of_one_part(tmp_path: Path) -> None:

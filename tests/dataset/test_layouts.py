@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,39 +10,20 @@ import h5py
 import numpy as np
 import pytest
 import tifffile
+from tests.dataset.sources import COUNT, CUBES, STIFF, N, imported, write_hdf5
 
 from svevae.dataset.importers import import_dataset, read_samples
 from svevae.dataset.layouts import ImportOptions
-from svevae.dataset.store import find_problems, open_dataset, write_dataset
+from svevae.dataset.store import open_dataset, write_dataset
 from svevae.errors import DataError
 
-COUNT, N = 5, 6
-CUBES = (np.random.default_rng(0).random((COUNT, N, N, N)) < 0.2).astype(np.uint8)  # (sve, x, y, z)
-STIFF = 70000 + 1000 * np.arange(COUNT) / 7  # digits that a float32 cannot hold
 NU = np.linspace(0.2, 0.3, COUNT)
-
-
-def imported(sources: list[Path], folder: Path, **options: Any) -> tuple[h5py.File, str]:
-    """What `import_dataset` wrote, open, and its report; the file keeps the contract."""
-    output = folder / "imported.h5"
-    report = import_dataset(sources, output, ImportOptions(**options))
-    assert find_problems(output, labelled=False) == []
-    return h5py.File(output, "r"), report
 
 
 def labels_of(file: h5py.File) -> dict[str, tuple[str, list[float]]]:
     """name: (unit, values)."""
     table = file["properties"]
     return {name: (unit, list(column)) for name, unit, column in zip(table.attrs["names"], table.attrs["units"], table[:].T, strict=True)}
-
-
-def write_hdf5(path: Path, content: Mapping[str, Any], attributes: Mapping[str, Mapping[str, Any]] | None = None) -> Path:
-    with h5py.File(path, "w") as file:
-        for key, value in content.items():
-            file[key] = value
-        for key, values in (attributes or {}).items():
-            file[key].attrs.update(values)
-    return path
 
 
 # volumes

@@ -105,7 +105,8 @@ def open_cluster(scheduler: str | None = None, workers: int | None = None) -> It
 
     if workers is not None and workers < 1:
         raise ConfigError(f"--workers: expected at least 1, received {workers}")
-    with _silence(), dask.config.set({"distributed.logging.distributed": "critical", "distributed.nanny.pre-spawn-environ": ONE_THREAD}):
+    options = {"logging.distributed": "critical", "nanny.pre-spawn-environ": ONE_THREAD, "worker.profile.enabled": False}
+    with _silence(), dask.config.set({f"distributed.{name}": value for name, value in options.items()}):
         if scheduler is not None:
             _greet(scheduler)
             with Client(scheduler, timeout=ANSWER) as client:

@@ -172,7 +172,7 @@ def find_problems(path: str | Path, labelled: bool = True, scan_voxels: bool = T
 
 def _problems(file: h5py.File, labelled: bool, scan_voxels: bool) -> list[str]:
     required = ("voxels", "properties", "part_id") if labelled else ("voxels",)
-    ranks = {"voxels": 4, "properties": 2, "part_id": 1, "porosity": 1, "position": 2, "stiffness": 3}
+    ranks = {"voxels": 4, "properties": 2, "part_id": 1, "porosity": 1, "position": 2, "stiffness": 3, "residual": 1, "load_path": 2}
     found, problems = {}, []
     for name, rank in ranks.items():
         item = file.get(name)
@@ -189,10 +189,12 @@ def _problems(file: h5py.File, labelled: bool, scan_voxels: bool) -> list[str]:
             found[name] = item
     if "voxels" in found:
         problems += _shape_problems(found)
-    for name in found.keys() & {"properties", "porosity", "stiffness"}:
+    for name in found.keys() & {"properties", "porosity", "stiffness", "residual"}:
         problems += _finite_problems(found[name])
     if "properties" in found:
         problems += _label_problems(found["properties"])
+    if "parts" in file:
+        problems += _parts_problems(file["parts"])
     if "tension" in file:
         problems += _tension_problems(file["tension"], len(found["voxels"]) if "voxels" in found else None)
     if scan_voxels and "voxels" in found and not problems:
@@ -209,7 +211,7 @@ def _shape_problems(found: Mapping[str, h5py.Dataset]) -> Iterator[str]:
     for name, item in found.items():
         if len(item) != shape[0]:
             yield f"/{name}: expected {shape[0]} rows, one for each SVE of /voxels, received {len(item)}"
-    for name, inner in (("position", (3,)), ("stiffness", (6, 6))):
+    for name, inner in (("position", (3,)), ("stiffness", (6, 6)), ("load_path", (3,))):
         if name in found and found[name].shape[1:] != inner:
             yield f"/{name}: expected shape (sve, {', '.join(map(str, inner))}), received {found[name].shape}"
     if "part_id" in found and found["part_id"].dtype.kind not in "iu":
@@ -233,6 +235,13 @@ def _label_problems(item: h5py.Dataset) -> Iterator[str]:
             yield f"/properties: expected {item.shape[1]} {attribute}, one for each column, received {len(strings)}"
         elif attribute == "names" and len(set(strings)) != len(strings):
             yield f"/properties: expected distinct names, received {', '.join(strings)}"
+
+
+def _parts_problems(item: Any) -> Iterator[str]:
+    columns = _strings(item, "columns")
+    shape = getattr(item, "shape", ())
+    if len(shape) != 2 or columns is None or len(columns) != shape[1]:
+        yield f"/parts: expected a table (part, column) with an attribute `columns` that names each, received shape {shape} and {columns}"
 
 
 def _tension_problems(group: Any, count: int | None) -> Iterator[str]:
@@ -276,7 +285,7 @@ def _slabs(voxels: h5py.Dataset) -> Iterator[tuple[slice, np.ndarray]]:
         yield slab, voxels[slab]
 
 
-def _strings(item: h5py.Dataset, attribute: str) -> tuple[str, ...] | None:
+def _strings(item: h5py.Dataset | h5py.Group, attribute: str) -> tuple[str, ...] | None:
     values = item.attrs.get(attribute)
     if values is None or np.ndim(values) != 1:
         return None

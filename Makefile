@@ -4,10 +4,10 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help repro test test-slow ui benchmark clean
+.PHONY: help repro test test-slow ui benchmark benchmark-solver clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 repro: $(READY) ## environment, data, pipeline, registered champion; about 12 minutes on 2 cores
 	@[ -e artifacts/registered.json ] || echo "The pipeline takes about 12 minutes on 2 cores, nearly all of it in the stage train. It can be interrupted: run make repro again."
@@ -29,8 +29,12 @@ ui: $(READY) ## the MLflow page, on http://127.0.0.1:5000
 benchmark: $(READY) ## training and tracking speed beside native PyTorch and MONAI; writes benchmarks/results.json
 	@sh benchmarks/run.sh
 
-clean: ## remove the environment and what the pipeline made, but not the MLflow store
-	rm -rf $(VENV) $(VENV)-benchmark artifacts .checkpoints dvc.lock
+benchmark-solver: $(READY) ## the solver's speed beside its prototype, muSpectre and UNO-CG; writes benchmarks/solver.json
+	@dvc pull --quiet data.dvc
+	@python benchmarks/solver.py
+
+clean: ## remove the environments and what the pipeline made, but not the MLflow store
+	rm -rf $(VENV) $(VENV)-* artifacts .checkpoints dvc.lock
 
 $(READY): requirements.txt pyproject.toml
 	@set -e; for python in python3.13 python3.12 python3.11 python3 python; do \

@@ -22,7 +22,8 @@ BAR = "{desc}: {percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt} [{elapsed} gone, {
 DEAF = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"  # run by each process: a terminal sends Ctrl-C to all of them
 PATIENCE = 60  # seconds that a scheduler may be without workers
 ANSWER = 10  # seconds in which a scheduler or worker answers
-ONE_THREAD = {"NPROC": "1", "OMP_NUM_THREADS": "1", "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false"}
+ONE_THREAD = dict.fromkeys(("NPROC", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+ONE_THREAD["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
 
 
 def _attempt(version: str, function: Callable, arguments: tuple) -> tuple[Any, SvevaeError | None]:

@@ -18,7 +18,7 @@ from scipy.ndimage import gaussian_filter
 from scipy.optimize import brentq
 
 from svevae.errors import ConfigError, DataError, SolverError
-from svevae.physics import element, equilibrium, homogenize, medium
+from svevae.physics import element, homogenize, medium
 from svevae.physics.elasticity import PRESETS, VOLUMETRIC, Material, hashin_shtrikman, isotropic_stiffness, moduli, voigt_bound
 from svevae.physics.homogenize import Loading, Settings, Solver
 from svevae.physics.plasticity import Constants, PlasticState
@@ -780,31 +780,3 @@ def test_wrong_loading() -> None:
             Loading.uniaxial_stress("x", [0.01, bad])
         with pytest.raises(ConfigError, match="loading: expected finite numbers"):
             Loading(zero, zero + bad, np.zeros(6, bool))
-
-
-# Memory
-
-
-def test_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What XLA says the two functions hold, arguments, results and temporaries, at 32^3 in float32: within 25 % of `Solver.memory`."""
-    solver = Solver((32, 32, 32))
-    called: dict[str, tuple] = {}
-    functions = {"elastic": equilibrium.solve_elastic, "path": equilibrium.solve_increment}
-
-    def spy(kind: str) -> Callable:
-        def call(*given: object) -> tuple:
-            called[kind] = given
-            return functions[kind](*given)
-
-        return call
-
-    monkeypatch.setattr(homogenize, "solve_elastic", spy("elastic"))
-    monkeypatch.setattr(homogenize, "solve_increment", spy("path"))
-    voxels = np.zeros((1, 32, 32, 32), np.uint8)
-    solver.path(VOCE, Loading.uniaxial_stress("x", [0.001]), voxels, solver.elastic(VOCE, voxels))
-    for kind, function in functions.items():
-        memory = function.lower(*called[kind]).compile().memory_analysis()
-        held = memory.temp_size_in_bytes + memory.argument_size_in_bytes + memory.output_size_in_bytes
-        assert solver.memory(1, kind) == pytest.approx(held, rel=0.25), f"{kind}: {held / voxels.size / 4:.0f} floats a voxel"
-    assert solver.memory(3) == 3 * solver.memory()
-    assert Solver((32, 32, 32), Settings("float64")).memory() == 2 * solver.memory()

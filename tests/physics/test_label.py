@@ -331,14 +331,14 @@ def test_wrong_shape(solver: Solver) -> None:
         label(np.zeros((2, 8, 8, 7)), VOCE, TENSION, solver)
 
 
-def test_a_stiffness_field_of_each_sve() -> None:
-    """SVEs of other stiffnesses, one cracked and one of pores alone among them: the labels of each are those it has by itself."""
-    pores = np.stack([solid(), cracked(3), solid(), np.ones_like(solid())])
+def test_a_stiffness_field_of_each_sve(solver: Solver) -> None:
+    """SVEs of other stiffnesses, one of pores alone among them: the labels of each are those it has by itself."""
+    pores = np.stack([solid(), np.ones_like(solid()), solid()])
     pores[0, 3:5, 3:6, 3] = pores[2, 2:5, 3, 4:6] = 1
-    modulus = VOCE.E * np.array([1.0, 0.7, 0.4, 1.0])[:, None, None, None] * np.ones(pores.shape)
-    solver = Solver(pores.shape[1:])
+    modulus = VOCE.E * np.array([1.0, 1.0, 0.4])[:, None, None, None] * np.ones(pores.shape)
     together = label(pores, replace(VOCE, E=modulus), TENSION, solver)
-    np.testing.assert_array_equal(together.load_path, [[True] * 3, [True, True, False], [True] * 3, [False] * 3])
-    for sve in range(3):
+    np.testing.assert_array_equal(together.load_path, [[True] * 3, [False] * 3, [True] * 3])
+    for sve in (0, 2):
         alone = label(pores[sve : sve + 1], replace(VOCE, E=float(modulus[sve, 0, 0, 0])), TENSION, solver)
-        np.testing.assert_allclose(together.properties[sve], alone.properties[0], rtol=1e-3, atol=1e-6)
+        np.testing.assert_allclose(together.properties[sve], alone.properties[0], rtol=1e-3)
+    assert not together.properties[1].any()

@@ -126,6 +126,6 @@ def test_last_worker_lost(environment: dict[str, str], tmp_path: Path, monkeypat
         thread.start()
         time.sleep(1)
         worker.kill()
-        thread.join(timeout=30)
+        thread.join(timeout=90)
         assert not thread.is_alive(), "".join(["it waits for ever:\n", *traceback.format_stack(sys._current_frames()[thread.ident])])
     assert "the Dask scheduler has had no worker for 2 s" in str(errors[0])

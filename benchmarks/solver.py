@@ -23,13 +23,13 @@ from typing import Any
 import numpy as np
 import yaml
 
+from svevae.dataset.cluster import ONE_THREAD
 from svevae.dataset.store import open_dataset
 from svevae.physics.microstructure import make_part
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 RESULTS = HERE / "solver.json"
-ONE_THREAD = {"NPROC": "1", "OMP_NUM_THREADS": "1", "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false"}
 OURS = [sys.executable, str(HERE / "solver_worker.py")]
 PEERS = ROOT / "tests" / "physics" / "peers" / "run.py"
 CORES, ROUNDS = 2, 2
@@ -52,7 +52,7 @@ def run(command: list[str], jobs: list[dict[str, Any]], environment: dict[str, s
 
 def choose(data: Any, count: int) -> np.ndarray:
     """SVEs evenly spread over the ranks of porosity."""
-    rank = np.argsort(np.concatenate([voxels.mean((1, 2, 3)) for _, voxels in data.slabs()]))
+    rank = np.argsort(data.porosity())
     return data.voxels(rank[(np.linspace(0.1, 0.95, count) * (len(rank) - 1)).astype(int)])
 
 

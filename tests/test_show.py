@@ -273,7 +273,7 @@ def test_an_older_picture_survives_a_full_disk(tmp_path: Path, monkeypatch: pyte
         raise OSError(errno.ENOSPC, "No space left on device")
 
     data = unusual(tmp_path / "a.h5", "unlabelled")
-    monkeypatch.setattr(show.os, "replace", full_disk)
+    monkeypatch.setattr("os.replace", full_disk)
     with pytest.raises(DataError, match=r"a\.png: not written: .*No space left"):
         draw_dataset(data, tmp_path / "a.png")
     assert (tmp_path / "a.png").read_bytes() == b"older"

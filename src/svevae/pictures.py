@@ -22,7 +22,7 @@ SHOWN = 6  # SVEs in the dataset's picture
 
 def draw_sves(data: SVEDataset, path: Path) -> None:
     """SVEs from the least to the most porous: pores in 3-D above, the slice with most pores below."""
-    rank = np.argsort(_porosity(data))
+    rank = np.argsort(data.porosity())
     chosen = rank[(np.linspace(0.2, 1, SHOWN) * (len(rank) - 1)).astype(int)]
     cubes = data.voxels(chosen)
     figure = plt.figure(figsize=(2.4 * SHOWN, 5.2), layout="constrained")
@@ -38,7 +38,7 @@ def draw_sves(data: SVEDataset, path: Path) -> None:
 
 def draw_properties(data: SVEDataset, split: Split, path: Path) -> None:
     """Each property against the porosity, by subset."""
-    porosity = _porosity(data)
+    porosity = data.porosity()
     figure, axes = _grid(len(data.names))
     for column, (name, unit, cell) in enumerate(zip(data.names, data.units, axes, strict=True)):
         for subset in SUBSETS:
@@ -127,10 +127,6 @@ def _draw_pores(axes: plt.Axes, cube: np.ndarray) -> None:
 
 def _fullest_slice(cube: np.ndarray) -> int:
     return int(cube.sum(axis=(1, 2), dtype=int).argmax())
-
-
-def _porosity(data: SVEDataset) -> np.ndarray:
-    return np.concatenate([voxels.mean((1, 2, 3)) for _, voxels in data.slabs()])
 
 
 def _grid(count: int) -> tuple[Figure, list[plt.Axes]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import h5py
@@ -18,7 +17,7 @@ from scipy.ndimage import gaussian_filter, map_coordinates
 from skimage.measure import block_reduce, marching_cubes
 
 from svevae.dataset.statistics import neighbour_correlation, pore_sizes, read_position
-from svevae.dataset.store import SVEDataset
+from svevae.dataset.store import SVEDataset, written_whole
 from svevae.errors import DataError
 
 DPI = 110
@@ -46,14 +45,8 @@ def draw_dataset(data: SVEDataset, path: Path, seed: int = 0) -> None:
         figure = dataset_figure(data, seed)
     except OSError as error:  # of h5py: a damaged chunk
         raise DataError(f"{data.path}: cannot be read, damaged or truncated: {error}") from error
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
+    with written_whole(path) as beside:
         figure.savefig(beside, dpi=DPI, format="png")
-        os.replace(beside, path)
-    except OSError as error:
-        raise DataError(f"{path}: not written: {error}") from error
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def dataset_figure(data: SVEDataset, seed: int = 0) -> Figure:
@@ -62,7 +55,7 @@ def dataset_figure(data: SVEDataset, seed: int = 0) -> Figure:
     What the file lacks (labels, positions, stress curves) has no panel. Pores are measured in a sample of SVEs, drawn by `seed`.
     Raises DataError for voxels that are not 0 or 1.
     """
-    porosity = np.concatenate([voxels.mean((1, 2, 3)) for _, voxels in data.slabs()])
+    porosity = data.porosity()
     rank = np.argsort(porosity, kind="stable")
     shown = rank[np.rint(np.linspace(0, 1, min(SHOWN, data.count)) * (data.count - 1)).astype(int)]
     colours = matplotlib.colormaps["plasma"](np.linspace(0.05, 0.8, len(shown)))[:, :3]

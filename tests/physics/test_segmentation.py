@@ -7,9 +7,17 @@ import pytest
 from skimage.filters import threshold_otsu
 
 from svevae.errors import DataError
-from svevae.physics.segmentation import LABELS, binarise, grey_values, porosity_sensitivity, segmentation
+from svevae.physics.segmentation import LABELS, Shift, grey_values, segmentation
 
 GREYS = np.arange(5 * 6 * 7, dtype=np.uint16).reshape(5, 6, 7)  # every voxel its own value
+
+
+def binarise(volume: np.ndarray, threshold: float | None = None, pores: str | float = "dark") -> np.ndarray:
+    return segmentation([volume], threshold, pores).apply(volume)
+
+
+def porosity_sensitivity(volume: np.ndarray, threshold: float | None = None, pores: str | float = "dark") -> tuple[Shift, ...]:
+    return segmentation([volume], threshold, pores).sensitivity
 
 
 def test_zero_and_one_are_taken_as_they_are() -> None:

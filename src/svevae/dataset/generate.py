@@ -16,8 +16,8 @@ from svevae import __version__
 from svevae.config import Generate
 from svevae.dataset.cluster import Cluster, open_cluster, progress
 from svevae.dataset.importers import Samples
-from svevae.dataset.labelling import Journal, LabelSettings, label_sves, read_material, write_whole
-from svevae.dataset.store import write_dataset
+from svevae.dataset.labelling import Journal, LabelSettings, label_sves, read_material
+from svevae.dataset.store import write_dataset, written_whole
 from svevae.errors import ConfigError
 from svevae.physics.label import Tension, property_names
 from svevae.physics.microstructure import make_part, parameter_names
@@ -117,7 +117,8 @@ def _make_parts(settings: Generate, drawn: list[dict[str, float]], cluster: Clus
             k = missing[i]
             content = io.BytesIO()
             np.save(content, np.packbits(part))
-            write_whole(paths[k], content.getvalue())
+            with written_whole(paths[k]) as beside:
+                beside.write_bytes(content.getvalue())
             parts[k] = part
             bar.update()
     return parts

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import sys
 import zipfile
 import zlib
@@ -23,8 +22,8 @@ import h5py
 import numpy as np
 
 from svevae.dataset.cluster import Cluster, progress
-from svevae.dataset.store import SLAB
-from svevae.errors import ConfigError, DataError, SolverError
+from svevae.dataset.store import SLAB, written_whole
+from svevae.errors import ConfigError, SolverError
 from svevae.physics.elasticity import PRESETS, Material
 from svevae.physics.homogenize import RECIPE, Settings, Solver
 from svevae.physics.label import Labels, Tension, label, property_names
@@ -104,19 +103,8 @@ class Journal:
         path = self.folder / f"{digests[0]}.npz"
         content = io.BytesIO()
         np.savez(content, digest=np.array(digests), **columns)
-        write_whole(path, content.getvalue())
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file of the journal, whole or not at all. Raises DataError that names it."""
-    beside = path.with_suffix(f".{os.getpid()}.part")
-    try:
-        beside.write_bytes(content)
-        os.replace(beside, path)
-    except OSError as error:
-        raise DataError(f"{path}: not written: {error.strerror}") from error
-    finally:
-        beside.unlink(missing_ok=True)
+        with written_whole(path) as beside:
+            beside.write_bytes(content.getvalue())
 
 
 def label_columns(labels: Labels) -> dict[str, np.ndarray]:

@@ -61,6 +61,10 @@ class SVEDataset:
                     raise DataError(f"{self.path}: {problem}")
                 yield slab, voxels.astype(np.uint8, copy=False)
 
+    def porosity(self) -> np.ndarray:
+        """(sve,): of the voxels themselves, a pass over all of them. Raises DataError as `slabs` does."""
+        return np.concatenate([voxels.mean((1, 2, 3)) for _, voxels in self.slabs()])
+
     def voxels(self, index: np.ndarray) -> np.ndarray:
         """The SVEs of `index` (integers, any order): (len(index), n, n, n) uint8. Raises DataError as `slabs` does."""
         index = np.asarray(index, dtype=np.int64)
@@ -112,8 +116,7 @@ def write_dataset(
     Raises DataError when what was written breaks the contract or the disk is full; an older file at `path` is then untouched.
     """
     path = Path(path)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
+    with written_whole(path) as beside:
         with h5py.File(path.name, "w", driver="core", backing_store=False) as file:  # in memory: on a full disk h5py crashes
             file.attrs.update(attributes)
             for key, array in arrays.items():
@@ -128,6 +131,17 @@ def write_dataset(
             beside.write_bytes(file.id.get_file_image())
         if problems := find_problems(beside, labelled="properties" in arrays):
             raise DataError("\n".join(f"{path}: not written: {problem}" for problem in problems))
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """A name beside `path` to write to; when the context ends well it takes the place of `path`, else nothing is left of it.
+
+    Raises DataError that names `path` where the file system does not take it.
+    """
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        yield beside
         os.replace(beside, path)
     except OSError as error:
         raise DataError(f"{path}: not written: {error.strerror or error}") from error
@@ -138,7 +152,7 @@ def write_dataset(
 def describe(path: str | Path) -> str:
     """What is in a valid file: counts, sizes, porosity, a line for each property. A pass over all voxels."""
     data = open_dataset(path, labelled=False)
-    porosity = np.concatenate([voxels.mean((1, 2, 3)) for _, voxels in data.slabs()])
+    porosity = data.porosity()
     parts, sizes = np.unique(data.part_id, return_counts=True)
     size = "unknown" if data.voxel_size is None else f"{data.voxel_size:g} um"
     lines = [

@@ -6,7 +6,6 @@ Format: https://docs.vtk.org/en/latest/vtk_file_formats/vtkhdf_file_format/vtkhd
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import h5py
 import numpy as np
 
 from svevae.dataset.statistics import read_position
-from svevae.dataset.store import SVEDataset
+from svevae.dataset.store import SVEDataset, written_whole
 from svevae.errors import DataError
 
 VERSION = (2, 6)  # of the format; readers of 2.0 skip what is newer: which field is active
@@ -128,26 +127,19 @@ def _write(
     lengths = np.broadcast_to(np.asarray(spacing, np.float64), 3)
     if not (np.isfinite(lengths).all() and (lengths > 0).all()):
         raise DataError(f"{path}: not written: spacing: expected lengths above 0, received {spacing}")
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with h5py.File(beside, "w") as file:
-            root = file.create_group("VTKHDF")
-            root.attrs["Version"] = np.array(VERSION, np.int64)
-            root.attrs["Type"] = np.bytes_("ImageData")
-            root.attrs["WholeExtent"] = np.array([[0, edge] for edge in shape], np.int64).ravel()
-            root.attrs["Origin"] = np.asarray(origin, np.float64)
-            root.attrs["Spacing"] = lengths
-            root.attrs["Direction"] = np.eye(3).ravel()
-            cells = root.create_group("CellData")
-            for name, field in fields:
-                stored = _write_field(cells, name, field, path)
-                if len(cells) == 1:
-                    stored.attrs["Attribute"] = np.bytes_("Scalars")
-        os.replace(beside, path)
-    except OSError as error:
-        raise DataError(f"{path}: not written: {error}") from error
-    finally:
-        beside.unlink(missing_ok=True)
+    with written_whole(path) as beside, h5py.File(beside, "w") as file:
+        root = file.create_group("VTKHDF")
+        root.attrs["Version"] = np.array(VERSION, np.int64)
+        root.attrs["Type"] = np.bytes_("ImageData")
+        root.attrs["WholeExtent"] = np.array([[0, edge] for edge in shape], np.int64).ravel()
+        root.attrs["Origin"] = np.asarray(origin, np.float64)
+        root.attrs["Spacing"] = lengths
+        root.attrs["Direction"] = np.eye(3).ravel()
+        cells = root.create_group("CellData")
+        for name, field in fields:
+            stored = _write_field(cells, name, field, path)
+            if len(cells) == 1:
+                stored.attrs["Attribute"] = np.bytes_("Scalars")
 
 
 def _write_field(cells: h5py.Group, name: str, field: np.ndarray, path: Path) -> h5py.Dataset:

@@ -98,19 +98,6 @@ def segmentation(volumes: Iterable[np.ndarray], threshold: float | None = None, 
     return rule.measured(values, counts)
 
 
-def binarise(volume: np.ndarray, threshold: float | None = None, pores: str | float = "dark") -> np.ndarray:
-    """`volume` as uint8, 0 solid and 1 pore, by the rule of `segmentation`, whose errors it raises."""
-    return segmentation([volume], threshold, pores).apply(volume)
-
-
-def porosity_sensitivity(volume: np.ndarray, threshold: float | None = None, pores: str | float = "dark") -> tuple[Shift, ...]:
-    """How porosity moves with the threshold: `Segmentation.sensitivity`, (shift, threshold, porosity) five times, none for labels.
-
-    Worth a look for every scan: the choice of threshold alone moves a measured porosity of some tenths of a percent by a fifth.
-    """
-    return segmentation([volume], threshold, pores).sensitivity
-
-
 def grey_values(volumes: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """The values that occur, ascending, and how often: exact for phases and for integers that span up to 65,536 values.
 

@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 PATH="$PWD/.venv/bin:$PATH"
 export PATH
 
-[ -e data/reference_32.h5 ] || dvc pull --quiet data.dvc
+dvc pull --quiet data.dvc
 
 # The copy of the requirements says what is installed, and stands only behind a whole installation.
 if ! cmp -s benchmarks/requirements.txt .venv-benchmark/requirements.txt; then

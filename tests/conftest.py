@@ -28,7 +28,16 @@ from svevae.dataset.store import SVEDataset, open_dataset, write_dataset
 
 ROOT = Path(__file__).parents[1]
 REFERENCE = ROOT / "data" / "reference_32.h5"
-TINY_TRAIN = {"latent_dim": 4, "widths": [8, 16], "dense_width": 32, "predictor_width": 16, "epochs": 4, "batch_size": 16, "kl_warmup": 2}
+TINY_TRAIN = {
+    "latent_dim": 4,
+    "widths": [8, 16],
+    "dense_width": 32,
+    "predictor_width": 16,
+    "epochs": 4,
+    "batch_size": 16,
+    "kl_warmup": 2,
+    "augmentation": ["flip_x", "flip_y", "flip_z"],  # the reference has no labels along y
+}
 PARTS, SVES_PER_PART = 8, 12
 
 Run = Callable[..., subprocess.CompletedProcess]

@@ -22,7 +22,7 @@ def commands(first: str) -> list[str]:
 
 def test_python_examples_run(run: Run, finished: Path, tmp_path: Path) -> None:
     code = "\n".join(re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL))
-    code = code.replace("models:/svevae@champion", "models:/svevae/1").replace("data/reference_32.h5", "data/tiny.h5")
+    code = code.replace("models:/svevae@champion", "models:/svevae/1").replace("data/sve_porous_alsi10mg_32.h5", "data/tiny.h5")
     shapes = "mean.shape, properties.shape, probability.shape, elastic.stiffness.shape, path.stress.shape"
     (tmp_path / "example.py").write_text(f"{code}\nprint({shapes})")
     assert "(3, 4) (3, 7) (3, 32, 32, 32) (3, 6, 6) (3, 3, 6)" in run("python", tmp_path / "example.py", cwd=finished).stdout

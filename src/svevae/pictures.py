@@ -59,6 +59,7 @@ def draw_parity(
         cell.plot(true[:, i], predicted[:, i], ".", ms=3, color=MODEL, label="model")
         cell.axline((true[0, i], true[0, i]), slope=1, color=TRUTH, lw=0.8)
         cell.set(xlabel=f"{name}, solver [{unit}]", ylabel=f"{name}, predicted [{unit}]")
+        cell.locator_params(nbins=6)  # long numbers would touch
     axes[0].legend(markerscale=3, fontsize=8)
     _save(figure, path)
 

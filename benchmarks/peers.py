@@ -35,6 +35,11 @@ class Residual(nn.Module):
         return F.relu(x + self.second(F.relu(self.first(x), inplace=True)), inplace=True)
 
 
+def widths_of(train: dict[str, Any]) -> list[int]:
+    """svevae.config.Train.widths: channels on each grid, the finest first."""
+    return [train["width"] * 2**level for level in range(train["depth"])]
+
+
 def residuals(width: int, blocks: int) -> list[nn.Module]:
     return [Residual(width) for _ in range(blocks)]
 
@@ -105,7 +110,8 @@ class Vae(nn.Module):
         super().__init__()
         encoder, decode = {"conv": (ConvEncoder, decode_conv), "patch": (PatchEncoder, decode_patch)}[train["architecture"]]
         latent, dense, predictor = train["latent_dim"], train["dense_width"], train["predictor_width"]
-        self.encoder = encoder(n, train["widths"], train["blocks"])
+        widths = widths_of(train)
+        self.encoder = encoder(n, widths, train["blocks"])
         edge, channels = self.encoder.edge, self.encoder.channels
         self.hidden = nn.Linear(self.encoder.features + 1, dense)  # and the porosity
         self.mean, self.log_var = nn.Linear(dense, latent), nn.Linear(dense, latent)
@@ -117,7 +123,7 @@ class Vae(nn.Module):
             nn.Linear(dense, channels * edge**3),
             nn.ReLU(inplace=True),
             nn.Unflatten(1, (channels, edge, edge, edge)),
-            *decode(train["widths"], train["blocks"]),
+            *decode(widths, train["blocks"]),
         )
         nn.init.constant_(self.decoder[-1].bias, -3.5)
         self.predictor = nn.Sequential(
@@ -139,7 +145,7 @@ class MonaiVae(nn.Module):
         super().__init__()
         from monai.networks.nets import VarAutoEncoder
 
-        widths, latent = train["widths"], train["latent_dim"]
+        widths, latent = widths_of(train), train["latent_dim"]
         self.vae = VarAutoEncoder(3, (1, n, n, n), 1, latent, channels=widths, strides=[2] * len(widths), use_sigmoid=False)
         self.head = nn.Linear(latent, properties)
 

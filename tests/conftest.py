@@ -30,7 +30,8 @@ ROOT = Path(__file__).parents[1]
 REFERENCE = ROOT / "data" / "reference_32.h5"
 TINY_TRAIN = {
     "latent_dim": 4,
-    "widths": [8, 16],
+    "width": 8,
+    "depth": 2,
     "dense_width": 32,
     "predictor_width": 16,
     "epochs": 4,

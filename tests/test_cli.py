@@ -66,10 +66,10 @@ def test_prepare_refuses(run: Run, project: Path, section: str, values: dict, me
 
 def test_train_refuses_what_the_architecture_cannot_do(run: Run, project: Path) -> None:
     run("svevae", "prepare", cwd=project)
-    set_params(project, "train", widths=[8, 8, 8, 8, 8])
+    set_params(project, "train", depth=5)
     message = fails(run, "svevae", "train", cwd=project)
     assert "works for n = 64, 128, 192, 256, ... (multiples of 64), received SVEs of n = 32" in message
-    set_params(project, "train", widths=TINY_TRAIN["widths"], architecture="transformer")
+    set_params(project, "train", depth=TINY_TRAIN["depth"], architecture="transformer")
     assert "train.architecture: expected one of conv, patch, received 'transformer'" in fails(run, "svevae", "train", cwd=project)
     set_params(project, "train", architecture="patch")
     message = fails(run, "svevae", "train", cwd=project, MLFLOW_TRACKING_URI="http://127.0.0.1:9")

@@ -18,7 +18,7 @@ SHIPPED = yaml.safe_load((ROOT / "params.yaml").read_text())
 def test_shipped_params_are_valid_and_typed() -> None:
     params = load_params(ROOT / "params.yaml")
     assert params.train.latent_dim == SHIPPED["train"]["latent_dim"]
-    assert params.train.widths == tuple(SHIPPED["train"]["widths"])
+    assert params.train.widths == (48, 96)
     assert isinstance(params.train.kl_weight, float)
     assert params.generate.part == tuple(SHIPPED["generate"]["part"])
     assert params.generate.parameters == SHIPPED["generate"]["parameters"]
@@ -33,9 +33,10 @@ def test_shipped_params_are_valid_and_typed() -> None:
         ("train.latent_dim", "8", "train.latent_dim: expected int, received '8'"),
         ("train.latent_dim", True, "train.latent_dim: expected int, received True"),
         ("train.latent_dims", 8, "train.latent_dims: unknown key; train has architecture, latent_dim"),
-        ("train.widths", 8, "train.widths: expected a list of int, received 8"),
-        ("train.widths", [], "train.widths: expected one or more integers"),
-        ("train.widths", [8, "a"], r"train.widths\[1\]: expected int, received 'a'"),
+        ("train.width", 0, "train.width: expected at least 1, received 0"),
+        ("train.depth", 0, "train.depth: expected at least 1, received 0"),
+        ("train.depth", [8, 16], r"train.depth: expected int, received \[8, 16\]"),
+        ("train.widths", [8, 16], "train.widths: unknown key; train has architecture, latent_dim, width, depth"),
         ("train.learning_rate", "1e-3", r"train.learning_rate: expected float, received '1e-3' \(YAML reads 1e-3 as text: write 1.0e-3\)"),
         ("train.learning_rate", 0, "train.learning_rate: expected a number above 0, received 0"),
         ("train.learning_rate", float("nan"), "train.learning_rate: expected a number above 0, received nan"),

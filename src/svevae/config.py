@@ -94,11 +94,16 @@ class Prepare:
 
 @dataclass(frozen=True)
 class Train:
-    """The model and its training. Weights multiply the terms of `svevae.model.losses`; lengths of schedules are in epochs."""
+    """The model and its training. Weights multiply the terms of `svevae.model.losses`; lengths of schedules are in epochs.
+
+    The model works on `depth` grids, each half as fine as the one before, with `width` channels on the finest and twice as many on each
+    coarser one.
+    """
 
     architecture: str
     latent_dim: int
-    widths: tuple[int, ...]
+    width: int
+    depth: int
     blocks: int
     dense_width: int
     predictor_width: int
@@ -116,18 +121,23 @@ class Train:
     augmentation: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        for name in ("latent_dim", "dense_width", "predictor_width", "batch_size", "epochs", "patience", "learning_rate_warmup"):
+        for name in ("latent_dim", "width", "depth", "dense_width", "predictor_width"):
+            _at_least(f"train.{name}", getattr(self, name), 1)
+        for name in ("batch_size", "epochs", "patience", "learning_rate_warmup"):
             _at_least(f"train.{name}", getattr(self, name), 1)
         for name in ("blocks", "kl_warmup", "reconstruction_weight", "kl_weight", "property_weight", "weight_decay"):
             _at_least(f"train.{name}", getattr(self, name), 0)
-        if not self.widths or min(self.widths) < 1:
-            raise ConfigError(f"train.widths: expected one or more integers of at least 1, received {list(self.widths)}")
         if not self.learning_rate > 0:
             raise ConfigError(f"train.learning_rate: expected a number above 0, received {self.learning_rate}")
         for name in self.augmentation:
             _choice("train.augmentation", name, AUGMENTATIONS)
         if not 0 <= self.dropout < 1:
             raise ConfigError(f"train.dropout: expected a number from 0 to below 1, received {self.dropout}")
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Channels on each grid, the finest first."""
+        return tuple(self.width * 2**level for level in range(self.depth))
 
 
 @dataclass(frozen=True)

@@ -158,7 +158,7 @@ def test_trains_on_either_backend_and_loads_in_the_other(
     np.save(tmp_path / "voxels.npy", cubes(8, count=16))
     values = {
         "src": str(Path(__file__).parents[2] / "src"),
-        "config": vars(config) | {"learning_rate": 3e-3, "widths": tuple(config.widths)},
+        "config": vars(config) | {"learning_rate": 3e-3},
         "voxels": str(tmp_path / "voxels.npy"),
         "model": str(tmp_path / "model.keras"),
         "outputs": str(tmp_path / "outputs.npz"),

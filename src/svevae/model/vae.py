@@ -52,7 +52,7 @@ def encode_conv(x: keras.KerasTensor, config: Train) -> keras.KerasTensor:
 
 def decode_conv(z: keras.KerasTensor, config: Train, n: int) -> keras.KerasTensor:
     """The mirror of `encode_conv`: dense, then one transposed convolution for each of `widths`, each doubling the grid."""
-    x = _seed_grid(z, n // 2 ** len(config.widths), config.widths[-1])
+    x = _seed_grid(z, n // 2**config.depth, config.widths[-1])
     for width in (*reversed(config.widths[:-1]), None):
         for _ in range(config.blocks):
             x = residual_block(x)
@@ -101,11 +101,11 @@ def _rare_pores() -> keras.initializers.Initializer:
 
 
 def _patch_reduction(config: Train) -> int:
-    return PATCH * 2 ** (len(config.widths) - 1)
+    return PATCH * 2 ** (config.depth - 1)
 
 
 ARCHITECTURES = {
-    "conv": Architecture(encode_conv, decode_conv, lambda config: 2 ** len(config.widths)),
+    "conv": Architecture(encode_conv, decode_conv, lambda config: 2**config.depth),
     "patch": Architecture(encode_patch, decode_patch, _patch_reduction),
 }
 
@@ -122,7 +122,7 @@ def build_vae(config: Train, n: int, mean: np.ndarray, std: np.ndarray) -> keras
     if n % reduction:
         sizes = ", ".join(str(reduction * k) for k in range(1, 5))
         raise ConfigError(
-            f"train.architecture: {config.architecture} with {len(config.widths)} widths works for n = {sizes}, ... "
+            f"train.architecture: {config.architecture} of depth {config.depth} works for n = {sizes}, ... "
             f"(multiples of {reduction}), received SVEs of n = {n}"
         )
     voxels = keras.Input((n, n, n), name="voxels")

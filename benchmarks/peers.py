@@ -1,4 +1,4 @@
-"""The peers, in .venv-benchmark: svevae's two architectures written in native PyTorch, and MONAI's VarAutoEncoder.
+"""The peers, in .venv-benchmark: svevae's `conv` and `patch` written in native PyTorch, and MONAI's VarAutoEncoder.
 
 Channels come first, as PyTorch has them. Layers, their shapes and the losses are those of svevae.model.vae; constant are the learning
 rate and the KL weight, which svevae warms up, and the initial weights are PyTorch's own: none of it changes the work of a step. All
@@ -110,6 +110,7 @@ class Vae(nn.Module):
         super().__init__()
         encoder, decode = {"conv": (ConvEncoder, decode_conv), "patch": (PatchEncoder, decode_patch)}[train["architecture"]]
         latent, dense, predictor = train["latent_dim"], train["dense_width"], train["predictor_width"]
+        assert train["block"] == "residual", f"expected train.block: residual, received {train['block']}"
         widths = widths_of(train)
         self.encoder = encoder(n, widths, train["blocks"])
         edge, channels = self.encoder.edge, self.encoder.channels

@@ -70,7 +70,7 @@ def test_train_refuses_what_the_architecture_cannot_do(run: Run, project: Path) 
     message = fails(run, "svevae", "train", cwd=project)
     assert "works for n = 64, 128, 192, 256, ... (multiples of 64), received SVEs of n = 32" in message
     set_params(project, "train", depth=TINY_TRAIN["depth"], architecture="transformer")
-    assert "train.architecture: expected one of conv, patch, received 'transformer'" in fails(run, "svevae", "train", cwd=project)
+    assert "train.architecture: expected one of conv, residual, patch, received 'transformer'" in fails(run, "svevae", "train", cwd=project)
     set_params(project, "train", architecture="patch")
     message = fails(run, "svevae", "train", cwd=project, MLFLOW_TRACKING_URI="http://127.0.0.1:9")
     assert "expected an MLflow server at http://127.0.0.1:9, which does not answer" in message

@@ -97,7 +97,8 @@ class Train:
     """The model and its training. Weights multiply the terms of `svevae.model.losses`; lengths of schedules are in epochs.
 
     The model works on `depth` grids, each half as fine as the one before, with `width` channels on the finest and twice as many on each
-    coarser one.
+    coarser one, and has `blocks` blocks of the type `block` (`svevae.model.layers.BLOCKS`) on each; the architecture `conv` has none,
+    whatever `blocks` and `block` say.
     """
 
     architecture: str
@@ -105,6 +106,7 @@ class Train:
     width: int
     depth: int
     blocks: int
+    block: str
     dense_width: int
     predictor_width: int
     dropout: float

@@ -9,11 +9,11 @@ import keras
 import numpy as np
 import pytest
 
-from svevae.model.layers import depth_to_space, pool, residual_block, sample, space_to_depth
+from svevae.model.layers import BLOCKS, depth_to_space, pool, sample, space_to_depth
 
 FIELD = (4, 4, 4, 3)
-BLOCKS: dict[str, tuple[Callable, tuple[int, ...], tuple[int, ...]]] = {
-    "residual_block": (residual_block, FIELD, FIELD),
+BATTERY: dict[str, tuple[Callable, tuple[int, ...], tuple[int, ...]]] = {
+    **{name: (block, FIELD, FIELD) for name, block in BLOCKS.items()},
     "space_to_depth": (lambda x: space_to_depth(x, 2), FIELD, (2, 2, 2, 24)),
     "depth_to_space": (lambda x: depth_to_space(x, 2), (2, 2, 2, 24), FIELD),
     "pool": (pool, FIELD, (6,)),
@@ -21,9 +21,9 @@ BLOCKS: dict[str, tuple[Callable, tuple[int, ...], tuple[int, ...]]] = {
 }
 
 
-@pytest.fixture(params=BLOCKS)
+@pytest.fixture(params=BATTERY)
 def block(request: pytest.FixtureRequest) -> tuple[keras.Model, np.ndarray, tuple[int, ...]]:
-    function, shape, expected = BLOCKS[request.param]
+    function, shape, expected = BATTERY[request.param]
     inputs = keras.Input(shape)
     x = np.random.default_rng(0).standard_normal((2, *shape)).astype(np.float32)
     return keras.Model(inputs, function(inputs)), x, expected
@@ -60,10 +60,16 @@ def test_gradients_pass_through(block: tuple) -> None:
     assert not np.array_equal(dense.get_weights()[0], before)
 
 
-def test_residual_block_starts_as_the_identity_on_positive_fields() -> None:
+@pytest.mark.parametrize("name", ["residual", "bottleneck"])
+def test_block_starts_as_the_identity_on_positive_fields(name: str) -> None:
     inputs = keras.Input(FIELD)
     x = np.random.default_rng(0).random((2, *FIELD)).astype(np.float32)
-    np.testing.assert_allclose(keras.Model(inputs, residual_block(inputs))(x), x)
+    np.testing.assert_allclose(keras.Model(inputs, BLOCKS[name](inputs))(x), x)
+
+
+def test_bottleneck_of_one_channel_has_one() -> None:
+    inputs = keras.Input((4, 4, 4, 1))
+    assert keras.Model(inputs, BLOCKS["bottleneck"](inputs)).count_params() == 2 + 28 + 2
 
 
 def test_space_to_depth_gathers_patches_and_depth_to_space_puts_them_back() -> None:

@@ -11,11 +11,20 @@ import keras
 import numpy as np
 import pytest
 
-from svevae.config import Params, Train
+from svevae.config import Params, Train, load_params
 from svevae.errors import ConfigError
-from svevae.model.vae import ARCHITECTURES, build_vae, compile_trainer
+from svevae.model.vae import ARCHITECTURES, build_vae, compile_trainer, parameter_count
 
 MEAN, STD = np.array([66_000.0, 0.326]), np.array([4_600.0, 0.005])
+PARAMETERS = {  # of the tiny model with n = 8 and two properties, by architecture and block
+    ("conv", "residual"): 22_355,
+    ("residual", "residual"): 57_011,
+    ("residual", "bottleneck"): 27_411,
+    ("residual", "plain"): 57_011,
+    ("patch", "residual"): 41_602,
+    ("patch", "bottleneck"): 12_002,
+    ("patch", "plain"): 41_602,
+}
 
 
 @pytest.fixture
@@ -28,7 +37,7 @@ def cubes(n: int, count: int = 4) -> np.ndarray:
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-@pytest.mark.parametrize("n", [8, 16, 24])
+@pytest.mark.parametrize("n", [8, 16, 24, 32])
 def test_shapes_follow_n_and_the_properties(config: Train, architecture: str, n: int) -> None:
     model = build_vae(replace(config, architecture=architecture), n, MEAN, STD)
     found = model(cubes(n))
@@ -40,7 +49,7 @@ def test_shapes_follow_n_and_the_properties(config: Train, architecture: str, n:
     }
 
 
-@pytest.mark.parametrize(("architecture", "multiple"), [("patch", 8), ("conv", 4)])
+@pytest.mark.parametrize(("architecture", "multiple"), [("patch", 8), ("conv", 4), ("residual", 4)])
 def test_n_that_does_not_divide_names_the_sizes_that_work(config: Train, architecture: str, multiple: int) -> None:
     message = f"works for n = {multiple}, {2 * multiple}, .* received SVEs of n = 30"
     with pytest.raises(ConfigError, match=message):
@@ -48,8 +57,47 @@ def test_n_that_does_not_divide_names_the_sizes_that_work(config: Train, archite
 
 
 def test_unknown_architecture_names_the_choices(config: Train) -> None:
-    with pytest.raises(ConfigError, match=r"train\.architecture: expected one of conv, patch, received 'transformer'"):
+    with pytest.raises(ConfigError, match=r"train\.architecture: expected one of conv, residual, patch, received 'transformer'"):
         build_vae(replace(config, architecture="transformer"), 8, MEAN, STD)
+
+
+def test_unknown_block_names_the_choices(config: Train) -> None:
+    with pytest.raises(ConfigError, match=r"train\.block: expected one of residual, bottleneck, plain, received 'dense'"):
+        build_vae(replace(config, block="dense"), 8, MEAN, STD)
+
+
+@pytest.mark.parametrize(("architecture", "block"), PARAMETERS)
+def test_parameter_count(config: Train, architecture: str, block: str) -> None:
+    model = build_vae(replace(config, architecture=architecture, block=block), 8, MEAN, STD)
+    assert parameter_count(model) == PARAMETERS[architecture, block]
+
+
+def test_parameter_count_of_the_shipped_model() -> None:
+    """32^3 voxels and the 11 properties of the shipped dataset."""
+    shipped = load_params(Path(__file__).parents[2] / "params.yaml").train
+    assert parameter_count(build_vae(shipped, 32, np.ones(11), np.ones(11))) == 1_958_475
+
+
+def test_conv_has_no_blocks(config: Train) -> None:
+    """Whatever `blocks` and `block` say, it is `residual` with `blocks` 0."""
+    residual = build_vae(replace(config, architecture="residual", blocks=0), 8, MEAN, STD)
+    conv = build_vae(replace(config, architecture="conv", blocks=3, block="plain"), 8, MEAN, STD)
+    assert [weight.shape for weight in conv.weights] == [weight.shape for weight in residual.weights]
+
+
+def first_step(model: keras.Model, config: Train) -> dict[str, float]:
+    trainer = compile_trainer(model, config, STD, steps_per_epoch=1)
+    return trainer.train_on_batch(cubes(8), np.tile(MEAN, (4, 1)).astype(np.float32), return_dict=True)
+
+
+@pytest.mark.parametrize(("architecture", "block"), PARAMETERS)
+def test_trains_a_step_saves_and_loads(config: Train, architecture: str, block: str, tmp_path: Path) -> None:
+    model = build_vae(replace(config, architecture=architecture, block=block), 8, MEAN, STD)
+    assert np.isfinite(first_step(model, config)["loss"])
+    model.save(tmp_path / "model.keras")
+    copy, x = keras.saving.load_model(tmp_path / "model.keras"), cubes(8)
+    for key, value in model(x).items():
+        np.testing.assert_array_equal(copy(x)[key], value)
 
 
 def test_predictor_speaks_physical_units(config: Train) -> None:

@@ -23,6 +23,31 @@ def residual_block(x: keras.KerasTensor) -> keras.KerasTensor:
     return layers.Activation(ACTIVATION)(layers.Add()([x, h]))
 
 
+def bottleneck_block(x: keras.KerasTensor) -> keras.KerasTensor:
+    """relu(x + dense(relu(conv(relu(dense(x)))))), the 3x3x3 convolution in half of the channels; the shape is kept.
+
+    He et al. 2016, figure 5, right, with a half where they have a quarter; a dense layer is a convolution of 1x1x1.
+    The last kernel starts at zero, as in `residual_block`.
+    """
+    filters = x.shape[-1]
+    half = max(1, filters // 2)
+    h = layers.Dense(half, activation=ACTIVATION)(x)
+    h = layers.Conv3D(half, 3, padding="same", activation=ACTIVATION)(h)
+    h = layers.Dense(filters, kernel_initializer="zeros")(h)
+    return layers.Activation(ACTIVATION)(layers.Add()([x, h]))
+
+
+def plain_block(x: keras.KerasTensor) -> keras.KerasTensor:
+    """relu(conv(relu(conv(x)))) with 3x3x3 convolutions, `residual_block` without its skip connection; the shape is kept."""
+    filters = x.shape[-1]
+    for _ in range(2):
+        x = layers.Conv3D(filters, 3, padding="same", activation=ACTIVATION)(x)
+    return x
+
+
+BLOCKS = {"residual": residual_block, "bottleneck": bottleneck_block, "plain": plain_block}
+
+
 def space_to_depth(x: keras.KerasTensor, step: int) -> keras.KerasTensor:
     """Each patch of step^3 voxels becomes one: (batch, a, b, c, channels) -> (batch, a / step, b / step, c / step, step^3 channels).
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
@@ -21,7 +21,7 @@ from keras import layers, ops
 
 from svevae.config import Train
 from svevae.errors import ConfigError
-from svevae.model.layers import ACTIVATION, depth_to_space, pool, residual_block, sample, space_to_depth
+from svevae.model.layers import ACTIVATION, BLOCKS, depth_to_space, pool, sample, space_to_depth
 from svevae.model.losses import kl_divergence, property_loss, reconstruction_loss
 
 PATCH = 4  # voxels along the edge of a patch in the "patch" architecture
@@ -42,20 +42,28 @@ class Architecture:
 
 
 def encode_conv(x: keras.KerasTensor, config: Train) -> keras.KerasTensor:
-    """One strided 3x3x3 convolution for each of `widths`, each halving the grid, and residual blocks behind each."""
-    for width in config.widths:
-        x = layers.Conv3D(width, 3, strides=2, padding="same", activation=ACTIVATION)(x)
-        for _ in range(config.blocks):
-            x = residual_block(x)
-    return layers.Concatenate()([layers.Flatten()(x), pool(x)])
+    """The plain one, `encode_residual` without its blocks: strided convolutions alone."""
+    return encode_residual(x, replace(config, blocks=0))
 
 
 def decode_conv(z: keras.KerasTensor, config: Train, n: int) -> keras.KerasTensor:
-    """The mirror of `encode_conv`: dense, then one transposed convolution for each of `widths`, each doubling the grid."""
+    """The mirror of `encode_conv`: dense, then transposed convolutions alone."""
+    return decode_residual(z, replace(config, blocks=0), n)
+
+
+def encode_residual(x: keras.KerasTensor, config: Train) -> keras.KerasTensor:
+    """One strided 3x3x3 convolution for each of `widths`, each halving the grid, and blocks behind each."""
+    for width in config.widths:
+        x = layers.Conv3D(width, 3, strides=2, padding="same", activation=ACTIVATION)(x)
+        x = _blocks(x, config)
+    return layers.Concatenate()([layers.Flatten()(x), pool(x)])
+
+
+def decode_residual(z: keras.KerasTensor, config: Train, n: int) -> keras.KerasTensor:
+    """The mirror of `encode_residual`: dense, then for each of `widths` blocks and a transposed convolution that doubles the grid."""
     x = _seed_grid(z, n // 2**config.depth, config.widths[-1])
     for width in (*reversed(config.widths[:-1]), None):
-        for _ in range(config.blocks):
-            x = residual_block(x)
+        x = _blocks(x, config)
         x = layers.Conv3DTranspose(
             width or 1, 4, strides=2, padding="same", activation=width and ACTIVATION, bias_initializer="zeros" if width else _rare_pores()
         )(x)
@@ -63,15 +71,14 @@ def decode_conv(z: keras.KerasTensor, config: Train, n: int) -> keras.KerasTenso
 
 
 def encode_patch(x: keras.KerasTensor, config: Train) -> keras.KerasTensor:
-    """Patches of 4^3 voxels embedded by a dense layer, then residual blocks at n/4, n/8, ...
+    """Patches of 4^3 voxels embedded by a dense layer, then blocks at n/4, n/8, ...
 
     Features see each level's mean and maximum as well as the coarsest grid itself.
     """
     features = []
     for level, width in enumerate(config.widths):
         x = layers.Dense(width, activation=ACTIVATION)(space_to_depth(x, 2 if level else PATCH))
-        for _ in range(config.blocks):
-            x = residual_block(x)
+        x = _blocks(x, config)
         features.append(pool(x))
     grid = layers.Dense(SEED_CHANNELS, activation=ACTIVATION)(x)
     return layers.Concatenate()([layers.Flatten()(grid), *features])
@@ -82,11 +89,16 @@ def decode_patch(z: keras.KerasTensor, config: Train, n: int) -> keras.KerasTens
     x = _seed_grid(z, n // _patch_reduction(config), SEED_CHANNELS)
     x = layers.Dense(config.widths[-1])(x)
     for width in (*reversed(config.widths[:-1]), None):
-        for _ in range(config.blocks):
-            x = residual_block(x)
+        x = _blocks(x, config)
         if width:
             x = depth_to_space(layers.Dense(2**3 * width, activation=ACTIVATION)(x), 2)
     return depth_to_space(layers.Dense(PATCH**3, bias_initializer=_rare_pores())(x), PATCH)
+
+
+def _blocks(x: keras.KerasTensor, config: Train) -> keras.KerasTensor:
+    for _ in range(config.blocks):
+        x = BLOCKS[config.block](x)
+    return x
 
 
 def _seed_grid(z: keras.KerasTensor, edge: int, channels: int) -> keras.KerasTensor:
@@ -100,12 +112,17 @@ def _rare_pores() -> keras.initializers.Initializer:
     return keras.initializers.Constant(-3.5)
 
 
+def _residual_reduction(config: Train) -> int:
+    return 2**config.depth
+
+
 def _patch_reduction(config: Train) -> int:
     return PATCH * 2 ** (config.depth - 1)
 
 
 ARCHITECTURES = {
-    "conv": Architecture(encode_conv, decode_conv, lambda config: 2**config.depth),
+    "conv": Architecture(encode_conv, decode_conv, _residual_reduction),
+    "residual": Architecture(encode_residual, decode_residual, _residual_reduction),
     "patch": Architecture(encode_patch, decode_patch, _patch_reduction),
 }
 
@@ -113,10 +130,11 @@ ARCHITECTURES = {
 def build_vae(config: Train, n: int, mean: np.ndarray, std: np.ndarray) -> keras.Model:
     """The Functional model described above; mean and std (property,) are the label scaler, in the properties' units.
 
-    Raises ConfigError for an unknown architecture or an n that it cannot halve often enough.
+    Raises ConfigError for an unknown architecture, an unknown block or an n that the architecture cannot halve often enough.
     """
-    if config.architecture not in ARCHITECTURES:
-        raise ConfigError(f"train.architecture: expected one of {', '.join(ARCHITECTURES)}, received {config.architecture!r}")
+    for name, choices in (("architecture", ARCHITECTURES), ("block", BLOCKS)):
+        if getattr(config, name) not in choices:
+            raise ConfigError(f"train.{name}: expected one of {', '.join(choices)}, received {getattr(config, name)!r}")
     architecture = ARCHITECTURES[config.architecture]
     reduction = architecture.reduction(config)
     if n % reduction:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -98,6 +99,25 @@ def test_trains_a_step_saves_and_loads(config: Train, architecture: str, block: 
     copy, x = keras.saving.load_model(tmp_path / "model.keras"), cubes(8)
     for key, value in model(x).items():
         np.testing.assert_array_equal(copy(x)[key], value)
+
+
+@pytest.fixture
+def mixed_bfloat16() -> Iterator[None]:
+    before = keras.mixed_precision.global_policy()
+    keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    yield
+    keras.mixed_precision.set_global_policy(before)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.usefixtures("mixed_bfloat16")
+def test_mixed_precision_computes_what_the_loss_reads_in_float32(config: Train, architecture: str) -> None:
+    """Layers in between are in bfloat16; the sample z is not, so that its noise is no coarser than the posterior."""
+    model = build_vae(replace(config, architecture=architecture), 8, MEAN, STD)
+    encoder = model.get_layer("encoder")
+    assert "bfloat16" in {layer.compute_dtype for layer in encoder.layers}
+    assert {value.dtype for value in [*encoder.outputs, *model.output.values()]} == {"float32"}
+    assert np.isfinite(first_step(model, config)["loss"])
 
 
 def test_predictor_speaks_physical_units(config: Train) -> None:

@@ -84,5 +84,5 @@ def sample(mean: keras.KerasTensor, log_var: keras.KerasTensor) -> keras.KerasTe
 
     Shapes: (batch, latent), (batch, latent) -> (batch, latent). Random in training; at inference the mean itself.
     """
-    noise = layers.GaussianNoise(1.0, name="noise")(ops.zeros_like(mean))
+    noise = layers.GaussianNoise(1.0, name="noise", dtype=mean.dtype)(ops.zeros_like(mean))
     return mean + ops.exp(log_var / 2) * noise

@@ -5,7 +5,8 @@ The saved model is the Functional one: built-in layers only, so it loads whereve
     voxels (batch, n, n, n) of 0 and 1 -> {"latent_mean", "latent_log_var": (batch, latent),
                                            "logits": (batch, n, n, n), "properties": (batch, property), in their units}
 
-with the sub-models `encoder`, `decoder` and `predictor` under `get_layer`. The label scaler is the predictor's last layer.
+with the sub-models `encoder`, `decoder` and `predictor` under `get_layer`. The label scaler is the predictor's last layer. Outputs are
+float32 under any dtype policy.
 """
 
 from __future__ import annotations
@@ -148,9 +149,13 @@ def build_vae(config: Train, n: int, mean: np.ndarray, std: np.ndarray) -> keras
     porosity = layers.Rescaling(20.0)(layers.GlobalAveragePooling3D()(field))
     h = layers.Concatenate()([architecture.encode(field, config), porosity])
     h = layers.Dense(config.dense_width, activation=ACTIVATION)(h)
-    latent_mean = layers.Dense(config.latent_dim, name="latent_mean")(h)
+    latent_mean = layers.Dense(config.latent_dim, name="latent_mean", dtype="float32")(h)
     latent_log_var = layers.Dense(
-        config.latent_dim, kernel_initializer="zeros", name="latent_log_var", bias_initializer=keras.initializers.Constant(LOG_VAR_START)
+        config.latent_dim,
+        kernel_initializer="zeros",
+        bias_initializer=keras.initializers.Constant(LOG_VAR_START),
+        name="latent_log_var",
+        dtype="float32",
     )(h)
     encoder = keras.Model(voxels, [latent_mean, latent_log_var, sample(latent_mean, latent_log_var)], name="encoder")
 

@@ -67,6 +67,14 @@ def test_block_starts_as_the_identity_on_positive_fields(name: str) -> None:
     np.testing.assert_allclose(keras.Model(inputs, BLOCKS[name](inputs))(x), x)
 
 
+def test_plain_block_has_no_skip_connection() -> None:
+    """With all weights at zero nothing of a positive field is left."""
+    inputs = keras.Input(FIELD)
+    model = keras.Model(inputs, BLOCKS["plain"](inputs))
+    model.set_weights([np.zeros_like(weight) for weight in model.get_weights()])
+    np.testing.assert_array_equal(model(np.ones((2, *FIELD), np.float32)), np.zeros((2, *FIELD)))
+
+
 def test_bottleneck_of_one_channel_has_one() -> None:
     inputs = keras.Input((4, 4, 4, 1))
     assert keras.Model(inputs, BLOCKS["bottleneck"](inputs)).count_params() == 2 + 28 + 2

@@ -115,6 +115,23 @@ def test_loss_that_is_not_finite_names_step_term_and_rate(session) -> None:
         fit(trainer, **arguments)
 
 
+def test_validation_that_is_not_finite_stops_too(session) -> None:
+    """The decoder is spoilt behind the last batch of the first epoch, so that only validation sees it."""
+    trainer, arguments = session()
+    validation = arguments["validation"]
+    bias = trainer.vae.get_layer("decoder").trainable_weights[-1]
+    deal = type(validation).__getitem__
+
+    class Spoilt(type(validation)):
+        def __getitem__(self, i: int) -> tuple:
+            bias.assign(np.full(bias.shape, np.nan))
+            return deal(self, i)
+
+    validation.__class__ = Spoilt
+    with pytest.raises(TrainingError, match=r"not finite at step \d+ \(epoch 1, batch \d+\): val_reconstruction = nan, val_loss = nan"):
+        fit(trainer, **arguments)
+
+
 def test_progress_is_over_by_epochs_or_patience() -> None:
     rows = [{"val_loss": value} for value in (3.0, 1.0, 2.0, 2.0)]
     assert not Progress("f").is_over(5, 1)

@@ -30,7 +30,9 @@ def test_porosity_baseline_recovers_a_cubic() -> None:
 def test_constant_cross_entropy_is_that_of_constant_logits() -> None:
     voxels = (np.random.default_rng(0).random((3, 6, 6, 6)) < 0.1).astype(np.uint8)
     logits = np.full(voxels.shape, np.log(0.1 / 0.9))
-    np.testing.assert_allclose(metrics.constant_cross_entropy(voxels, 0.1), metrics.voxel_cross_entropy(voxels, logits))
+    np.testing.assert_allclose(
+        metrics.constant_cross_entropy(voxels.mean((1, 2, 3)), 0.1, voxels.shape[1]), metrics.voxel_cross_entropy(voxels, logits)
+    )
 
 
 def test_overlap_counts_as_dice_defines_it() -> None:

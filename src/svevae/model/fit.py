@@ -16,11 +16,29 @@ import keras
 import numpy as np
 from tqdm import tqdm
 
+from svevae.config import Train
 from svevae.dataset.batches import Batches
+from svevae.dataset.split import Split
+from svevae.dataset.store import SVEDataset
 from svevae.errors import TrainingError
-from svevae.model.vae import Trainer
+from svevae.model.vae import Trainer, build_vae, compile_trainer
 
 TERMS = ("reconstruction", "kl", "property")
+
+
+def set_up(config: Train, seed: int, split: Split, data: SVEDataset, fraction: float = 1.0) -> tuple[Trainer, Batches, Batches]:
+    """A fresh model in its trainer, the training and the validation batches: all that `fit` needs, from the seed alone.
+
+    With a `fraction` below 1 the training batches hold so many of the training SVEs, a random choice that is the same for all seeds.
+    """
+    index = split.index("train", data.part_id)
+    count = max(1, round(fraction * len(index)))
+    index = np.sort(np.random.default_rng(len(index)).permutation(index)[:count])
+    keras.utils.set_random_seed(seed)
+    vae = build_vae(config, data.n, np.array(split.mean), np.array(split.std))
+    train = Batches(data, index, config.batch_size, seed, shuffle=True, augmentation=config.augmentation)
+    validation = Batches(data, split.index("validation", data.part_id), config.batch_size)
+    return compile_trainer(vae, config, np.array(split.std), len(train)), train, validation
 
 
 @dataclass
@@ -44,15 +62,18 @@ class Progress:
 class Checkpoint:
     """Weights, optimizer state, best weights and `Progress`, in one .npz file that is always whole (written beside, renamed)."""
 
-    def __init__(self, path: Path, trainer: Trainer, fingerprint: str):
-        """`fingerprint` names configuration, data and code: a file left by another one is ignored and written over."""
+    def __init__(self, path: Path | None, trainer: Trainer, fingerprint: str):
+        """`fingerprint` names configuration, data and code: a file left by another one is ignored and written over.
+
+        Without a path all stays in memory.
+        """
         self.path, self.trainer = path, trainer
         self.progress = Progress(fingerprint)
         self.best: list[np.ndarray] = []
 
     def restore(self) -> Progress:
         """Put the trainer where the file left it; without a usable file it stays as it is."""
-        if not self.path.is_file():
+        if self.path is None or not self.path.is_file():
             return self.progress
         with np.load(self.path) as arrays:
             progress = json.loads(str(arrays["progress"]))
@@ -67,6 +88,8 @@ class Checkpoint:
         return self.progress
 
     def save(self) -> None:
+        if self.path is None:
+            return
         arrays = {
             f"{name}/{i}": keras.ops.convert_to_numpy(variable)
             for name, variables in self._variables().items()
@@ -159,6 +182,8 @@ class _Epochs(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         numbers = {name: float(value) for name, value in logs.items()}
+        if not math.isfinite(numbers["val_loss"]):  # a kernel of NaN may show in validation first
+            self._stop_not_finite(len(self.train) - 1, numbers, "val_")
         numbers["sve_per_second"] = len(self.train) * self.train.batch_size / self.train_seconds
         progress = self.checkpoint.progress
         improved = numbers["val_loss"] < progress.best_loss
@@ -184,9 +209,10 @@ class _Epochs(keras.callbacks.Callback):
         else:
             self.bar.set_postfix_str(f"epoch {epoch + 1}, validation {line}")
 
-    def _stop_not_finite(self, step: int, logs: dict[str, float]) -> None:
+    def _stop_not_finite(self, step: int, logs: dict[str, float], prefix: str = "") -> None:
         self.bar.close()
-        bad = [f"{name} = {logs[name]}" for name in (*TERMS, "loss") if not math.isfinite(logs[name])]
+        names = [prefix + name for name in (*TERMS, "loss")]
+        bad = [f"{name} = {logs[name]}" for name in names if not math.isfinite(logs[name])]
         optimizer = self.model.optimizer
         raise TrainingError(
             f"the loss is not finite at step {int(optimizer.iterations)} (epoch {len(self.checkpoint.progress.history) + 1}, "

@@ -41,10 +41,12 @@ def voxel_cross_entropy(voxels: np.ndarray, logits: np.ndarray) -> np.ndarray:
     return (np.logaddexp(0, logits) - voxels * logits).sum(axis=(1, 2, 3), dtype=np.float64)
 
 
-def constant_cross_entropy(voxels: np.ndarray, porosity: float) -> np.ndarray:
-    """The same where every voxel is a pore with probability `porosity` (the training mean); (sve, n, n, n) -> (sve,), nats."""
-    pores = voxels.sum(axis=(1, 2, 3), dtype=np.float64)
-    return -pores * np.log(porosity) - (voxels[0].size - pores) * np.log1p(-porosity)
+def constant_cross_entropy(porosity: np.ndarray, constant: float, n: int) -> np.ndarray:
+    """The same where every voxel is a pore with probability `constant` (the training mean), nats.
+
+    `porosity` (sve,) of SVEs of n^3 voxels -> (sve,).
+    """
+    return -(n**3) * (porosity * np.log(constant) + (1 - porosity) * np.log1p(-constant))
 
 
 def overlap(voxels: np.ndarray, logits: np.ndarray) -> tuple[int, int]:

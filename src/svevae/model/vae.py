@@ -131,11 +131,8 @@ ARCHITECTURES = {
 def build_vae(config: Train, n: int, mean: np.ndarray, std: np.ndarray) -> keras.Model:
     """The Functional model described above; mean and std (property,) are the label scaler, in the properties' units.
 
-    Raises ConfigError for an unknown architecture, an unknown block or an n that the architecture cannot halve often enough.
+    Raises ConfigError for an n that the architecture cannot halve often enough.
     """
-    for name, choices in (("architecture", ARCHITECTURES), ("block", BLOCKS)):
-        if getattr(config, name) not in choices:
-            raise ConfigError(f"train.{name}: expected one of {', '.join(choices)}, received {getattr(config, name)!r}")
     architecture = ARCHITECTURES[config.architecture]
     reduction = architecture.reduction(config)
     if n % reduction:

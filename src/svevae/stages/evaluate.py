@@ -97,7 +97,7 @@ def _run_model(model: LatentModel, voxels: PackedVoxels, mean_porosity: float, r
         kept["latent_mean"].append(found["latent_mean"])
         kept["kl"].append(np.asarray(kl_divergence(found["latent_mean"], found["latent_log_var"])))
         kept["bce"].append(metrics.voxel_cross_entropy(cubes, logits))
-        kept["constant_bce"].append(metrics.constant_cross_entropy(cubes, mean_porosity))
+        kept["constant_bce"].append(metrics.constant_cross_entropy(cubes.mean((1, 2, 3), dtype=np.float64), mean_porosity, model.n))
         dice += metrics.overlap(cubes, logits)
         for key, fields in (("truth", cubes), ("reconstruction", metrics.binarise(sigmoid(logits)))):
             correlation[key] = correlation[key] + len(cubes) * metrics.two_point_correlation(fields)

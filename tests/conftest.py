@@ -39,6 +39,14 @@ TINY_TRAIN = {
     "kl_warmup": 2,
     "augmentation": ["flip_x", "flip_y", "flip_z"],  # the reference has no labels along y
 }
+TINY_SEARCH = {
+    "trials": 2,
+    "epochs": 1,
+    "fraction": 1.0,
+    "finalists": 1,
+    "seeds": 1,
+    "space": {"kl_weight": {"low": 0.5, "high": 2.0, "log": True}, "property_weight": {"low": 500.0, "high": 4000.0, "log": True}},
+}
 PARTS, SVES_PER_PART = 8, 12
 
 Run = Callable[..., subprocess.CompletedProcess]
@@ -65,9 +73,14 @@ def tiny(tiny_file: Path) -> SVEDataset:
 
 
 @pytest.fixture(scope="session")
-def params() -> Params:
+def shipped() -> Params:
+    """params.yaml as it is."""
+    return load_params(ROOT / "params.yaml")
+
+
+@pytest.fixture(scope="session")
+def params(shipped: Params) -> Params:
     """params.yaml with a model small enough for tests."""
-    shipped = load_params(ROOT / "params.yaml")
     small = {key: tuple(value) if isinstance(value, list) else value for key, value in TINY_TRAIN.items()}
     return replace(shipped, train=replace(shipped.train, **small))
 
@@ -139,6 +152,7 @@ def make_project(folder: Path, tiny_file: Path, run: Run) -> Path:
     shutil.copy(tiny_file, folder / "data" / "tiny.h5")
     settings = yaml.safe_load((ROOT / "params.yaml").read_text())
     settings["prepare"]["dataset"] = "data/tiny.h5"
+    settings["search"] |= TINY_SEARCH
     settings["train"] |= TINY_TRAIN
     settings["evaluate"] = {"samples": 8, "pictures": 3}
     (folder / "params.yaml").write_text(yaml.safe_dump(settings, sort_keys=False))

@@ -8,11 +8,14 @@ from pathlib import Path
 import pytest
 import yaml
 
+from svevae.config import load_params
+from svevae.search.space import fixed_values, parse_space
+
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "svevae"
-ORDER = ["physics", "dataset", "model", "stages"]
+ORDER = ["physics", "dataset", "model", "search", "stages"]
 COMMON = {"errors", "config", "pictures", "tracking", "__version__"}
-STAGES = ["prepare", "train", "evaluate", "register"]
+STAGES = ["prepare", "search", "train", "evaluate", "register"]
 
 
 def imported(path: Path) -> set[str]:
@@ -77,7 +80,15 @@ def test_each_stage_has_a_module_a_command_and_an_mlproject_entry() -> None:
     assert list(params) == ["base", "generate", *STAGES]  # generate makes data/, so it runs outside the pipeline
     for name, stage in stages.items():
         assert stage["cmd"] == f"svevae {name}"
-        assert set(stage["params"]) <= {"base", name}
+        assert {key for key in stage["params"] if not key.startswith("train.")} <= {"base", name}
+
+
+def test_search_depends_on_the_keys_of_train_that_its_space_leaves_out() -> None:
+    """So a change of what is searched, or of what no trial reads, starts no second search."""
+    params = load_params(ROOT / "params.yaml")
+    deps = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]["search"]["params"]
+    fixed = fixed_values(parse_space(params.search.space, params.train), params.train)
+    assert {key.removeprefix("train.") for key in deps if key.startswith("train.")} == set(fixed)
 
 
 def test_mlproject_parameters_are_keys_of_params_yaml() -> None:
@@ -91,7 +102,7 @@ def test_mlproject_parameters_are_keys_of_params_yaml() -> None:
 
 def test_every_module_has_its_test_file() -> None:
     tests = "\n".join(str(path.relative_to(ROOT / "tests")) for path in (ROOT / "tests").rglob("test_*.py"))
-    for folder in ("physics", "dataset", "model"):
+    for folder in ("physics", "dataset", "model", "search"):
         for path in modules(folder):
             if path.stem != "__init__":
                 assert f"{folder}/test_{path.stem}.py" in tests, f"{folder}/{path.name} has no test file"

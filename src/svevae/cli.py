@@ -67,6 +67,14 @@ def _parser() -> argparse.ArgumentParser:
     which.add_argument("--part", type=int, metavar="P", help="a number of /part_id; put together by /position")
     export.set_defaults(run=_export)
 
+    text = "stage: find the configuration of the model by many short trainings; goes on where it was interrupted"
+    search = commands.add_parser("search", help=text, description=f"{text[0].upper()}{text[1:]}.")
+    how = search.add_mutually_exclusive_group()
+    how.add_argument("--join", action="store_true", help="work for a search begun elsewhere, on the same storage and MLflow server")
+    how.add_argument("--report", action="store_true", help="write artifacts/search/report.html of the study as it is now")
+    search.add_argument("--workers", type=_positive, metavar="N", help="processes of this machine (default: search.workers)")
+    search.set_defaults(run=_search)
+
     for name, text in (
         ("prepare", "split the dataset by part, draw it"),
         ("train", "train the VAE; goes on where it was interrupted"),
@@ -208,6 +216,19 @@ def _stage(options: argparse.Namespace) -> None:
         _import_keras(params.base.backend)
     module = importlib.import_module(f"svevae.stages.{options.command}")
     getattr(module, options.command)(params)
+
+
+def _search(options: argparse.Namespace) -> None:
+    from svevae.config import load_params
+    from svevae.stages import search
+
+    params = load_params()
+    if options.report:
+        print(search.report(params))
+    elif options.join:
+        search.join(params, options.workers)
+    else:
+        search.search(params, options.workers)
 
 
 def _summary(options: argparse.Namespace) -> None:

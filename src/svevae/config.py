@@ -15,7 +15,12 @@ import yaml
 from svevae.errors import ConfigError
 
 BACKENDS = ("tensorflow", "jax", "torch")
+ARCHITECTURES = ("conv", "residual", "patch")  # svevae.model.vae
+BLOCKS = ("residual", "bottleneck", "plain")  # svevae.model.layers
 AUGMENTATIONS = ("flip_x", "flip_y", "flip_z", "swap_xy")
+ERRORS = ("property", "reconstruction", "combined")  # what a trial is judged by: svevae.search.pick
+PRUNERS = ("none", "hyperband", "halving")
+RESOURCES = ("epochs", "fraction")
 
 
 @dataclass(frozen=True)
@@ -93,12 +98,58 @@ class Prepare:
 
 
 @dataclass(frozen=True)
+class Search:
+    """Optuna's search for the keys of `train` that `space` names; the others are as `train` has them.
+
+    `space` gives each key choices, or a range `low`, `high` with `log` or `step` (`svevae.search.space`). `storage` is "journal" (the
+    file artifacts/search/study.journal) or an address: postgresql+psycopg://user@host/database, grpc://host:port; the environment's
+    SVEVAE_STORAGE goes first. A trial trains on a `fraction` of the training SVEs for `epochs`. Two `objectives` (property,
+    reconstruction) make a Pareto study; one (of ERRORS) makes a single one, whose `pruner` hands out the `resource` in growing
+    portions, each `reduction` times the one before, to ever fewer trials. Of the front the best `finalists` by `rule` (of ERRORS),
+    and the configuration of params.yaml, are trained again with `seeds` fresh seeds each; the best mean wins.
+    """
+
+    study: str
+    storage: str
+    trials: int
+    workers: int
+    objectives: tuple[str, ...]
+    pruner: str
+    resource: str
+    reduction: int
+    epochs: int
+    fraction: float
+    rule: str
+    finalists: int
+    seeds: int
+    space: dict[str, Any]
+
+    def __post_init__(self) -> None:
+        for name in ("trials", "workers", "epochs", "finalists", "seeds"):
+            _at_least(f"search.{name}", getattr(self, name), 1)
+        _at_least("search.reduction", self.reduction, 2)
+        if not self.study or "/" in self.study:
+            raise ConfigError(f"search.study: expected a name without /, received {self.study!r}")
+        if not 0 < self.fraction <= 1:
+            raise ConfigError(f"search.fraction: expected a number above 0, at most 1, received {self.fraction}")
+        _choice("search.pruner", self.pruner, PRUNERS)
+        _choice("search.resource", self.resource, RESOURCES)
+        _choice("search.rule", self.rule, ERRORS)
+        if self.objectives != ERRORS[:2] and not (len(self.objectives) == 1 and self.objectives[0] in ERRORS):
+            raise ConfigError(
+                f"search.objectives: expected [property, reconstruction] or one of {', '.join(ERRORS)}, received {list(self.objectives)}"
+            )
+
+
+@dataclass(frozen=True)
 class Train:
     """The model and its training. Weights multiply the terms of `svevae.model.losses`; lengths of schedules are in epochs.
 
     The model works on `depth` grids, each half as fine as the one before, with `width` channels on the finest and twice as many on each
     coarser one, and has `blocks` blocks of the type `block` (`svevae.model.layers.BLOCKS`) on each; the architecture `conv` has none,
     whatever `blocks` and `block` say.
+
+    With `from_search`, what the search found stands in place of the keys that its space names (`with_found`).
     """
 
     architecture: str
@@ -121,6 +172,7 @@ class Train:
     epochs: int
     patience: int
     augmentation: tuple[str, ...]
+    from_search: bool
 
     def __post_init__(self) -> None:
         for name in ("latent_dim", "width", "depth", "dense_width", "predictor_width"):
@@ -131,6 +183,8 @@ class Train:
             _at_least(f"train.{name}", getattr(self, name), 0)
         if not self.learning_rate > 0:
             raise ConfigError(f"train.learning_rate: expected a number above 0, received {self.learning_rate}")
+        _choice("train.architecture", self.architecture, ARCHITECTURES)
+        _choice("train.block", self.block, BLOCKS)
         for name in self.augmentation:
             _choice("train.augmentation", name, AUGMENTATIONS)
         if not 0 <= self.dropout < 1:
@@ -168,6 +222,7 @@ class Params:
     base: Base
     generate: Generate
     prepare: Prepare
+    search: Search
     train: Train
     evaluate: Evaluate
     register: Register
@@ -195,6 +250,29 @@ def parse_params(values: Any) -> Params:
     return Params(**{name: _section(name, cls, values[name]) for name, cls in sections.items()})
 
 
+def with_value(train: Train, key: str, value: Any, where: str) -> Train:
+    """`train` with one key as YAML gives it. Raises ConfigError that names `where` for an unknown key or a value it cannot have."""
+    kinds = _fields(Train)
+    if key not in kinds:
+        raise ConfigError(f"{where}: unknown key; train has {', '.join(kinds)}")
+    try:
+        return dataclasses.replace(train, **{key: _typed(where, value, kinds[key])})
+    except ConfigError as error:
+        raise ConfigError(str(error).replace(f"train.{key}", where)) from None
+
+
+def with_found(train: Train, best: Mapping[str, Any]) -> Train:
+    """`train` with what the search found: `best` is the content of best.yaml, `train` and `params_yaml` its values and those they replace.
+
+    A key that params.yaml has changed since the search keeps its new value.
+    """
+    for key, value in best["train"].items():
+        then = with_value(train, key, best["params_yaml"][key], f"best.yaml: params_yaml.{key}")
+        if getattr(then, key) == getattr(train, key):
+            train = with_value(train, key, value, f"best.yaml: train.{key}")
+    return train
+
+
 def _section(section: str, cls: type, values: Any) -> Any:
     fields = _fields(cls)
     _same_keys(f"{section}.", fields, values)
@@ -219,7 +297,7 @@ def _same_keys(prefix: str, expected: Mapping[str, Any], received: Any) -> None:
 
 
 def _typed(key: str, value: Any, kind: Any) -> Any:
-    """`value` as `kind` (int, float, str or a tuple of one of them); 1 is a float too, true is no number."""
+    """`value` as `kind` (int, float, str, bool or a tuple of one of them); 1 is a float too, true is no number."""
     if kind is Any:
         return value
     if typing.get_origin(kind) is dict:
@@ -233,7 +311,7 @@ def _typed(key: str, value: Any, kind: Any) -> Any:
         return tuple(_typed(f"{key}[{i}]", item, inner) for i, item in enumerate(value))
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
-    if not isinstance(value, kind) or isinstance(value, bool):
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
         hint = " (YAML reads 1e-3 as text: write 1.0e-3)" if kind is float and isinstance(value, str) else ""
         raise ConfigError(f"{key}: expected {kind.__name__}, received {value!r}{hint}")
     return value

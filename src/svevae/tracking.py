@@ -49,6 +49,22 @@ ARTIFACT_COLUMNS = (
 )
 
 
+class OutageError(TrackingError):
+    """The store does not answer now; the same call may go through later."""
+
+
+@contextmanager
+def _telling_outages() -> Iterator[None]:
+    try:
+        yield
+    except (SQLAlchemyError, requests.RequestException) as error:
+        raise OutageError(masked(str(error))) from error
+    except MlflowException as error:
+        if error.error_code in ("INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE"):
+            raise OutageError(masked(str(error))) from error
+        raise
+
+
 def project_root() -> Path:
     """The folder with dvc.yaml and MLproject: DVC_ROOT inside a stage, else the nearest one upwards. Raises TrackingError without."""
     if root := os.environ.get("DVC_ROOT"):
@@ -75,7 +91,7 @@ def connect() -> str:
         if "MLFLOW_RUN_ID" not in os.environ:  # `mlflow run` has chosen the experiment already
             mlflow.set_experiment(experiment_id=experiment.experiment_id if experiment else mlflow.create_experiment(EXPERIMENT))
     except (MlflowException, SQLAlchemyError, ImportError) as error:
-        raise TrackingError(_masked(f"MLFLOW_TRACKING_URI: expected a usable store at {uri}, received: {error}")) from error
+        raise TrackingError(masked(f"MLFLOW_TRACKING_URI: expected a usable store at {uri}, received: {error}")) from error
     return uri
 
 
@@ -128,6 +144,37 @@ def run(name: str, run_id: str | None = None) -> Iterator[str]:
         yield active.info.run_id
 
 
+@_telling_outages()
+def start_trial_run(name: str, parent_run_id: str, tags: Mapping[str, str]) -> str:
+    """Make a run nested under `parent_run_id`, of whichever process, the active one; its id. Raises OutageError where no store answers."""
+    experiment = mlflow.get_run(parent_run_id).info.experiment_id
+    options = {"nested": True, "parent_run_id": parent_run_id, "experiment_id": experiment, "log_system_metrics": False}
+    return mlflow.start_run(run_name=name, tags=dict(tags), **options).info.run_id
+
+
+@_telling_outages()
+def end_trial_run(run_id: str, status: str) -> None:
+    """End the active run as FINISHED, KILLED or FAILED. Raises OutageError, and may be called again."""
+    mlflow.MlflowClient().set_terminated(run_id, status)
+    mlflow.end_run(status)
+
+
+def check_run(run_id: str) -> None:
+    """Raises TrackingError where the store has no such run."""
+    try:
+        mlflow.get_run(run_id)
+    except MlflowException as error:
+        raise TrackingError(f"MLFLOW_TRACKING_URI: expected the store that holds run {run_id}, received {public_uri()}") from error
+
+
+def end_lost_run(run_id: str) -> None:
+    """Mark the run of a process that is no more as failed; the store may lack it."""
+    try:
+        mlflow.MlflowClient().set_terminated(run_id, "FAILED")
+    except (MlflowException, SQLAlchemyError, requests.RequestException):
+        return
+
+
 def lineage() -> dict[str, str]:
     """Tags that say what made a run: git commit and whether files differ from it, DVC stage and experiment, svevae's version."""
 
@@ -149,6 +196,7 @@ def lineage() -> dict[str, str]:
     return {key: value for key, value in tags.items() if value}
 
 
+@_telling_outages()
 def log_params(params: Mapping[str, Any]) -> None:
     """Nested parameters, flattened with dots: {"train": {"latent_dim": 32}} becomes train.latent_dim."""
     flat = {f"{section}.{key}": value for section, values in params.items() for key, value in values.items()}
@@ -158,6 +206,7 @@ def log_params(params: Mapping[str, Any]) -> None:
         raise TrackingError(f"the run has other parameters already: {error}") from error
 
 
+@_telling_outages()
 def log_epoch(epoch: int, numbers: Mapping[str, float]) -> None:
     """Every number of an epoch (counted from 0) in one request, with the process's peak memory so far."""
     now = int(mlflow.utils.time.get_current_time_millis())
@@ -167,6 +216,7 @@ def log_epoch(epoch: int, numbers: Mapping[str, float]) -> None:
     mlflow.MlflowClient().log_batch(mlflow.active_run().info.run_id, [Metric(key, value, now, epoch + 1) for key, value in values.items()])
 
 
+@_telling_outages()
 def log_scores(scores: Mapping[str, float]) -> None:
     """Final figures, each under its own name."""
     mlflow.log_metrics(dict(scores))
@@ -194,6 +244,11 @@ def log_environment() -> None:
     packages = sorted({f"{found.metadata['Name']}=={found.version}" for found in distributions()}, key=str.lower)
     mlflow.log_dict({"python": sys.version, "platform": platform.platform(), "cpu_count": os.cpu_count()}, "environment/machine.json")
     mlflow.log_text("\n".join(packages) + "\n", "environment/packages.txt")
+
+
+def set_tags(tags: Mapping[str, str]) -> None:
+    """Tags of the active run."""
+    mlflow.set_tags(dict(tags))
 
 
 def log_folder(folder: Path, artifact_path: str) -> None:
@@ -310,10 +365,11 @@ def set_alias(name: str, alias: str, version: str) -> None:
 def public_uri() -> str:
     """The store's address to be shown and kept in files: without a password, the embedded one without this machine's folders."""
     uri = mlflow.get_tracking_uri()
-    return f"sqlite:///{DATABASE}" if uri == f"sqlite:///{project_root() / DATABASE}" else _masked(uri)
+    return f"sqlite:///{DATABASE}" if uri == f"sqlite:///{project_root() / DATABASE}" else masked(uri)
 
 
-def _masked(text: str) -> str:
+def masked(text: str) -> str:
+    """`text` with the passwords of its addresses hidden."""
     return re.sub(r"//([^/:@\s]+):[^/@\s]+@", r"//\1:***@", text)
 
 

@@ -71,6 +71,7 @@ def _register_new(name: str, scores: dict, contract: dict, model_md5: str, run_i
         "test_digest": contract["test_digest"],
         "svevae.data_md5": contract["dataset_digest"],
         "run_id": run_id,
+        **contract["search"],
         **{key: f"{scores[key]:.6f}" for key in ("mean_r2", "porosity_only_mean_r2", "bce_ratio", "dice", "kl")},
         **{f"r2.{key}": f"{value:.6f}" for key, value in scores["r2"].items()},
     }

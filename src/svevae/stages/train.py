@@ -7,20 +7,21 @@ import json
 from pathlib import Path
 
 import keras
-import numpy as np
 import pandas as pd
+import yaml
 
 from svevae import __version__, tracking
-from svevae.config import Params
-from svevae.dataset.batches import Batches
+from svevae.config import Params, with_found
 from svevae.dataset.digest import file_md5, text_md5
 from svevae.dataset.split import Split
 from svevae.dataset.store import SVEDataset, open_dataset
-from svevae.model.fit import Checkpoint, fit
+from svevae.errors import ConfigError
+from svevae.model.fit import Checkpoint, fit, set_up
 from svevae.model.latent import save_folder
-from svevae.model.vae import build_vae, compile_trainer, parameter_count
+from svevae.model.vae import parameter_count
 
 SPLIT = Path("artifacts/split/split.json")
+BEST = Path("artifacts/search/best.yaml")
 FOLDER = Path("artifacts/model")
 HISTORY = Path("artifacts/training.csv")
 RUN = Path("artifacts/run.json")
@@ -29,14 +30,12 @@ CHECKPOINT = Path(".checkpoints/train.npz")  # no out of DVC's, which would dele
 
 def train(params: Params) -> None:
     """Read the split and its dataset; write artifacts/model, training.csv and run.json. Raises DataError, ConfigError, TrainingError."""
+    params, found = _laid_over(params)
     config, seed = params.train, params.base.seed
     split = Split.load(SPLIT)
     data = open_dataset(split.dataset)
-    keras.utils.set_random_seed(seed)
-    vae = build_vae(config, data.n, np.array(split.mean), np.array(split.std))
-    batches = Batches(data, split.index("train", data.part_id), config.batch_size, seed, shuffle=True, augmentation=config.augmentation)
-    validation = Batches(data, split.index("validation", data.part_id), config.batch_size)
-    trainer = compile_trainer(vae, config, np.array(split.std), len(batches))
+    trainer, batches, validation = set_up(config, seed, split, data)
+    vae = trainer.vae
     checkpoint = Checkpoint(CHECKPOINT, trainer, _fingerprint(params))
     progress = checkpoint.restore()
     if progress.history:
@@ -47,14 +46,32 @@ def train(params: Params) -> None:
         continued = progress.run_id == run_id
         progress.run_id = run_id
         _log_start(params, split, data, parameter_count(vae))
+        tracking.set_tags(found)
         for epoch, numbers in enumerate([] if continued else progress.history):
             tracking.log_epoch(epoch, numbers)
         fit(trainer, batches, validation, config.epochs, config.patience, seed, checkpoint, tracking.log_epoch)
         best = progress.best_epoch + 1
         tracking.log_scores({"best_epoch": best, "epochs": len(progress.history)})
-        _write(vae, params, split, data, progress.history, run_id)
+        _write(vae, params, split, data, progress.history, run_id, found)
         tracking.log_file(HISTORY)
     print(f"best validation objective {progress.best_loss:.5g} at epoch {best} of {len(progress.history)}; MLflow run {run_id}")
+
+
+def _laid_over(params: Params) -> tuple[Params, dict[str, str]]:
+    """`params` with what the search found in `train`, and tags that name the trial it comes from; as they are without `from_search`.
+
+    Raises ConfigError where the search has left nothing.
+    """
+    if not params.train.from_search:
+        return params, {}
+    if not BEST.is_file():
+        raise ConfigError(f"{BEST}: expected what the search found, found nothing; run `dvc repro search`, or set train.from_search: false")
+    best = yaml.safe_load(BEST.read_text())
+    config = with_found(params.train, best)
+    changed = [f"{key} {value}" for key, value in dataclasses.asdict(config).items() if value != getattr(params.train, key)]
+    print(f"from the search: {', '.join(changed) or 'params.yaml as it is'}")
+    tags = {f"svevae.{key}": str(best[key]) for key in ("study", "trial", "trial_run_id", "study_run_id")}
+    return dataclasses.replace(params, train=config), tags
 
 
 def _devices() -> str:
@@ -80,7 +97,15 @@ def _log_start(params: Params, split: Split, data: SVEDataset, parameters: int) 
     tracking.log_folder(SPLIT.parent, "split")
 
 
-def _write(vae: keras.Model, params: Params, split: Split, data: SVEDataset, history: list[dict[str, float]], run_id: str) -> None:
+def _write(
+    vae: keras.Model,
+    params: Params,
+    split: Split,
+    data: SVEDataset,
+    history: list[dict[str, float]],
+    run_id: str,
+    found: dict[str, str],
+) -> None:
     contract = {
         "svevae": __version__,
         "keras": keras.__version__,
@@ -96,6 +121,7 @@ def _write(vae: keras.Model, params: Params, split: Split, data: SVEDataset, his
         "train": dataclasses.asdict(params.train),
         "dataset_digest": split.dataset_digest,
         "test_digest": split.test_digest,
+        "search": found,
     }
     save_folder(FOLDER, vae, contract)
     table = pd.DataFrame(history)

@@ -1,0 +1,1 @@
+"""The search for a model's configuration: space, study, workers, report."""

@@ -1,0 +1,167 @@
+"""The workers of this machine, and the watch over a study until all its tickets are spent."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from optuna.trial import FrozenTrial, TrialState
+from tqdm import tqdm
+
+from svevae import tracking
+from svevae.errors import SvevaeError
+from svevae.search import worker
+from svevae.search.device import worker_environment
+from svevae.search.storage import patiently
+from svevae.search.study import DEATHS, DIED, INTERRUPTED, Study, Ticket, Watch
+
+LOGS = Path(".checkpoints/search")
+LOOK = 1.0  # seconds between looks at the study
+FAREWELL = 30  # seconds that a worker has to hand its trial back
+AGAIN = 8  # seconds until it is told again
+
+
+class Pool:
+    """`count` worker processes; a context that begins them when they are needed and ends them whatever happens."""
+
+    def __init__(self, count: int):
+        self.count = count
+        self._processes: list[subprocess.Popen] = []
+        self._deaths = 0
+
+    def __enter__(self) -> Pool:
+        return self
+
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        if error is None:  # the search is over, and they see it too
+            self._wait(AGAIN)
+        self.end()
+
+    def end(self) -> None:
+        """Have the workers hand their trials back and end."""
+        deadline = time.monotonic() + FAREWELL
+        while alive := [process for process in self._processes if process.poll() is None]:
+            for process in alive:  # more than once: Python drops what a handler raises inside a finaliser
+                process.terminate() if time.monotonic() < deadline else process.kill()
+            with suppress(subprocess.TimeoutExpired):
+                alive[0].wait(AGAIN)
+
+    def _wait(self, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while self._processes and not self.over and time.monotonic() < deadline:
+            time.sleep(LOOK / 10)
+
+    def tend(self) -> None:
+        """Begin what has not begun, and anew what has died. Raises SvevaeError where workers die without ever finishing a trial."""
+        while len(self._processes) < self.count:
+            self._processes.append(self._start(len(self._processes)))
+        for index, process in enumerate(self._processes):
+            code = process.poll()
+            if code in (None, 0):
+                continue
+            self._deaths += 1
+            if code == 2 or self._deaths > DEATHS * self.count:
+                raise SvevaeError(f"worker {index} ended with code {code}; {self._log(index)} ends with:\n{self._last_words(index)}")
+            self._processes[index] = self._start(index)
+
+    def wait(self) -> None:
+        """A moment, until it is worth looking again."""
+        time.sleep(LOOK)
+
+    def progress_was_made(self) -> None:
+        """A trial has ended, so the workers are not to blame for the deaths so far."""
+        self._deaths = 0
+
+    @property
+    def over(self) -> bool:
+        """Whether all workers have ended by themselves."""
+        return bool(self._processes) and all(process.poll() == 0 for process in self._processes)
+
+    def _start(self, index: int) -> subprocess.Popen:
+        LOGS.mkdir(parents=True, exist_ok=True)
+        environment = {key: value for key, value in os.environ.items() if key != "MLFLOW_RUN_ID"}  # a trial has a run of its own
+        with open(self._log(index), "ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", worker.__name__],
+                env=environment | worker_environment(index, self.count),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # Ctrl-C goes to this process, which hands it on
+            )
+
+    def _log(self, index: int) -> Path:
+        return LOGS / f"worker-{index}.log"
+
+    def _last_words(self, index: int) -> str:
+        return "\n".join(self._log(index).read_text(errors="replace").splitlines()[-8:])
+
+
+def give_up_lost(study: Study, watch: Watch, lost: str = DIED) -> None:
+    """Put the tickets of trials up again whose workers are no more, and end their runs."""
+    for trial in watch.lost(study):
+        if study.give_up(trial, lost) and "run_id" in trial.user_attrs:
+            tracking.end_lost_run(trial.user_attrs["run_id"])
+
+
+def run_to_the_end(study: Study, tickets: Sequence[Ticket], pool: Pool, name: str) -> None:
+    """Watch over workers, this pool's and others', until each ticket has a finished trial. An interruption hands running trials back."""
+    wanted = {ticket.number for ticket in tickets}
+    patiently(study.withdraw, tickets)
+    watch, bar = Watch(), _Bar(name, wanted, patiently(study.finished))
+    try:
+        while not bar.update(patiently(study.finished)):
+            patiently(study.issue, tickets)
+            pool.tend()
+            patiently(give_up_lost, study, watch)
+            pool.wait()
+            if bar.moved:
+                pool.progress_was_made()
+    except KeyboardInterrupt:
+        pool.end()
+        give_up_lost(study, Watch(), INTERRUPTED)
+        raise
+    finally:
+        bar.close()
+
+
+class _Bar:
+    """Tickets spent of those wanted, with the time left, and a line for each trial that ends."""
+
+    def __init__(self, name: str, wanted: set[int], finished: Sequence[FrozenTrial]):
+        self.name, self.wanted, self.moved = name, wanted, False
+        self._shown = {trial.number for trial in finished}
+        begun = len(wanted & {trial.user_attrs["ticket"] for trial in finished})
+        self._bar = tqdm(total=len(wanted), initial=begun, desc=name, unit="trial", dynamic_ncols=True, disable=not sys.stderr.isatty())
+
+    def update(self, finished: Sequence[FrozenTrial]) -> bool:
+        """Show what is new; whether all wanted tickets are spent."""
+        done = self.wanted & {trial.user_attrs["ticket"] for trial in finished}
+        new = [trial for trial in finished if trial.number not in self._shown]
+        self.moved = bool(new)
+        for trial in new:
+            self._shown.add(trial.number)
+            line = told(trial) if sys.stderr.isatty() else f"{self.name} {len(done)} of {len(self.wanted)}: {told(trial)}"
+            self._bar.write(line, file=sys.stderr)
+        self._bar.n = len(done)
+        self._bar.refresh()
+        return done == self.wanted
+
+    def close(self) -> None:
+        """Leave the bar as it is."""
+        self._bar.close()
+
+
+def told(trial: FrozenTrial) -> str:
+    """A finished trial in a line."""
+    attributes = trial.user_attrs
+    seconds = f", {attributes['seconds']:.0f} s" if "seconds" in attributes else ""
+    if trial.state == TrialState.COMPLETE:
+        errors = ", ".join(f"{name} error {value:.4f}" for name, value in attributes["errors"].items())
+        return f"trial {trial.number}: {errors}{seconds}"
+    return f"trial {trial.number} {trial.state.name.lower()}: {attributes.get('reason', 'no reason known')}{seconds}"

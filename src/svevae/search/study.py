@@ -1,0 +1,200 @@
+"""A study whose budget is met exactly: each trial holds one of its tickets, and a lost trial's ticket is given out again.
+
+Optuna's own counting overshoots with several workers, and its heartbeat is for databases alone; this works with every storage.
+What a trial carries as user attributes: `ticket`, `seed`; `owner` and `beat` while it runs; `errors`, `best_epoch`, `seconds`,
+`sve_per_second`, `device`, `run_id` of what it did; `reason` where it was pruned or failed, and `lost` where its worker was.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+import uuid
+import warnings
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import optuna
+import psutil
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.storages import BaseStorage
+from optuna.trial import FrozenTrial, TrialState
+
+from svevae.errors import ConfigError
+
+BEAT = 15  # seconds between the signs of life of a running trial
+GRACE = 90  # seconds without one after which it is lost
+DEATHS = 3  # workers that a ticket may cost; then its trial has failed, likely for want of memory
+STARTUP = 10  # trials drawn at random before the sampler learns from them
+CARRIED = ("ticket", "seed", "finalist", "params_yaml")  # by whichever trial has the ticket
+DIED, INTERRUPTED = "its worker died", "its worker was interrupted"  # values of `lost`
+
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """A place in the budget: the trial's seed, values that it must take, attributes that it carries."""
+
+    number: int
+    seed: int
+    params: dict[str, Any] = field(default_factory=dict)
+    notes: dict[str, Any] = field(default_factory=dict)
+
+
+def trial_seed(seed: int, ticket: int) -> int:
+    """The seed of a trial's weights, batches and suggestions: of the base seed and the ticket alone, whichever worker has it."""
+    return int(np.random.SeedSequence([seed, ticket]).generate_state(1)[0])
+
+
+class Study:
+    """One study of `storage`, by name: `contract` is what all its trials have in common."""
+
+    def __init__(self, storage: BaseStorage, study: optuna.Study):
+        self.storage, self.study = storage, study
+
+    @classmethod
+    def create(cls, storage: BaseStorage, name: str, objectives: tuple[str, ...], contract: Mapping[str, Any]) -> Study:
+        """The study of this name, made if absent. Raises ConfigError where it was made under another contract; says what differs."""
+        with suppress(KeyError):
+            return cls.load(storage, name, contract)
+        study = optuna.create_study(storage=storage, study_name=name, directions=["minimize"] * len(objectives), load_if_exists=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            study.set_metric_names(list(objectives))
+        study.set_user_attr("contract", dict(contract))
+        return cls(storage, study)
+
+    @classmethod
+    def load(cls, storage: BaseStorage, name: str, contract: Mapping[str, Any] | None = None) -> Study:
+        """The study of this name. Raises KeyError where there is none, ConfigError where it has another contract."""
+        study = optuna.load_study(study_name=name, storage=storage)
+        made = study.user_attrs.get("contract")
+        if contract is not None and made is not None and made != contract:
+            lines = _differences(made, dict(contract))
+            text = "was made for another space, data or fidelity, so its trials cannot be compared with new ones"
+            advice = "give search.study another name, or take the change back"
+            raise ConfigError("\n  ".join([f"search.study: {name!r} {text}; {advice}:", *lines]))
+        return cls(storage, study)
+
+    def trials(self, *states: TrialState) -> list[FrozenTrial]:
+        """Trials in order of their numbers, of the given states or all."""
+        return self.study.get_trials(deepcopy=False, states=states or None)
+
+    def issue(self, tickets: Iterable[Ticket]) -> None:
+        """Put up a waiting trial for each ticket that no living or finished trial holds. Two processes may do so at once."""
+        held = canonical(self.trials())
+        for ticket in tickets:
+            if ticket.number not in held:
+                notes = {"ticket": ticket.number, "seed": ticket.seed, **ticket.notes}
+                self.study.enqueue_trial(ticket.params, user_attrs=notes)
+
+    def claim(self, sampler_seed: int) -> optuna.Trial | None:
+        """A waiting trial, from now on this process's own; None where there is none. No other process gets the same.
+
+        What the sampler suggests depends on the seed, the ticket and the trials finished so far.
+        """
+        for trial in canonical(self.trials()).values():
+            with suppress(UpdateFinishedTrialError):
+                if trial.state == TrialState.WAITING and self.storage.set_trial_state_values(trial._trial_id, TrialState.RUNNING):
+                    seed = trial_seed(sampler_seed, trial.user_attrs["ticket"])
+                    self.study.sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=STARTUP)
+                    claimed = optuna.Trial(self.study, trial._trial_id)
+                    claimed.set_user_attr("owner", this_process())
+                    return claimed
+        return None
+
+    def finished(self) -> list[FrozenTrial]:
+        """What counts towards the budget, one trial a ticket: complete, pruned, or failed by its own fault."""
+        return [trial for trial in canonical(self.trials()).values() if trial.state.is_finished()]
+
+    def give_up(self, trial: FrozenTrial, lost: str) -> bool:
+        """Fail a running trial whose worker is no more and put its ticket up again with its parameters; False if it had ended."""
+        ticket = trial.user_attrs["ticket"]
+        others = [other for other in self.trials(TrialState.FAIL) if other.user_attrs.get("ticket") == ticket]
+        deaths = sum(other.user_attrs.get("lost") == DIED for other in others) + (lost == DIED)
+        notes = {"lost": lost, "reason": lost}
+        if deaths >= DEATHS:
+            notes = {"reason": f"{DEATHS} workers died of it, perhaps for want of memory"}
+        try:
+            for key, value in notes.items():
+                self.storage.set_trial_user_attr(trial._trial_id, key, value)
+            self.storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+        except UpdateFinishedTrialError:
+            return False
+        if deaths < DEATHS:
+            params = {**trial.system_attrs.get("fixed_params", {}), **trial.params}
+            kept = {key: value for key, value in trial.user_attrs.items() if key in CARRIED}
+            self.study.enqueue_trial(params, user_attrs={**kept, "retry_of": trial.number})
+        return True
+
+    def withdraw(self, tickets: Iterable[Ticket]) -> None:
+        """Fail what waits though its ticket is not among `tickets`, or is another trial's: a smaller budget, two searches begun at once."""
+        wanted, holders = {ticket.number for ticket in tickets}, canonical(self.trials())
+        for trial in self.trials(TrialState.WAITING):
+            ticket = trial.user_attrs.get("ticket")
+            if ticket not in wanted or holders[ticket].number != trial.number:
+                with suppress(UpdateFinishedTrialError):
+                    self.storage.set_trial_user_attr(trial._trial_id, "lost", "not wanted any more")
+                    self.storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+
+
+def canonical(trials: Iterable[FrozenTrial]) -> dict[int, FrozenTrial]:
+    """The trial that holds each ticket, in order of the tickets: the earliest that is not lost."""
+    holders: dict[int, FrozenTrial] = {}
+    for trial in trials:
+        ticket = trial.user_attrs.get("ticket")
+        if ticket is not None and not (trial.state == TrialState.FAIL and "lost" in trial.user_attrs):
+            holders.setdefault(ticket, trial)
+    return dict(sorted(holders.items()))
+
+
+def this_process() -> dict[str, Any]:
+    """What tells this process from every other: the machine, the number, when it began."""
+    return {"host": f"{socket.gethostname()}-{uuid.getnode():x}", "pid": psutil.Process().pid, "born": psutil.Process().create_time()}
+
+
+class Watch:
+    """Tells a lost trial from a slow one: its process on this machine is gone, or its beat has stood still for GRACE seconds."""
+
+    def __init__(self) -> None:
+        self._seen: dict[int, tuple[Any, float]] = {}
+
+    def lost(self, study: Study) -> list[FrozenTrial]:
+        """Running trials without a worker, by this process's own clock."""
+        running = study.trials(TrialState.RUNNING)
+        return [trial for trial in running if _is_orphan(trial.user_attrs.get("owner")) or self._stands_still(trial)]
+
+    def _stands_still(self, trial: FrozenTrial) -> bool:
+        sign, now = (trial.user_attrs.get("beat"), len(trial.intermediate_values)), time.monotonic()
+        key = hash((trial.datetime_start, trial._trial_id))
+        before, since = self._seen.get(key, (None, now))
+        if key not in self._seen or before != sign:
+            self._seen[key] = (sign, now)
+            return False
+        return now - since > GRACE
+
+
+def _is_orphan(owner: dict[str, Any] | None) -> bool:
+    """Whether the process was one of this machine and is gone."""
+    if owner is None or owner["host"] != this_process()["host"]:
+        return False
+    try:
+        return psutil.Process(owner["pid"]).create_time() != owner["born"]
+    except psutil.Error:
+        return True
+
+
+def _differences(made: dict[str, Any], wanted: dict[str, Any], prefix: str = "") -> list[str]:
+    """A line for each key, with dots, whose values differ."""
+    lines = []
+    for key in sorted(made.keys() | wanted.keys()):
+        old, new = made.get(key, "nothing"), wanted.get(key, "nothing")
+        if isinstance(old, dict) and isinstance(new, dict):
+            lines += _differences(old, new, f"{prefix}{key}.")
+        elif old != new:
+            lines.append(f"{prefix}{key}: the study has {old}, expected now {new}")
+    return lines

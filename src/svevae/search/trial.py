@@ -1,0 +1,187 @@
+"""One trial: suggest a configuration, train it, judge it on the validation parts, tell the study and MLflow."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+import time
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+import numpy as np
+import optuna
+from optuna.distributions import CategoricalDistribution, IntDistribution
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.trial import TrialState
+
+from svevae import tracking
+from svevae.config import Search, Train
+from svevae.model.fit import Checkpoint, fit, set_up
+from svevae.model.metrics import constant_cross_entropy
+from svevae.search.pick import score
+from svevae.search.space import applied
+from svevae.search.storage import OUTAGES, patiently
+from svevae.search.study import BEAT, Study
+from svevae.search.task import Task
+
+RUNGS = 3  # portions of the training SVEs, where the pruner hands out these instead of epochs
+LONGEST_REASON = 500  # characters
+STATUS = {TrialState.COMPLETE: "FINISHED", TrialState.PRUNED: "KILLED", TrialState.FAIL: "FAILED"}  # of MLflow
+
+
+def make_pruner(search: Search) -> optuna.pruners.BasePruner:
+    """The pruner of a study of one objective; its resource is an epoch, or the smallest portion of the training SVEs."""
+    most = search.epochs if search.resource == "epochs" else search.reduction ** (RUNGS - 1)
+    if len(search.objectives) > 1 or search.pruner == "none":
+        return optuna.pruners.NopPruner()
+    if search.pruner == "hyperband":
+        return optuna.pruners.HyperbandPruner(min_resource=1, max_resource=most, reduction_factor=search.reduction)
+    return optuna.pruners.SuccessiveHalvingPruner(min_resource=1, reduction_factor=search.reduction)
+
+
+def run_trial(task: Task, study: Study, trial: optuna.Trial, parent_run_id: str, device: str) -> None:
+    """Train the trial's configuration and end it as complete, pruned, or failed with the reason; its MLflow run likewise.
+
+    What interrupts this process passes through, and leaves the trial running.
+    """
+    began = time.monotonic()
+    tags = {"svevae.study": study.study.study_name, "svevae.trial": str(trial.number), "svevae.device": device}
+    run_id, status = patiently(tracking.start_trial_run, f"trial-{trial.number}", parent_run_id, tags), "KILLED"
+    try:
+        with _beating(study, trial):
+            patiently(trial.set_user_attr, "run_id", run_id)
+            notes, values, state = _outcome(task, study, trial)
+            notes |= {"seconds": time.monotonic() - began, "device": device}
+            _finish(study, trial, notes, values, state)
+        figures = {f"validation/{name}_error": value for name, value in notes.get("errors", {}).items()}
+        figures |= {key: notes[key] for key in ("seconds", "sve_per_second", "best_epoch") if key in notes}
+        patiently(tracking.log_scores, figures)
+        patiently(tracking.set_tags, {"svevae.reason": notes.get("reason", "")})
+        status = STATUS[state]
+    finally:
+        patiently(tracking.end_trial_run, run_id, status)
+        keras.backend.clear_session()
+
+
+def _outcome(task: Task, study: Study, trial: optuna.Trial) -> tuple[dict[str, Any], list[float] | None, TrialState]:
+    """What the trial carries from now on, its values, its state."""
+    try:
+        config = _suggested(task, trial)
+        _log_params(task, trial, config)
+        notes = _train(task, study, trial, config)
+        return notes, _values(task.params.search, study, notes["errors"]), TrialState.COMPLETE
+    except optuna.TrialPruned as pruned:
+        return {"reason": str(pruned)}, None, TrialState.PRUNED
+    except OUTAGES:
+        raise
+    except Exception as error:  # a configuration that does not work is an answer too, and the study goes on
+        traceback.print_exc()
+        return {"reason": f"{type(error).__name__}: {error}"[:LONGEST_REASON]}, None, TrialState.FAIL
+
+
+def _suggested(task: Task, trial: optuna.Trial) -> Train:
+    for key, distribution in task.space.items():
+        if isinstance(distribution, CategoricalDistribution):
+            patiently(trial.suggest_categorical, key, distribution.choices)
+        else:
+            suggest = trial.suggest_int if isinstance(distribution, IntDistribution) else trial.suggest_float
+            patiently(suggest, key, distribution.low, distribution.high, step=distribution.step, log=distribution.log)
+    config = applied(task.params.train, trial.params)
+    return dataclasses.replace(config, epochs=task.params.search.epochs, patience=task.params.search.epochs)
+
+
+def _train(task: Task, study: Study, trial: optuna.Trial, config: Train) -> dict[str, Any]:
+    """Figures of the best epoch; the pruner is asked after each epoch, or after each portion of the training SVEs."""
+    search, seed = task.params.search, trial.user_attrs["seed"]
+    rungs = RUNGS if search.resource == "fraction" and not isinstance(study.study.pruner, optuna.pruners.NopPruner) else 1
+    by_epoch, judge = rungs == 1, _Judge(task)
+    for rung in range(rungs):
+        fraction = search.fraction * float(search.reduction) ** (rung + 1 - rungs)
+        trainer, train, validation = set_up(config, seed, task.split, task.data, fraction)
+
+        def on_epoch(epoch: int, numbers: dict[str, float], first: int = rung * config.epochs) -> None:
+            patiently(tracking.log_epoch, first + epoch, numbers)
+            if by_epoch:
+                _report(study, search, trial, judge(numbers), epoch + 1)
+
+        progress = fit(trainer, train, validation, config.epochs, config.patience, seed, Checkpoint(None, trainer, ""), on_epoch)
+        errors = judge(progress.history[progress.best_epoch])
+        if not by_epoch:
+            _report(study, search, trial, errors, search.reduction**rung)
+    speed = float(np.mean([row["sve_per_second"] for row in progress.history]))
+    return {"errors": errors, "best_epoch": progress.best_epoch + 1, "sve_per_second": speed}
+
+
+class _Judge:
+    """Errors of an epoch on the validation parts, as `svevae.search.pick.score` reads them."""
+
+    def __init__(self, task: Task):
+        porosity = task.data.porosity()
+        train, validation = (porosity[task.split.index(subset, task.data.part_id)] for subset in ("train", "validation"))
+        self.constant = float(constant_cross_entropy(validation, float(train.mean()), task.data.n).mean())
+        self.properties = len(task.data.names)
+
+    def __call__(self, numbers: Mapping[str, float]) -> dict[str, float]:
+        property_error = 2 * numbers["val_property"] / self.properties  # the term is half the sum of squares
+        return {"property": property_error, "reconstruction": numbers["val_reconstruction"] / self.constant}
+
+
+def _report(study: Study, search: Search, trial: optuna.Trial, errors: Mapping[str, float], step: int) -> None:
+    """Raises TrialPruned where the pruner wants no more of this trial."""
+    if len(study.study.directions) > 1:
+        return
+    value = score(errors, search.objectives[0])
+    patiently(trial.report, value, step)
+    if patiently(trial.should_prune):
+        raise optuna.TrialPruned(
+            f"{search.pruner} at step {step} ({search.resource}): {search.objectives[0]} error {value:.4f} is not among the best "
+            f"1/{search.reduction}"
+        )
+
+
+def _values(search: Search, study: Study, errors: Mapping[str, float]) -> list[float]:
+    values = [score(errors, name) for name in search.objectives]
+    if not all(np.isfinite(values)):
+        raise ValueError(f"the errors are not finite: {dict(errors)}")
+    return values[: len(study.study.directions)]
+
+
+def _finish(study: Study, trial: optuna.Trial, notes: Mapping[str, Any], values: list[float] | None, state: TrialState) -> None:
+    try:
+        for key, value in notes.items():
+            patiently(trial.set_user_attr, key, value)
+        patiently(study.study.tell, trial, values, state, skip_if_finished=True)
+    except UpdateFinishedTrialError:  # it was given up for lost, and another has its ticket
+        print(f"trial {trial.number} came too late: it had been given up", flush=True)
+
+
+def _log_params(task: Task, trial: optuna.Trial, config: Train) -> None:
+    values = {"train": dataclasses.asdict(config), "base": {"seed": trial.user_attrs["seed"]}}
+    values["search"] = {key: getattr(task.params.search, key) for key in ("epochs", "fraction")}
+    patiently(tracking.log_params, values)
+
+
+@contextmanager
+def _beating(study: Study, trial: optuna.Trial) -> Iterator[None]:
+    """A sign of life each BEAT seconds, from a thread of its own."""
+    over = threading.Event()
+
+    def beat() -> None:
+        count = 0
+        while not over.wait(BEAT):
+            count += 1
+            try:
+                study.storage.set_trial_user_attr(trial._trial_id, "beat", count)
+            except (*OUTAGES, UpdateFinishedTrialError, OSError):  # the next may go through; what was given up needs none
+                continue
+
+    thread = threading.Thread(target=beat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()

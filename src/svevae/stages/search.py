@@ -1,0 +1,131 @@
+"""search: find latent dimension, loss weights and architecture on the validation parts; the test parts are never read."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import optuna
+import yaml
+from optuna.storages import BaseStorage
+
+from svevae import tracking
+from svevae.config import Params
+from svevae.errors import ConfigError
+from svevae.search.pick import finalists, front, pick, tickets_of_finalists, tickets_of_study
+from svevae.search.pool import Pool, give_up_lost, run_to_the_end, told
+from svevae.search.report import draw_study, write_report
+from svevae.search.storage import JOURNAL, mend_journal, open_journal, open_storage, patiently, storage_url
+from svevae.search.study import Study, Watch
+from svevae.search.task import Task, contract, finalists_name, load_task
+
+BEST = Path("artifacts/search/best.yaml")
+REPORT = Path("artifacts/search/report.html")
+PLOTS = Path("artifacts/search/plots")
+
+
+def search(params: Params, workers: int | None = None) -> None:
+    """Run or resume the study of params.yaml; write artifacts/search and log it. Raises ConfigError, DataError, SvevaeError."""
+    settings, seed = params.search, params.base.seed
+    task, url = load_task(params), storage_url(params.search.storage)
+    if url == "journal":
+        mend_journal(JOURNAL)
+    storage = open_storage(url)
+    tracking.connect()
+    study = Study.create(storage, settings.study, settings.objectives, contract(task))
+    with tracking.run("search", study.study.user_attrs.get("run_id")) as run_id, Pool(workers or settings.workers) as pool:
+        _begin(task, study, run_id)
+        try:
+            run_to_the_end(study, tickets_of_study(task.space, params.train, settings, seed), pool, "search")
+            repeats = Study.create(storage, finalists_name(settings), settings.objectives, contract(task))
+            chosen = finalists(study, settings)
+            run_to_the_end(repeats, tickets_of_finalists(chosen, settings, seed), pool, "finalists")
+        except KeyboardInterrupt:
+            _show_front(study, settings.rule)
+            write_report(study.study, _repeats(storage, params), None, REPORT)
+            raise
+        patiently(study.study.set_user_attr, "over", True)
+        best = pick(study, repeats, settings, task.space, params.train)
+        _write(study, repeats, best)
+        if url != "journal":
+            _keep_copy(storage, (study.study.study_name, repeats.study.study_name))
+    print(f"winner: {best['reason']}")
+
+
+def join(params: Params, workers: int | None) -> None:
+    """Work for a search begun elsewhere, on the same storage and tracking store, until it is over. Raises ConfigError, DataError."""
+    task, settings = load_task(params), params.search
+    storage = open_storage(storage_url(settings.storage))
+    tracking.connect()
+    try:
+        study = Study.load(storage, settings.study, contract(task))
+        tracking.check_run(study.study.user_attrs["run_id"])
+    except KeyError as error:
+        raise ConfigError(f"search.study: expected a study {settings.study!r} to join, found none: run `svevae search` first") from error
+    watch = Watch()
+    with Pool(workers or settings.workers) as pool:
+        while not (pool.over or patiently(lambda: study.study.user_attrs.get("over", False))):
+            pool.tend()
+            patiently(give_up_lost, study, watch)
+            pool.wait()
+    print(f"the search {settings.study} is over")
+
+
+def report(params: Params) -> Path:
+    """Write the page of the study as it is now. Raises ConfigError where there is none."""
+    storage = open_storage(storage_url(params.search.storage))
+    try:
+        study = Study.load(storage, params.search.study)
+    except KeyError as error:
+        raise ConfigError(f"search.study: expected a study {params.search.study!r}, found none: run `svevae search` first") from error
+    best = yaml.safe_load(BEST.read_text()) if BEST.is_file() else None
+    write_report(study.study, _repeats(storage, params), best, REPORT)
+    return REPORT
+
+
+def _begin(task: Task, study: Study, run_id: str) -> None:
+    patiently(study.study.set_user_attr, "run_id", run_id)
+    patiently(study.study.set_user_attr, "over", False)
+    values = dataclasses.asdict(task.params.search)
+    lasting = {key: values[key] for key in ("study", "objectives", "epochs", "fraction", "space")}  # a longer search has the same run
+    tracking.log_params({"search": lasting})
+    tracking.log_dataset(Path(task.split.dataset).name, task.split.dataset, task.split.dataset_digest, task.data.properties, "training")
+    tracking.log_environment()
+
+
+def _repeats(storage: BaseStorage, params: Params) -> optuna.Study | None:
+    try:
+        return Study.load(storage, finalists_name(params.search)).study
+    except KeyError:
+        return None
+
+
+def _show_front(study: Study, rule: str) -> None:
+    best = front(study, rule)
+    print("the front so far:" if best else "no trial is complete yet", *(f"  {told(trial)}" for trial in best), sep="\n", file=sys.stderr)
+
+
+def _write(study: Study, repeats: Study, best: dict[str, Any]) -> None:
+    draw_study(study.study, PLOTS)
+    write_report(study.study, repeats.study, best, REPORT)
+    beside = BEST.with_suffix(".part")
+    beside.write_text(yaml.safe_dump(best, sort_keys=False, width=140))
+    os.replace(beside, BEST)
+    winner = next(row for row in best["finalists"] if row["trial"] == best["trial"])
+    figures = {f"winner/{name}": winner[name]["mean"] for name in ("property", "reconstruction", "score")}
+    tracking.log_scores(figures | {"trials": len(study.finished())})
+    tracking.log_folder(PLOTS, "plots")
+    for path in (REPORT, BEST):
+        tracking.log_file(path)
+
+
+def _keep_copy(storage: BaseStorage, names: tuple[str, ...]) -> None:
+    """The studies of another storage as this project's journal, which DVC keeps."""
+    beside = JOURNAL.with_suffix(".part")
+    beside.unlink(missing_ok=True)
+    for name in names:
+        optuna.copy_study(from_study_name=name, from_storage=storage, to_storage=open_journal(beside))
+    os.replace(beside, JOURNAL)

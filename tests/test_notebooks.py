@@ -8,6 +8,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+import yaml
 from nbclient import NotebookClient
 
 ROOT = Path(__file__).parents[1]
@@ -32,9 +33,19 @@ def test_dataset_notebook_gives_the_baseline_of_the_evaluation(finished: Path) -
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+def test_search_notebook_gives_the_winner_of_best_yaml(finished: Path) -> None:
+    best = yaml.safe_load((finished / "artifacts" / "search" / "best.yaml").read_text())
+    text = execute("02-search.ipynb", finished)
+    assert "study svevae: 2 complete" in text
+    assert f"winner: trial {best['trial']}" in text
+    assert best["reason"] in text
+    assert re.search(rf"kl_weight +1\.0 -> {best['train']['kl_weight']}", text)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 def test_latent_space_notebook_gives_the_errors_of_the_evaluation(finished: Path) -> None:
     scores = json.loads((finished / "artifacts" / "evaluation" / "metrics.json").read_text())
-    text = execute("02-latent-space.ipynb", finished)
+    text = execute("03-latent-space.ipynb", finished)
     assert f"  E_x        {scores['mae']['E_x']:.4g} MPa" in text
     assert "4 latent units" in text
 

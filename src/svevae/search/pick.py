@@ -70,25 +70,33 @@ def tickets_of_study(space: Space, train: Train, search: Search, seed: int) -> l
 def pick(study: Study, repeats: Study, search: Search, space: Space, train: Train) -> dict[str, Any]:
     """The content of best.yaml: the finalist with the least mean score over its fresh seeds, and why.
 
-    Raises SvevaeError where no finalist was trained to its end with every seed.
+    The configuration of params.yaml stays unless it is beaten by more than either's spread over the seeds. Raises SvevaeError where no
+    finalist was trained to its end with every seed.
     """
     rows = [_row(trial, repeats, search) for trial in finalists(study, search)]
     rows = sorted((row for row in rows if len(row["seeds"]) == search.seeds), key=lambda row: row["score"]["mean"])
     if not rows:
         raise SvevaeError(f"search: no finalist of {study.study.study_name} could be trained again with all of {search.seeds} seeds")
-    winner = rows[0]
+    winner = _winner(rows)
     trial = next(trial for trial in study.trials() if trial.number == winner["trial"])
     return {
         "study": study.study.study_name,
         "trial": trial.number,
         "rule": search.rule,
-        "reason": _reason(rows, search, len(study.finished())),
+        "reason": _reason(winner, rows, search, len(study.finished())),
         "finalists": rows,
         "train": decoded({key: trial.params[key] for key in space}),
         "params_yaml": {key: list(value) if isinstance(value := getattr(train, key), tuple) else value for key in space},
         "trial_run_id": trial.user_attrs.get("run_id", ""),
         "study_run_id": study.study.user_attrs.get("run_id", ""),
     }
+
+
+def _winner(rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """Of rows in order of their means."""
+    first, start = rows[0]["score"], next((row for row in rows if row["params_yaml"]), rows[0])
+    clear = start["score"]["mean"] - first["mean"] > max(first["std"], start["score"]["std"])
+    return rows[0] if clear else start
 
 
 def _row(trial: FrozenTrial, repeats: Study, search: Search) -> dict[str, Any]:
@@ -111,7 +119,7 @@ def _spread(values: Sequence[float]) -> dict[str, float]:
     return {"mean": statistics.fmean(values), "std": statistics.stdev(values) if len(values) > 1 else 0.0}
 
 
-def _reason(rows: Sequence[Mapping[str, Any]], search: Search, trials: int) -> str:
+def _reason(winner: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], search: Search, trials: int) -> str:
     def told(row: Mapping[str, Any]) -> str:
         name = f"trial {row['trial']}{' (params.yaml)' if row['params_yaml'] else ''}"
         spread = f" +- {row['score']['std']:.4f}" if search.seeds > 1 else ""
@@ -120,5 +128,8 @@ def _reason(rows: Sequence[Mapping[str, Any]], search: Search, trials: int) -> s
     kind = "on the Pareto front" if len(search.objectives) == 2 else f"by {search.objectives[0]} error"
     fidelity = f"{search.epochs} epochs on {search.fraction:.0%} of the training SVEs"
     seeds = f"{search.seeds} fresh seed{'s' * (search.seeds > 1)}"
-    others = f", before {', '.join(map(told, rows[1:]))}" if len(rows) > 1 else ""
-    return f"least mean {search.rule} error over {seeds} among the best of {trials} trials {kind} ({fidelity}): {told(rows[0])}{others}"
+    verdict = "has the least" if winner is rows[0] else "is not clearly beaten in"
+    others = [told(row) for row in rows if row is not winner]
+    beside = f"; beside it {', '.join(others)}" if others else ""
+    text = f"{told(winner)} {verdict} mean {search.rule} error over {seeds}, among the best of {trials} trials {kind} ({fidelity})"
+    return text + beside

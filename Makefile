@@ -9,8 +9,8 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-repro: $(READY) ## environment, data, pipeline, registered champion; about 12 minutes on 2 cores
-	@[ -e artifacts/registered.json ] || echo "The pipeline takes about 12 minutes on 2 cores, nearly all of it in the stage train. It can be interrupted: run make repro again."
+repro: $(READY) ## environment, data, pipeline, registered champion; about 17 minutes on 2 cores
+	@[ -e artifacts/registered.json ] || echo "The pipeline takes about 17 minutes on 2 cores, nearly all of it in the stages search and train. It can be interrupted: run make repro again."
 	@dvc repro --pull
 	@svevae summary
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import yaml
+
 from svevae.errors import ConfigError
 
 METRICS = Path("artifacts/evaluation/metrics.json")
 CONTRACT = Path("artifacts/model/contract.json")
 REGISTERED = Path("artifacts/registered.json")
+BEST = Path("artifacts/search/best.yaml")
 
 
 def summary() -> str:
@@ -29,16 +32,25 @@ def summary() -> str:
         f"voxel BCE {scores['bce']:.0f} nats an SVE, {scores['bce_ratio']:.3f} of what a constant porosity costs "
         f"({scores['bce_constant_porosity']:.0f}); Dice {scores['dice']:.3f}",
         f"KL {scores['kl']:.1f} nats; {scores['active_units']} of {scores['latent_dim']} latent units active",
+        *_search(contract),
         "",
         *_registry(registered),
         "",
         "look further:",
         "  make ui                                MLflow: runs, comparison, registered models",
+        "  artifacts/search/report.html           the search: front, importance, best trials",
         "  dvc plots show --open                  the pictures of artifacts/evaluation/plots in one page",
         "  dvc exp run -S train.latent_dim=16     another model; then dvc metrics diff",
         f"  python -c 'import svevae; print(svevae.load(\"models:/{registered['name']}@champion\").names)'",
     ]
     return "\n".join(rows)
+
+
+def _search(contract: dict) -> list[str]:
+    """What the model owes to the search; nothing where it was trained without."""
+    if not contract["search"] or not BEST.is_file():
+        return []
+    return [f"search: {yaml.safe_load(BEST.read_text())['reason']}"]
 
 
 def _registry(registered: dict) -> list[str]:

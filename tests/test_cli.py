@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from pathlib import Path
 
 import h5py
@@ -66,7 +67,7 @@ def test_prepare_refuses(run: Run, project: Path, section: str, values: dict, me
 
 def test_train_refuses_what_the_architecture_cannot_do(run: Run, project: Path) -> None:
     run("svevae", "prepare", cwd=project)
-    set_params(project, "train", depth=5)
+    set_params(project, "train", depth=5, from_search=False)
     message = fails(run, "svevae", "train", cwd=project)
     assert "works for n = 64, 128, 192, 256, ... (multiples of 64), received SVEs of n = 32" in message
     set_params(project, "train", depth=TINY_TRAIN["depth"], architecture="transformer")
@@ -81,6 +82,30 @@ def test_a_part_alone_cannot_be_split(run: Run, project: Path) -> None:
     with h5py.File(project / "data" / "tiny.h5", "r+") as file:
         file["part_id"][:] = 0
     assert "/part_id: expected at least 3 parts" in fails(run, "svevae", "prepare", cwd=project)
+
+
+def test_train_needs_the_search_that_it_is_told_to_use(run: Run, project: Path) -> None:
+    run("svevae", "prepare", cwd=project)
+    message = fails(run, "svevae", "train", cwd=project)
+    assert "artifacts/search/best.yaml: expected what the search found, found nothing; run `dvc repro search`" in message
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [(["--crop", "a:b", ":", ":"], "expected START:STOP, either may be left out, received 'a:b'"), (["--pores", "foo"], "received 'foo'")],
+)
+def test_import_names_what_an_option_expects(run: Run, tmp_path: Path, option: list[str], message: str) -> None:
+    done = run("svevae", "import", "a.tif", "-o", "a.h5", *option, cwd=tmp_path, code=2)
+    assert message in done.stderr
+
+
+def test_a_reader_that_has_enough(tiny_file: Path, environment: dict[str, str]) -> None:
+    """`svevae check FILE | head -1`, whose pipe is closed before anything is written."""
+    check = subprocess.Popen(["svevae", "check", tiny_file], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    check.stdout.close()
+    assert check.stderr.read() == ""
+    check.stderr.close()
+    assert check.wait(60) == 1
 
 
 def test_outside_a_project(run: Run, tmp_path: Path) -> None:

@@ -23,9 +23,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         options.run(options)
+        sys.stdout.flush()
     except SvevaeError as error:
         print(f"svevae {options.command}: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # `svevae check ... | head`: who reads has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python flushes into the pipe once more
+        return 1
     except OSError as error:
         if error.strerror is None:  # not the system's word but a library's, so likely our fault: show where
             raise
@@ -135,12 +139,17 @@ def _positive(text: str) -> int:
 
 def _span(text: str) -> tuple[int | None, int | None]:
     """start:stop, either left out for an end of the volume."""
-    start, _, stop = text.partition(":")
+    start, colon, stop = text.partition(":")
+    if not colon or not all(end == "" or end.lstrip("-").isdigit() for end in (start, stop)):
+        raise argparse.ArgumentTypeError(f"expected START:STOP, either may be left out, received {text!r}")
     return (int(start) if start else None, int(stop) if stop else None)
 
 
 def _pores(text: str) -> str | float:
-    return text if text in ("dark", "bright") else float(text)
+    try:
+        return text if text in ("dark", "bright") else float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected dark, bright or a number, received {text!r}") from None
 
 
 def _words(text: str) -> tuple[str, ...]:

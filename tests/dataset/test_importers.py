@@ -13,7 +13,7 @@ import tifffile
 from tests.dataset.sources import COUNT, CUBES, STIFF, N, imported, write_hdf5
 
 from svevae import __version__
-from svevae.dataset.importers import Samples, read_samples
+from svevae.dataset.importers import Samples, import_dataset, read_samples
 from svevae.dataset.layouts import ImportOptions
 from svevae.dataset.store import open_dataset, write_dataset
 from svevae.dataset.vtk import export_part
@@ -52,6 +52,44 @@ def test_a_scan_is_cut_into_sves_of_one_part(tmp_path: Path) -> None:
     assert f"porosity {binary.mean():.3%}" in report
     assert "-5% " in report
     assert f"{1 - 12 * 216 / binary.size:.1%} of the volume lies in no SVE" in report
+
+
+@pytest.mark.parametrize("name", ["scan.npy", "scan.h5"])
+def test_a_source_is_never_written_over(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    np.save(path, CUBES[0])
+    path = Path(f"{path}.npy").rename(path) if name.endswith(".h5") else path
+    before = path.read_bytes()
+    with pytest.raises(DataError, match=r"expected the name of a \.h5 file|expected another file than the source .*, which would be lost"):
+        import_dataset([path], path, ImportOptions())
+    (tmp_path / "old.h5").write_bytes(b"one of the folder's files")
+    with pytest.raises(DataError, match=r"old\.h5: expected another file than the source"):
+        import_dataset([tmp_path], tmp_path / "old.h5", ImportOptions())
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("output", "message"),
+    [
+        (".", r"\.: expected the name of a \.h5 file to write, received no suffix"),
+        ("nowhere/a.h5", r"nowhere/a\.h5: not written: expected a folder nowhere that can be written to"),
+        ("folder.h5", r"folder\.h5: not written: expected the name of a file, this is a folder"),
+    ],
+)
+def test_an_output_that_cannot_be_is_refused_before_anything_is_read(
+    tmp_path: Path, output: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("folder.h5").mkdir()
+    with pytest.raises(DataError, match=f"^{message}"):
+        import_dataset(["nothing.tif"], output, ImportOptions())
+
+
+@pytest.mark.parametrize(("options", "message"), [({"size": 0}, "--size: .*received 0"), ({"stride": 0}, "--stride: .*received 0")])
+def test_no_size_is_no_size(tmp_path: Path, options: dict[str, int], message: str) -> None:
+    np.save(tmp_path / "a.npy", CUBES[0])
+    with pytest.raises(DataError, match=message):
+        read_samples([tmp_path / "a.npy"], ImportOptions(**options))
 
 
 def test_files_are_parts_with_a_threshold_each(tmp_path: Path) -> None:
@@ -161,7 +199,11 @@ def test_sources_have_one_voxel_size(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "options", "message"),
     [
-        ({"a": CUBES, "E": STIFF}, {"size": 3}, r"a\[0\]: properties belong to a whole sample, a cube, received 6 x 6 x 6 voxels; leave"),
+        (
+            {"a": CUBES, "E": STIFF},
+            {"size": 3},
+            r"a\[0\]: properties belong to a whole sample, .*, received 6 x 6 x 6 voxels; --no-labels",
+        ),
         ({"a": CUBES[..., :4]}, {}, r"a\[0\]: expected a cube, received 6 x 6 x 4 voxels; give the size of the SVEs to cut from it"),
         ({"a": CUBES}, {"size": 7}, r"a\[0\]: expected a volume of at least one SVE of 7 x 7 x 7 voxels, received 6 x 6 x 6"),
         ({"a": CUBES}, {"crop": ((0, 6), (0, 6), (2, 9))}, r"a\[0\]: crop along z: expected 0 <= start < stop <= 6, received 2 to 9"),

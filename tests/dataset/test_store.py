@@ -191,3 +191,18 @@ def test_unlabelled_file_opens_only_when_asked(tmp_path: Path) -> None:
     assert data.names == ()
     with pytest.raises(DataError, match="/properties is missing"):
         open_dataset(path)
+
+
+def test_labels_without_a_load_path_are_told(tmp_path: Path) -> None:
+    """Three SVEs, the first without a load path along z, the second along y and z."""
+    arrays = {
+        "voxels": np.zeros((3, 4, 4, 4), np.uint8),
+        "properties": np.ones((3, 1)),
+        "part_id": np.arange(3),
+        "load_path": np.array([[1, 1, 0], [1, 0, 0], [1, 1, 1]], np.uint8),
+        "residual": np.array([1e-4, 3e-4, 2e-4]),
+    }
+    write_dataset(tmp_path / "a.h5", arrays, ("E_x",), ("MPa",), {})
+    text = describe(tmp_path / "a.h5")
+    assert "2 SVEs without a load path (1 along y, 2 along z), labelled 0 there" in text
+    assert "largest residual of the solver 3.0e-04" in text

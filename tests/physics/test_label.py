@@ -15,7 +15,7 @@ from tests.conftest import REFERENCE
 from svevae.errors import ConfigError, DataError
 from svevae.physics.elasticity import PRESETS, Material, isotropic_stiffness, young
 from svevae.physics.homogenize import Loading, Settings, Solver
-from svevae.physics.label import Tension, label, load_path, property_names, yield_stress
+from svevae.physics.label import Tension, label, load_path, proof_strain, property_names, yield_stress
 
 SHAPE, BATCH = (8, 8, 8), 8  # of test_homogenize, for which the solver is compiled once
 VOCE = PRESETS["as-built-z"]
@@ -284,13 +284,19 @@ def test_yield_stress_of_a_perfectly_plastic_matrix() -> None:
         assert yield_stress(strain, np.minimum(modulus * strain, 100), modulus) == pytest.approx(100, rel=1e-12)
 
 
+def test_proof_strain() -> None:
+    """At p = 0.002 the stress is s0 + Q (1 - exp(-0.002 b)) and the strain that over E and 0.002: 240 MPa / 60 GPa + 0.002 = 0.006."""
+    assert proof_strain(Material(E=6e4, nu=0.3, s0=140.0, Q=200.0, b=np.log(2) / 0.002)) == pytest.approx(0.006)
+    assert proof_strain(Material(E=6e4, nu=0.3)) == np.inf
+
+
 def test_no_modulus_no_yield() -> None:
     assert yield_stress([0.01], [0.0], 0.0) == 0
     assert yield_stress([0.01], [1.0], -1.0) == 0
 
 
 def test_a_curve_that_ends_before_yield() -> None:
-    with pytest.raises(ConfigError, match=r"tension.strain: expected to go on until 0.2 % yield, ended at 0.004 before it"):
+    with pytest.raises(ConfigError, match=r"strain: expected to go on until 0.2 % yield, ended at 0.004 before it"):
         yield_stress([0.002, 0.004], [140, 240], 7e4)
 
 
@@ -308,17 +314,17 @@ def test_property_names() -> None:
 @pytest.mark.parametrize(
     ("axes", "strain", "message"),
     [
-        ((), (0.01,), r"tension.axes: expected some of x, y, z, each once, received \[\]"),
-        (("x", "w"), (0.01,), r"tension.axes: .* received \['x', 'w'\]"),
-        (("x", "x"), (0.01,), "tension.axes"),
-        (("x",), (), "tension.strain: expected positive strains"),
-        (("x",), (0.01, 0.01), r"tension.strain: expected positive strains, each above the one before, received \[0.01, 0.01\]"),
-        (("x",), (0.02, 0.01), "tension.strain: expected positive strains"),
-        (("x",), (0.0, 0.01), "tension.strain: expected positive strains"),
-        (("x",), (-0.01, 0.01), "tension.strain: expected positive strains"),
-        (("x",), (0.01, np.nan), "tension.strain: expected positive strains"),
-        (("x",), (0.01, np.inf), "tension.strain: expected positive strains"),
-        (("x",), (0.001, 0.0039), "tension.strain: expected to end at 0.004 or more, or there is no yield; received 0.0039"),
+        ((), (0.01,), r"tension: expected some of x, y, z, each once, received \[\]"),
+        (("x", "w"), (0.01,), r"tension: .* received \['x', 'w'\]"),
+        (("x", "x"), (0.01,), "tension"),
+        (("x",), (), "strain: expected positive strains"),
+        (("x",), (0.01, 0.01), r"strain: expected positive strains, each above the one before, received \[0.01, 0.01\]"),
+        (("x",), (0.02, 0.01), "strain: expected positive strains"),
+        (("x",), (0.0, 0.01), "strain: expected positive strains"),
+        (("x",), (-0.01, 0.01), "strain: expected positive strains"),
+        (("x",), (0.01, np.nan), "strain: expected positive strains"),
+        (("x",), (0.01, np.inf), "strain: expected positive strains"),
+        (("x",), (0.001, 0.0039), "strain: expected to end at 0.004 or more, or there is no yield; received 0.0039"),
     ],
 )
 def test_wrong_tension(axes: tuple[str, ...], strain: tuple[float, ...], message: str) -> None:

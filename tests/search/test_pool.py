@@ -132,5 +132,7 @@ def test_a_finished_trial_in_a_line() -> None:
 
     complete = trial(state=optuna.trial.TrialState.COMPLETE, errors={"property": 0.123456, "reconstruction": 0.5}, seconds=61.4)
     assert told(complete) == "trial -1: property error 0.1235, reconstruction error 0.5000, 61 s"
+    again = trial(state=optuna.trial.TrialState.COMPLETE, errors={"property": 0.1}, finalist=7, seed=3)
+    assert told(again) == "trial 7 with seed 3: property error 0.1000"
     pruned = trial(state=optuna.trial.TrialState.PRUNED, reason="hyperband at step 1", seconds=9.0)
     assert told(pruned) == "trial -1 pruned: hyperband at step 1, 9 s"

@@ -134,7 +134,7 @@ def _greet(scheduler: str) -> None:
         who = asyncio.run(asyncio.wait_for(identity(), ANSWER))
         if who["type"] != "Scheduler":
             raise ValueError(f"a Dask {who['type']}")
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, MemoryError) as error:  # another kind of server's banner reads as a length of exabytes
         reason = (str(error) or f"no answer in {ANSWER} s").splitlines()[0]
         raise ConfigError(f"--scheduler {scheduler}: expected a Dask scheduler such as tcp://host:8786, found none: {reason}") from error
 

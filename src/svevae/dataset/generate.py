@@ -17,13 +17,14 @@ from svevae.config import Generate
 from svevae.dataset.cluster import Cluster, open_cluster, progress
 from svevae.dataset.importers import Samples
 from svevae.dataset.labelling import Journal, LabelSettings, label_sves, read_material
-from svevae.dataset.store import write_dataset, written_whole
+from svevae.dataset.store import check_target, without_load_path, write_dataset, written_whole
 from svevae.errors import ConfigError
-from svevae.physics.label import Tension, property_names
+from svevae.physics.label import Tension, proof_strain, property_names
 from svevae.physics.microstructure import make_part, parameter_names
 from svevae.physics.volume import cut
 
 JOURNAL = Path(".checkpoints/generate")
+MARGIN = 1.2  # of the last strain over that of the pore-free material's 0.2 % yield: a porous SVE yields a little later
 
 
 def generate(settings: Generate, scheduler: str | None = None, workers: int | None = None) -> str:
@@ -38,6 +39,7 @@ def generate(settings: Generate, scheduler: str | None = None, workers: int | No
     drawn = [draw_parameters(settings, part) for part in range(settings.parts)]
     output = Path(settings.output)
     output.parent.mkdir(parents=True, exist_ok=True)
+    check_target(output)
     with open_cluster(scheduler, workers) as cluster:
         parts = _make_parts(settings, drawn, cluster)
         cubes, positions = zip(*(cut(part, settings.sve, settings.stride) for part in parts), strict=True)
@@ -55,8 +57,8 @@ def generate(settings: Generate, scheduler: str | None = None, workers: int | No
     extra = {"parts": {"columns": ["part_id", *drawn[0], "porosity_realised"]}, "stiffness": {"order": "Mandel xx,yy,zz,yz,xz,xy"}}
     write_dataset(output, arrays, names, units, provenance, extra)
     apart = f"porosity {porosity.min():.3%} to {porosity.max():.3%}, largest residual {columns['residual'].max():.1e}"
-    stuck = int((columns["load_path"] == 0).any(axis=1).sum())
-    return f"{output}: {len(voxels)} SVEs of {settings.parts} parts, {apart}" + (f"; {stuck} without a load path" if stuck else "")
+    stuck = without_load_path(columns["load_path"])
+    return f"{output}: {len(voxels)} SVEs of {settings.parts} parts, {apart}" + (f"; {stuck}" if stuck else "")
 
 
 def label_samples(settings: Generate, scheduler: str | None, workers: int | None, samples: Samples) -> None:
@@ -69,7 +71,9 @@ def label_samples(settings: Generate, scheduler: str | None, workers: int | None
     samples.arrays["tension/strain"] = np.array(settings.strain)
     samples.names, samples.units = property_names(settings.tension)
     samples.attributes |= _label_provenance(label_settings)
-    samples.report = samples.report.replace("no properties", f"properties by the solver: {', '.join(samples.names)}", 1)
+    stuck = without_load_path(samples.arrays["load_path"])
+    found = f"properties by the solver: {', '.join(samples.names)}" + (f"\n  {stuck}" if stuck else "")
+    samples.report = samples.report.replace("no properties", found, 1)
 
 
 def _label_settings(settings: Generate) -> LabelSettings:
@@ -77,9 +81,15 @@ def _label_settings(settings: Generate) -> LabelSettings:
         tension = Tension(settings.tension, settings.strain)
         made = LabelSettings(read_material(settings.material), tension, settings.dtype, settings.tolerance)
         made.solver()  # raises what is wrong with dtype and tolerance now, not in a worker
+        yields = proof_strain(made.material)
+        if not np.isfinite(yields):
+            raise ConfigError("material.s0: expected a finite number, received inf: the material never yields")
+        if settings.strain[-1] < MARGIN * yields:
+            text = f"to go on to {MARGIN * yields:.4g} or more, well beyond the 0.2 % yield of the material at {yields:.4g}"
+            raise ConfigError(f"strain: expected {text}, received {settings.strain[-1]:g} as the last")
         return made
     except ConfigError as error:
-        raise ConfigError(f"params.yaml: generate: {error}") from error
+        raise ConfigError(f"params.yaml: generate.{error}") from error
 
 
 def draw_parameters(settings: Generate, part: int) -> dict[str, float]:
@@ -87,12 +97,12 @@ def draw_parameters(settings: Generate, part: int) -> dict[str, float]:
     known = parameter_names(settings.generator)
     for name in settings.parameters:
         if name not in known:
-            raise ConfigError(f"generate.parameters.{name}: unknown; {settings.generator} has {', '.join(known)}")
+            raise ConfigError(f"params.yaml: generate.parameters.{name}: unknown; {settings.generator} has {', '.join(known)}")
     rng = np.random.default_rng([settings.seed, part, 1])
     drawn = {}
     for name in known:
         if name not in settings.parameters:
-            raise ConfigError(f"generate.parameters.{name}: missing; {settings.generator} has {', '.join(known)}")
+            raise ConfigError(f"params.yaml: generate.parameters.{name}: missing; {settings.generator} has {', '.join(known)}")
         share, value = rng.random(), settings.parameters[name]
         if not isinstance(value, list):
             drawn[name] = float(value)

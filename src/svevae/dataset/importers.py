@@ -16,7 +16,7 @@ import numpy as np
 
 from svevae import __version__
 from svevae.dataset.layouts import EDGE, ImportOptions, SampleLabels, Source, find_sources, some
-from svevae.dataset.store import write_dataset
+from svevae.dataset.store import check_target, write_dataset
 from svevae.errors import DataError
 from svevae.physics import volume as vol
 from svevae.physics.segmentation import Segmentation, grey_values, segmentation
@@ -40,13 +40,24 @@ def import_dataset(
 
     `label` may add properties to samples that have none. Raises DataError, and what `label` raises.
     """
+    _check_output([Path(source) for source in sources], Path(output))
     samples = read_samples(sources, options)
     if label is not None:
         if samples.names:
-            raise DataError(f"the samples have properties, {', '.join(samples.names)}: leave them out to let the solver find them")
+            raise DataError(f"the samples have properties, {', '.join(samples.names)}: --no-labels leaves them out, for the solver to find")
         label(samples)
     write_dataset(output, samples.arrays, samples.names, samples.units, samples.attributes)
     return f"{output}: {samples.report}"
+
+
+def _check_output(sources: Sequence[Path], output: Path) -> None:
+    """Raises DataError for an output that is a source, is no .h5 file, or cannot be written."""
+    if output.suffix != ".h5":
+        raise DataError(f"{output}: expected the name of a .h5 file to write, received {output.suffix or 'no suffix'}")
+    check_target(output)
+    for source in sources:
+        if output.exists() and source.exists() and (source.samefile(output) or source.resolve() in output.resolve().parents):
+            raise DataError(f"{output}: expected another file than the source {source}, which would be lost")
 
 
 def read_samples(sources: Sequence[str | Path], options: ImportOptions) -> Samples:
@@ -57,6 +68,9 @@ def read_samples(sources: Sequence[str | Path], options: ImportOptions) -> Sampl
     """
     found = find_sources([Path(source) for source in sources], options)
     labels = _joined(found)
+    for name in ("size", "stride"):
+        if (value := getattr(options, name)) is not None and value < 1:
+            raise DataError(f"--{name}: expected at least 1 voxel, received {value}")
     cubes, positions, parts, rules, report = [], [], [], [], []
     pieces: dict[tuple[int, int | str], str] = {}
     for number, source in enumerate(found):
@@ -122,7 +136,7 @@ def _size(shape: tuple[int, ...], options: ImportOptions, labels: SampleLabels |
     cube, received = len(set(shape)) == 1, " x ".join(map(str, shape))
     whole = options.crop is None and options.stride is None and options.size in (None, shape[0])
     if labels is not None and not (cube and whole):
-        raise DataError(f"properties belong to a whole sample, a cube, received {received} voxels; leave them out to cut or crop it")
+        raise DataError(f"properties belong to a whole sample, a cube, received {received} voxels; --no-labels lets it be cut")
     if options.size is None and not cube:
         raise DataError(f"expected a cube, received {received} voxels; give the size of the SVEs to cut from it")
     size = options.size or shape[0]

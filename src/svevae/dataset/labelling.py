@@ -59,6 +59,8 @@ def read_material(value: Any) -> Material:
     for name, number in value.items():
         if not isinstance(number, int | float) or isinstance(number, bool):
             raise ConfigError(f"material.{name}: expected a number, received {number!r}")
+    if value["E"] == 0:
+        raise ConfigError("material.E: expected a number above 0, received 0")
     return Material(**{name: float(number) for name, number in value.items()})
 
 

@@ -133,12 +133,21 @@ def write_dataset(
             raise DataError("\n".join(f"{path}: not written: {problem}" for problem in problems))
 
 
+def check_target(path: Path) -> None:
+    """Raises DataError unless a file may be written at `path`: ask before hours of work, not behind them."""
+    if path.is_dir():
+        raise DataError(f"{path}: not written: expected the name of a file, this is a folder")
+    if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
+        raise DataError(f"{path}: not written: expected a folder {path.parent} that can be written to")
+
+
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
     """A name beside `path` to write to; when the context ends well it takes the place of `path`, else nothing is left of it.
 
     Raises DataError that names `path` where the file system does not take it.
     """
+    check_target(path)
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         yield beside
@@ -166,8 +175,24 @@ def describe(path: str | Path) -> str:
     else:
         for name, unit, column in zip(data.names, data.units, data.properties.T.astype(float), strict=True):
             lines.append(f"  {name:12s} {column.mean():12.5g} +- {column.std():<10.4g} {column.min():.5g} to {column.max():.5g} {unit}")
+    lines += _caveats(path)
     lines += [f"  {key}: {value}" for key, value in data.attributes.items()]
     return "\n".join(lines)
+
+
+def _caveats(path: str | Path) -> list[str]:
+    """What the labels of a valid file are to be read with: the largest residual, SVEs whose matrix does not hang together."""
+    with _reading(Path(path)) as file:
+        lines = [f"  largest residual of the solver {file['residual'][:].max():.1e}"] if "residual" in file else []
+        stuck = without_load_path(file["load_path"][:]) if "load_path" in file else ""
+    return lines + ([f"  {stuck}"] if stuck else [])
+
+
+def without_load_path(load_path: np.ndarray) -> str:
+    """How many SVEs have no load path, along which axes; (sve, 3), empty for none."""
+    broken = load_path == 0
+    along = ", ".join(f"{count} along {axis}" for axis, count in zip("xyz", broken.sum(axis=0), strict=True) if count)
+    return f"{broken.any(axis=1).sum()} SVEs without a load path ({along}), labelled 0 there" if along else ""
 
 
 def find_problems(path: str | Path, labelled: bool = True, scan_voxels: bool = True) -> list[str]:

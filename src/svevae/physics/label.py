@@ -26,12 +26,12 @@ class Tension:
 
     def __post_init__(self) -> None:
         if not self.axes or any(axis not in AXES for axis in self.axes) or len(set(self.axes)) < len(self.axes):
-            raise ConfigError(f"tension.axes: expected some of x, y, z, each once, received {list(self.axes)}")
+            raise ConfigError(f"tension: expected some of x, y, z, each once, received {list(self.axes)}")
         strain = np.asarray(self.strain, float)
         if strain.ndim != 1 or not len(strain) or not (np.diff(strain, prepend=0.0) > 0).all() or not np.isfinite(strain).all():
-            raise ConfigError(f"tension.strain: expected positive strains, each above the one before, received {list(self.strain)}")
+            raise ConfigError(f"strain: expected positive strains, each above the one before, received {list(self.strain)}")
         if strain[-1] < 2 * OFFSET:
-            raise ConfigError(f"tension.strain: expected to end at {2 * OFFSET:g} or more, or there is no yield; received {strain[-1]:g}")
+            raise ConfigError(f"strain: expected to end at {2 * OFFSET:g} or more, or there is no yield; received {strain[-1]:g}")
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,12 @@ class Labels:
     stress: dict[str, np.ndarray]
     residual: np.ndarray
     load_path: np.ndarray
+
+
+def proof_strain(material: Material) -> float:
+    """Strain at the 0.2 % yield of the pore-free material under uniaxial stress: s0 + Q (1 - exp(-0.002 b)) over E, and 0.002."""
+    stress = material.s0 + material.Q * (1 - np.exp(-OFFSET * material.b))
+    return float(stress / material.E + OFFSET)
 
 
 def property_names(axes: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -92,8 +98,8 @@ def label(
             path = solver.path(material.take(sves), Loading.uniaxial_stress(axis, steps), voxels[sves], elastic.take(inside), called[sves])
             stress[axis][sves] = path.stress[:, 1::2, AXES[axis]] if halves else path.stress[:, :, AXES[axis]]
             residual[sves] = np.maximum(residual[sves], path.residual.max(axis=1))
-    columns = {f"E_{axis}": young(stiffness, axis) * paths[:, AXES[axis]] for axis in tension.axes}
-    columns |= {f"nu_z{axis}": poisson(stiffness, "z", axis) * paths[:, 2] for axis in "xy"}
+    columns = {f"E_{axis}": np.where(paths[:, AXES[axis]], young(stiffness, axis), 0.0) for axis in tension.axes}
+    columns |= {f"nu_z{axis}": np.where(paths[:, 2], poisson(stiffness, "z", axis), 0.0) for axis in "xy"}
     columns |= {f"flow_{axis}": curve[:, -1] for axis, curve in stress.items()}
     for axis, curves in stress.items():
         moduli = columns[f"E_{axis}"]
@@ -113,7 +119,7 @@ def yield_stress(strain: Sequence[float], stress: Sequence[float], modulus: floa
     above = stress - modulus * (strain - offset)
     k = int(np.argmax(above < 0))
     if k == 0:
-        raise ConfigError(f"tension.strain: expected to go on until 0.2 % yield, ended at {strain[-1]:g} before it")
+        raise ConfigError(f"strain: expected to go on until 0.2 % yield, ended at {strain[-1]:g} before it")
     share = above[k - 1] / (above[k - 1] - above[k])
     return float(stress[k - 1] + share * (stress[k] - stress[k - 1]))
 

@@ -161,7 +161,8 @@ def told(trial: FrozenTrial) -> str:
     """A finished trial in a line."""
     attributes = trial.user_attrs
     seconds = f", {attributes['seconds']:.0f} s" if "seconds" in attributes else ""
+    name = f"trial {attributes['finalist']} with seed {attributes['seed']}" if "finalist" in attributes else f"trial {trial.number}"
     if trial.state == TrialState.COMPLETE:
         errors = ", ".join(f"{name} error {value:.4f}" for name, value in attributes["errors"].items())
-        return f"trial {trial.number}: {errors}{seconds}"
-    return f"trial {trial.number} {trial.state.name.lower()}: {attributes.get('reason', 'no reason known')}{seconds}"
+        return f"{name}: {errors}{seconds}"
+    return f"{name} {trial.state.name.lower()}: {attributes.get('reason', 'no reason known')}{seconds}"

@@ -92,7 +92,7 @@ def test_run_holds_parameters_terms_lineage_plots_and_environment(run: Run, fini
 import json, mlflow
 from svevae import tracking
 tracking.connect()
-(run,) = mlflow.search_runs(experiment_names=["svevae"], output_format="list")
+run = mlflow.get_run(json.load(open("artifacts/run.json"))["run_id"])
 client = mlflow.MlflowClient()
 found = {"params": run.data.params, "tags": run.data.tags, "metrics": run.data.metrics, "status": run.info.status,
          "epochs": [m.step for m in client.get_metric_history(run.info.run_id, "val_kl")],
@@ -304,6 +304,8 @@ def test_kill_9_while_training_and_repro_goes_on(run: Run, finished: Path, tmp_p
 
 def test_interrupt_by_the_keyboard_says_that_it_goes_on(project: Path, run: Run, environment: dict[str, str]) -> None:
     run("svevae", "prepare", cwd=project)
+    settings = (project / "params.yaml").read_text()
+    (project / "params.yaml").write_text(settings.replace("from_search: true", "from_search: false"))
     text = ""
     with start_training(project, environment) as process:
         for line in process.stdout:
@@ -399,7 +401,8 @@ from svevae import tracking
 tracking.connect()
 runs = mlflow.search_runs(experiment_names=["svevae"], order_by=["attributes.start_time ASC"], output_format="list")
 print(json.dumps([[r.info.status, r.data.params.get("train.latent_dim"), "test/mean_r2" in r.data.metrics,
-                   r.data.tags.get("svevae.trained_in_run"), r.info.run_id] for r in runs]))
+                   r.data.tags.get("svevae.trained_in_run"), r.info.run_id]
+                  for r in runs if "svevae.trial" not in r.data.tags]))
 """,
         clone,
     )

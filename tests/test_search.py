@@ -17,6 +17,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import requests
 import yaml
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
@@ -24,7 +25,7 @@ from optuna.trial import FrozenTrial, TrialState
 from svevae.cli import main
 from svevae.search.storage import open_journal, open_storage
 from svevae.search.study import Study
-from tests.conftest import Run, unused_port
+from tests.conftest import Run, serving, unused_port
 
 TRIALS = 5
 
@@ -210,6 +211,17 @@ def test_join_needs_a_search(project: Path, run: Run) -> None:
         text = run("svevae", "search", option, cwd=project, code=2).stderr
         assert "search.study: expected a study 'svevae'" in text
         assert "run `svevae search` first" in text
+
+
+@pytest.mark.slow
+def test_the_dashboard_of_optuna_reads_the_journal(finished: Path, environment: dict[str, str]) -> None:
+    """`optuna-dashboard artifacts/search/study.journal`, as in the README."""
+    command = ["optuna-dashboard", "artifacts/search/study.journal", "--host", "127.0.0.1"]
+    with serving(command, "/api/studies", finished, environment) as address:
+        studies = requests.get(f"{address}/api/studies", timeout=60).json()["study_summaries"]
+        (found,) = (study for study in studies if study["study_name"] == "svevae")
+        trials = requests.get(f"{address}/api/studies/{found['study_id']}", timeout=60).json()["trials"]
+    assert [trial["state"] for trial in trials] == ["Complete", "Complete"]
 
 
 @pytest.mark.slow

@@ -7,9 +7,11 @@ import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 import requests
+import yaml
 
 from tests.conftest import Run, serving
 
@@ -79,12 +81,24 @@ def see(browser, *words: str, picture: str) -> str:
 
 def test_select_two_runs_and_compare_them(browser, address: str) -> None:
     from selenium.webdriver.common.by import By
-    from selenium.webdriver.support.ui import WebDriverWait
 
     runs = requests.post(f"{address}/api/2.0/mlflow/experiments/search", json={"max_results": 10}, timeout=WAIT).json()["experiments"]
     (experiment,) = (found["experiment_id"] for found in runs if found["name"] == "svevae")
     browser.get(f"{address}/#/experiments/{experiment}/runs")
     see(browser, "train", "svevae", picture="runs")
+    text = compare_two(browser, "Comparing 2 Runs", "train.latent_dim", "best_epoch", picture="compare")
+    metrics = text[text.rindex("\nMetrics\n") :]  # the page draws only as many rows of it as are seen
+    assert "reconstruction" in metrics
+    assert "kl" in metrics
+    assert browser.find_elements(By.CSS_SELECTOR, ".js-plotly-plot svg, svg.main-svg, canvas")
+    assert re.search(r"train\.latent_dim:?\s+(4\s+6|6\s+4)\b", text), text
+
+
+def compare_two(browser, *words: str, picture: str) -> str:
+    """Select the first two runs of the table and press Compare; the text of the page that comes, with all words on it."""
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.support.ui import WebDriverWait
+
     box = ".ag-row .ag-checkbox-input"
     WebDriverWait(browser, WAIT).until(lambda page: len(page.find_elements(By.CSS_SELECTOR, box)) >= 2)
     for i in range(2):  # found anew each time: a selection draws the rows again
@@ -93,12 +107,21 @@ def test_select_two_runs_and_compare_them(browser, address: str) -> None:
         lambda page: next((b for b in page.find_elements(By.TAG_NAME, "button") if b.text.strip() == "Compare" and b.is_enabled()), False)
     )
     browser.execute_script("arguments[0].click()", button)
-    text = see(browser, "Comparing 2 Runs", "train.latent_dim", "best_epoch", picture="compare")
-    metrics = text[text.rindex("\nMetrics\n") :]  # the page draws only as many rows of it as are seen
-    assert "reconstruction" in metrics
-    assert "kl" in metrics
-    assert browser.find_elements(By.CSS_SELECTOR, ".js-plotly-plot svg, svg.main-svg, canvas")
-    assert re.search(r"train\.latent_dim:?\s+(4\s+6|6\s+4)\b", text), text
+    return see(browser, *words, picture=picture)
+
+
+def test_trials_of_a_study_side_by_side(browser, address: str, two_runs: Path) -> None:
+    """The runs nested under the study's, found by their parent; two of them compared."""
+    study = yaml.safe_load((two_runs / "artifacts" / "search" / "best.yaml").read_text())["study_run_id"]
+    found = requests.get(f"{address}/api/2.0/mlflow/runs/get", params={"run_id": study}, timeout=WAIT).json()
+    experiment = found["run"]["info"]["experiment_id"]
+    query = quote(f'tags."mlflow.parentRunId" = "{study}"')
+    browser.get(f"{address}/#/experiments/{experiment}/runs?searchFilter={query}")
+    see(browser, "trial-0", "trial-1", picture="trials")
+    text = compare_two(browser, "Comparing 2 Runs", "train.kl_weight", "train.property_weight", picture="compare-trials")
+    assert "validation/property_error" in text or "best_epoch" in text[text.rindex("\nMetrics\n") :]
+    browser.get(f"{address}/#/experiments/{experiment}/runs/{study}/artifacts")
+    see(browser, "report.html", "best.yaml", "plots", picture="study")
 
 
 def test_open_the_registered_model(browser, address: str) -> None:

@@ -49,7 +49,9 @@ def run_trial(task: Task, study: Study, trial: optuna.Trial, parent_run_id: str,
     """
     began = time.monotonic()
     tags = {"svevae.study": study.study.study_name, "svevae.trial": str(trial.number), "svevae.device": device}
-    run_id, status = patiently(tracking.start_trial_run, f"trial-{trial.number}", parent_run_id, tags), "KILLED"
+    again = trial.user_attrs.get("finalist")
+    name = f"trial-{trial.number}" if again is None else f"trial-{again}-again-{trial.user_attrs['seed']}"
+    run_id, status = patiently(tracking.start_trial_run, name, parent_run_id, tags), "KILLED"
     try:
         with _beating(study, trial):
             patiently(trial.set_user_attr, "run_id", run_id)

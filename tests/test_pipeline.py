@@ -122,6 +122,7 @@ print(json.dumps(found))
     assert float(found["version"]["mean_r2"]) == pytest.approx(scores["mean_r2"], abs=1e-6)
 
 
+@pytest.mark.slow
 def test_registering_twice_changes_nothing_and_a_better_model_takes_the_alias(run: Run, finished: Path, tmp_path: Path) -> None:
     project = copy_project(finished, tmp_path / "project")
     state = """
@@ -271,6 +272,7 @@ def test_predict_refuses(finished: Path, arguments: list[str], message: str, mon
     assert not list(finished.glob("*.csv"))
 
 
+@pytest.mark.slow
 def test_kill_9_while_training_and_repro_goes_on(run: Run, finished: Path, tmp_path: Path, environment: dict[str, str]) -> None:
     """`svevae train` killed after its second epoch; the next `dvc repro` ends where the undisturbed project ended, in the same run."""
     project = copy_project(finished, tmp_path / "project")

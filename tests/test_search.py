@@ -154,6 +154,7 @@ def test_trials_are_nested_and_the_version_points_to_trial_and_study(run: Run, f
     assert tags["svevae.trial"] == str(best["trial"])
 
 
+@pytest.mark.slow
 def test_what_is_written_in_params_yaml_after_the_search_stands(finished: Path, tmp_path: Path, run: Run) -> None:
     """`dvc exp run -S train.kl_weight=...`: no second search, and the model is trained with that value."""
     project = shutil.copytree(finished, tmp_path / "project", symlinks=True)

@@ -101,7 +101,9 @@ def test_a_run_names_its_commit_and_whether_files_differ(tmp_path: Path, environ
     assert eval(python(lineage, root, environment).stdout)["svevae.git_dirty"] == "true"
 
 
-@pytest.mark.parametrize("uri", ["http://127.0.0.1:{port}", "postgresql://nobody:secret@127.0.0.1:{port}/none"])
+@pytest.mark.parametrize(
+    "uri", ["http://127.0.0.1:{port}", "postgresql+psycopg://nobody:secret@127.0.0.1:{port}/none", "oracle://a:secret@127.0.0.1/none"]
+)
 def test_unreachable_server_is_named(tmp_path: Path, environment: dict[str, str], uri: str) -> None:
     uri = uri.format(port=unused_port())
     done = python(CONNECT, make_root(tmp_path), environment, MLFLOW_TRACKING_URI=uri, MLFLOW_SQLALCHEMYSTORE_POOL_SIZE="1")

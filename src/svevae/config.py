@@ -106,7 +106,7 @@ class Search:
     SVEVAE_STORAGE goes first. A trial trains on a `fraction` of the training SVEs for `epochs`. Two `objectives` (property,
     reconstruction) make a Pareto study; one (of ERRORS) makes a single one, whose `pruner` hands out the `resource` in growing
     portions, each `reduction` times the one before, to ever fewer trials. Of the front the best `finalists` by `rule` (of ERRORS),
-    and the configuration of params.yaml, are trained again with `seeds` fresh seeds each; the best mean wins.
+    and the configuration of params.yaml, are trained again with `seeds` fresh seeds each; the best mean wins, where it is clearly the best.
     """
 
     study: str

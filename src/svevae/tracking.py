@@ -31,6 +31,7 @@ from mlflow.entities import Metric
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
 from mlflow.types import Schema, TensorSpec
+from sqlalchemy import create_engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from svevae import __version__
@@ -85,6 +86,8 @@ def connect() -> str:
             requests.get(f"{uri.rstrip('/')}/health", timeout=SERVER_TIMEOUT).raise_for_status()
         except requests.RequestException as error:
             raise TrackingError(f"MLFLOW_TRACKING_URI: expected an MLflow server at {uri}, which does not answer: {error}") from error
+    elif "://" in uri and not uri.startswith("sqlite"):
+        _greet_database(uri)
     mlflow.set_tracking_uri(uri)
     try:  # an embedded or database store fails here by a library's own errors, an absent database driver among them
         experiment = mlflow.get_experiment_by_name(EXPERIMENT)
@@ -93,6 +96,17 @@ def connect() -> str:
     except (MlflowException, SQLAlchemyError, ImportError) as error:
         raise TrackingError(masked(f"MLFLOW_TRACKING_URI: expected a usable store at {uri}, received: {error}")) from error
     return uri
+
+
+def _greet_database(uri: str) -> None:
+    """Raises TrackingError unless the database answers; MLflow alone tries for minutes."""
+    options = {"connect_args": {"connect_timeout": SERVER_TIMEOUT}} if uri.startswith("postgresql") else {}
+    try:
+        engine = create_engine(uri, **options)
+        engine.connect().close()
+        engine.dispose()
+    except (SQLAlchemyError, ImportError) as error:
+        raise TrackingError(masked(f"MLFLOW_TRACKING_URI: expected a usable store at {uri}, received: {error}")) from error
 
 
 def _open_embedded(root: Path) -> str:

@@ -217,6 +217,7 @@ assert keras.backend.backend() == {backend!r}
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("trained", "loaded"), [("tensorflow", "jax"), ("jax", "tensorflow")])
 def test_trains_on_either_backend_and_loads_in_the_other(
     config: Train, tmp_path: Path, environment: dict[str, str], trained: str, loaded: str

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 
+import matplotlib
 import optuna
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
@@ -161,6 +162,7 @@ def test_text_is_escaped(tmp_path: Path) -> None:
 
 
 def test_pictures(tmp_path: Path) -> None:
+    style = dict(matplotlib.rcParams)
     paths = draw_study(study_of(["property", "reconstruction"], 12), tmp_path)
     assert [path.stem for path in paths] == [
         "front",
@@ -169,3 +171,4 @@ def test_pictures(tmp_path: Path) -> None:
     for path in paths:
         assert path.read_bytes().startswith(b"\x89PNG")
         assert path.stat().st_size > 5_000
+    assert dict(matplotlib.rcParams) == style, "Optuna's style stays with its pictures"

@@ -138,14 +138,20 @@ def test_a_beat_that_stands_still_is_a_loss_and_one_that_goes_on_is_not(study: S
     clock = [1000.0]
     monkeypatch.setattr(module.time, "monotonic", lambda: clock[0])
     watch = Watch()
-    assert watch.lost(study) == []
-    clock[0] += module.GRACE - 1
+
+    def after(seconds: float) -> list[int]:
+        """What is lost after so many seconds in which the watch looked each second."""
+        for _ in range(int(seconds)):
+            clock[0] += 1
+            found = watch.lost(study)
+        return [trial.number for trial in found]
+
+    assert after(module.GRACE - 1) == []
     beating.set_user_attr("beat", 1)
+    assert after(3) == [silent.number]
+    clock[0] += 10 * module.GRACE  # nobody looked: the storage was away
     assert watch.lost(study) == []
-    clock[0] += 2
-    assert [trial.number for trial in watch.lost(study)] == [silent.number]
-    clock[0] += module.GRACE
-    assert len(watch.lost(study)) == 2
+    assert after(module.GRACE + 1) == [silent.number, beating.number]
 
 
 def test_two_searches_that_begin_at_once_spend_each_ticket_once(study: Study) -> None:

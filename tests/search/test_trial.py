@@ -132,6 +132,7 @@ def test_a_trial_that_diverges_fails_with_the_reason_and_the_study_goes_on(start
     assert len(study.finished()) == 2
 
 
+@pytest.mark.slow
 def test_a_trial_without_memory_fails_with_the_reason(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     """What TensorFlow raises where an array does not fit, raised by TensorFlow itself: 4 PB asked for."""
 

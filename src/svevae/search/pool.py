@@ -18,7 +18,7 @@ from svevae.errors import SvevaeError
 from svevae.search import worker
 from svevae.search.device import worker_environment
 from svevae.search.storage import patiently
-from svevae.search.study import DEATHS, DIED, INTERRUPTED, Study, Ticket, Watch
+from svevae.search.study import DEATHS, DIED, INTERRUPTED, Study, Ticket, Watch, canonical
 
 LOGS = Path(".checkpoints/search")
 LOOK = 1.0  # seconds between looks at the study
@@ -126,6 +126,20 @@ def run_to_the_end(study: Study, tickets: Sequence[Ticket], pool: Pool, name: st
         pool.end()
         give_up_lost(study, Watch(), INTERRUPTED)
         raise
+    finally:
+        bar.close()
+
+
+def help_out(study: Study, pool: Pool) -> None:
+    """Work for a search that another process leads, until that says it is over."""
+    watch, finished = Watch(), patiently(study.finished)
+    bar = _Bar("search", set(canonical(patiently(study.trials))), finished)
+    try:
+        while not (pool.over or patiently(lambda: study.study.user_attrs.get("over", False))):
+            pool.tend()
+            patiently(give_up_lost, study, watch)
+            pool.wait()
+            bar.update(patiently(study.finished))
     finally:
         bar.close()
 

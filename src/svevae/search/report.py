@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import math
-import os
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,6 +20,8 @@ import optuna.visualization.matplotlib as still
 import pandas as pd
 from optuna import visualization as interactive
 from optuna.trial import FrozenTrial, TrialState
+
+from svevae.dataset.store import written_whole
 
 DPI = 110
 SHOWN = 20  # trials in the table of the best
@@ -52,21 +53,21 @@ def draw_study(study: optuna.Study, folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for view in _views(study):
-        with _quiet():
+        with _quiet(), plt.rc_context():  # Optuna sets a style of its own for all that is drawn later
             view.draw(still)
-        figure = plt.gcf()
-        panels = len(figure.axes) if view.name.startswith("slice") else 1
-        figure.set_size_inches(max(9.0, 2.4 * panels), 5.0)
-        for axes in figure.axes if panels > 1 else ():
-            axes.tick_params(axis="x", which="both", rotation=40, labelsize=8)
-        paths.append(folder / f"{view.name}.png")
-        figure.savefig(paths[-1], dpi=DPI, bbox_inches="tight")
-        plt.close(figure)
+            figure = plt.gcf()
+            panels = len(figure.axes) if view.name.startswith("slice") else 1
+            figure.set_size_inches(max(9.0, 2.4 * panels), 5.0)
+            for axes in figure.axes if panels > 1 else ():
+                axes.tick_params(axis="x", which="both", rotation=40, labelsize=8)
+            paths.append(folder / f"{view.name}.png")
+            figure.savefig(paths[-1], dpi=DPI, bbox_inches="tight")
+            plt.close(figure)
     return paths
 
 
 def write_report(study: optuna.Study, repeats: optuna.Study | None, best: Mapping[str, Any] | None, path: Path) -> None:
-    """The page, written beside and renamed; `repeats` is the study of the finalists, `best` the content of best.yaml, if there are any."""
+    """The page, whole or not at all; `repeats` is the study of the finalists, `best` the content of best.yaml, if there are any."""
     body = [
         f"<h1>Search {html.escape(study.study_name)}</h1>",
         f"<p>{html.escape(_summary(study, repeats))}</p>",
@@ -90,9 +91,8 @@ def write_report(study: optuna.Study, repeats: optuna.Study | None, best: Mappin
     page = f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Search {html.escape(study.study_name)}</title>'
     page += f"<style>{STYLE}</style></head><body>{''.join(body)}</body></html>\n"
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_suffix(".part")
-    beside.write_text(page, encoding="utf-8")
-    os.replace(beside, path)
+    with written_whole(path) as beside:
+        beside.write_text(page, encoding="utf-8")
 
 
 def _views(study: optuna.Study) -> Iterator[View]:

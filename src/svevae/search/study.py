@@ -162,9 +162,13 @@ class Watch:
 
     def __init__(self) -> None:
         self._seen: dict[int, tuple[Any, float]] = {}
+        self._looked = time.monotonic()
 
     def lost(self, study: Study) -> list[FrozenTrial]:
-        """Running trials without a worker, by this process's own clock."""
+        """Running trials without a worker, by this process's own clock. Silence while nobody looked, in an outage, does not count."""
+        if time.monotonic() - self._looked > BEAT:
+            self._seen.clear()
+        self._looked = time.monotonic()
         running = study.trials(TrialState.RUNNING)
         return [trial for trial in running if _is_orphan(trial.user_attrs.get("owner")) or self._stands_still(trial)]
 

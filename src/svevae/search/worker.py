@@ -32,7 +32,7 @@ class Interrupted(BaseException):
 
 
 def main() -> int:
-    """0 when the search is over; 2 with a message where the input is at fault."""
+    """0 when the search is over; 2 with a message where the input is at fault; 143 when told to end."""
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends Ctrl-C to all; the parent decides
     threading.Thread(target=_follow_parent, args=(os.getppid(),), daemon=True).start()
@@ -46,7 +46,7 @@ def main() -> int:
         print(f"worker: {error}", file=sys.stderr)
         return 2
     except Interrupted:
-        return 0
+        return 128 + signal.SIGTERM
     return 0
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,12 +13,13 @@ from optuna.storages import BaseStorage
 
 from svevae import tracking
 from svevae.config import Params
+from svevae.dataset.store import written_whole
 from svevae.errors import ConfigError
 from svevae.search.pick import finalists, front, pick, tickets_of_finalists, tickets_of_study
-from svevae.search.pool import Pool, give_up_lost, run_to_the_end, told
+from svevae.search.pool import Pool, help_out, run_to_the_end, told
 from svevae.search.report import draw_study, write_report
 from svevae.search.storage import JOURNAL, mend_journal, open_journal, open_storage, patiently, storage_url
-from svevae.search.study import Study, Watch
+from svevae.search.study import Study
 from svevae.search.task import Task, contract, finalists_name, load_task
 
 BEST = Path("artifacts/search/best.yaml")
@@ -65,12 +65,8 @@ def join(params: Params, workers: int | None) -> None:
         tracking.check_run(study.study.user_attrs["run_id"])
     except KeyError as error:
         raise ConfigError(f"search.study: expected a study {settings.study!r} to join, found none: run `svevae search` first") from error
-    watch = Watch()
     with Pool(workers or settings.workers) as pool:
-        while not (pool.over or patiently(lambda: study.study.user_attrs.get("over", False))):
-            pool.tend()
-            patiently(give_up_lost, study, watch)
-            pool.wait()
+        help_out(study, pool)
     print(f"the search {settings.study} is over")
 
 
@@ -111,9 +107,8 @@ def _show_front(study: Study, rule: str) -> None:
 def _write(study: Study, repeats: Study, best: dict[str, Any]) -> None:
     draw_study(study.study, PLOTS)
     write_report(study.study, repeats.study, best, REPORT)
-    beside = BEST.with_suffix(".part")
-    beside.write_text(yaml.safe_dump(best, sort_keys=False, width=140))
-    os.replace(beside, BEST)
+    with written_whole(BEST) as beside:
+        beside.write_text(yaml.safe_dump(best, sort_keys=False, width=140))
     winner = next(row for row in best["finalists"] if row["trial"] == best["trial"])
     figures = {f"winner/{name}": winner[name]["mean"] for name in ("property", "reconstruction", "score")}
     tracking.log_scores(figures | {"trials": len(study.finished())})
@@ -124,8 +119,6 @@ def _write(study: Study, repeats: Study, best: dict[str, Any]) -> None:
 
 def _keep_copy(storage: BaseStorage, names: tuple[str, ...]) -> None:
     """The studies of another storage as this project's journal, which DVC keeps."""
-    beside = JOURNAL.with_suffix(".part")
-    beside.unlink(missing_ok=True)
-    for name in names:
-        optuna.copy_study(from_study_name=name, from_storage=storage, to_storage=open_journal(beside))
-    os.replace(beside, JOURNAL)
+    with written_whole(JOURNAL) as beside:
+        for name in names:
+            optuna.copy_study(from_study_name=name, from_storage=storage, to_storage=open_journal(beside))

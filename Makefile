@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help repro test test-slow ui benchmark benchmark-solver clean
+.PHONY: help repro test test-slow ui benchmark benchmark-solver benchmark-search clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,10 @@ benchmark: $(READY) ## training and tracking speed beside native PyTorch and MON
 benchmark-solver: $(READY) ## the solver's speed beside its prototype, muSpectre and UNO-CG; writes benchmarks/solver.json
 	@dvc pull --quiet data.dvc
 	@python benchmarks/solver.py
+
+benchmark-search: $(READY) ## trials an hour by workers, and what tracking costs a trial; writes benchmarks/search.json
+	@dvc pull --quiet data.dvc
+	@python benchmarks/search.py
 
 clean: ## remove the environments and what the pipeline made, but not the MLflow store
 	rm -rf $(VENV) $(VENV)-* artifacts .checkpoints dvc.lock

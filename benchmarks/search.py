@@ -1,6 +1,6 @@
 """The search: trials an hour by workers, what a worker's start costs, and the share of a trial that tracking and storage take.
 
-`python benchmarks/search.py [--minutes 1] [--workers 1,2,4]` writes benchmarks/search.json. About 6 minutes on 2 cores.
+`python benchmarks/search.py [--minutes 1] [--workers 1,2,4]` writes benchmarks/search.json. About 12 minutes on 2 cores.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def make_project(folder: Path, **search: Any) -> None:
     settings = yaml.safe_load((folder / "params.yaml").read_text())
     settings["search"] |= {"trials": TRIALS, "epochs": 2, "fraction": 0.2, "finalists": 1, "seeds": 1, "space": SPACE} | search
     (folder / "params.yaml").write_text(yaml.safe_dump(settings, sort_keys=False))
-    subprocess.run(["dvc", "repro", "--quiet", "--pull", "prepare"], cwd=folder, check=True)
+    subprocess.run(["dvc", "repro", "--quiet", "--pull", "prepare"], cwd=folder, check=True, capture_output=True)
 
 
 def trials_an_hour(workers: int) -> dict[str, float]:
@@ -45,7 +45,7 @@ def trials_an_hour(workers: int) -> dict[str, float]:
         folder = Path(name) / "project"
         make_project(folder, workers=workers)
         began = datetime.now()
-        subprocess.run(["svevae", "search"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(["svevae", "search"], cwd=folder, check=True, capture_output=True)
         study = Study.load(open_journal(folder / "artifacts" / "search" / "study.journal"), "svevae")
         trials = study.trials(TrialState.COMPLETE)
     first, last = min(t.datetime_start for t in trials), max(t.datetime_complete for t in trials)
@@ -113,7 +113,7 @@ def main() -> None:
         row = found["workers"][workers] = trials_an_hour(workers)
         ratio = row["trials_an_hour"] / next(iter(found["workers"].values()))["trials_an_hour"]
         print(
-            f"{workers} workers: {row['trials_an_hour']:.0f} trials an hour ({ratio:.2f}), {row['seconds_a_trial']:.1f} s a trial, "
+            f"{workers} worker{'s' * (workers > 1)}: {row['trials_an_hour']:.0f} trials an hour ({ratio:.2f}), {row['seconds_a_trial']:.1f} s a trial, "
             f"the first {row['start_seconds']:.0f} s after the command",
             flush=True,
         )

@@ -112,10 +112,9 @@ def main() -> None:
     for workers in map(int, options.workers.split(",")):
         row = found["workers"][workers] = trials_an_hour(workers)
         ratio = row["trials_an_hour"] / next(iter(found["workers"].values()))["trials_an_hour"]
+        name, rate = f"{workers} worker{'s' * (workers > 1)}", f"{row['trials_an_hour']:.0f} trials an hour ({ratio:.2f})"
         print(
-            f"{workers} worker{'s' * (workers > 1)}: {row['trials_an_hour']:.0f} trials an hour ({ratio:.2f}), {row['seconds_a_trial']:.1f} s a trial, "
-            f"the first {row['start_seconds']:.0f} s after the command",
-            flush=True,
+            f"{name}: {rate}, {row['seconds_a_trial']:.1f} s a trial, the first {row['start_seconds']:.0f} s after the command", flush=True
         )
     found["run"] = {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),

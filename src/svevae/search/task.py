@@ -10,6 +10,7 @@ from typing import Any
 
 from optuna.distributions import distribution_to_json
 
+from svevae import __version__
 from svevae.config import Params, Search
 from svevae.dataset.digest import text_md5
 from svevae.dataset.split import Split
@@ -40,10 +41,11 @@ def load_task(params: Params) -> Task:
 
 
 def contract(task: Task) -> dict[str, Any]:
-    """What trials must have in common to be compared: space, other parameters, data, split, fidelity, objectives, seed."""
+    """What trials must have in common to be compared: space, other parameters, data, split, fidelity, objectives, seed, code."""
     search = task.params.search
     keys = ("objectives", "epochs", "fraction") + (() if len(search.objectives) > 1 else ("pruner", "resource", "reduction"))
     values = {
+        "svevae": __version__,
         "space": {key: json.loads(distribution_to_json(form))["attributes"] for key, form in task.space.items()},
         "train": fixed_values(task.space, task.params.train),
         "search": {key: getattr(search, key) for key in keys},

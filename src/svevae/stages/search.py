@@ -58,13 +58,9 @@ def search(params: Params, workers: int | None = None) -> None:
 def join(params: Params, workers: int | None) -> None:
     """Work for a search begun elsewhere, on the same storage and tracking store, until it is over. Raises ConfigError, DataError."""
     task, settings = load_task(params), params.search
-    storage = open_storage(storage_url(settings.storage))
     tracking.connect()
-    try:
-        study = Study.load(storage, settings.study, contract(task))
-        tracking.check_run(study.study.user_attrs["run_id"])
-    except KeyError as error:
-        raise ConfigError(f"search.study: expected a study {settings.study!r} to join, found none: run `svevae search` first") from error
+    study = _existing(params, contract(task))
+    tracking.check_run(study.study.user_attrs["run_id"])
     with Pool(workers or settings.workers) as pool:
         help_out(study, pool)
     print(f"the search {settings.study} is over")
@@ -72,14 +68,24 @@ def join(params: Params, workers: int | None) -> None:
 
 def report(params: Params) -> Path:
     """Write the page of the study as it is now. Raises ConfigError where there is none."""
-    storage = open_storage(storage_url(params.search.storage))
-    try:
-        study = Study.load(storage, params.search.study)
-    except KeyError as error:
-        raise ConfigError(f"search.study: expected a study {params.search.study!r}, found none: run `svevae search` first") from error
+    study = _existing(params)
     best = yaml.safe_load(BEST.read_text()) if BEST.is_file() else None
-    write_report(study.study, _repeats(storage, params), best, REPORT)
+    write_report(study.study, _repeats(study.storage, params), best, REPORT)
     return REPORT
+
+
+def _existing(params: Params, wanted: dict[str, Any] | None = None) -> Study:
+    """The study of params.yaml, which some search has begun, under the contract `wanted`. Raises ConfigError where there is none."""
+    url, name = storage_url(params.search.storage), params.search.study
+    try:
+        if url == "journal" and not JOURNAL.is_file():
+            raise KeyError(name)
+        study = Study.load(open_storage(url), name, wanted)
+        if "run_id" not in study.study.user_attrs:  # just being made
+            raise KeyError(name)
+    except KeyError as error:
+        raise ConfigError(f"search.study: expected a study {name!r}, found none: run `svevae search` first") from error
+    return study
 
 
 def _begin(task: Task, study: Study, run_id: str) -> None:

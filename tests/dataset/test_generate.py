@@ -25,7 +25,7 @@ import psutil
 import pytest
 import yaml
 from scipy.optimize import brentq
-from tests.conftest import ROOT, Run, unused_port
+from tests.conftest import ROOT, Run, unused_port, wait_for_port
 
 from svevae.cli import main
 from svevae.config import Generate, load_params
@@ -362,6 +362,7 @@ def dask_cluster(folder: Path, environment: dict[str, str]) -> Iterator[tuple[st
     silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": environment | ONE_THREAD, "cwd": folder}
     processes = [subprocess.Popen(command, start_new_session=True, **silent) for command in (scheduler, worker, worker)]
     try:
+        wait_for_port(port)
         yield address, processes[0], processes[1:]
     finally:
         for process in processes:

@@ -496,6 +496,8 @@ VOCE = {"E": 70_000, "nu": 0.33, "s0": 216, "Q": 312, "b": 40}
         ({"parameters": {"porosity": 0.1}}, "generate.parameters.pore_length: missing; gaussian has porosity, pore_length"),
         ({"parameters": GAUSSIAN | {"poros": 1}}, "generate.parameters.poros: unknown; gaussian has porosity, pore_length"),
         ({"seed": -1}, "params.yaml: generate.seed: expected at least 0, received -1"),
+        ({"output": f"data/{250 * 'a'}.h5"}, "aaa.h5: not written: File name too long"),
+        ({"output": "data"}, "params.yaml: generate.output: expected the name of a .h5 file, received 'data'"),
     ],
 )
 def test_wrong_settings_are_refused_at_once(refused: Callable[..., str], changes: dict[str, Any], message: str) -> None:

@@ -68,12 +68,29 @@ def test_a_source_is_never_written_over(tmp_path: Path, name: str) -> None:
     assert path.read_bytes() == before
 
 
+def test_a_source_behind_a_link_is_never_written_over(tmp_path: Path) -> None:
+    """A folder of links to volumes that lie elsewhere, and a link to a volume."""
+    path, folder, link = write_hdf5(tmp_path / "scan.h5", {"v": CUBES[0]}), tmp_path / "links", tmp_path / "link.h5"
+    before = path.read_bytes()
+    folder.mkdir()
+    for place in (folder / "a.h5", link):
+        place.symlink_to(path)
+    (folder / "b.h5").symlink_to(tmp_path / "nothing.h5")
+    for source, output in ((folder, path), (link, path), (path, link)):
+        with pytest.raises(DataError, match=f"^{output}: expected another file than the source {source}, which would be lost$"):
+            import_dataset([source], output, ImportOptions())
+    assert path.read_bytes() == before
+    assert link.is_symlink()
+
+
 @pytest.mark.parametrize(
     ("output", "message"),
     [
         (".", r"\.: expected the name of a \.h5 file to write, received no suffix"),
         ("nowhere/a.h5", r"nowhere/a\.h5: not written: expected a folder nowhere that can be written to"),
         ("folder.h5", r"folder\.h5: not written: expected the name of a file, this is a folder"),
+        (f"{250 * 'a'}.h5", r"a+\.h5: not written: File name too long"),
+        (f"{300 * 'a'}.h5", r"a+\.h5: not written: File name too long"),
     ],
 )
 def test_an_output_that_cannot_be_is_refused_before_anything_is_read(

@@ -55,8 +55,9 @@ def _check_output(sources: Sequence[Path], output: Path) -> None:
     if output.suffix != ".h5":
         raise DataError(f"{output}: expected the name of a .h5 file to write, received {output.suffix or 'no suffix'}")
     check_target(output)
-    for source in sources:
-        if output.exists() and source.exists() and (source.samefile(output) or source.resolve() in output.resolve().parents):
+    for source in sources if output.exists() else ():
+        files = [source, *source.iterdir()] if source.is_dir() else [source]  # links lead out of a folder
+        if source.resolve() in output.resolve().parents or any(file.exists() and file.samefile(output) for file in files):
             raise DataError(f"{output}: expected another file than the source {source}, which would be lost")
 
 

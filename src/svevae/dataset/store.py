@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -135,10 +135,15 @@ def write_dataset(
 
 def check_target(path: Path) -> None:
     """Raises DataError unless a file may be written at `path`: ask before hours of work, not behind them."""
-    if path.is_dir():
+    if os.path.isdir(path):
         raise DataError(f"{path}: not written: expected the name of a file, this is a folder")
-    if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
+    if not os.path.isdir(path.parent) or not os.access(path.parent, os.W_OK):
         raise DataError(f"{path}: not written: expected a folder {path.parent} that can be written to")
+    try:
+        with suppress(FileNotFoundError):
+            _beside(path).lstat()
+    except OSError as error:  # the name is too long
+        raise DataError(f"{path}: not written: {error.strerror}") from error
 
 
 @contextmanager
@@ -148,7 +153,7 @@ def written_whole(path: Path) -> Iterator[Path]:
     Raises DataError that names `path` where the file system does not take it.
     """
     check_target(path)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    beside = _beside(path)
     try:
         yield beside
         os.replace(beside, path)
@@ -156,6 +161,10 @@ def written_whole(path: Path) -> Iterator[Path]:
         raise DataError(f"{path}: not written: {error.strerror or error}") from error
     finally:
         beside.unlink(missing_ok=True)
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}.part")
 
 
 def describe(path: str | Path) -> str:

@@ -8,13 +8,12 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -409,25 +408,6 @@ class Silent(http.server.BaseHTTPRequestHandler):
         pass
 
 
-@pytest.mark.parametrize("banner", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"SSH-2.0-OpenSSH_9.2p1\r\n"])
-def test_a_server_of_another_kind_that_speaks_first(banner: bytes, tmp_path: Path, run: Run) -> None:
-    """Read as a length of Dask's protocol its banner asks for exabytes."""
-    write_params(tmp_path)
-
-    def greet(server: socket.socket) -> None:
-        with suppress(OSError):
-            while True:
-                connection, _ = server.accept()
-                connection.sendall(banner)
-
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        threading.Thread(target=greet, args=(server,), daemon=True).start()
-        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
-        done = run("svevae", "generate", "--scheduler", address, cwd=tmp_path, code=2, timeout=60)
-    assert done.stderr.startswith(f"svevae generate: --scheduler {address}: expected a Dask scheduler")
-    assert "Traceback" not in done.stderr
-
-
 def test_scheduler_that_is_not_there(tmp_path: Path, run: Run) -> None:
     """Nobody at the address, or a web server: exit code 2 within about 15 s, the address in the message, no traceback."""
     write_params(tmp_path)
@@ -473,7 +453,7 @@ VOCE = {"E": 70_000, "nu": 0.33, "s0": 216, "Q": 312, "b": 40}
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"material": VOCE | {"E": -1}}, "material.E: expected a number at least 0, received -1"),
+        ({"material": VOCE | {"E": -1}}, "params.yaml: generate.material.E: expected a number above 0, received -1"),
         ({"material": VOCE | {"s0": float("nan")}}, "material.s0: expected a number at least 0, received nan"),
         ({"material": VOCE | {"nu": 0.5}}, "material.nu: expected a number between -1 and 0.5, received 0.5"),
         ({"material": {"E": 70_000}}, "material: expected a preset or a mapping of E, nu, s0, Q, b"),
@@ -488,13 +468,13 @@ VOCE = {"E": 70_000, "nu": 0.33, "s0": 216, "Q": 312, "b": 40}
             {"material": VOCE | {"s0": float("inf")}},
             "generate.material.s0: expected a finite number, received inf: the material never yields",
         ),
-        ({"material": VOCE | {"E": 0}}, "generate.material.E: expected a number above 0, received 0"),
+        ({"material": VOCE | {"E": 0}}, "params.yaml: generate.material.E: expected a number above 0, received 0"),
         ({"tension": ["w"]}, "generate.tension: expected some of x, y, z, each once, received ['w']"),
-        ({"dtype": "float16"}, "dtype: expected float32 or float64, received 'float16'"),
-        ({"tolerance": 0.0}, "tolerance: expected a number between 0 and 1, received 0.0"),
-        ({"generator": "foam"}, "generator: expected one of gaussian, overlapping_spheres"),
-        ({"parameters": {"porosity": 0.1}}, "generate.parameters.pore_length: missing; gaussian has porosity, pore_length"),
-        ({"parameters": GAUSSIAN | {"poros": 1}}, "generate.parameters.poros: unknown; gaussian has porosity, pore_length"),
+        ({"dtype": "float16"}, "params.yaml: generate.dtype: expected float32 or float64, received 'float16'"),
+        ({"tolerance": 0.0}, "params.yaml: generate.tolerance: expected a number between 0 and 1, received 0.0"),
+        ({"generator": "foam"}, "params.yaml: generate.generator: expected one of gaussian, overlapping_spheres"),
+        ({"parameters": {"porosity": 0.1}}, "params.yaml: generate.parameters.pore_length: missing; gaussian has porosity, pore_length"),
+        ({"parameters": GAUSSIAN | {"poros": 1}}, "params.yaml: generate.parameters.poros: unknown; gaussian has porosity, pore_length"),
         ({"seed": -1}, "params.yaml: generate.seed: expected at least 0, received -1"),
         ({"output": f"data/{250 * 'a'}.h5"}, "aaa.h5: not written: File name too long"),
         ({"output": "data"}, "params.yaml: generate.output: expected the name of a .h5 file, received 'data'"),
@@ -699,8 +679,8 @@ def test_draws_are_even_or_even_in_the_logarithm() -> None:
 
 
 def test_unknown_and_missing_parameters() -> None:
-    with pytest.raises(ConfigError, match=r"^generate\.parameters\.colour: unknown; gaussian has porosity, "):
+    with pytest.raises(ConfigError, match=r"^params\.yaml: generate\.parameters\.colour: unknown; gaussian has porosity, "):
         draw_parameters(settings(colour=1), 0)
     lacking = {name: value for name, value in GAUSSIAN.items() if name != "elongation"}
-    with pytest.raises(ConfigError, match=r"^generate\.parameters\.elongation: missing; gaussian has porosity, "):
+    with pytest.raises(ConfigError, match=r"^params\.yaml: generate\.parameters\.elongation: missing; gaussian has porosity, "):
         draw_parameters(replace(settings(), parameters=lacking), 0)

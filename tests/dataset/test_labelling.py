@@ -65,7 +65,10 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_material_is_a_preset_or_a_mapping() -> None:
+    """One that hardens from a yield stress of 0 is none the less a material, as is one that does not harden."""
     assert read_material("aged-z") is PRESETS["aged-z"]
+    assert read_material({"E": 70000, "nu": 0.33, "s0": 0, "Q": 312, "b": 40}) == Material(70_000.0, 0.33, 0.0, 312.0, 40.0)
+    assert read_material({"E": 70000, "nu": 0.33, "s0": 216, "Q": 0, "b": 0}) == Material(70_000.0, 0.33, 216.0)
     assert read_material({"E": 70000, "nu": 0.33, "s0": 216, "Q": 312, "b": 40}) == PRESETS["as-built-z"]
 
 
@@ -78,7 +81,12 @@ def test_material_is_a_preset_or_a_mapping() -> None:
         ({"E": 1, "nu": 0.3, "s0": 1, "Q": 1}, "material: expected a preset or a mapping of E, nu, s0, Q, b, received {'E': 1"),
         ({"E": "7e4", "nu": 0.3, "s0": 1, "Q": 1, "b": 1}, "material.E: expected a number, received '7e4'"),
         ({"E": 1, "nu": True, "s0": 1, "Q": 1, "b": 1}, "material.nu: expected a number, received True"),
-        ({"E": -1, "nu": 0.3, "s0": 1, "Q": 1, "b": 1}, "material.E: expected a number at least 0, received -1"),
+        ({"E": -1, "nu": 0.3, "s0": 1, "Q": 1, "b": 1}, "material.E: expected a number above 0, received -1"),
+        ({"E": 0, "nu": 0.3, "s0": 1, "Q": 1, "b": 1}, "material.E: expected a number above 0, received 0"),
+        ({"E": float("nan"), "nu": 0.3, "s0": 1, "Q": 1, "b": 1}, "material.E: expected a number above 0, received nan"),
+        ({"E": 1, "nu": 0.3, "s0": 0, "Q": 0, "b": 1}, "material.s0: expected a number above 0 where nothing hardens (Q or b is 0)"),
+        ({"E": 1, "nu": 0.3, "s0": 0, "Q": 1, "b": 0.0}, "material.s0: expected a number above 0 where nothing hardens (Q or b is 0)"),
+        ({"E": 1, "nu": 0.3, "s0": 1, "Q": -1, "b": 1}, "material.Q: expected a number at least 0, received -1"),
         ({"E": 1, "nu": 0.5, "s0": 1, "Q": 1, "b": 1}, "material.nu: expected a number between -1 and 0.5, received 0.5"),
         ({"E": 1, "nu": 0.3, "s0": float("nan"), "Q": 1, "b": 1}, "material.s0: expected a number at least 0, received nan"),
     ],

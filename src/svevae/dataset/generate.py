@@ -93,8 +93,11 @@ def _label_settings(settings: Generate) -> LabelSettings:
 
 
 def draw_parameters(settings: Generate, part: int) -> dict[str, float]:
-    """The generator's parameters of one part; they depend on the seed and the part's number alone."""
-    known = parameter_names(settings.generator)
+    """The generator's parameters of one part; they depend on the seed and the part's number alone. Raises ConfigError."""
+    try:
+        known = parameter_names(settings.generator)
+    except ConfigError as error:
+        raise ConfigError(f"params.yaml: generate.{error}") from error
     for name in settings.parameters:
         if name not in known:
             raise ConfigError(f"params.yaml: generate.parameters.{name}: unknown; {settings.generator} has {', '.join(known)}")

@@ -59,8 +59,10 @@ def read_material(value: Any) -> Material:
     for name, number in value.items():
         if not isinstance(number, int | float) or isinstance(number, bool):
             raise ConfigError(f"material.{name}: expected a number, received {number!r}")
-    if value["E"] == 0:
-        raise ConfigError("material.E: expected a number above 0, received 0")
+    if not value["E"] > 0:
+        raise ConfigError(f"material.E: expected a number above 0, received {value['E']}")
+    if value["s0"] == 0 == value["Q"] * value["b"]:
+        raise ConfigError("material.s0: expected a number above 0 where nothing hardens (Q or b is 0), received 0")
     return Material(**{name: float(number) for name, number in value.items()})
 
 

@@ -239,6 +239,14 @@ def test_equal_sves_are_labelled_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("quick")
+def test_copies_of_an_sve_that_fails_are_counted(tmp_path: Path) -> None:
+    """3 of 4 SVEs are one that fails once: 3 of the file have no label."""
+    voxels, names = random_sves(2)[[0, 1, 0, 0]], ["bad", "fine", "copy", "copy"]
+    with pytest.raises(SolverError, match=r"^3 of 4 SVEs did not converge, all others are kept:\n  bad: residual 1$"):
+        label_sves(voxels, names, SETTINGS, Journal(tmp_path, SETTINGS), Here(), 2)
+
+
+@pytest.mark.usefixtures("quick")
 def test_sves_that_fail_are_listed_and_all_others_kept(tmp_path: Path) -> None:
     """Two of 5 fail, in pieces of two: the error has both, the journal the other three; the next run tries the two alone."""
     voxels, names = random_sves(5), ["good", "bad", "fine", "bad", "well"]
@@ -358,6 +366,15 @@ def test_an_sve_that_fails_twice_has_no_label(monkeypatch: pytest.MonkeyPatch, t
     kept = Journal(tmp_path, SETTINGS).rows
     assert set(kept) == {voxel_digest(pair[1])}
     np.testing.assert_allclose(kept[voxel_digest(pair[1])]["properties"], row(labelled, "second")["properties"], rtol=1e-4)
+
+
+@pytest.mark.parametrize("dtypes", [(), ("float32",)])
+def test_a_curve_that_ends_before_yield_names_the_key(monkeypatch: pytest.MonkeyPatch, dtypes: tuple[str, ...]) -> None:
+    """In a worker, at the first attempt or the second: of an SVE that yields much later than its material."""
+    Stubborn(monkeypatch, *dtypes)
+    message = r"^params\.yaml: generate\.strain: expected to go on until the 0\.2 % yield of first along x, received 0\.01 as the last$"
+    with pytest.raises(ConfigError, match=message):
+        labelling.label_batch(shapes()["first"][None], ["first"], replace(SETTINGS, material=Material(70_000.0, 0.33, 5000.0)))
 
 
 def test_memory_is_said_before_the_work_begins(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

@@ -135,7 +135,7 @@ def label_batch(voxels: np.ndarray, names: Sequence[str], settings: LabelSetting
     for start in range(0, len(voxels), together):
         piece = slice(start, start + together)
         try:
-            rows.append(label_columns(label(voxels[piece], settings.material, settings.tension, solver, names[piece])))
+            rows.append(_label(voxels[piece], names[piece], settings, solver))
         except SolverError:
             for i in range(len(voxels))[piece]:
                 row, error = _carefully(voxels[i : i + 1], names[i : i + 1], settings)
@@ -144,11 +144,18 @@ def label_batch(voxels: np.ndarray, names: Sequence[str], settings: LabelSetting
     return {key: np.concatenate([row[key] for row in rows]) for key in rows[0]}, errors
 
 
+def _label(voxels: np.ndarray, names: Sequence[str], settings: LabelSettings, solver: Solver, **steps: bool) -> dict[str, np.ndarray]:
+    try:
+        return label_columns(label(voxels, settings.material, settings.tension, solver, names, **steps))
+    except ConfigError as error:  # an SVE that yields much later than its material does, which was looked at before
+        raise ConfigError(f"params.yaml: generate.{error}") from error
+
+
 def _carefully(voxels: np.ndarray, names: Sequence[str], settings: LabelSettings) -> tuple[dict[str, np.ndarray], list[str]]:
     """The row of one SVE, and no error; or a row of NaN, and the error."""
     solver = _solver(voxels.shape[1:], replace(settings.solver(), dtype="float64"))
     try:
-        return label_columns(label(voxels, settings.material, settings.tension, solver, names, halves=True)), []
+        return _label(voxels, names, settings, solver, halves=True), []
     except SolverError as error:
         count, increments = len(property_names(settings.tension.axes)[0]), len(settings.tension.strain)
         curves = {axis: np.full((1, increments), np.nan) for axis in settings.tension.axes}
@@ -202,6 +209,7 @@ def label_sves(
             errors += failed
             bar.update(len(pieces[k]))
     if errors:
-        raise SolverError("\n  ".join([f"{len(errors)} of {len(voxels)} SVEs did not converge, all others are kept:", *errors]))
+        failed = sum(digest not in journal.rows for digest in digests)
+        raise SolverError("\n  ".join([f"{failed} of {len(voxels)} SVEs did not converge, all others are kept:", *errors]))
     rows = [journal.rows[digest] for digest in digests]
     return {key: np.stack([row[key] for row in rows]) for key in rows[0]}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
+from tests.conftest import Run
 
 from svevae.dataset import vtk as module
 from svevae.dataset.store import SVEDataset, open_dataset, write_dataset
@@ -232,3 +234,13 @@ def test_an_older_file_survives_a_full_disk(tmp_path: Path, data: SVEDataset, mo
         export_sve(data, 1, tmp_path / "a.vtkhdf")
     assert (tmp_path / "a.vtkhdf").read_bytes() == before
     assert not list(tmp_path.glob(".*"))
+
+
+def test_a_full_disk_is_told_in_a_line(tmp_path: Path, data: SVEDataset, run: Run) -> None:
+    """In a process whose files may have 1,000 bytes, which to it is a full disk: no text of h5py, which crashes on one."""
+    limit = "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))"
+    export = [sys.executable, "-c", f"{limit}; from svevae.cli import main; sys.exit(main())", "export", data.path]
+    for which in (["--sve", "0"], ["--part", "4"]):
+        done = run(*export, *which, "-o", "a.vtkhdf", cwd=tmp_path, code=2)
+        assert done.stderr == "svevae export: a.vtkhdf: not written: File too large\n"
+    assert [path.name for path in tmp_path.iterdir()] == [data.path.name]

@@ -117,7 +117,7 @@ def write_dataset(
     """
     path = Path(path)
     with written_whole(path) as beside:
-        with h5py.File(path.name, "w", driver="core", backing_store=False) as file:  # in memory: on a full disk h5py crashes
+        with composed(beside) as file:
             file.attrs.update(attributes)
             for key, array in arrays.items():
                 chunks = (min(len(array), 32), *array.shape[1:]) if key == "voxels" and len(array) else None
@@ -127,8 +127,6 @@ def write_dataset(
                 file["properties"].attrs["units"] = list(units)
             for key, values in (dataset_attributes or {}).items():
                 file[key].attrs.update(values)
-            file.flush()
-            beside.write_bytes(file.id.get_file_image())
         if problems := find_problems(beside, labelled="properties" in arrays):
             raise DataError("\n".join(f"{path}: not written: {problem}" for problem in problems))
 
@@ -161,6 +159,15 @@ def written_whole(path: Path) -> Iterator[Path]:
         raise DataError(f"{path}: not written: {error.strerror or error}") from error
     finally:
         beside.unlink(missing_ok=True)
+
+
+@contextmanager
+def composed(path: Path) -> Iterator[h5py.File]:
+    """An HDF5 file in memory that goes to `path` when the context ends well: on a full disk that raises OSError, where h5py crashes."""
+    with h5py.File(path.name, "w", driver="core", backing_store=False) as file:
+        yield file
+        file.flush()
+        path.write_bytes(file.id.get_file_image())
 
 
 def _beside(path: Path) -> Path:

@@ -255,10 +255,11 @@ def _record(options: argparse.Namespace) -> None:
 
 def _predict(options: argparse.Namespace) -> None:
     _import_keras("tensorflow")
+    from svevae.dataset.store import counted
     from svevae.use.predict import predict_file
 
     count = predict_file(options.file, options.output, options.model)
-    print(f"{options.output}: properties of {count} SVEs, by {options.model}")
+    print(f"{options.output}: properties of {counted(count, 'SVE')}, by {options.model}")
 
 
 def _ui(options: argparse.Namespace) -> None:

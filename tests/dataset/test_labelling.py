@@ -390,3 +390,10 @@ def test_batch_of_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("jax.default_backend", lambda: "gpu")
     monkeypatch.setattr("jax.local_devices", lambda: [device])
     assert labelling.batch_memory((N, N, N), SETTINGS) == (80, 80 * each)
+
+
+@pytest.mark.usefixtures("quick")
+def test_batch_of_a_gpu_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    monkeypatch.setattr(labelling, "batch_memory", lambda *_: (80, 2**27))
+    label_sves(random_sves(2), named(2), SETTINGS, Journal(tmp_path, SETTINGS), Here(), 2)
+    assert "labels: each worker solves 80 SVEs at a time, in 128.0 MiB" in capsys.readouterr().err

@@ -130,7 +130,7 @@ def save_cube(name: str, cube: np.ndarray) -> Callable[[Path], None]:
         (lambda folder: (folder / "s3.npy").unlink(), r"table\.csv: expected one row for each volume in .*set; no volume for the rows s3$"),
         (save_cube("s9.npy", CUBES[0]), r"table\.csv: expected one row for each volume in .*set; no row for the volumes s9\.npy$"),
         (spoil("table.csv", "a,b\nx,1\ny,2"), r"table\.csv: expected a column of names such as s0, received a, b"),
-        (spoil("table.csv", "a,b"), r"table\.csv: expected a header and a row for each sample, received 1 lines"),
+        (spoil("table.csv", "a,b"), r"table\.csv: expected a header and a row for each sample, received 1 line$"),
         (spoil("table.csv", "a,b\ns0,1\ns1"), r"table\.csv: expected 2 columns of distinct names, received in row 2: s1$"),
         (spoil("table.csv", "a,a\ns0,1"), r"table\.csv: expected 2 columns of distinct names, received in row 0: a, a"),
         (spoil("more.csv", "a,b\ns0,1"), r"set: expected one CSV file of properties, found more\.csv, table\.csv; choose by --table"),

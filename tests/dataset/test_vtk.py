@@ -204,6 +204,12 @@ def test_a_part_that_is_not_there(tmp_path: Path, data: SVEDataset) -> None:
         export_part(data, 5, tmp_path / "a.vtkhdf")
 
 
+def test_the_only_part(tmp_path: Path) -> None:
+    data = make(tmp_path / "a.h5", None, np.zeros(2, int))
+    with pytest.raises(DataError, match=r"part: expected one of 1 part from 0 to 0, received 5"):
+        export_part(data, 5, tmp_path / "a.vtkhdf")
+
+
 def test_a_part_without_position(tmp_path: Path) -> None:
     data = make(tmp_path / "a.h5", None, np.zeros(2, int))
     with pytest.raises(DataError, match=r"a\.h5: /position is missing"):

@@ -16,7 +16,7 @@ import numpy as np
 
 from svevae import __version__
 from svevae.dataset.layouts import EDGE, ImportOptions, SampleLabels, Source, find_sources, some
-from svevae.dataset.store import check_target, write_dataset
+from svevae.dataset.store import check_target, counted, write_dataset
 from svevae.errors import DataError
 from svevae.physics import volume as vol
 from svevae.physics.segmentation import Segmentation, grey_values, segmentation
@@ -103,7 +103,7 @@ def read_samples(sources: Sequence[str | Path], options: ImportOptions) -> Sampl
         attributes.setdefault("stride", voxels.shape[1])
     size = f"voxel size {attributes[EDGE]:g} um" if EDGE in attributes else "voxel size unknown"
     shape = " x ".join(map(str, voxels.shape[1:]))
-    head = [f"{len(voxels)} SVEs of {shape} voxels from {len(numbers)} part{'s' * (len(numbers) > 1)}, {size}"]
+    head = [f"{counted(len(voxels), 'SVE')} of {shape} voxels from {counted(len(numbers), 'part')}, {size}"]
     head += [f"porosity of the SVEs {porosity.min():.3%} to {porosity.max():.3%}, mean {porosity.mean():.3%}"]
     head += [f"properties {', '.join(labels.names)}" if labels else "no properties"]
     if hollow := int((porosity > 0.5).sum()):

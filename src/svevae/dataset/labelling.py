@@ -22,7 +22,7 @@ import h5py
 import numpy as np
 
 from svevae.dataset.cluster import Cluster, progress
-from svevae.dataset.store import SLAB, written_whole
+from svevae.dataset.store import SLAB, counted, written_whole
 from svevae.errors import ConfigError, SolverError
 from svevae.physics.elasticity import PRESETS, Material
 from svevae.physics.homogenize import RECIPE, Settings, Solver
@@ -194,7 +194,7 @@ def label_sves(
     missing.sort(key=lambda i: (i // (64 * batch), porosity[i]))  # a batch runs as long as its slowest SVE, so like goes with like
     if missing:
         (_, (together, memory)), *_ = cluster.map(batch_memory, [(voxels.shape[1:], settings)])
-        print(f"labels: each worker solves {together} SVE at a time, in {memory / 2**20:.1f} MiB", file=sys.stderr)
+        print(f"labels: each worker solves {counted(together, 'SVE')} at a time, in {memory / 2**20:.1f} MiB", file=sys.stderr)
         batch = max(batch, together)
     batch = max(1, min(batch, -(-len(missing) // cluster.workers)))  # of a few SVEs every worker has some
     pieces = [missing[start : start + batch] for start in range(0, len(missing), batch)]

@@ -27,6 +27,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from svevae.dataset.store import counted
 from svevae.errors import DataError
 from svevae.physics import volume as vol
 
@@ -195,7 +196,7 @@ def _read_csv(path: Path) -> dict[str, list[str]]:
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: expected a CSV file in UTF-8, cannot be read: {error}") from error
     if len(lines) < 2:
-        raise DataError(f"{path}: expected a header and a row for each sample, received {len(lines)} lines")
+        raise DataError(f"{path}: expected a header and a row for each sample, received {counted(len(lines), 'line')}")
     rows = [[cell.strip() for cell in row] for row in csv.reader(lines, delimiter=max(",;\t", key=lines[0].count))]
     for i, row in enumerate(rows):
         if len(row) != len(rows[0]) or (i == 0 and len(set(row)) != len(row)):

@@ -182,8 +182,8 @@ def describe(path: str | Path) -> str:
     size = "unknown" if data.voxel_size is None else f"{data.voxel_size:g} um"
     lines = [
         f"{data.path}: valid",
-        f"  {data.count} SVEs of {data.n} x {data.n} x {data.n} voxels, voxel size {size}",
-        f"  {len(parts)} parts of {_span(sizes)} SVEs" + (": one part only, cannot be split by part" if len(parts) == 1 else ""),
+        f"  {counted(data.count, 'SVE')} of {data.n} x {data.n} x {data.n} voxels, voxel size {size}",
+        f"  {counted(len(parts), 'part')} of {_span(sizes)}" + (": one part only, cannot be split by part" if len(parts) == 1 else ""),
         f"  porosity {porosity.min():.4%} to {porosity.max():.4%}, mean {porosity.mean():.4%}",
     ]
     if data.properties is None:
@@ -208,7 +208,12 @@ def without_load_path(load_path: np.ndarray) -> str:
     """How many SVEs have no load path, along which axes; (sve, 3), empty for none."""
     broken = load_path == 0
     along = ", ".join(f"{count} along {axis}" for axis, count in zip("xyz", broken.sum(axis=0), strict=True) if count)
-    return f"{broken.any(axis=1).sum()} SVEs without a load path ({along}), labelled 0 there" if along else ""
+    return f"{counted(broken.any(axis=1).sum(), 'SVE')} without a load path ({along}), labelled 0 there" if along else ""
+
+
+def counted(count: int, noun: str) -> str:
+    """1 SVE, 2 SVEs."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def find_problems(path: str | Path, labelled: bool = True, scan_voxels: bool = True) -> list[str]:
@@ -349,7 +354,7 @@ def _strings(item: h5py.Dataset | h5py.Group, attribute: str) -> tuple[str, ...]
 
 
 def _span(sizes: np.ndarray) -> str:
-    return str(sizes.min()) if sizes.min() == sizes.max() else f"{sizes.min()} to {sizes.max()}"
+    return ("" if sizes.min() == sizes.max() else f"{sizes.min()} to ") + counted(sizes.max(), "SVE")
 
 
 @contextmanager

@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 
 from svevae.dataset.statistics import read_position
-from svevae.dataset.store import SVEDataset, composed, written_whole
+from svevae.dataset.store import SVEDataset, composed, counted, written_whole
 from svevae.errors import DataError
 
 VERSION = (2, 6)  # of the format; readers of 2.0 skip what is newer: which field is active
@@ -70,7 +70,7 @@ def export_part(data: SVEDataset, part: int, path: str | Path) -> None:
     chosen = np.flatnonzero(data.part_id == part)
     if not len(chosen):
         known = np.unique(data.part_id)
-        raise DataError(f"{data.path}: part: expected one of {len(known)} parts from {known[0]} to {known[-1]}, received {part}")
+        raise DataError(f"{data.path}: part: expected one of {counted(len(known), 'part')} from {known[0]} to {known[-1]}, received {part}")
     if _stride(data) != data.n:
         raise DataError(f"{data.path}: stride: expected SVEs that fill the part, {data.n} voxels apart, received {_stride(data):g}")
     position = read_position(data)

@@ -526,6 +526,24 @@ def test_no_load_path_is_a_label(tmp_path: Path, run: Run, quick: dict[str, str]
         assert not arrays[name][stuck].any(), name
 
 
+def test_imported_samples_are_labelled(tmp_path: Path, run: Run, quick: dict[str, str]) -> None:
+    """Of a solid cube and one that pores part across x the report of `import` and that of `check` say which labels are 0."""
+    write_params(tmp_path)
+    cubes = np.zeros((2, 8, 8, 8), np.uint8)
+    cubes[1, 0] = 1
+    np.savez(tmp_path / "cubes.npz", voxels=cubes)
+    done = run("svevae", "import", "cubes.npz", "-o", OUTPUT.name, "--label", "--workers", "1", cwd=tmp_path, **quick)
+    said = "1 SVE without a load path (1 along x), labelled 0 there"
+    assert f"  properties by the solver: E_x, E_z, nu_zx, yield_x, yield_z, flow_x, flow_z\n  {said}\n" in done.stdout
+    checked = run("svevae", "check", OUTPUT.name, cwd=tmp_path).stdout
+    assert f"  {said}\n" in checked
+    assert re.search(r"^  largest residual of the solver \d\.\de-\d\d$", checked, re.MULTILINE)
+    properties = dict(zip(open_dataset(tmp_path / OUTPUT.name).names, open_dataset(tmp_path / OUTPUT.name).properties.T, strict=True))
+    np.testing.assert_allclose(properties["E_z"], [70_000, 70_000 * 7 / 8], rtol=1e-4)
+    for name in ("E_x", "yield_x", "flow_x"):
+        assert properties[name][0] > 0 == properties[name][1], name
+
+
 # Full disks
 
 

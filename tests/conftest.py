@@ -120,6 +120,18 @@ def unused_port() -> int:
         return found.getsockname()[1]
 
 
+def wait_for_port(port: int, patience: float = 60) -> None:
+    """Until somebody listens there."""
+    end = time.monotonic() + patience
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return
+        except OSError:
+            assert time.monotonic() < end, f"nobody listens on {port} after {patience} s"
+            time.sleep(0.1)
+
+
 @contextmanager
 def serving(command: list[str], health: str, cwd: Path, environment: dict[str, str], patience: int = 180) -> Iterator[str]:
     """The address of a server started on a free port of this machine, once `health` answers; it ends with the context."""

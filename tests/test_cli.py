@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import yaml
 
+from svevae.cli import main
 from tests.conftest import TINY_TRAIN, Run
 
 
@@ -92,11 +93,31 @@ def test_train_needs_the_search_that_it_is_told_to_use(run: Run, project: Path) 
 
 @pytest.mark.parametrize(
     ("option", "message"),
-    [(["--crop", "a:b", ":", ":"], "expected START:STOP, either may be left out, received 'a:b'"), (["--pores", "foo"], "received 'foo'")],
+    [
+        (["--crop", "a:b", ":", ":"], "--crop: expected START:STOP, either may be left out, received 'a:b'"),
+        (["--crop", ":", "5", ":"], "--crop: expected START:STOP, either may be left out, received '5'"),
+        (
+            ["--crop", ":", ":", "\N{SUPERSCRIPT TWO}:"],
+            "--crop: expected START:STOP, either may be left out, received '\N{SUPERSCRIPT TWO}:'",
+        ),
+        (["--pores", "foo"], "--pores: expected dark, bright or a number, received 'foo'"),
+        (["--workers", "x"], "--workers: expected at least 1, received x"),
+        (["--workers", "0"], "--workers: expected at least 1, received 0"),
+    ],
 )
-def test_import_names_what_an_option_expects(run: Run, tmp_path: Path, option: list[str], message: str) -> None:
-    done = run("svevae", "import", "a.tif", "-o", "a.h5", *option, cwd=tmp_path, code=2)
-    assert message in done.stderr
+def test_import_names_what_an_option_expects(option: list[str], message: str, capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(SystemExit) as refusal:
+        main(["import", "a.tif", "-o", "a.h5", *option])
+    assert refusal.value.code == 2
+    assert capsys.readouterr().err.endswith(f"svevae import: error: argument {message}\n")
+
+
+def test_crop_as_it_is_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    np.save("a.npy", np.arange(216).reshape(6, 6, 6))
+    assert main(["import", "a.npy", "-o", "a.h5", "--crop", "1:4", ":3", "3:"]) == 0
+    with h5py.File("a.h5") as file:
+        assert file.attrs["crop"] == "1:4 0:3 3:"
 
 
 def test_a_reader_that_has_enough(tiny_file: Path, environment: dict[str, str]) -> None:
@@ -106,6 +127,11 @@ def test_a_reader_that_has_enough(tiny_file: Path, environment: dict[str, str]) 
     assert check.stderr.read() == ""
     check.stderr.close()
     assert check.wait(60) == 1
+
+
+def test_no_stdout(run: Run, tiny_file: Path, tmp_path: Path) -> None:
+    done = run("sh", "-c", f"svevae check {tiny_file} >&-", cwd=tmp_path)
+    assert done.stderr == ""
 
 
 def test_outside_a_project(run: Run, tmp_path: Path) -> None:

@@ -120,6 +120,36 @@ def test_curves_begin_at_zero_and_keep_their_values(tmp_path: Path) -> None:
     np.testing.assert_allclose(slopes[6:], np.array(slopes[:6]) / 2)
 
 
+def test_the_legend_of_the_curves_hides_none(tmp_path: Path) -> None:
+    """The curves are a fan: the lowest run where a legend stood that was always at the lower right."""
+    figure = dataset_figure(full(tmp_path / "a.h5"))
+    figure.savefig(tmp_path / "a.png", dpi=DPI)
+    cell = panel(figure, "strain [%]")
+    legend = cell.get_legend().get_window_extent()
+    for line in cell.get_lines():
+        assert not line.get_path().transformed(line.get_transform()).intersects_bbox(legend, filled=False)
+
+
+def test_labels_without_a_load_path_are_told(tmp_path: Path) -> None:
+    """Above the properties, in a line; nothing where every SVE has one, and where the file does not say."""
+    said = [dataset_figure(full(tmp_path / "a.h5")).subfigs[2].get_suptitle()]
+    for broken in ([3, 5], []):
+        path = np.ones((16, 3), np.uint8)
+        path[broken, 2] = 0
+        with h5py.File(tmp_path / "a.h5", "r+") as file:
+            file.pop("load_path", None)
+            file["load_path"] = path
+        said.append(dataset_figure(open_dataset(tmp_path / "a.h5")).subfigs[2].get_suptitle())
+    assert said == ["", "2 SVEs without a load path (2 along z), labelled 0 there", ""]
+
+
+@pytest.mark.parametrize(("parts", "title"), [(1, "neighbours: correlation"), (2, "neighbours: correlation, standard error")])
+def test_errors_are_named_where_they_are_drawn(tmp_path: Path, parts: int, title: str) -> None:
+    position = np.array(list(np.ndindex(2, 2, 2)) * 2)[: 8 * parts]
+    data = make(tmp_path / "a.h5", cubes(8 * parts, 8), ("E",), parts, position=position)
+    assert panel(dataset_figure(data), DISTANCE).get_title() == title
+
+
 def test_neighbours_show_the_table(tmp_path: Path) -> None:
     """Porosity and both properties against distances 1, 2^0.5, 3^0.5, and pairs of different parts."""
     cell = panel(dataset_figure(full(tmp_path / "a.h5")), DISTANCE)

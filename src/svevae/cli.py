@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         options.run(options)
-        sys.stdout.flush()
+        print(end="", flush=True)  # what a closed pipe refuses, now; nothing where there is no stdout
     except SvevaeError as error:
         print(f"svevae {options.command}: {error}", file=sys.stderr)
         return 2
@@ -132,17 +132,18 @@ def _add_import(commands: argparse._SubParsersAction) -> None:
 
 
 def _positive(text: str) -> int:
-    if int(text) < 1:
+    if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"expected at least 1, received {text}")
     return int(text)
 
 
 def _span(text: str) -> tuple[int | None, int | None]:
     """start:stop, either left out for an end of the volume."""
-    start, colon, stop = text.partition(":")
-    if not colon or not all(end == "" or end.lstrip("-").isdigit() for end in (start, stop)):
-        raise argparse.ArgumentTypeError(f"expected START:STOP, either may be left out, received {text!r}")
-    return (int(start) if start else None, int(stop) if stop else None)
+    try:
+        start, stop = (int(end) if end else None for end in text.split(":"))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected START:STOP, either may be left out, received {text!r}") from None
+    return (start, stop)
 
 
 def _pores(text: str) -> str | float:
@@ -254,10 +255,11 @@ def _record(options: argparse.Namespace) -> None:
 
 def _predict(options: argparse.Namespace) -> None:
     _import_keras("tensorflow")
+    from svevae.dataset.store import counted
     from svevae.use.predict import predict_file
 
     count = predict_file(options.file, options.output, options.model)
-    print(f"{options.output}: properties of {count} SVEs, by {options.model}")
+    print(f"{options.output}: properties of {counted(count, 'SVE')}, by {options.model}")
 
 
 def _ui(options: argparse.Namespace) -> None:

@@ -17,7 +17,7 @@ from scipy.ndimage import gaussian_filter, map_coordinates
 from skimage.measure import block_reduce, marching_cubes
 
 from svevae.dataset.statistics import neighbour_correlation, pore_sizes, read_position
-from svevae.dataset.store import SVEDataset, written_whole
+from svevae.dataset.store import SVEDataset, without_load_path, written_whole
 from svevae.errors import DataError
 
 DPI = 110
@@ -67,6 +67,8 @@ def dataset_figure(data: SVEDataset, seed: int = 0) -> Figure:
     _draw_shown(sections[0], data, shown, porosity[shown], colours)
     _draw_statistics(sections[1], data, shown, porosity, colours, seed)
     if names:
+        if stuck := _stuck(data):
+            sections[2].suptitle(stuck, fontsize=10)
         cells = sections[2].subplots(rows, -(-len(names) // rows), squeeze=False)
         for column, (cell, name, unit) in enumerate(zip(cells.flat, names, data.units[:PROPERTIES], strict=False)):
             values = data.properties[:, column].astype(np.float64)
@@ -77,6 +79,12 @@ def dataset_figure(data: SVEDataset, seed: int = 0) -> Figure:
         for row in cells:
             row[0].set_ylabel("SVEs")
     return figure
+
+
+def _stuck(data: SVEDataset) -> str:
+    """Which labels are 0 for want of a load path, in words; empty where none is, or the file does not say."""
+    with h5py.File(data.path, "r") as file:
+        return without_load_path(file["load_path"][:]) if "load_path" in file else ""
 
 
 def _draw_shown(section: SubFigure, data: SVEDataset, shown: np.ndarray, porosity: np.ndarray, colours: np.ndarray) -> None:
@@ -163,7 +171,7 @@ def _draw_sizes(cell: Axes, data: SVEDataset, seed: int) -> None:
     sample = np.sort(np.random.default_rng(seed).choice(data.count, count, replace=False))
     length, unit = _lengths(data)
     sizes = pore_sizes(data.voxels(sample), length / data.n)
-    whose = f"{count:,} SVEs" if count < data.count else "all SVEs"
+    whose = f"{count:,} SVE{'s' * (count > 1)}" if count < data.count else "all SVEs"
     title = f"{len(sizes):,} pore{'s' * (len(sizes) != 1)} of {whose}" + (f": mean {_number(sizes.mean(), 3)} {unit}" if len(sizes) else "")
     _histogram(cell, sizes, f"pore diameter, of equal sphere [{unit}]", title)
     cell.set_ylabel("pores")
@@ -208,7 +216,8 @@ def _draw_neighbours(cell: Axes, tables: dict[str, pd.DataFrame]) -> None:
         cell.axvline((farthest + apart) / 2, color=LINE, lw=0.8, ls=":")
         cell.text(apart, 0.02, "other\nparts", ha="center", va="bottom", fontsize=8)
     cell.set(xlabel="distance in a part [SVE edges]", ylabel="correlation")
-    cell.set_title("neighbours: correlation, standard error", fontsize=10)
+    bars = any(np.isfinite(table["standard_error"]).any() for table in tables.values())  # of one part there are none
+    cell.set_title("neighbours: correlation" + ", standard error" * bars, fontsize=10)
     cell.legend(fontsize=8)
 
 
@@ -231,7 +240,7 @@ def _draw_curves(cell: Axes, curves: dict[str, np.ndarray], colours: np.ndarray)
             cell.plot(np.append(0, curves["strain"] * 100), np.append(0, row), STYLES[axis], color=colour, lw=1.2)
     cell.set(xlabel="strain [%]", ylabel="stress [MPa]", xlim=(0, None), ylim=(0, None))
     cell.set_title("tension of the SVEs above", fontsize=10)
-    cell.legend(fontsize=8, loc="lower right")
+    cell.legend(fontsize=8, loc="best")
 
 
 def _histogram(

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import operator
 import os
+import socket
 import subprocess
 import sys
 import threading
 import time
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
 import pytest
-from tests.conftest import unused_port
+from tests.conftest import unused_port, wait_for_port
 
 from svevae.dataset import cluster as module
 from svevae.dataset.cluster import ONE_THREAD, Cluster, open_cluster
@@ -77,6 +78,55 @@ def test_address_that_is_none(address: str) -> None:
         pytest.fail("opened")
 
 
+@pytest.mark.parametrize(
+    "banner",
+    [
+        pytest.param(b"HTTP/1.1 400 Bad Request\r\n\r\n", id="http"),  # a length of 3 EiB
+        pytest.param(b"SSH-2.0-x\r\n", id="ssh"),
+        pytest.param(bytes(8), id="no frames"),
+        pytest.param((8).to_bytes(8, "little") + bytes(8), id="an empty message"),
+    ],
+)
+def test_another_kind_of_server(banner: bytes, capfd: pytest.CaptureFixture) -> None:
+    """It speaks first, and Dask reads what it says as a message: told in one sentence, and not by Dask's log."""
+
+    def speak() -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = server.accept()
+                connection.sendall(banner)
+                connections.append(connection)
+
+    connections: list[socket.socket] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=speak, daemon=True).start()
+        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        message = f"^--scheduler {address}: expected a Dask scheduler such as tcp://host:8786, found none: another kind of server answers$"
+        with pytest.raises(ConfigError, match=message), open_cluster(address):
+            pytest.fail("opened")
+        server.shutdown(socket.SHUT_RDWR)
+    for connection in connections:
+        connection.close()
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("scheme", ["tcp://", ""])
+def test_nobody_there_is_said_at_once(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the system says so, in its words, not after the 10 s in which Dask tries again; a host that it does not know likewise."""
+
+    def unknown(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    begun = time.monotonic()
+    address = f"{scheme}127.0.0.1:{unused_port()}"
+    with pytest.raises(ConfigError, match=f"^--scheduler {address}: .*, found none: Connection refused$"), open_cluster(address):
+        pytest.fail("opened")
+    monkeypatch.setattr("socket.getaddrinfo", unknown)
+    with pytest.raises(ConfigError, match=r"found none: Name or service not known$"), open_cluster(f"{scheme}nowhere.invalid:8786"):
+        pytest.fail("opened")
+    assert time.monotonic() - begun < module.ANSWER / 2
+
+
 @contextmanager
 def dask_process(name: str, *options: str, environment: dict[str, str], folder: Path) -> Iterator[subprocess.Popen]:
     """`dask scheduler` or `dask worker`, killed in the end."""
@@ -88,15 +138,23 @@ def dask_process(name: str, *options: str, environment: dict[str, str], folder: 
             process.kill()
 
 
+@contextmanager
+def dask_scheduler(environment: dict[str, str], folder: Path) -> Iterator[str]:
+    """The address of a `dask scheduler` on loopback that listens."""
+    port = unused_port()
+    options = ("--host", "127.0.0.1", "--port", str(port), "--dashboard-address", "127.0.0.1:0")
+    with dask_process("scheduler", *options, environment=environment, folder=folder):
+        wait_for_port(port)
+        yield f"tcp://127.0.0.1:{port}"
+
+
 def test_scheduler_without_workers(environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Workers may be late, so they are waited for, but not for ever: here 2 s."""
     monkeypatch.setattr(module, "PATIENCE", 2)
-    port = str(unused_port())
-    options = ("--host", "127.0.0.1", "--port", port, "--dashboard-address", "127.0.0.1:0")
     with (
-        dask_process("scheduler", *options, environment=environment, folder=tmp_path),
+        dask_scheduler(environment, tmp_path) as address,
         pytest.raises(ConfigError, match="the Dask scheduler has had no worker for 2 s"),
-        open_cluster(f"tcp://127.0.0.1:{port}") as cluster,
+        open_cluster(address) as cluster,
     ):
         list(cluster.map(operator.mul, [(6, 7)]))
 
@@ -111,13 +169,10 @@ def test_last_worker_lost(environment: dict[str, str], tmp_path: Path, monkeypat
         except SvevaeError as error:
             errors.append(error)
 
-    port = str(unused_port())
-    address = f"tcp://127.0.0.1:{port}"
-    options = ("--host", "127.0.0.1", "--port", port, "--dashboard-address", "127.0.0.1:0")
-    alone = (address, "--no-nanny", "--no-dashboard", "--local-directory", str(tmp_path))
+    alone = ("--no-nanny", "--no-dashboard", "--local-directory", str(tmp_path))
     with (
-        dask_process("scheduler", *options, environment=environment, folder=tmp_path),
-        dask_process("worker", *alone, environment=environment, folder=tmp_path) as worker,
+        dask_scheduler(environment, tmp_path) as address,
+        dask_process("worker", address, *alone, environment=environment, folder=tmp_path) as worker,
         open_cluster(address) as cluster,
     ):
         assert [result for _, result in cluster.map(operator.mul, [(6, 7)])] == [42]

@@ -8,13 +8,12 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,7 @@ import psutil
 import pytest
 import yaml
 from scipy.optimize import brentq
-from tests.conftest import ROOT, Run, unused_port
+from tests.conftest import ROOT, Run, unused_port, wait_for_port
 
 from svevae.cli import main
 from svevae.config import Generate, load_params
@@ -362,6 +361,7 @@ def dask_cluster(folder: Path, environment: dict[str, str]) -> Iterator[tuple[st
     silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": environment | ONE_THREAD, "cwd": folder}
     processes = [subprocess.Popen(command, start_new_session=True, **silent) for command in (scheduler, worker, worker)]
     try:
+        wait_for_port(port)
         yield address, processes[0], processes[1:]
     finally:
         for process in processes:
@@ -406,25 +406,6 @@ class Silent(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, *_: Any) -> None:
         pass
-
-
-@pytest.mark.parametrize("banner", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"SSH-2.0-OpenSSH_9.2p1\r\n"])
-def test_a_server_of_another_kind_that_speaks_first(banner: bytes, tmp_path: Path, run: Run) -> None:
-    """Read as a length of Dask's protocol its banner asks for exabytes."""
-    write_params(tmp_path)
-
-    def greet(server: socket.socket) -> None:
-        with suppress(OSError):
-            while True:
-                connection, _ = server.accept()
-                connection.sendall(banner)
-
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        threading.Thread(target=greet, args=(server,), daemon=True).start()
-        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
-        done = run("svevae", "generate", "--scheduler", address, cwd=tmp_path, code=2, timeout=60)
-    assert done.stderr.startswith(f"svevae generate: --scheduler {address}: expected a Dask scheduler")
-    assert "Traceback" not in done.stderr
 
 
 def test_scheduler_that_is_not_there(tmp_path: Path, run: Run) -> None:
@@ -472,7 +453,7 @@ VOCE = {"E": 70_000, "nu": 0.33, "s0": 216, "Q": 312, "b": 40}
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"material": VOCE | {"E": -1}}, "material.E: expected a number at least 0, received -1"),
+        ({"material": VOCE | {"E": -1}}, "params.yaml: generate.material.E: expected a number above 0, received -1"),
         ({"material": VOCE | {"s0": float("nan")}}, "material.s0: expected a number at least 0, received nan"),
         ({"material": VOCE | {"nu": 0.5}}, "material.nu: expected a number between -1 and 0.5, received 0.5"),
         ({"material": {"E": 70_000}}, "material: expected a preset or a mapping of E, nu, s0, Q, b"),
@@ -487,14 +468,16 @@ VOCE = {"E": 70_000, "nu": 0.33, "s0": 216, "Q": 312, "b": 40}
             {"material": VOCE | {"s0": float("inf")}},
             "generate.material.s0: expected a finite number, received inf: the material never yields",
         ),
-        ({"material": VOCE | {"E": 0}}, "generate.material.E: expected a number above 0, received 0"),
+        ({"material": VOCE | {"E": 0}}, "params.yaml: generate.material.E: expected a number above 0, received 0"),
         ({"tension": ["w"]}, "generate.tension: expected some of x, y, z, each once, received ['w']"),
-        ({"dtype": "float16"}, "dtype: expected float32 or float64, received 'float16'"),
-        ({"tolerance": 0.0}, "tolerance: expected a number between 0 and 1, received 0.0"),
-        ({"generator": "foam"}, "generator: expected one of gaussian, overlapping_spheres"),
-        ({"parameters": {"porosity": 0.1}}, "generate.parameters.pore_length: missing; gaussian has porosity, pore_length"),
-        ({"parameters": GAUSSIAN | {"poros": 1}}, "generate.parameters.poros: unknown; gaussian has porosity, pore_length"),
+        ({"dtype": "float16"}, "params.yaml: generate.dtype: expected float32 or float64, received 'float16'"),
+        ({"tolerance": 0.0}, "params.yaml: generate.tolerance: expected a number between 0 and 1, received 0.0"),
+        ({"generator": "foam"}, "params.yaml: generate.generator: expected one of gaussian, overlapping_spheres"),
+        ({"parameters": {"porosity": 0.1}}, "params.yaml: generate.parameters.pore_length: missing; gaussian has porosity, pore_length"),
+        ({"parameters": GAUSSIAN | {"poros": 1}}, "params.yaml: generate.parameters.poros: unknown; gaussian has porosity, pore_length"),
         ({"seed": -1}, "params.yaml: generate.seed: expected at least 0, received -1"),
+        ({"output": f"data/{250 * 'a'}.h5"}, "aaa.h5: not written: File name too long"),
+        ({"output": "data"}, "params.yaml: generate.output: expected the name of a .h5 file, received 'data'"),
     ],
 )
 def test_wrong_settings_are_refused_at_once(refused: Callable[..., str], changes: dict[str, Any], message: str) -> None:
@@ -541,6 +524,24 @@ def test_no_load_path_is_a_label(tmp_path: Path, run: Run, quick: dict[str, str]
     assert stuck.any()
     for name in ("properties", "stiffness", "residual", "tension/stress_x", "tension/stress_z"):
         assert not arrays[name][stuck].any(), name
+
+
+def test_imported_samples_are_labelled(tmp_path: Path, run: Run, quick: dict[str, str]) -> None:
+    """Of a solid cube and one that pores part across x the report of `import` and that of `check` say which labels are 0."""
+    write_params(tmp_path)
+    cubes = np.zeros((2, 8, 8, 8), np.uint8)
+    cubes[1, 0] = 1
+    np.savez(tmp_path / "cubes.npz", voxels=cubes)
+    done = run("svevae", "import", "cubes.npz", "-o", OUTPUT.name, "--label", "--workers", "1", cwd=tmp_path, **quick)
+    said = "1 SVE without a load path (1 along x), labelled 0 there"
+    assert f"  properties by the solver: E_x, E_z, nu_zx, yield_x, yield_z, flow_x, flow_z\n  {said}\n" in done.stdout
+    checked = run("svevae", "check", OUTPUT.name, cwd=tmp_path).stdout
+    assert f"  {said}\n" in checked
+    assert re.search(r"^  largest residual of the solver \d\.\de-\d\d$", checked, re.MULTILINE)
+    properties = dict(zip(open_dataset(tmp_path / OUTPUT.name).names, open_dataset(tmp_path / OUTPUT.name).properties.T, strict=True))
+    np.testing.assert_allclose(properties["E_z"], [70_000, 70_000 * 7 / 8], rtol=1e-4)
+    for name in ("E_x", "yield_x", "flow_x"):
+        assert properties[name][0] > 0 == properties[name][1], name
 
 
 # Full disks
@@ -696,8 +697,8 @@ def test_draws_are_even_or_even_in_the_logarithm() -> None:
 
 
 def test_unknown_and_missing_parameters() -> None:
-    with pytest.raises(ConfigError, match=r"^generate\.parameters\.colour: unknown; gaussian has porosity, "):
+    with pytest.raises(ConfigError, match=r"^params\.yaml: generate\.parameters\.colour: unknown; gaussian has porosity, "):
         draw_parameters(settings(colour=1), 0)
     lacking = {name: value for name, value in GAUSSIAN.items() if name != "elongation"}
-    with pytest.raises(ConfigError, match=r"^generate\.parameters\.elongation: missing; gaussian has porosity, "):
+    with pytest.raises(ConfigError, match=r"^params\.yaml: generate\.parameters\.elongation: missing; gaussian has porosity, "):
         draw_parameters(replace(settings(), parameters=lacking), 0)

@@ -68,12 +68,29 @@ def test_a_source_is_never_written_over(tmp_path: Path, name: str) -> None:
     assert path.read_bytes() == before
 
 
+def test_a_source_behind_a_link_is_never_written_over(tmp_path: Path) -> None:
+    """A folder of links to volumes that lie elsewhere, and a link to a volume."""
+    path, folder, link = write_hdf5(tmp_path / "scan.h5", {"v": CUBES[0]}), tmp_path / "links", tmp_path / "link.h5"
+    before = path.read_bytes()
+    folder.mkdir()
+    for place in (folder / "a.h5", link):
+        place.symlink_to(path)
+    (folder / "b.h5").symlink_to(tmp_path / "nothing.h5")
+    for source, output in ((folder, path), (link, path), (path, link)):
+        with pytest.raises(DataError, match=f"^{output}: expected another file than the source {source}, which would be lost$"):
+            import_dataset([source], output, ImportOptions())
+    assert path.read_bytes() == before
+    assert link.is_symlink()
+
+
 @pytest.mark.parametrize(
     ("output", "message"),
     [
         (".", r"\.: expected the name of a \.h5 file to write, received no suffix"),
         ("nowhere/a.h5", r"nowhere/a\.h5: not written: expected a folder nowhere that can be written to"),
         ("folder.h5", r"folder\.h5: not written: expected the name of a file, this is a folder"),
+        (f"{250 * 'a'}.h5", r"a+\.h5: not written: File name too long"),
+        (f"{300 * 'a'}.h5", r"a+\.h5: not written: File name too long"),
     ],
 )
 def test_an_output_that_cannot_be_is_refused_before_anything_is_read(
@@ -83,13 +100,6 @@ def test_an_output_that_cannot_be_is_refused_before_anything_is_read(
     Path("folder.h5").mkdir()
     with pytest.raises(DataError, match=f"^{message}"):
         import_dataset(["nothing.tif"], output, ImportOptions())
-
-
-@pytest.mark.parametrize(("options", "message"), [({"size": 0}, "--size: .*received 0"), ({"stride": 0}, "--stride: .*received 0")])
-def test_no_size_is_no_size(tmp_path: Path, options: dict[str, int], message: str) -> None:
-    np.save(tmp_path / "a.npy", CUBES[0])
-    with pytest.raises(DataError, match=message):
-        read_samples([tmp_path / "a.npy"], ImportOptions(**options))
 
 
 def test_files_are_parts_with_a_threshold_each(tmp_path: Path) -> None:
@@ -134,7 +144,10 @@ def test_the_threshold_comes_from_the_whole_scan(tmp_path: Path) -> None:
 
 def test_air_around_a_part_is_remarked(tmp_path: Path) -> None:
     np.save(tmp_path / "inverted.npy", 1 - CUBES[0])
-    assert "SVEs that are mostly pore: 1; crop the air" in imported([tmp_path / "inverted.npy"], tmp_path)[1]
+    assert (
+        "SVEs that are mostly pore: 1; leave out the air around a part with --crop, or"
+        in imported([tmp_path / "inverted.npy"], tmp_path)[1]
+    )
     file, _ = imported([tmp_path / "inverted.npy"], tmp_path, pores=0.0)
     with file:
         np.testing.assert_array_equal(file["voxels"][0], CUBES[0])
@@ -191,7 +204,7 @@ def test_sources_have_one_voxel_size(tmp_path: Path) -> None:
     for i, edge in enumerate((10.0, 20.0)):
         write_hdf5(tmp_path / f"{i}.h5", {"v": CUBES}, {"/": {"voxel_size_um": edge}})
     sources = [tmp_path / "0.h5", tmp_path / "1.h5"]
-    with pytest.raises(DataError, match=r"expected one voxel size, the sources have .* um; give it"):
+    with pytest.raises(DataError, match=r"expected one voxel size, the sources have .* um; give it with --voxel-size$"):
         read_samples(sources, ImportOptions())
     assert read_samples(sources, ImportOptions(voxel_size=10.0)).attributes["voxel_size_um"] == 10
 
@@ -204,9 +217,9 @@ def test_sources_have_one_voxel_size(tmp_path: Path) -> None:
             {"size": 3},
             r"a\[0\]: properties belong to a whole sample, .*, received 6 x 6 x 6 voxels; --no-labels",
         ),
-        ({"a": CUBES[..., :4]}, {}, r"a\[0\]: expected a cube, received 6 x 6 x 4 voxels; give the size of the SVEs to cut from it"),
+        ({"a": CUBES[..., :4]}, {}, r"a\[0\]: expected a cube, received 6 x 6 x 4 voxels; give the --size of the SVEs to cut from it"),
         ({"a": CUBES}, {"size": 7}, r"a\[0\]: expected a volume of at least one SVE of 7 x 7 x 7 voxels, received 6 x 6 x 6"),
-        ({"a": CUBES}, {"crop": ((0, 6), (0, 6), (2, 9))}, r"a\[0\]: crop along z: expected 0 <= start < stop <= 6, received 2 to 9"),
+        ({"a": CUBES}, {"crop": ((0, 6), (0, 6), (2, 9))}, r"a\[0\]: --crop along z: expected 0 <= start < stop <= 6, received 2 to 9"),
     ],
 )
 def test_each_fault_of_cutting_is_named(tmp_path: Path, content: dict[str, Any], options: dict[str, Any], message: str) -> None:

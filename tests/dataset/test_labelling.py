@@ -65,7 +65,10 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_material_is_a_preset_or_a_mapping() -> None:
+    """One that hardens from a yield stress of 0 is none the less a material, as is one that does not harden."""
     assert read_material("aged-z") is PRESETS["aged-z"]
+    assert read_material({"E": 70000, "nu": 0.33, "s0": 0, "Q": 312, "b": 40}) == Material(70_000.0, 0.33, 0.0, 312.0, 40.0)
+    assert read_material({"E": 70000, "nu": 0.33, "s0": 216, "Q": 0, "b": 0}) == Material(70_000.0, 0.33, 216.0)
     assert read_material({"E": 70000, "nu": 0.33, "s0": 216, "Q": 312, "b": 40}) == PRESETS["as-built-z"]
 
 
@@ -78,7 +81,12 @@ def test_material_is_a_preset_or_a_mapping() -> None:
         ({"E": 1, "nu": 0.3, "s0": 1, "Q": 1}, "material: expected a preset or a mapping of E, nu, s0, Q, b, received {'E': 1"),
         ({"E": "7e4", "nu": 0.3, "s0": 1, "Q": 1, "b": 1}, "material.E: expected a number, received '7e4'"),
         ({"E": 1, "nu": True, "s0": 1, "Q": 1, "b": 1}, "material.nu: expected a number, received True"),
-        ({"E": -1, "nu": 0.3, "s0": 1, "Q": 1, "b": 1}, "material.E: expected a number at least 0, received -1"),
+        ({"E": -1, "nu": 0.3, "s0": 1, "Q": 1, "b": 1}, "material.E: expected a number above 0, received -1"),
+        ({"E": 0, "nu": 0.3, "s0": 1, "Q": 1, "b": 1}, "material.E: expected a number above 0, received 0"),
+        ({"E": float("nan"), "nu": 0.3, "s0": 1, "Q": 1, "b": 1}, "material.E: expected a number above 0, received nan"),
+        ({"E": 1, "nu": 0.3, "s0": 0, "Q": 0, "b": 1}, "material.s0: expected a number above 0 where nothing hardens (Q or b is 0)"),
+        ({"E": 1, "nu": 0.3, "s0": 0, "Q": 1, "b": 0.0}, "material.s0: expected a number above 0 where nothing hardens (Q or b is 0)"),
+        ({"E": 1, "nu": 0.3, "s0": 1, "Q": -1, "b": 1}, "material.Q: expected a number at least 0, received -1"),
         ({"E": 1, "nu": 0.5, "s0": 1, "Q": 1, "b": 1}, "material.nu: expected a number between -1 and 0.5, received 0.5"),
         ({"E": 1, "nu": 0.3, "s0": float("nan"), "Q": 1, "b": 1}, "material.s0: expected a number at least 0, received nan"),
     ],
@@ -231,6 +239,14 @@ def test_equal_sves_are_labelled_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("quick")
+def test_copies_of_an_sve_that_fails_are_counted(tmp_path: Path) -> None:
+    """3 of 4 SVEs are one that fails once: 3 of the file have no label."""
+    voxels, names = random_sves(2)[[0, 1, 0, 0]], ["bad", "fine", "copy", "copy"]
+    with pytest.raises(SolverError, match=r"^3 of 4 SVEs did not converge, all others are kept:\n  bad: residual 1$"):
+        label_sves(voxels, names, SETTINGS, Journal(tmp_path, SETTINGS), Here(), 2)
+
+
+@pytest.mark.usefixtures("quick")
 def test_sves_that_fail_are_listed_and_all_others_kept(tmp_path: Path) -> None:
     """Two of 5 fail, in pieces of two: the error has both, the journal the other three; the next run tries the two alone."""
     voxels, names = random_sves(5), ["good", "bad", "fine", "bad", "well"]
@@ -352,6 +368,15 @@ def test_an_sve_that_fails_twice_has_no_label(monkeypatch: pytest.MonkeyPatch, t
     np.testing.assert_allclose(kept[voxel_digest(pair[1])]["properties"], row(labelled, "second")["properties"], rtol=1e-4)
 
 
+@pytest.mark.parametrize("dtypes", [(), ("float32",)])
+def test_a_curve_that_ends_before_yield_names_the_key(monkeypatch: pytest.MonkeyPatch, dtypes: tuple[str, ...]) -> None:
+    """In a worker, at the first attempt or the second: of an SVE that yields much later than its material."""
+    Stubborn(monkeypatch, *dtypes)
+    message = r"^params\.yaml: generate\.strain: expected to go on until the 0\.2 % yield of first along x, received 0\.01 as the last$"
+    with pytest.raises(ConfigError, match=message):
+        labelling.label_batch(shapes()["first"][None], ["first"], replace(SETTINGS, material=Material(70_000.0, 0.33, 5000.0)))
+
+
 def test_memory_is_said_before_the_work_begins(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     """One SVE on a CPU; where a GPU's memory is known, 80 % of what is free, in whole SVEs, is one batch."""
     assert labelling.batch_memory((N, N, N), SETTINGS) == (1, Solver((N, N, N)).memory())
@@ -365,3 +390,10 @@ def test_batch_of_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("jax.default_backend", lambda: "gpu")
     monkeypatch.setattr("jax.local_devices", lambda: [device])
     assert labelling.batch_memory((N, N, N), SETTINGS) == (80, 80 * each)
+
+
+@pytest.mark.usefixtures("quick")
+def test_batch_of_a_gpu_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    monkeypatch.setattr(labelling, "batch_memory", lambda *_: (80, 2**27))
+    label_sves(random_sves(2), named(2), SETTINGS, Journal(tmp_path, SETTINGS), Here(), 2)
+    assert "labels: each worker solves 80 SVEs at a time, in 128.0 MiB" in capsys.readouterr().err

@@ -130,12 +130,12 @@ def save_cube(name: str, cube: np.ndarray) -> Callable[[Path], None]:
         (lambda folder: (folder / "s3.npy").unlink(), r"table\.csv: expected one row for each volume in .*set; no volume for the rows s3$"),
         (save_cube("s9.npy", CUBES[0]), r"table\.csv: expected one row for each volume in .*set; no row for the volumes s9\.npy$"),
         (spoil("table.csv", "a,b\nx,1\ny,2"), r"table\.csv: expected a column of names such as s0, received a, b"),
-        (spoil("table.csv", "a,b"), r"table\.csv: expected a header and a row for each sample, received 1 lines"),
+        (spoil("table.csv", "a,b"), r"table\.csv: expected a header and a row for each sample, received 1 line$"),
         (spoil("table.csv", "a,b\ns0,1\ns1"), r"table\.csv: expected 2 columns of distinct names, received in row 2: s1$"),
         (spoil("table.csv", "a,a\ns0,1"), r"table\.csv: expected 2 columns of distinct names, received in row 0: a, a"),
-        (spoil("more.csv", "a,b\ns0,1"), r"set: expected one CSV file of properties, found more\.csv, table\.csv; say which"),
+        (spoil("more.csv", "a,b\ns0,1"), r"set: expected one CSV file of properties, found more\.csv, table\.csv; choose by --table"),
         (save_cube("s2.npy", CUBES[0, :, :, :4]), r"s2\.npy: properties belong to a whole sample, a cube, received 6 x 6 x 4 voxels"),
-        (save_cube("s2.npy", CUBES[0, :4, :4, :4]), r"s2\.npy: expected 6 voxels along each axis like the samples before, received 4"),
+        (save_cube("s2.npy", CUBES[0, :4, :4, :4]), r"s2\.npy: expected 6 voxels along each axis like the samples before, .* --size cuts"),
         (save_cube("s2.npy", np.where(CUBES[0], np.nan, 1)), r"s2\.npy: expected finite greys, received nan at voxel"),
         (save_cube("s2.npy", 2 * CUBES[0]), r"set: expected greys or two phases, received 3 phases: 0, 1, 2; say which is pore"),
         (save_cube("s2.npy", CUBES[0, 0]), r"s2\.npy: expected a volume of three axes, received shape \(6, 6\)"),
@@ -219,10 +219,10 @@ def test_axes_of_a_stack(tmp_path: Path) -> None:
     ("content", "options", "message"),
     [
         ({"a": CUBES, "b": CUBES}, {}, r"expected one array \(sve, x, y, z\), or volumes \(x, y, z\), received a \(5, 6, 6, 6\), b"),
-        ({"a": CUBES}, {"dataset": "c"}, r"expected volumes in c, received a \(5, 6, 6, 6\); name one as dataset"),
+        ({"a": CUBES}, {"dataset": "c"}, r"expected volumes in c, received a \(5, 6, 6, 6\); name one with --dataset"),
         ({"a": STIFF}, {}, r"expected one array \(sve, x, y, z\), or volumes \(x, y, z\), received a \(5,\)"),
-        ({"a": CUBES, "t": TABLE, "u": TABLE}, {}, r"expected one table of properties, found t, u; say which as table"),
-        ({"a": CUBES, "t": TABLE}, {"table": "u"}, r"table: expected one of t, of 5 rows each, received 'u'"),
+        ({"a": CUBES, "t": TABLE, "u": TABLE}, {}, r"expected one table of properties, found t, u; say which with --table"),
+        ({"a": CUBES, "t": TABLE}, {"table": "u"}, r"--table: expected one of t, of 5 rows each, received 'u'"),
         ({"a": CUBES, "t": TABLE, "names": ["E"]}, {}, r"t: expected 2 names, one for each column, received E"),
         ({"a": CUBES, "E": np.where(NU > 0.25, np.nan, 1)}, {}, r"E of 3: expected a finite number, received nan"),
         ({"a": CUBES[:0]}, {}, r"a: expected at least one volume, received shape \(0, 6, 6, 6\)"),
@@ -325,11 +325,11 @@ def test_each_fault_of_fans_results_is_named(tmp_path: Path) -> None:
     first, second = (f"ms_results/load{i}/time_step0/homogenized_tangent" for i in range(2))
     both = {"ms": CUBES[0], first: tangent(0), second: tangent(1)}
     path = write_hdf5(tmp_path / "two.h5", both)
-    with pytest.raises(DataError, match=r"two\.h5: ms: expected one tangent, found .*load0.* and .*load1.*; say which with a pattern"):
+    with pytest.raises(DataError, match=r"two\.h5: ms: expected one tangent, found .*load0.* and .*load1.*; say which with --tangent"):
         read_samples([path], ImportOptions())
     read = read_samples([path], ImportOptions(tangent="*load1*"))
     np.testing.assert_allclose(read.arrays["properties"][0], [140e3, 120e3, 100e3], rtol=1e-12)
-    with pytest.raises(DataError, match=r"two\.h5: expected a homogenized_tangent that fits the pattern \*load7\*, found none"):
+    with pytest.raises(DataError, match=r"two\.h5: expected a homogenized_tangent that fits --tangent \*load7\*, found none"):
         read_samples([path], ImportOptions(tangent="*load7*"))
     for content, message in (
         ({first: tangent(0)}, r"load0/time_step0/homogenized_tangent: expected one microstructure at ms or in a group above, found none"),
@@ -365,7 +365,7 @@ def test_sources_that_do_not_go_together(tmp_path: Path) -> None:
     write_hdf5(tmp_path / "bare.h5", {"v": CUBES})
     with pytest.raises(DataError, match=r"scan\.npy: expected HDF5 files beside results of FANS"):
         read_samples([tmp_path / "fans.h5", tmp_path / "scan.npy"], ImportOptions())
-    with pytest.raises(DataError, match=r"table: expected a \.csv file for .*scan\.npy, received 'labels'"):
+    with pytest.raises(DataError, match=r"--table: expected a \.csv file for .*scan\.npy, received 'labels'"):
         read_samples([tmp_path / "scan.npy"], ImportOptions(table="labels"))
     write_hdf5(tmp_path / "labelled.h5", {"v": CUBES, "E": STIFF})
     with pytest.raises(DataError, match=r"bare\.h5: expected the properties and units of .*labelled\.h5, received none"):
@@ -373,7 +373,11 @@ def test_sources_that_do_not_go_together(tmp_path: Path) -> None:
 
 
 def test_options_are_checked() -> None:
-    with pytest.raises(DataError, match=r"voxel_size: expected micrometres above 0, received -1"):
+    with pytest.raises(DataError, match=r"--voxel-size: expected micrometres above 0, received -1"):
         ImportOptions(voxel_size=-1)
-    with pytest.raises(DataError, match=r"stress_unit: expected one of Pa, kPa, MPa, GPa, received 'psi'"):
+    with pytest.raises(DataError, match=r"--stress-unit: expected one of Pa, kPa, MPa, GPa, received 'psi'"):
         ImportOptions(stress_unit="psi")
+    for name in ("size", "stride"):
+        for value in (0, -1):
+            with pytest.raises(DataError, match=f"^--{name}: expected at least 1 voxel, received {value}$"):
+                ImportOptions(**{name: value})

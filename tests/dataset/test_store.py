@@ -194,7 +194,7 @@ def test_unlabelled_file_opens_only_when_asked(tmp_path: Path) -> None:
 
 
 def test_labels_without_a_load_path_are_told(tmp_path: Path) -> None:
-    """Three SVEs, the first without a load path along z, the second along y and z."""
+    """Three SVEs, the first without a load path along z, the second along y and z; then the second alone."""
     arrays = {
         "voxels": np.zeros((3, 4, 4, 4), np.uint8),
         "properties": np.ones((3, 1)),
@@ -206,3 +206,14 @@ def test_labels_without_a_load_path_are_told(tmp_path: Path) -> None:
     text = describe(tmp_path / "a.h5")
     assert "2 SVEs without a load path (1 along y, 2 along z), labelled 0 there" in text
     assert "largest residual of the solver 3.0e-04" in text
+    write_dataset(tmp_path / "a.h5", {key: array[1:2] for key, array in arrays.items()}, ("E_x",), ("MPa",), {})
+    text = describe(tmp_path / "a.h5")
+    assert "  1 SVE of 4 x 4 x 4 voxels" in text
+    assert "  1 part of 1 SVE: one part only" in text
+    assert "  1 SVE without a load path (1 along y, 1 along z), labelled 0 there" in text
+    write_dataset(
+        tmp_path / "a.h5", arrays | {"load_path": np.ones((3, 3), np.uint8), "part_id": np.array([0, 1, 1])}, ("E_x",), ("MPa",), {}
+    )
+    text = describe(tmp_path / "a.h5")
+    assert "  2 parts of 1 to 2 SVEs\n" in text
+    assert "load path" not in text

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
+from tests.conftest import Run
 
 from svevae.dataset import vtk as module
 from svevae.dataset.store import SVEDataset, open_dataset, write_dataset
@@ -202,6 +204,12 @@ def test_a_part_that_is_not_there(tmp_path: Path, data: SVEDataset) -> None:
         export_part(data, 5, tmp_path / "a.vtkhdf")
 
 
+def test_the_only_part(tmp_path: Path) -> None:
+    data = make(tmp_path / "a.h5", None, np.zeros(2, int))
+    with pytest.raises(DataError, match=r"part: expected one of 1 part from 0 to 0, received 5"):
+        export_part(data, 5, tmp_path / "a.vtkhdf")
+
+
 def test_a_part_without_position(tmp_path: Path) -> None:
     data = make(tmp_path / "a.h5", None, np.zeros(2, int))
     with pytest.raises(DataError, match=r"a\.h5: /position is missing"):
@@ -232,3 +240,13 @@ def test_an_older_file_survives_a_full_disk(tmp_path: Path, data: SVEDataset, mo
         export_sve(data, 1, tmp_path / "a.vtkhdf")
     assert (tmp_path / "a.vtkhdf").read_bytes() == before
     assert not list(tmp_path.glob(".*"))
+
+
+def test_a_full_disk_is_told_in_a_line(tmp_path: Path, data: SVEDataset, run: Run) -> None:
+    """In a process whose files may have 1,000 bytes, which to it is a full disk: no text of h5py, which crashes on one."""
+    limit = "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))"
+    export = [sys.executable, "-c", f"{limit}; from svevae.cli import main; sys.exit(main())", "export", data.path]
+    for which in (["--sve", "0"], ["--part", "4"]):
+        done = run(*export, *which, "-o", "a.vtkhdf", cwd=tmp_path, code=2)
+        assert done.stderr == "svevae export: a.vtkhdf: not written: File too large\n"
+    assert [path.name for path in tmp_path.iterdir()] == [data.path.name]

@@ -714,6 +714,9 @@ def test_no_equilibrium() -> None:
         solver.path(PERFECT, loading(0.5, 0.7), voxels)
     with pytest.raises(SolverError, match=rf"^part 7, {message}; 2 of 2 SVEs did not converge$"):
         solver.path(PERFECT, loading(0.5, 0.9), voxels, names=["part 7", "part 8"])
+    called = replace(loading(0.5, 0.7), names=["half", "more than half"])
+    with pytest.raises(SolverError, match=rf"^SVE 0, {message.replace('increment 1', 'more than half')}$"):
+        solver.path(PERFECT, called, voxels[1:])
 
 
 def test_too_few_iterations(porous: np.ndarray) -> None:

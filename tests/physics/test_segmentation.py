@@ -105,12 +105,12 @@ def phases(*values: float, dtype: type = np.uint8) -> np.ndarray:
 @pytest.mark.parametrize(
     ("volume", "options", "message"),
     [
-        (phases(0, 1, 2), {}, r"expected greys or two phases, received 3 phases: 0, 1, 2; say which is pore with pores=<value>"),
+        (phases(0, 1, 2), {}, r"expected greys or two phases, received 3 phases: 0, 1, 2; say which is pore: --pores VALUE or --threshold"),
         (phases(7), {}, r"expected greys or two phases, received a single value: 7"),
-        (phases(0, 1, 2), {"pores": 3}, r"pores: expected one of the values 0, 1, 2, received 3"),
-        (phases(0, 1, 2), {"pores": "black"}, r"pores: expected dark, bright or the value of the pores, received 'black'"),
-        (phases(0, 1, 2), {"pores": 2, "threshold": 1}, r"expected a threshold or the value of the pores, received both: 1 and 2"),
-        (phases(10, 20), {"threshold": 20}, r"threshold: expected one that leaves some solid of the greys 10 to 20, received 20"),
+        (phases(0, 1, 2), {"pores": 3}, r"--pores: expected one of the values 0, 1, 2, received 3"),
+        (phases(0, 1, 2), {"pores": "black"}, r"--pores: expected dark, bright or the value of the pores, received 'black'"),
+        (phases(0, 1, 2), {"pores": 2, "threshold": 1}, r"expected --threshold or a value for --pores, received both: 1 and 2"),
+        (phases(10, 20), {"threshold": 20}, r"--threshold: expected one that leaves some solid of the greys 10 to 20, received 20"),
         (phases(*range(64)), {"threshold": -1, "pores": "bright"}, r"leaves some solid of the greys 0 to 63, received -1"),
         (phases(1, 2, np.nan, dtype=np.float32), {}, r"expected finite greys, received nan at voxel \(0, 0, 2\)"),
         (phases(1, np.inf, dtype=np.float32), {"threshold": 1}, r"expected finite greys, received inf at voxel \(0, 0, 1\)"),

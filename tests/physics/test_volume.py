@@ -95,11 +95,11 @@ def test_a_dataset_is_named(tmp_path: Path) -> None:
 
 def test_raw_files_need_shape_and_type_that_fit(tmp_path: Path) -> None:
     path = save(tmp_path / "scan.raw")
-    with pytest.raises(DataError, match=r"scan\.raw: a raw file says nothing of itself: give its shape and its dtype"):
+    with pytest.raises(DataError, match=r"scan\.raw: a raw file says nothing of itself: give its --shape and --dtype, e\.g\. --shape"):
         read_volume(path, shape=STACK.shape)
     with pytest.raises(DataError, match=r"scan\.raw: expected 210 bytes, 7 x 6 x 5 of uint8, received 420 bytes"):
         read_volume(path, shape=STACK.shape, dtype="uint8")
-    with pytest.raises(DataError, match=r"scan\.raw: dtype: expected a type of numpy such as uint16 .* received 'greys'"):
+    with pytest.raises(DataError, match=r"scan\.raw: --dtype: expected a type of numpy such as uint16 .* received 'greys'"):
         read_volume(path, shape=STACK.shape, dtype="greys")
 
 
@@ -181,7 +181,7 @@ def test_voxel_size_from_imagej_and_ome(tmp_path: Path) -> None:
     assert voxel_size(save(tmp_path / "scan.npy")) is None
     tenth["metadata"]["spacing"] = 20.0
     tifffile.imwrite(tmp_path / "flat.tif", STACK, imagej=True, **tenth)
-    with pytest.raises(DataError, match=r"flat\.tif: expected voxels that are cubes, received 10 x 10 x 20 um"):
+    with pytest.raises(DataError, match=r"flat\.tif: expected voxels that are cubes, received 10 x 10 x 20 um; .* the right --voxel-size$"):
         voxel_size(tmp_path / "flat.tif")
 
 
@@ -214,7 +214,7 @@ def test_a_volume_smaller_than_an_sve_says_both() -> None:
 def test_crop_to_a_box() -> None:
     np.testing.assert_array_equal(crop(GREYS, ((1, 4), (None, 2), (3, None))), GREYS[1:4, :2, 3:])
     for span in ((0, 8), (4, 4), (5, 2), (-1, 3)):
-        with pytest.raises(DataError, match=rf"crop along z: expected 0 <= start < stop <= 7, received {span[0]} to {span[1]}"):
+        with pytest.raises(DataError, match=rf"--crop along z: expected 0 <= start < stop <= 7, received {span[0]} to {span[1]}"):
             crop(GREYS, ((0, 5), (0, 6), span))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import socket
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -125,18 +126,29 @@ def open_cluster(scheduler: str | None = None, workers: int | None = None) -> It
 def _greet(scheduler: str) -> None:
     """Raises ConfigError unless a Dask scheduler answers; `Client` alone waits forever for one that is none."""
     from distributed import Security, rpc
+    from distributed.comm.addressing import parse_address, parse_host_port
 
     async def identity() -> dict:
         async with rpc(scheduler, timeout=ANSWER, connection_args=Security().get_connection_args("client")) as remote:
             return await remote.identity(n_workers=0)
 
     try:
+        scheme, place = parse_address(scheduler)
+        if scheme == "tcp":  # whom the system refuses at once, Dask asks again until it gives up
+            socket.create_connection(parse_host_port(place), ANSWER).close()
         who = asyncio.run(asyncio.wait_for(identity(), ANSWER))
         if who["type"] != "Scheduler":
             raise ValueError(f"a Dask {who['type']}")
-    except (OSError, ValueError, TypeError, MemoryError) as error:  # another kind of server's banner reads as a length of exabytes
-        reason = (str(error) or f"no answer in {ANSWER} s").splitlines()[0]
-        raise ConfigError(f"--scheduler {scheduler}: expected a Dask scheduler such as tcp://host:8786, found none: {reason}") from error
+    except TimeoutError as error:
+        raise _nobody(scheduler, f"no answer in {ANSWER} s") from error
+    except (OSError, ValueError, TypeError) as error:
+        raise _nobody(scheduler, str(getattr(error, "strerror", None) or error).partition("\n")[0]) from error
+    except Exception as error:  # a banner read as Dask's protocol is a length of exabytes, or almost anything
+        raise _nobody(scheduler, "another kind of server answers") from error
+
+
+def _nobody(scheduler: str, reason: str) -> ConfigError:
+    return ConfigError(f"--scheduler {scheduler}: expected a Dask scheduler such as tcp://host:8786, found none: {reason}")
 
 
 @contextmanager
@@ -145,7 +157,7 @@ def _silence() -> Iterator[None]:
     loggers = [logging.getLogger(name) for name in ("distributed", "distributed.client")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
-        logger.setLevel(logging.CRITICAL)
+        logger.setLevel(logging.CRITICAL + 1)  # Dask calls it critical that another kind of server answers
     try:
         yield
     finally:

@@ -17,7 +17,7 @@ from svevae.config import Generate
 from svevae.dataset.cluster import Cluster, open_cluster, progress
 from svevae.dataset.importers import Samples
 from svevae.dataset.labelling import Journal, LabelSettings, label_sves, read_material
-from svevae.dataset.store import check_target, without_load_path, write_dataset, written_whole
+from svevae.dataset.store import check_target, counted, without_load_path, write_dataset, written_whole
 from svevae.errors import ConfigError
 from svevae.physics.label import Tension, proof_strain, property_names
 from svevae.physics.microstructure import make_part, parameter_names
@@ -58,7 +58,8 @@ def generate(settings: Generate, scheduler: str | None = None, workers: int | No
     write_dataset(output, arrays, names, units, provenance, extra)
     apart = f"porosity {porosity.min():.3%} to {porosity.max():.3%}, largest residual {columns['residual'].max():.1e}"
     stuck = without_load_path(columns["load_path"])
-    return f"{output}: {len(voxels)} SVEs of {settings.parts} parts, {apart}" + (f"; {stuck}" if stuck else "")
+    made = f"{counted(len(voxels), 'SVE')} of {counted(settings.parts, 'part')}"
+    return f"{output}: {made}, {apart}" + (f"; {stuck}" if stuck else "")
 
 
 def label_samples(settings: Generate, scheduler: str | None, workers: int | None, samples: Samples) -> None:
@@ -93,8 +94,11 @@ def _label_settings(settings: Generate) -> LabelSettings:
 
 
 def draw_parameters(settings: Generate, part: int) -> dict[str, float]:
-    """The generator's parameters of one part; they depend on the seed and the part's number alone."""
-    known = parameter_names(settings.generator)
+    """The generator's parameters of one part; they depend on the seed and the part's number alone. Raises ConfigError."""
+    try:
+        known = parameter_names(settings.generator)
+    except ConfigError as error:
+        raise ConfigError(f"params.yaml: generate.{error}") from error
     for name in settings.parameters:
         if name not in known:
             raise ConfigError(f"params.yaml: generate.parameters.{name}: unknown; {settings.generator} has {', '.join(known)}")

@@ -16,7 +16,7 @@ import numpy as np
 
 from svevae import __version__
 from svevae.dataset.layouts import EDGE, ImportOptions, SampleLabels, Source, find_sources, some
-from svevae.dataset.store import check_target, write_dataset
+from svevae.dataset.store import check_target, counted, write_dataset
 from svevae.errors import DataError
 from svevae.physics import volume as vol
 from svevae.physics.segmentation import Segmentation, grey_values, segmentation
@@ -55,8 +55,9 @@ def _check_output(sources: Sequence[Path], output: Path) -> None:
     if output.suffix != ".h5":
         raise DataError(f"{output}: expected the name of a .h5 file to write, received {output.suffix or 'no suffix'}")
     check_target(output)
-    for source in sources:
-        if output.exists() and source.exists() and (source.samefile(output) or source.resolve() in output.resolve().parents):
+    for source in sources if output.exists() else ():
+        files = [source, *source.iterdir()] if source.is_dir() else [source]  # links lead out of a folder
+        if source.resolve() in output.resolve().parents or any(file.exists() and file.samefile(output) for file in files):
             raise DataError(f"{output}: expected another file than the source {source}, which would be lost")
 
 
@@ -68,9 +69,6 @@ def read_samples(sources: Sequence[str | Path], options: ImportOptions) -> Sampl
     """
     found = find_sources([Path(source) for source in sources], options)
     labels = _joined(found)
-    for name in ("size", "stride"):
-        if (value := getattr(options, name)) is not None and value < 1:
-            raise DataError(f"--{name}: expected at least 1 voxel, received {value}")
     cubes, positions, parts, rules, report = [], [], [], [], []
     pieces: dict[tuple[int, int | str], str] = {}
     for number, source in enumerate(found):
@@ -105,11 +103,11 @@ def read_samples(sources: Sequence[str | Path], options: ImportOptions) -> Sampl
         attributes.setdefault("stride", voxels.shape[1])
     size = f"voxel size {attributes[EDGE]:g} um" if EDGE in attributes else "voxel size unknown"
     shape = " x ".join(map(str, voxels.shape[1:]))
-    head = [f"{len(voxels)} SVEs of {shape} voxels from {len(numbers)} part{'s' * (len(numbers) > 1)}, {size}"]
+    head = [f"{counted(len(voxels), 'SVE')} of {shape} voxels from {counted(len(numbers), 'part')}, {size}"]
     head += [f"porosity of the SVEs {porosity.min():.3%} to {porosity.max():.3%}, mean {porosity.mean():.3%}"]
     head += [f"properties {', '.join(labels.names)}" if labels else "no properties"]
     if hollow := int((porosity > 0.5).sum()):
-        head += [f"SVEs that are mostly pore: {hollow}; crop the air around a part, or give the value of the pores if it is inverted"]
+        head += [f"SVEs that are mostly pore: {hollow}; leave out the air around a part with --crop, or name the pores with --pores"]
     return Samples(arrays, labels.names if labels else (), labels.units if labels else (), attributes, "\n  ".join([*head, *report]))
 
 
@@ -138,10 +136,10 @@ def _size(shape: tuple[int, ...], options: ImportOptions, labels: SampleLabels |
     if labels is not None and not (cube and whole):
         raise DataError(f"properties belong to a whole sample, a cube, received {received} voxels; --no-labels lets it be cut")
     if options.size is None and not cube:
-        raise DataError(f"expected a cube, received {received} voxels; give the size of the SVEs to cut from it")
-    size = options.size or shape[0]
+        raise DataError(f"expected a cube, received {received} voxels; give the --size of the SVEs to cut from it")
+    size = shape[0] if options.size is None else options.size
     if cubes and cubes[0].shape[1] != size:
-        raise DataError(f"expected {cubes[0].shape[1]} voxels along each axis like the samples before, received {size}; give a size to cut")
+        raise DataError(f"expected {cubes[0].shape[1]} voxels along each axis like the samples before, received {size}; --size cuts them")
     return size
 
 
@@ -195,6 +193,6 @@ def _provenance(sources: list[Source], rules: list[Segmentation], options: Impor
         attributes["crop"] = " ".join(f"{start or 0}:{'' if stop is None else stop}" for start, stop in options.crop)
     edges = {edge for source in sources for edge in source.edges} if options.voxel_size is None else {options.voxel_size}
     if len(edges) > 1:
-        raise DataError(f"expected one voxel size, the sources have {some([str(edge) for edge in edges])} um; give it")
+        raise DataError(f"expected one voxel size, the sources have {some([str(edge) for edge in edges])} um; give it with --voxel-size")
     edge = edges.pop() if edges else None
     return attributes if edge is None else attributes | {EDGE: edge}

@@ -22,7 +22,7 @@ import h5py
 import numpy as np
 
 from svevae.dataset.cluster import Cluster, progress
-from svevae.dataset.store import SLAB, written_whole
+from svevae.dataset.store import SLAB, counted, written_whole
 from svevae.errors import ConfigError, SolverError
 from svevae.physics.elasticity import PRESETS, Material
 from svevae.physics.homogenize import RECIPE, Settings, Solver
@@ -59,8 +59,10 @@ def read_material(value: Any) -> Material:
     for name, number in value.items():
         if not isinstance(number, int | float) or isinstance(number, bool):
             raise ConfigError(f"material.{name}: expected a number, received {number!r}")
-    if value["E"] == 0:
-        raise ConfigError("material.E: expected a number above 0, received 0")
+    if not value["E"] > 0:
+        raise ConfigError(f"material.E: expected a number above 0, received {value['E']}")
+    if value["s0"] == 0 == value["Q"] * value["b"]:
+        raise ConfigError("material.s0: expected a number above 0 where nothing hardens (Q or b is 0), received 0")
     return Material(**{name: float(number) for name, number in value.items()})
 
 
@@ -133,7 +135,7 @@ def label_batch(voxels: np.ndarray, names: Sequence[str], settings: LabelSetting
     for start in range(0, len(voxels), together):
         piece = slice(start, start + together)
         try:
-            rows.append(label_columns(label(voxels[piece], settings.material, settings.tension, solver, names[piece])))
+            rows.append(_label(voxels[piece], names[piece], settings, solver))
         except SolverError:
             for i in range(len(voxels))[piece]:
                 row, error = _carefully(voxels[i : i + 1], names[i : i + 1], settings)
@@ -142,11 +144,18 @@ def label_batch(voxels: np.ndarray, names: Sequence[str], settings: LabelSetting
     return {key: np.concatenate([row[key] for row in rows]) for key in rows[0]}, errors
 
 
+def _label(voxels: np.ndarray, names: Sequence[str], settings: LabelSettings, solver: Solver, **steps: bool) -> dict[str, np.ndarray]:
+    try:
+        return label_columns(label(voxels, settings.material, settings.tension, solver, names, **steps))
+    except ConfigError as error:  # an SVE that yields much later than its material does, which was looked at before
+        raise ConfigError(f"params.yaml: generate.{error}") from error
+
+
 def _carefully(voxels: np.ndarray, names: Sequence[str], settings: LabelSettings) -> tuple[dict[str, np.ndarray], list[str]]:
     """The row of one SVE, and no error; or a row of NaN, and the error."""
     solver = _solver(voxels.shape[1:], replace(settings.solver(), dtype="float64"))
     try:
-        return label_columns(label(voxels, settings.material, settings.tension, solver, names, halves=True)), []
+        return _label(voxels, names, settings, solver, halves=True), []
     except SolverError as error:
         count, increments = len(property_names(settings.tension.axes)[0]), len(settings.tension.strain)
         curves = {axis: np.full((1, increments), np.nan) for axis in settings.tension.axes}
@@ -185,7 +194,7 @@ def label_sves(
     missing.sort(key=lambda i: (i // (64 * batch), porosity[i]))  # a batch runs as long as its slowest SVE, so like goes with like
     if missing:
         (_, (together, memory)), *_ = cluster.map(batch_memory, [(voxels.shape[1:], settings)])
-        print(f"labels: each worker solves {together} SVE at a time, in {memory / 2**20:.1f} MiB", file=sys.stderr)
+        print(f"labels: each worker solves {counted(together, 'SVE')} at a time, in {memory / 2**20:.1f} MiB", file=sys.stderr)
         batch = max(batch, together)
     batch = max(1, min(batch, -(-len(missing) // cluster.workers)))  # of a few SVEs every worker has some
     pieces = [missing[start : start + batch] for start in range(0, len(missing), batch)]
@@ -200,6 +209,7 @@ def label_sves(
             errors += failed
             bar.update(len(pieces[k]))
     if errors:
-        raise SolverError("\n  ".join([f"{len(errors)} of {len(voxels)} SVEs did not converge, all others are kept:", *errors]))
+        failed = sum(digest not in journal.rows for digest in digests)
+        raise SolverError("\n  ".join([f"{failed} of {len(voxels)} SVEs did not converge, all others are kept:", *errors]))
     rows = [journal.rows[digest] for digest in digests]
     return {key: np.stack([row[key] for row in rows]) for key in rows[0]}

@@ -27,6 +27,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from svevae.dataset.store import counted
 from svevae.errors import DataError
 from svevae.physics import volume as vol
 
@@ -66,10 +67,13 @@ class ImportOptions:
     stress_unit: str = "MPa"
 
     def __post_init__(self) -> None:
+        for name in ("size", "stride"):
+            if (value := getattr(self, name)) is not None and value < 1:
+                raise DataError(f"--{name}: expected at least 1 voxel, received {value}")
         if self.voxel_size is not None and not self.voxel_size > 0:
-            raise DataError(f"voxel_size: expected micrometres above 0, received {self.voxel_size}")
+            raise DataError(f"--voxel-size: expected micrometres above 0, received {self.voxel_size}")
         if self.stress_unit not in STRESS_UNITS:
-            raise DataError(f"stress_unit: expected one of {', '.join(STRESS_UNITS)}, received {self.stress_unit!r}")
+            raise DataError(f"--stress-unit: expected one of {', '.join(STRESS_UNITS)}, received {self.stress_unit!r}")
 
 
 @dataclass(frozen=True)
@@ -130,7 +134,7 @@ def find_sources(paths: list[Path], options: ImportOptions) -> list[Source]:
     if options.table is not None and options.table.lower().endswith(".csv"):
         return [_tabled(paths, Path(options.table), options)]
     if options.table is not None and others:
-        raise DataError(f"table: expected a .csv file for {some(others)}, received {options.table!r}")
+        raise DataError(f"--table: expected a .csv file for {some(others)}, received {options.table!r}")
     return [_container(path, containers[path], options) if path in containers else _volumes(path, options) for path in paths]
 
 
@@ -140,7 +144,7 @@ def _volumes(path: Path, options: ImportOptions) -> Source:
         return _source(str(path), [path], options)
     tables = sorted(path.glob("*.csv"))
     if len(tables) > 1:
-        raise DataError(f"{path}: expected one CSV file of properties, found {some([table.name for table in tables])}; say which")
+        raise DataError(f"{path}: expected one CSV file of properties, found {some([table.name for table in tables])}; choose by --table")
     if tables:
         return _tabled([path], tables[0], options)
     return _source(str(path), [path] if vol.is_slices(path) else _members(path), options)
@@ -192,7 +196,7 @@ def _read_csv(path: Path) -> dict[str, list[str]]:
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: expected a CSV file in UTF-8, cannot be read: {error}") from error
     if len(lines) < 2:
-        raise DataError(f"{path}: expected a header and a row for each sample, received {len(lines)} lines")
+        raise DataError(f"{path}: expected a header and a row for each sample, received {counted(len(lines), 'line')}")
     rows = [[cell.strip() for cell in row] for row in csv.reader(lines, delimiter=max(",;\t", key=lines[0].count))]
     for i, row in enumerate(rows):
         if len(row) != len(rows[0]) or (i == 0 and len(set(row)) != len(row)):
@@ -209,7 +213,7 @@ def _container(path: Path, arrays: dict[str, Array], options: ImportOptions) -> 
     if four or not three:
         listed = some([f"{name} {array.shape}" for name, array in arrays.items()])
         expected = f"volumes in {wanted}" if wanted else "one array (sve, x, y, z), or volumes (x, y, z)"
-        raise DataError(f"{path}: expected {expected}, received {listed}; name one as dataset")
+        raise DataError(f"{path}: expected {expected}, received {listed}; name one with --dataset")
     source = _stored(str(path), {(path, name): arrays[name] for name in three}, "xyz", options)
     numbers = [{key: value for key, value in arrays[name].attributes.items() if np.ndim(value) == 0 and key not in NOTES} for name in three]
     keys = dict.fromkeys(key for one in numbers for key in one) if len(three) > 1 else ()
@@ -228,10 +232,10 @@ def _stack(path: Path, name: str, arrays: dict[str, Array], options: ImportOptio
     tables = [key for key, array in rows.items() if array.dtype.names or (len(array.shape) == 2 and array.dtype.kind in "biuf")]
     chosen = [key for key in tables if (_last(key) == "properties" if options.table is None else key == options.table.strip("/"))]
     if options.table is not None and not chosen:
-        raise DataError(f"{path}: table: expected one of {some(tables)}, of {len(samples)} rows each, received {options.table!r}")
+        raise DataError(f"{path}: --table: expected one of {some(tables)}, of {len(samples)} rows each, received {options.table!r}")
     chosen = chosen or tables
     if len(chosen) > 1:
-        raise DataError(f"{path}: expected one table of properties, found {some(chosen)}; say which as table")
+        raise DataError(f"{path}: expected one table of properties, found {some(chosen)}; say which with --table")
     if chosen:
         lists = {key: array for key, array in lists.items() if key in PARTS}
     columns = {f"{key} [{_text(array.attributes.get('units', '-'))}]": array.read() for key, array in lists.items()}
@@ -276,11 +280,11 @@ def _fans(files: dict[Path, dict[str, Array]], options: ImportOptions) -> Source
                 raise DataError(f"{path}: {name}: expected one microstructure at {head} or in a group above, found {listed}")
             if near[0] in found:
                 both = f"{found[near[0]][0]} and {name}"
-                raise DataError(f"{path}: {near[0][1]}: expected one tangent, found {both}; say which with a pattern for tangent")
+                raise DataError(f"{path}: {near[0][1]}: expected one tangent, found {both}; say which with --tangent")
             found[near[0]] = (name, _tangent(f"{path}: {name}", arrays[name].read()) * STRESS_UNITS[options.stress_unit])
     where = ", ".join(map(str, files))
     if not found:
-        raise DataError(f"{where}: expected a {TANGENT} that fits the pattern {options.tangent}, found none")
+        raise DataError(f"{where}: expected a {TANGENT} that fits --tangent {options.tangent}, found none")
     stiffness = np.stack([tangent[np.ix_(FROM_FANS, FROM_FANS)] for _, tangent in found.values()])
     moduli = 1 / np.diagonal(np.linalg.inv(stiffness), axis1=1, axis2=2)[:, :3]
     columns = {f"E_{axis} [MPa]": column for axis, column in zip("xyz", moduli.T, strict=True)}

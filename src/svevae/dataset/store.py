@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -117,7 +117,7 @@ def write_dataset(
     """
     path = Path(path)
     with written_whole(path) as beside:
-        with h5py.File(path.name, "w", driver="core", backing_store=False) as file:  # in memory: on a full disk h5py crashes
+        with composed(beside) as file:
             file.attrs.update(attributes)
             for key, array in arrays.items():
                 chunks = (min(len(array), 32), *array.shape[1:]) if key == "voxels" and len(array) else None
@@ -127,18 +127,21 @@ def write_dataset(
                 file["properties"].attrs["units"] = list(units)
             for key, values in (dataset_attributes or {}).items():
                 file[key].attrs.update(values)
-            file.flush()
-            beside.write_bytes(file.id.get_file_image())
         if problems := find_problems(beside, labelled="properties" in arrays):
             raise DataError("\n".join(f"{path}: not written: {problem}" for problem in problems))
 
 
 def check_target(path: Path) -> None:
     """Raises DataError unless a file may be written at `path`: ask before hours of work, not behind them."""
-    if path.is_dir():
+    if os.path.isdir(path):
         raise DataError(f"{path}: not written: expected the name of a file, this is a folder")
-    if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
+    if not os.path.isdir(path.parent) or not os.access(path.parent, os.W_OK):
         raise DataError(f"{path}: not written: expected a folder {path.parent} that can be written to")
+    try:
+        with suppress(FileNotFoundError):
+            _beside(path).lstat()
+    except OSError as error:  # the name is too long
+        raise DataError(f"{path}: not written: {error.strerror}") from error
 
 
 @contextmanager
@@ -148,7 +151,7 @@ def written_whole(path: Path) -> Iterator[Path]:
     Raises DataError that names `path` where the file system does not take it.
     """
     check_target(path)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    beside = _beside(path)
     try:
         yield beside
         os.replace(beside, path)
@@ -156,6 +159,19 @@ def written_whole(path: Path) -> Iterator[Path]:
         raise DataError(f"{path}: not written: {error.strerror or error}") from error
     finally:
         beside.unlink(missing_ok=True)
+
+
+@contextmanager
+def composed(path: Path) -> Iterator[h5py.File]:
+    """An HDF5 file in memory that goes to `path` when the context ends well: on a full disk that raises OSError, where h5py crashes."""
+    with h5py.File(path.name, "w", driver="core", backing_store=False) as file:
+        yield file
+        file.flush()
+        path.write_bytes(file.id.get_file_image())
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}.part")
 
 
 def describe(path: str | Path) -> str:
@@ -166,8 +182,8 @@ def describe(path: str | Path) -> str:
     size = "unknown" if data.voxel_size is None else f"{data.voxel_size:g} um"
     lines = [
         f"{data.path}: valid",
-        f"  {data.count} SVEs of {data.n} x {data.n} x {data.n} voxels, voxel size {size}",
-        f"  {len(parts)} parts of {_span(sizes)} SVEs" + (": one part only, cannot be split by part" if len(parts) == 1 else ""),
+        f"  {counted(data.count, 'SVE')} of {data.n} x {data.n} x {data.n} voxels, voxel size {size}",
+        f"  {counted(len(parts), 'part')} of {_span(sizes)}" + (": one part only, cannot be split by part" if len(parts) == 1 else ""),
         f"  porosity {porosity.min():.4%} to {porosity.max():.4%}, mean {porosity.mean():.4%}",
     ]
     if data.properties is None:
@@ -192,7 +208,12 @@ def without_load_path(load_path: np.ndarray) -> str:
     """How many SVEs have no load path, along which axes; (sve, 3), empty for none."""
     broken = load_path == 0
     along = ", ".join(f"{count} along {axis}" for axis, count in zip("xyz", broken.sum(axis=0), strict=True) if count)
-    return f"{broken.any(axis=1).sum()} SVEs without a load path ({along}), labelled 0 there" if along else ""
+    return f"{counted(broken.any(axis=1).sum(), 'SVE')} without a load path ({along}), labelled 0 there" if along else ""
+
+
+def counted(count: int, noun: str) -> str:
+    """1 SVE, 2 SVEs."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def find_problems(path: str | Path, labelled: bool = True, scan_voxels: bool = True) -> list[str]:
@@ -333,7 +354,7 @@ def _strings(item: h5py.Dataset | h5py.Group, attribute: str) -> tuple[str, ...]
 
 
 def _span(sizes: np.ndarray) -> str:
-    return str(sizes.min()) if sizes.min() == sizes.max() else f"{sizes.min()} to {sizes.max()}"
+    return ("" if sizes.min() == sizes.max() else f"{sizes.min()} to ") + counted(sizes.max(), "SVE")
 
 
 @contextmanager

@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 
 from svevae.dataset.statistics import read_position
-from svevae.dataset.store import SVEDataset, written_whole
+from svevae.dataset.store import SVEDataset, composed, counted, written_whole
 from svevae.errors import DataError
 
 VERSION = (2, 6)  # of the format; readers of 2.0 skip what is newer: which field is active
@@ -63,14 +63,14 @@ def export_part(data: SVEDataset, part: int, path: str | Path) -> None:
     """Put a part together from its SVEs by /position and write it: `pore`, `sve` (index in the file), each property per SVE.
 
     Where the file lacks an SVE inside the box that the others span, `pore` is 255, `sve` -1 and properties are NaN, which
-    ParaView paints in a colour of its own. Memory: one field of the whole part.
+    ParaView paints in a colour of its own. Memory: one field of the whole part, and the compressed file.
     Raises DataError for a part or /position that the file lacks, SVEs that overlap or leave gaps (an attribute `stride` other
     than n), two SVEs in one place, a box of more than 2^30 voxels, and as `write_vtkhdf`.
     """
     chosen = np.flatnonzero(data.part_id == part)
     if not len(chosen):
         known = np.unique(data.part_id)
-        raise DataError(f"{data.path}: part: expected one of {len(known)} parts from {known[0]} to {known[-1]}, received {part}")
+        raise DataError(f"{data.path}: part: expected one of {counted(len(known), 'part')} from {known[0]} to {known[-1]}, received {part}")
     if _stride(data) != data.n:
         raise DataError(f"{data.path}: stride: expected SVEs that fill the part, {data.n} voxels apart, received {_stride(data):g}")
     position = read_position(data)
@@ -127,7 +127,7 @@ def _write(
     lengths = np.broadcast_to(np.asarray(spacing, np.float64), 3)
     if not (np.isfinite(lengths).all() and (lengths > 0).all()):
         raise DataError(f"{path}: not written: spacing: expected lengths above 0, received {spacing}")
-    with written_whole(path) as beside, h5py.File(beside, "w") as file:
+    with written_whole(path) as beside, composed(beside) as file:
         root = file.create_group("VTKHDF")
         root.attrs["Version"] = np.array(VERSION, np.int64)
         root.attrs["Type"] = np.bytes_("ImageData")

@@ -54,12 +54,13 @@ class Settings:
 class Loading:
     """A path of the mean strain and stress: where `controlled` (6,) the mean follows `strain` (increment, 6), else `stress`, in MPa.
 
-    Raises ConfigError where a shape is wrong or a number is not finite.
+    `names` are what errors call the increments, else their places. Raises ConfigError where a shape is wrong or a number is not finite.
     """
 
     strain: np.ndarray
     stress: np.ndarray
     controlled: np.ndarray
+    names: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
         if np.ndim(self.strain) != 2 or np.shape(self.strain)[1] != 6 or np.shape(self.stress) != np.shape(self.strain):
@@ -76,12 +77,12 @@ class Loading:
         return cls(np.asarray(strain, float), np.zeros(np.shape(strain)), np.ones(6, bool))
 
     @classmethod
-    def uniaxial_stress(cls, axis: str, strain: Sequence[float]) -> Loading:
+    def uniaxial_stress(cls, axis: str, strain: Sequence[float], names: Sequence[str] | None = None) -> Loading:
         """Tension along `axis` ("x", "y" or "z") at the given strains, the other five mean stresses zero."""
         i, strain = AXES[axis], np.asarray(strain, float)
         path = np.zeros((len(strain), 6))
         path[:, i] = strain
-        return cls(path, np.zeros_like(path), np.arange(6) == i)
+        return cls(path, np.zeros_like(path), np.arange(6) == i, names)
 
 
 @dataclass(frozen=True)
@@ -174,7 +175,7 @@ class Solver:
                 found = solve_increment(guess, state, constants, self._waves, free, stress, load, *limits)
                 x, before, state = found.x, x, found.state
                 results.append([np.asarray(part) for part in (x.mean.T, found.stress.T, found.residual, found.newton, found.iterations)])
-                self._check_increment(k, found.residual, names)
+                self._check_increment(f"increment {k}" if loading.names is None else loading.names[k], found.residual, names)
                 if report:
                     report(k)
             columns = [np.stack(part, axis=1) for part in zip(*results, strict=True)]
@@ -209,12 +210,13 @@ class Solver:
         voce = (value.reshape((1,) * (4 - value.ndim) + value.shape) for value in voce)
         return Constants(*(jnp.asarray(value, self.settings.dtype) for value in (bulk, shear, *voce)))
 
-    def _check_increment(self, k: int, residual: jax.Array, names: Sequence[str] | None) -> None:
+    def _check_increment(self, increment: str, residual: jax.Array, names: Sequence[str] | None) -> None:
         residual = np.asarray(residual)
         if (bad := np.flatnonzero(~(residual <= self.settings.tolerance))).size:
+            others = f"; {len(bad)} of {len(residual)} SVEs did not converge" if len(residual) > 1 else ""
             raise SolverError(
-                f"{_name(names, bad[0])}, increment {k}: residual {residual[bad[0]]:.2g} after {self.settings.newton} Newton iterations, "
-                f"expected at most {self.settings.tolerance:g}; {len(bad)} of {len(residual)} SVEs did not converge"
+                f"{_name(names, bad[0])}, {increment}: residual {residual[bad[0]]:.2g} after {self.settings.newton} Newton iterations, "
+                f"expected at most {self.settings.tolerance:g}{others}"
             )
 
 

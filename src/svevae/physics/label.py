@@ -76,7 +76,7 @@ def label(
     """Labels of SVEs (sve, x, y, z), 1 where there is a pore, solved as one batch.
 
     `names` are what errors call the SVEs, else their places in the batch; `halves` takes each increment in two steps. Raises SolverError
-    as `Solver.path` does, and ConfigError where a curve ends before 0.2 % yield.
+    that names the SVE and the strain of `tension` that was not reached, and ConfigError where a curve ends before 0.2 % yield.
     """
     called = np.array([str(name) for name in names] if names is not None else [f"SVE {sve}" for sve in range(len(voxels))])
     paths = np.array([load_path(sve) for sve in voxels]).reshape(-1, 3)
@@ -84,6 +84,7 @@ def label(
     stress = {axis: np.zeros((len(voxels), len(tension.strain))) for axis in tension.axes}
     strain = np.asarray(tension.strain)
     steps = np.sort(np.concatenate([strain, strain - np.diff(strain, prepend=0.0) / 2])) if halves else strain
+    aims = np.repeat(strain, 2) if halves else strain
     connected = np.flatnonzero(paths.any(axis=1))
     if connected.size:
         elastic = solver.elastic(material.take(connected), voxels[connected], called[connected])
@@ -95,23 +96,26 @@ def label(
         inside = np.flatnonzero(paths[connected, AXES[axis]])
         sves = connected[inside]
         if sves.size:
-            path = solver.path(material.take(sves), Loading.uniaxial_stress(axis, steps), voxels[sves], elastic.take(inside), called[sves])
+            loading = Loading.uniaxial_stress(axis, steps, [f"tension along {axis} to strain {aim:g}" for aim in aims])
+            path = solver.path(material.take(sves), loading, voxels[sves], elastic.take(inside), called[sves])
             stress[axis][sves] = path.stress[:, 1::2, AXES[axis]] if halves else path.stress[:, :, AXES[axis]]
             residual[sves] = np.maximum(residual[sves], path.residual.max(axis=1))
     columns = {f"E_{axis}": np.where(paths[:, AXES[axis]], young(stiffness, axis), 0.0) for axis in tension.axes}
     columns |= {f"nu_z{axis}": np.where(paths[:, 2], poisson(stiffness, "z", axis), 0.0) for axis in "xy"}
     columns |= {f"flow_{axis}": curve[:, -1] for axis, curve in stress.items()}
     for axis, curves in stress.items():
-        moduli = columns[f"E_{axis}"]
-        columns[f"yield_{axis}"] = np.array([yield_stress(tension.strain, *pair) for pair in zip(curves, moduli, strict=True)])
+        pairs = zip(curves, columns[f"E_{axis}"], called, strict=True)
+        columns[f"yield_{axis}"] = np.array([yield_stress(strain, *pair, name=f"{name} along {axis}") for *pair, name in pairs])
     names, units = property_names(tension.axes)
     return Labels(names, units, np.column_stack([columns[name] for name in names]), stiffness, stress, residual, paths)
 
 
-def yield_stress(strain: Sequence[float], stress: Sequence[float], modulus: float, offset: float = OFFSET) -> float:
+def yield_stress(
+    strain: Sequence[float], stress: Sequence[float], modulus: float, offset: float = OFFSET, name: str = "the curve"
+) -> float:
     """Where the curve, linear between its points and from the origin, meets the line of slope `modulus` through (`offset`, 0); MPa.
 
-    0 for a modulus of 0. Raises ConfigError where the curve ends above that line.
+    0 for a modulus of 0. Raises ConfigError, which calls the curve `name`, where it ends above that line.
     """
     if modulus <= 0:
         return 0.0
@@ -119,7 +123,7 @@ def yield_stress(strain: Sequence[float], stress: Sequence[float], modulus: floa
     above = stress - modulus * (strain - offset)
     k = int(np.argmax(above < 0))
     if k == 0:
-        raise ConfigError(f"strain: expected to go on until 0.2 % yield, ended at {strain[-1]:g} before it")
+        raise ConfigError(f"strain: expected to go on until the 0.2 % yield of {name}, received {strain[-1]:g} as the last")
     share = above[k - 1] / (above[k - 1] - above[k])
     return float(stress[k - 1] + share * (stress[k] - stress[k - 1]))
 

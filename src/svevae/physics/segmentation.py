@@ -71,18 +71,18 @@ def segmentation(volumes: Iterable[np.ndarray], threshold: float | None = None, 
     listed = f"{', '.join(f'{value:g}' for value in values[:LABELS])}{' and more' if len(values) > LABELS else ''}"
     binary = set(values) <= {0, 1}
     if isinstance(pores, str) and pores not in ("dark", "bright"):
-        raise DataError(f"pores: expected dark, bright or the value of the pores, received {pores!r}")
+        raise DataError(f"--pores: expected dark, bright or the value of the pores, received {pores!r}")
     if not isinstance(pores, str):
         if threshold is not None:
-            raise DataError(f"expected a threshold or the value of the pores, received both: {threshold:g} and {pores:g}")
+            raise DataError(f"expected --threshold or a value for --pores, received both: {threshold:g} and {pores:g}")
         if pores not in values and not (binary and pores in (0, 1)):
-            raise DataError(f"pores: expected one of the values {listed}, received {pores:g}")
+            raise DataError(f"--pores: expected one of the values {listed}, received {pores:g}")
         rule = Segmentation(float(pores))
     elif threshold is not None:
         rule = Segmentation(pores, float(threshold))
         if rule._is_pore(values, threshold).all():
             raise DataError(
-                f"threshold: expected one that leaves some solid of the greys {values[0]:g} to {values[-1]:g}, received {threshold:g}"
+                f"--threshold: expected one that leaves some solid of the greys {values[0]:g} to {values[-1]:g}, received {threshold:g}"
             )
     elif binary:
         rule = Segmentation(1.0)
@@ -90,7 +90,7 @@ def segmentation(volumes: Iterable[np.ndarray], threshold: float | None = None, 
         rule = Segmentation(float(values[0] if pores == "dark" else values[1]))
     elif len(values) <= LABELS:
         phases = f"{len(values)} phases" if len(values) > 1 else "a single value"
-        raise DataError(f"expected greys or two phases, received {phases}: {listed}; say which is pore with pores=<value>, or a threshold")
+        raise DataError(f"expected greys or two phases, received {phases}: {listed}; say which is pore: --pores VALUE or --threshold")
     else:
         last = int(np.searchsorted(values, threshold_otsu(hist=(counts, values))))
         middle = (values[last] + values[last + 1] - np.diff(values).min()) / 2  # of the gap, if there is one

@@ -116,7 +116,7 @@ def voxel_size(path: Path) -> float | None:
                     edges.append(unit * float(pixels.get(key)))
     if edges and max(edges) > 1.001 * min(edges):
         received = " x ".join(f"{edge:g}" for edge in edges)
-        raise DataError(f"{path}: expected voxels that are cubes, received {received} um; resample it, or give the right voxel size")
+        raise DataError(f"{path}: expected voxels that are cubes, received {received} um; resample it, or give the right --voxel-size")
     return float(f"{edges[0]:.6g}") if edges else None  # a ratio of integers in the file: 0.1 is 1/10 only to 7 digits
 
 
@@ -125,7 +125,7 @@ def crop(volume: np.ndarray, box: Box) -> np.ndarray:
     spans = [(start or 0, size if stop is None else stop) for (start, stop), size in zip(box, volume.shape, strict=True)]
     for axis, (start, stop), size in zip("xyz", spans, volume.shape, strict=True):
         if not 0 <= start < stop <= size:
-            raise DataError(f"crop along {axis}: expected 0 <= start < stop <= {size}, received {start} to {stop}")
+            raise DataError(f"--crop along {axis}: expected 0 <= start < stop <= {size}, received {start} to {stop}")
     return volume[tuple(slice(*span) for span in spans)]
 
 
@@ -187,11 +187,11 @@ def _read_tif(path: Path) -> np.ndarray:
 
 def _read_raw(path: Path, shape: tuple[int, ...] | None, dtype: str | None) -> np.ndarray:
     if shape is None or dtype is None:
-        raise DataError(f"{path}: a raw file says nothing of itself: give its shape and its dtype, e.g. 800 512 512 uint16")
+        raise DataError(f"{path}: a raw file says nothing of itself: give its --shape and --dtype, e.g. --shape 800 512 512 --dtype uint16")
     try:
         kind = np.dtype(dtype)
     except TypeError as error:
-        raise DataError(f"{path}: dtype: expected a type of numpy such as uint16 or >u2 (big-endian), received {dtype!r}") from error
+        raise DataError(f"{path}: --dtype: expected a type of numpy such as uint16 or >u2 (big-endian), received {dtype!r}") from error
     expected, received = int(np.prod(shape)) * kind.itemsize, path.stat().st_size
     if expected != received or not expected:
         raise DataError(f"{path}: expected {expected} bytes, {_times(shape)} of {kind}, received {received} bytes")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from svevae.config import Params
 from svevae.dataset.split import SUBSETS, split_by_part
-from svevae.dataset.store import open_dataset
+from svevae.dataset.store import counted, open_dataset
 from svevae.pictures import draw_properties, draw_sves
 
 FOLDER = Path("artifacts/split")
@@ -22,4 +22,4 @@ def prepare(params: Params) -> None:
     draw_properties(data, split, FOLDER / "properties.png")
     split.save(SPLIT)
     for subset in SUBSETS:
-        print(f"{subset}: {len(split.index(subset, data.part_id))} SVEs of {len(split.parts[subset])} parts")
+        print(f"{subset}: {counted(len(split.index(subset, data.part_id)), 'SVE')} of {counted(len(split.parts[subset]), 'part')}")

@@ -105,7 +105,9 @@ def test_a_pareto_study(tmp_path: Path) -> None:
     text = visible(page)
     for words in (
         "Trials: 30 complete.",
-        "30.0 min, 60 trials an hour. 2 workers on 1 machines: tensorflow cpu:0.",
+        "30.0 min, 60 trials an hour. 2 workers on 1 machine: tensorflow cpu:0.",
+        f"Least property error {min(trial.values[0] for trial in study.trials):.4f}, of trial ",
+        "The best trials: 20 of 30",
         "least mean combined error.",
         "0.2500 ± 0.0125",
         "0 (params.yaml)",
@@ -138,7 +140,7 @@ def test_a_single_study_with_pruned_failed_and_lost_trials(tmp_path: Path) -> No
         study.add_trial(optuna.create_trial(state=state, user_attrs=attributes, intermediate_values=steps))
     page = page_of(study, tmp_path)
     text = visible(page)
-    assert "Trials: 5 complete, 1 pruned, 1 fail, 1 lost" in text
+    assert "Trials: 5 complete, 1 pruned, 1 failed, 1 lost" in text
     assert re.search(r"5\s+pruned\s+5\s+2\s+9\s+hyperband at step 2 \(epochs\): not among the best 1/3", text)
     assert "TrainingError: &lt;the loss&gt; &amp; more" in page
     assert "None yet: the search is not over" in text
@@ -156,9 +158,44 @@ def test_too_few_trials_are_no_fault(count: int, fixed: bool, missing: str, tmp_
 
 
 def test_text_is_escaped(tmp_path: Path) -> None:
-    page = page_of(study_of(["combined"], 3), tmp_path, best_of("<script>alert(1)</script>"))
+    """In the reason, in a choice that tables, plots and hovering have, in the name of an objective."""
+    study, evil = optuna.create_study(study_name="svevae"), "<script>alert(1)</script>"
+    study.set_metric_names([evil])
+    space = {"architecture": CategoricalDistribution((evil, "conv"))}
+    for choice, value in ((evil, 0.2), ("conv", 0.3)):
+        study.add_trial(
+            optuna.create_trial(state=TrialState.COMPLETE, params={"architecture": choice}, distributions=space, values=[value])
+        )
+    page = page_of(study, tmp_path, best_of(evil))
     assert "<script>alert(1)" not in page
     assert "&lt;script&gt;alert(1)" in page
+
+
+def test_a_table_has_the_numbers_of_the_study(tmp_path: Path) -> None:
+    """The best trial's row, by number: both errors, each parameter to four digits, lists as words, epoch, seconds, speed, seed."""
+    study = study_of(["combined"], 5)
+    best = study.best_trial
+    row = re.search(rf"SVE/s\s+seed\s+{best.number}\s+(.*?)\s+{best.user_attrs['seed']}\s", visible(page_of(study, tmp_path)), re.DOTALL)
+    errors, params = best.user_attrs["errors"], best.params
+    flips = {"[]": "none"}.get(params["augmentation"], "flip_x flip_y").split()
+    numbers = [f"{errors['property']:.4f}", f"{errors['reconstruction']:.4f}", str(params["latent_dim"]), f"{params['kl_weight']:.4g}"]
+    assert row.group(1).split() == [*numbers, params["architecture"], *flips, "3", "61.25", "204.5"]
+
+
+def test_the_winner_of_another_study_is_not_shown(tmp_path: Path) -> None:
+    """best.yaml is of the study before; this one has a new name and still runs."""
+    text = visible(page_of(study_of(["combined"], 3), tmp_path, best_of("won long ago") | {"study": "older"}))
+    assert "won long ago" not in text
+    assert "None yet: the search is not over" in text
+
+
+def test_an_error_that_is_the_same_everywhere_is_told(tmp_path: Path) -> None:
+    study = optuna.create_study(study_name="svevae")
+    study.set_metric_names(["combined"])
+    for kl in (0.5, 1.0):
+        space = {"kl_weight": SPACE["kl_weight"]}
+        study.add_trial(optuna.create_trial(state=TrialState.COMPLETE, params={"kl_weight": kl}, distributions=space, values=[0.25]))
+    assert "All complete trials have the same combined error" in visible(page_of(study, tmp_path))
 
 
 def test_pictures(tmp_path: Path) -> None:
@@ -166,7 +203,7 @@ def test_pictures(tmp_path: Path) -> None:
     paths = draw_study(study_of(["property", "reconstruction"], 12), tmp_path)
     assert [path.stem for path in paths] == [
         "front",
-        *(f"{kind}-{name}" for name in ("property", "reconstruction") for kind in ("history", "importance", "parallel", "slice")),
+        *(f"{kind}-{name}" for kind in ("importance", "parallel", "slice", "history") for name in ("property", "reconstruction")),
     ]
     for path in paths:
         assert path.read_bytes().startswith(b"\x89PNG")

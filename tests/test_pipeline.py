@@ -404,7 +404,7 @@ tracking.connect()
 runs = mlflow.search_runs(experiment_names=["svevae"], order_by=["attributes.start_time ASC"], output_format="list")
 print(json.dumps([[r.info.status, r.data.params.get("train.latent_dim"), "test/mean_r2" in r.data.metrics,
                    r.data.tags.get("svevae.trained_in_run"), r.info.run_id]
-                  for r in runs if "svevae.trial" not in r.data.tags]))
+                  for r in runs if "mlflow.parentRunId" not in r.data.tags]))
 """,
         clone,
     )

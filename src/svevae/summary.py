@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from pathlib import Path
 
 import yaml
@@ -50,7 +51,8 @@ def _search(contract: dict) -> list[str]:
     """What the model owes to the search; nothing where it was trained without."""
     if not contract["search"] or not BEST.is_file():
         return []
-    return [f"search: {yaml.safe_load(BEST.read_text())['reason']}"]
+    reason = yaml.safe_load(BEST.read_text())["reason"]
+    return textwrap.wrap(f"search: {reason}", 140, subsequent_indent="  ")
 
 
 def _registry(registered: dict) -> list[str]:

@@ -126,10 +126,10 @@ def _reason(winner: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], search
         return f"{name} {row['score']['mean']:.4f}{spread}"
 
     kind = "on the Pareto front" if len(search.objectives) == 2 else f"by {search.objectives[0]} error"
-    fidelity = f"{search.epochs} epochs on {search.fraction:.0%} of the training SVEs"
+    fidelity = f"{search.epochs} epoch{'s' * (search.epochs > 1)} on {search.fraction:.0%} of the training SVEs"
     seeds = f"{search.seeds} fresh seed{'s' * (search.seeds > 1)}"
     verdict = "has the least" if winner is rows[0] else "is not clearly beaten in"
     others = [told(row) for row in rows if row is not winner]
     beside = f"; beside it {', '.join(others)}" if others else ""
-    text = f"{told(winner)} {verdict} mean {search.rule} error over {seeds}, among the best of {trials} trials {kind} ({fidelity})"
-    return text + beside
+    field = f"{trials} trial{'s' * (trials > 1)} {kind} ({fidelity})"
+    return f"{told(winner)} {verdict} mean {search.rule} error over {seeds}, among the best of {field}{beside}"

@@ -158,9 +158,9 @@ class _Bar:
         done = self.wanted & {trial.user_attrs["ticket"] for trial in finished}
         new = [trial for trial in finished if trial.number not in self._shown]
         self.moved = bool(new)
-        for trial in new:
+        for count, trial in enumerate(new, start=len(done) - len(new) + 1):
             self._shown.add(trial.number)
-            line = told(trial) if sys.stderr.isatty() else f"{self.name} {len(done)} of {len(self.wanted)}: {told(trial)}"
+            line = told(trial) if sys.stderr.isatty() else f"{self.name} {count} of {len(self.wanted)}: {told(trial)}"
             self._bar.write(line, file=sys.stderr)
         self._bar.n = len(done)
         self._bar.refresh()

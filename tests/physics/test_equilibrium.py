@@ -67,6 +67,7 @@ def test_an_increment_beside_dense_algebra() -> None:
     assert path.newton[0, 0] >= 1
 
 
+@pytest.mark.slow
 def test_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """What XLA says the two functions hold, arguments, results and temporaries, at 32^3 in float32: within 25 % of `Solver.memory`."""
     solver = Solver((32, 32, 32))

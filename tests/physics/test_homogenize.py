@@ -207,6 +207,7 @@ def test_laminate_stiffness(tight: Solver) -> None:
         assert np.abs(elastic.stiffness[k] - exact).max() < 1e-9 * exact.max()
 
 
+@pytest.mark.slow
 def test_plastic_laminate_in_shear(tight: Solver) -> None:
     """Layers with their own E, s0, Q and b, every fourth elastic for ever, sheared in their plane and across it.
 
@@ -258,6 +259,7 @@ def test_limit_load_of_layers(tight: Solver) -> None:
     np.testing.assert_allclose(path.stress[:, -1, 0], strength.mean(), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_odd_and_oblong_boxes() -> None:
     """5 x 6 x 9 voxels: layers along each axis have their closed form; holes along x, perfectly plastic, carry exactly s0 (1 - f)."""
     shape = (5, 6, 9)

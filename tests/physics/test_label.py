@@ -350,6 +350,7 @@ def test_wrong_shape(solver: Solver) -> None:
         label(np.zeros((2, 8, 8, 7)), VOCE, TENSION, solver)
 
 
+@pytest.mark.slow
 def test_a_stiffness_field_of_each_sve(solver: Solver) -> None:
     """SVEs of other stiffnesses, one of pores alone among them: the labels of each are those it has by itself."""
     pores = np.stack([solid(), np.ones_like(solid()), solid()])

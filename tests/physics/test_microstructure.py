@@ -18,7 +18,7 @@ from skimage.measure import label, regionprops
 from tests.conftest import REFERENCE
 
 from svevae.errors import ConfigError
-from svevae.physics.microstructure import CUT, GENERATORS, _field, make_part, parameter_names
+from svevae.physics.microstructure import CUT, GENERATORS, gaussian_field, make_part, parameter_names
 
 GAUSSIAN = {"porosity": 0.05, "pore_length": 4.0, "elongation": 1.5, "modulation_length": 20.0, "modulation_strength": 0.5}
 SPHERES = {"porosity": 0.05, "diameter": 6.0, "diameter_spread": 0.2}
@@ -135,7 +135,7 @@ def test_covariance_of_the_field_is_exact(lengths: tuple[float, float, float]) -
     Exact: GSTools' Gaussian model, which is exp(-(r/l)^2) when it does not rescale l; voxel by voxel, without a trace of periodicity.
     """
     shape = (6, 7, 5)
-    response = np.stack([_field(shape, _Impulse(voxel), lengths).ravel() for voxel in range(6 * 7 * 5)], axis=1)
+    response = np.stack([gaussian_field(shape, _Impulse(voxel), lengths).ravel() for voxel in range(6 * 7 * 5)], axis=1)
     positions = np.indices(shape).reshape(3, -1)
     lags = positions[:, :, None] - positions[:, None, :]
     exact = gstools.Gaussian(dim=3, len_scale=lengths, rescale=1).cor_spatial(lags.reshape(3, -1)).reshape(len(response), -1)
@@ -144,7 +144,7 @@ def test_covariance_of_the_field_is_exact(lengths: tuple[float, float, float]) -
 
 def test_variogram_of_a_sample() -> None:
     """Estimated by GSTools from 4 fields of 64^3, lengths 3, 3, 6: 1 - exp(-(r/l)^2); its standard error is 1.5 % of the sill."""
-    fields = [_field((64, 64, 64), np.random.default_rng(i), (3.0, 3.0, 6.0)) for i in range(4)]
+    fields = [gaussian_field((64, 64, 64), np.random.default_rng(i), (3.0, 3.0, 6.0)) for i in range(4)]
     for axis, length in (("x", 3), ("y", 3), ("z", 6)):
         variogram = np.mean([gstools.vario_estimate_axis(field, direction=axis)[:10] for field in fields], axis=0)
         np.testing.assert_allclose(variogram, 1 - np.exp(-((np.arange(10) / length) ** 2)), atol=0.06)
@@ -158,7 +158,7 @@ def test_pores_are_the_level_set_of_their_definition() -> None:
     s, length = 0.8, 30.0
     voxels = part("gaussian", modulation_length=length, modulation_strength=s)
     rng = np.random.default_rng([0, 0])
-    g, m = _field(SHAPE, rng, (4.0, 4.0, 6.0)), _field(SHAPE, rng, (length, length, length))
+    g, m = gaussian_field(SHAPE, rng, (4.0, 4.0, 6.0)), gaussian_field(SHAPE, rng, (length, length, length))
     assert m.std() < 0.9
     weight = np.exp(s * (m - m.mean()) / m.std() - s**2 / 2)
     phi0 = (ndtr(-g) / weight)[voxels == 1].max() * (1 + 1e-9)

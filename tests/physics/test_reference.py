@@ -60,6 +60,7 @@ def apart_from_reference(reference: dict[str, np.ndarray], index: int, found: La
     return apart(found, reference["stiffness"][index], curves, reference["properties"][index])
 
 
+@pytest.mark.slow
 def test_three_of_the_reference(reference: dict[str, np.ndarray], solver: Solver) -> None:
     """The least porous, the median and the most porous SVE, 24 %: stiffness within 0.1 % and curves within 0.05 %."""
     index = by_porosity(reference, 3)

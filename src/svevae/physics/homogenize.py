@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -104,6 +105,7 @@ class Path:
     """Mean strain and stress (sve, increment, 6), reached residual, Newton and CG iterations (sve, increment).
 
     `fields`, on request, has voxel means at the last increment: stress and strain (sve, x, y, z, 6) and plastic_strain (sve, x, y, z).
+    `measured` has what the function `measure` of `Solver.path` made of such means, an item for each increment.
     """
 
     strain: np.ndarray
@@ -112,6 +114,7 @@ class Path:
     newton: np.ndarray
     iterations: np.ndarray
     fields: dict[str, np.ndarray] = field(repr=False, default_factory=dict)
+    measured: list[Any] = field(repr=False, default_factory=list)
 
 
 class Solver:
@@ -153,8 +156,11 @@ class Solver:
         names: Sequence[str] | None = None,
         fields: bool = False,
         report: Callable[[int], None] | None = None,
+        measure: Callable[[dict[str, np.ndarray]], Any] | None = None,
     ) -> Path:
         """Response of each SVE along `loading`; `elastic`, of the same SVEs, gives a better start; `report(increment)` follows.
+
+        `measure` is given the voxel means of each increment, since those of all would take too much memory.
 
         Raises DataError as `elastic` does, and SolverError that names the SVE, the increment and the residual.
         """
@@ -165,7 +171,7 @@ class Solver:
             loads = _loads(loading, constants)
             state = PlasticState(jnp.zeros((5, 8, count, *self.shape), dtype), jnp.zeros((8, count, *self.shape), dtype))
             x = before = Point(jnp.zeros((3, count, *self.shape), dtype), jnp.zeros((6, count), dtype))
-            results = []
+            results, measured = [], []
             for k in range(len(loading.strain)):
                 guess = _extrapolate(x, before, _ratio(loading, k)) if k else _elastic_start(loading, constants, elastic)
                 strain, stress = (jnp.asarray(target[k], dtype)[:, None] for target in (loading.strain, loading.stress))
@@ -176,10 +182,12 @@ class Solver:
                 x, before, state = found.x, x, found.state
                 results.append([np.asarray(part) for part in (x.mean.T, found.stress.T, found.residual, found.newton, found.iterations)])
                 self._check_increment(f"increment {k}" if loading.names is None else loading.names[k], found.residual, names)
+                if measure:
+                    measured.append(measure(_voxel_means(x, state, constants)))
                 if report:
                     report(k)
             columns = [np.stack(part, axis=1) for part in zip(*results, strict=True)]
-            return Path(*columns, fields=_voxel_means(x, state, constants) if fields else {})
+            return Path(*columns, fields=_voxel_means(x, state, constants) if fields else {}, measured=measured)
 
     def memory(self, count: int = 1, kind: str = "path") -> int:
         """Bytes that a batch of `count` SVEs needs at its peak; `kind` is "path" or "elastic"."""

@@ -12,9 +12,9 @@ from scipy import ndimage
 from svevae.errors import ConfigError
 from svevae.physics.elasticity import AXES, Material, poisson, young
 from svevae.physics.homogenize import Loading, Solver
+from svevae.physics.voce import OFFSET
 
 HINGED = 2e-3  # of the mean modulus: less is what the solver's tolerance leaves of a mechanism, voxels that hang together by their edges
-OFFSET = 0.002  # plastic strain at the yield stress: the 0.2 % proof stress of ISO 6892-1
 
 
 @dataclass(frozen=True)

@@ -87,14 +87,28 @@ def gaussian(
     _length("pore_length * elongation", pore_length * elongation, shape)
     _length("modulation_length", modulation_length, shape)
     _within("modulation_strength", modulation_strength, 0, 2)
-    g = _field(shape, rng, (pore_length, pore_length, pore_length * elongation))
-    m = _field(shape, rng, (modulation_length, modulation_length, modulation_length))
+    g = gaussian_field(shape, rng, (pore_length, pore_length, pore_length * elongation))
+    m = gaussian_field(shape, rng, (modulation_length, modulation_length, modulation_length))
     m = (m - m.mean()) / m.std()
     critical = log_ndtr(-g) - modulation_strength * m
     pores = round(porosity * critical.size)
     part = np.zeros(shape, np.uint8)
     part.flat[np.argpartition(critical, max(pores - 1, 0), axis=None)[:pores]] = 1
     return part
+
+
+def graded(porosity: np.ndarray, rng: np.random.Generator, *, pore_length: float, elongation: float) -> np.ndarray:
+    """Pores as `gaussian` makes them where the porosity is given in space: (x, y, z) -> (x, y, z) uint8.
+
+    Pore where a unit Gaussian field exceeds the (1 - porosity) normal quantile, so each voxel is one with its own probability.
+    """
+    porosity = np.asarray(porosity, float)
+    if porosity.ndim != 3 or not ((porosity >= 0) & (porosity < 1)).all():
+        raise ConfigError(f"porosity: expected a field (x, y, z) from 0 to below 1, received shape {porosity.shape}")
+    _length("pore_length", pore_length, porosity.shape)
+    _length("pore_length * elongation", pore_length * elongation, porosity.shape)
+    g = gaussian_field(porosity.shape, rng, (pore_length, pore_length, pore_length * elongation))
+    return (log_ndtr(-g) < np.log(np.maximum(porosity, 1e-300))).astype(np.uint8)
 
 
 def overlapping_spheres(shape: Shape, rng: np.random.Generator, *, porosity: float, diameter: float, diameter_spread: float) -> np.ndarray:
@@ -140,7 +154,7 @@ GENERATORS: dict[str, Callable[..., np.ndarray]] = {
 }
 
 
-def _field(shape: Shape, rng: np.random.Generator, lengths: tuple[float, float, float]) -> np.ndarray:
+def gaussian_field(shape: Shape, rng: np.random.Generator, lengths: tuple[float, float, float]) -> np.ndarray:
     """Gaussian field of mean 0 and covariance exp(-sum((r_i / lengths_i)^2)), exact on the grid: (x, y, z) float64.
 
     The covariance is a product over the axes, so white noise times the symmetric square root of each axis' covariance matrix has it.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -13,13 +14,14 @@ import numpy as np
 import pytest
 
 from svevae.dataset import labelling
-from svevae.dataset.labelling import Journal, LabelSettings, label_sves, read_material, voxel_digest
-from svevae.dataset.store import find_problems, write_dataset
+from svevae.dataset.labelling import Journal, LabelSettings, label_sves, parse_settings, read_material, read_settings, voxel_digest
+from svevae.dataset.store import find_problems, label_record, open_dataset, write_dataset
 from svevae.errors import ConfigError, DataError, SolverError
 from svevae.physics.elasticity import PRESETS, Material
 from svevae.physics.homogenize import Solver
 from svevae.physics.label import Tension, property_names
 
+ROOT = Path(__file__).parents[2]
 N = 6
 STRAIN = (0.001, 0.003, 0.006, 0.01)
 SETTINGS = LabelSettings(PRESETS["as-built-z"], Tension(("x", "z"), STRAIN), "float32", 5e-4)
@@ -108,6 +110,18 @@ def test_settings_are_known_by_everything_that_a_label_depends_on() -> None:
     ]
     assert len({settings.digest() for settings in [SETTINGS, *others]}) == 6
     assert replace(SETTINGS, material=Material(70_000.0, 0.33, 216.0, 312.0, 40.0)).digest() == SETTINGS.digest()
+
+
+def test_settings_are_read_from_a_file_and_from_json() -> None:
+    """Of the dataset that the project labelled itself; not of the one of another code, nor of a record that was made otherwise."""
+    data = open_dataset(ROOT / "data" / "sve_porous_alsi10mg_32.h5")
+    settings, record = read_settings(data), json.loads(json.dumps(label_record(data)))
+    assert settings.material == PRESETS["as-built-z"]
+    assert settings.tension.axes == ("x", "y", "z")
+    assert parse_settings(record) == settings
+    assert parse_settings(record | {"label_digest": "of another version"}) is None
+    assert parse_settings({key: value for key, value in record.items() if key != "tension"}) is None
+    assert label_record(open_dataset(ROOT / "data" / "reference_32.h5")) is None
 
 
 def test_an_sve_is_known_by_its_voxels() -> None:

@@ -77,6 +77,21 @@ def test_folder_round_trip(model: LatentModel, voxels: np.ndarray, tmp_path: Pat
     np.testing.assert_allclose(loaded.predict(voxels), model.predict(voxels), rtol=1e-5)
 
 
+def test_a_model_of_an_earlier_version(network: keras.Model, tmp_path: Path) -> None:
+    old = keras.Model(network.input, {key: value for key, value in network.output.items() if key != "properties_std"})
+    save_folder(tmp_path / "model", old, CONTRACT)
+    with pytest.raises(DataError, match=r"model\.keras: expected a model that gives properties_std, received one of an earlier svevae"):
+        load_folder(tmp_path / "model")
+
+
+def test_the_prediction_agrees_with_all_outputs(model: LatentModel, voxels: np.ndarray) -> None:
+    found, everything = model.prediction(model.encode(voxels)[0]), model.outputs(voxels)
+    np.testing.assert_allclose(found.std, everything["properties_std"], rtol=1e-5)
+    np.testing.assert_allclose(found.novelty, everything["novelty"], atol=1e-6)
+    assert found.properties.shape == found.std.shape == (6, 2)
+    assert found.novelty.shape == (6,)
+
+
 def test_folder_without_a_model(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"expected a folder with model\.keras and contract\.json, model\.keras is missing"):
         load_folder(tmp_path)

@@ -20,13 +20,6 @@ def test_r2_of_a_constant_column_is_minus_infinity() -> None:
     assert metrics.r2(np.ones((3, 1)), np.zeros((3, 1))) == -np.inf
 
 
-def test_porosity_baseline_recovers_a_cubic() -> None:
-    porosity = np.linspace(0, 0.2, 50)
-    properties = np.stack([70_000 * (1 - 2 * porosity + porosity**3), 0.33 - porosity**2], axis=1)
-    baseline = metrics.PorosityBaseline(porosity[::2], properties[::2])
-    np.testing.assert_allclose(baseline.predict(porosity), properties, rtol=1e-8)
-
-
 def test_constant_cross_entropy_is_that_of_constant_logits() -> None:
     voxels = (np.random.default_rng(0).random((3, 6, 6, 6)) < 0.1).astype(np.uint8)
     logits = np.full(voxels.shape, np.log(0.1 / 0.9))
@@ -48,15 +41,6 @@ def test_active_units_ignore_a_collapsed_one() -> None:
     assert metrics.active_units(latent) == 1
 
 
-def test_binarise_keeps_the_porosity_and_the_small_pores() -> None:
-    """A pore seen with probability 0.3 everywhere within 10 voxels keeps its 3 likeliest; a threshold of 1/2 would lose it."""
-    probability = np.zeros((1, 4, 4, 4))
-    probability[0, 0].flat[:10] = 0.3 + np.linspace(0.01, -0.01, 10)
-    binary = metrics.binarise(probability)
-    assert binary.sum() == 3
-    assert binary[0, 0].flat[:3].all()
-
-
 def test_two_point_correlation_of_a_laminate() -> None:
     """Pores in 2 of 8 layers across x: S2 is 1/4 along y and z at any distance; along x 1/4, 1/8, 0, 0, 0. Their mean follows."""
     field = np.zeros((1, 8, 8, 8))
@@ -70,3 +54,34 @@ def test_two_point_correlation_of_independent_voxels_is_the_porosity_squared() -
     correlation = metrics.two_point_correlation(field)
     assert correlation[0] == pytest.approx(field.mean(), rel=1e-6)
     np.testing.assert_allclose(correlation[1:], field.mean() ** 2, rtol=0.06)
+
+
+def test_coverage_of_normal_errors() -> None:
+    error = np.random.default_rng(0).standard_normal((20_000, 2))
+    np.testing.assert_allclose(
+        metrics.coverage(error, np.zeros_like(error), np.array([1.0, 2.0]) * np.ones_like(error)), [0.9, 0.999], atol=0.005
+    )
+
+
+def test_half_distances_divide_parts_not_sves() -> None:
+    """Parts of two SVEs that are alike: within a half they never part."""
+    part_id = np.repeat(np.arange(6), 2)
+    seen = []
+
+    def distance(a: np.ndarray, b: np.ndarray) -> float:
+        assert not set(part_id[a]) & set(part_id[b])
+        assert len(a) == len(b) == 6
+        seen.append(tuple(a))
+        return 1.0
+
+    assert len(metrics.half_distances(part_id, distance, np.random.default_rng(0))) == metrics.HALVINGS == len(seen)
+    assert len(set(seen)) > 10
+
+
+def test_divergence_of_the_aggregate_posterior() -> None:
+    """KL(N(m, s^2) || N(0, 1)) = (s^2 + m^2 - 1 - log s^2) / 2; means spread by 0.3 and samples by 0.4 make s = 0.5."""
+    mean = 2 + 0.3 * np.array([[-1.0], [1.0]])
+    expected = (0.25 + 4 - 1 - np.log(0.25)) / 2
+    assert metrics.divergence_from_prior(mean, np.full((2, 1), 0.4)) == pytest.approx(expected)
+    independent = np.random.default_rng(0).standard_normal((20_000, 3))
+    assert metrics.divergence_from_prior(np.sqrt(0.5) * independent, np.full((20_000, 3), np.sqrt(0.5))) == pytest.approx(0, abs=1e-3)

@@ -5,11 +5,15 @@ Voxels wait in memory at one bit each (4 KiB an SVE at n = 32, so a million fit 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import keras
 import numpy as np
 
 from svevae.dataset.store import SVEDataset
 from svevae.errors import ConfigError
+
+BLOCK = 256  # SVEs unpacked at a time
 
 
 class PackedVoxels:
@@ -30,6 +34,11 @@ class PackedVoxels:
         """The cubes of `rows`: (len(rows), n, n, n) uint8."""
         n = self.n
         return np.unpackbits(self._bits[rows], axis=1, count=n**3).reshape(-1, n, n, n)
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        """All cubes in order, up to 256 at a time."""
+        for start in range(0, len(self), BLOCK):
+            yield self[start : start + BLOCK]
 
 
 def xy_swap(names: tuple[str, ...]) -> list[int] | None:

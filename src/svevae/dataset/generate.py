@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import subprocess
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -96,18 +97,26 @@ def _label_settings(settings: Generate) -> LabelSettings:
 def draw_parameters(settings: Generate, part: int) -> dict[str, float]:
     """The generator's parameters of one part; they depend on the seed and the part's number alone. Raises ConfigError."""
     try:
-        known = parameter_names(settings.generator)
+        return draw_values(settings.generator, settings.parameters, settings.seed, part)
     except ConfigError as error:
         raise ConfigError(f"params.yaml: generate.{error}") from error
-    for name in settings.parameters:
+
+
+def draw_values(generator: str, parameters: Mapping[str, Any], seed: int, part: int) -> dict[str, float]:
+    """A number for each parameter of a generator, drawn where `parameters` has a range, as in `svevae.config.Generate`.
+
+    Raises ConfigError for an unknown generator, an unknown or a missing parameter.
+    """
+    known = parameter_names(generator)
+    for name in parameters:
         if name not in known:
-            raise ConfigError(f"params.yaml: generate.parameters.{name}: unknown; {settings.generator} has {', '.join(known)}")
-    rng = np.random.default_rng([settings.seed, part, 1])
+            raise ConfigError(f"parameters.{name}: unknown; {generator} has {', '.join(known)}")
+    rng = np.random.default_rng([seed, part, 1])
     drawn = {}
     for name in known:
-        if name not in settings.parameters:
-            raise ConfigError(f"params.yaml: generate.parameters.{name}: missing; {settings.generator} has {', '.join(known)}")
-        share, value = rng.random(), settings.parameters[name]
+        if name not in parameters:
+            raise ConfigError(f"parameters.{name}: missing; {generator} has {', '.join(known)}")
+        share, value = rng.random(), parameters[name]
         if not isinstance(value, list):
             drawn[name] = float(value)
         elif len(value) == 3:

@@ -22,7 +22,7 @@ import h5py
 import numpy as np
 
 from svevae.dataset.cluster import Cluster, progress
-from svevae.dataset.store import SLAB, counted, written_whole
+from svevae.dataset.store import SLAB, SVEDataset, counted, label_record, written_whole
 from svevae.errors import ConfigError, SolverError
 from svevae.physics.elasticity import PRESETS, Material
 from svevae.physics.homogenize import RECIPE, Settings, Solver
@@ -64,6 +64,22 @@ def read_material(value: Any) -> Material:
     if value["s0"] == 0 == value["Q"] * value["b"]:
         raise ConfigError("material.s0: expected a number above 0 where nothing hardens (Q or b is 0), received 0")
     return Material(**{name: float(number) for name, number in value.items()})
+
+
+def read_settings(data: SVEDataset) -> LabelSettings | None:
+    """How the labels of a file that `svevae generate` or `import --label` wrote were made; None for any other file."""
+    return parse_settings(label_record(data))
+
+
+def parse_settings(record: Any) -> LabelSettings | None:
+    """Settings from what `svevae.dataset.store.label_record` gives; None where they are not all there, or make other labels today."""
+    try:
+        solver, tension = record["solver_settings"], record["tension"]
+        curves = Tension(tuple(tension["axes"]), tuple(tension["strain"]))
+        settings = LabelSettings(Material(**record["material"]), curves, solver["dtype"], solver["tolerance"])
+        return settings if settings.digest() == record["label_digest"] else None
+    except (KeyError, TypeError, ValueError, ConfigError):
+        return None
 
 
 def voxel_digest(sve: np.ndarray) -> str:

@@ -19,6 +19,7 @@ from; `voxel_size_um` (micrometres) is the one that svevae reads.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -100,6 +101,20 @@ def open_dataset(path: str | Path, labelled: bool = True) -> SVEDataset:
             voxel_size=None if size is None else float(size),
             attributes={key: value.item() if isinstance(value, np.generic) else value for key, value in file.attrs.items()},
         )
+
+
+def label_record(data: SVEDataset) -> dict[str, Any] | None:
+    """How the labels of a file were made, for JSON: material, solver_settings, tension (axes, strain), label_digest; None where it does
+    not say. `svevae.dataset.labelling.parse_settings` reads it, and tells whether this version makes the same labels.
+    """
+    try:
+        record = {key: json.loads(data.attributes[key]) for key in ("material", "solver_settings")}
+        with h5py.File(data.path, "r") as file:
+            axes = [axis for axis in "xyz" if f"tension/stress_{axis}" in file]
+            record["tension"] = {"axes": axes, "strain": file["tension/strain"][:].astype(float).tolist()}
+        return record | {"label_digest": data.attributes["label_digest"]}
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def write_dataset(

@@ -8,7 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,14 @@ import numpy as np
 from tqdm import tqdm
 
 from svevae.config import Train
-from svevae.dataset.batches import Batches
+from svevae.dataset.batches import Batches, PackedVoxels
 from svevae.dataset.split import Split
 from svevae.dataset.store import SVEDataset
 from svevae.errors import TrainingError
-from svevae.model.vae import Trainer, build_vae, compile_trainer
+from svevae.model import metrics
+from svevae.model.losses import property_loss
+from svevae.model.start import start_from_statistics
+from svevae.model.vae import Trainer, build_vae, compile_trainer, learning_rate
 
 TERMS = ("reconstruction", "kl", "property")
 
@@ -37,8 +40,35 @@ def set_up(config: Train, seed: int, split: Split, data: SVEDataset, fraction: f
     keras.utils.set_random_seed(seed)
     vae = build_vae(config, data.n, np.array(split.mean), np.array(split.std))
     train = Batches(data, index, config.batch_size, seed, shuffle=True, augmentation=config.augmentation)
+    start_from_statistics(vae, train.voxels, train.properties, np.array(split.mean), np.array(split.std))
     validation = Batches(data, split.index("validation", data.part_id), config.batch_size)
     return compile_trainer(vae, config, np.array(split.std), len(train)), train, validation
+
+
+def regressor_scores(config: Train, seed: int, split: Split, data: SVEDataset, epochs: int) -> dict[str, Any]:
+    """R2 on the test parts of encoder and predictor trained for the properties alone: the ceiling of a latent code of that size.
+
+    The best of `epochs` by the validation parts; keys regressor_mean_r2 and regressor_r2 by property.
+    """
+    config = replace(config, epochs=epochs)
+    trainer, train, validation = set_up(config, seed, split, data)
+    std = np.array(split.std, np.float32)
+    trainer.vae.get_layer("encoder").get_layer("latent_log_var").trainable = False  # which has no part in it
+    regressor = keras.Model(trainer.vae.input, trainer.vae.output["properties"])
+    optimizer = keras.optimizers.AdamW(learning_rate(config, len(train)), weight_decay=config.weight_decay)
+    regressor.compile(optimizer, loss=lambda true, found: property_loss(true, found, std), jit_compile=trainer.jit_compile)
+    best, weights = math.inf, regressor.get_weights()
+    for epoch in tqdm(range(epochs), unit="epoch", desc="regressor", disable=not sys.stderr.isatty()):
+        train.start_epoch(epoch)
+        reseed(trainer.vae, seed, epoch)
+        history = regressor.fit(train, validation_data=validation, shuffle=False, verbose=0).history
+        if history["val_loss"][0] < best:
+            best, weights = history["val_loss"][0], regressor.get_weights()
+    regressor.set_weights(weights)
+    index = split.index("test", data.part_id)
+    found = np.concatenate([regressor.predict(cubes, verbose=0) for cubes in PackedVoxels(data, index).blocks()])
+    r2 = metrics.r2(data.properties[index].astype(np.float64), found.astype(np.float64))
+    return {"regressor_mean_r2": float(r2.mean()), "regressor_r2": dict(zip(data.names, map(float, r2), strict=True))}
 
 
 @dataclass

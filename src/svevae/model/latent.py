@@ -6,27 +6,43 @@ import json
 import os
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 
 from svevae.errors import DataError
+from svevae.model.posterior import Posterior
 
-MODEL_FILE, CONTRACT_FILE = "model.keras", "contract.json"
+MODEL_FILE, CONTRACT_FILE, POSTERIOR_FILE = "model.keras", "contract.json", "posterior.npz"
+
+
+class Prediction(NamedTuple):
+    """Properties (sve, property) and their standard deviations, in units of the model; novelty (sve,), above 1 for an unfamiliar SVE.
+
+    The standard deviations are calibrated on the validation parts: `properties` +- 1.645 `std` holds the solver's value for 90 % of SVEs
+    like those. See `svevae.model.uncertainty`.
+    """
+
+    properties: np.ndarray
+    std: np.ndarray
+    novelty: np.ndarray
 
 
 class LatentModel:
     """A trained structure-property map.
 
-    `names` and `units` of the properties; `n` voxels along an edge; `latent_dim`; `voxel_size` in micrometres or None;
-    `contract` holds these and where the model comes from (data digests, parameters, version).
+    `names` and `units` of the properties; `n` voxels along an edge; `latent_dim`; `voxel_size` in micrometres or None; `grain` is the
+    correlation length of `svevae.model.sampling.draw` in voxels. `contract` holds these and where the model comes from (data digests,
+    parameters, version). `posterior` is where the latent codes of the training SVEs are, the prior where none was fitted.
     """
 
-    def __init__(self, model: keras.Model, contract: dict[str, Any], batch_size: int = 64):
+    def __init__(self, model: keras.Model, contract: dict[str, Any], batch_size: int = 64, posterior: Posterior | None = None):
         self.model, self.contract, self.batch_size = model, contract, batch_size
+        self.posterior = posterior or Posterior.prior(contract["latent_dim"])
         self.names, self.units = tuple(contract["names"]), tuple(contract["units"])
         self.n, self.latent_dim, self.voxel_size = contract["n"], contract["latent_dim"], contract["voxel_size"]
+        self.grain = contract.get("grain", 0.0)
 
     def encode(self, voxels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Voxels (sve, n, n, n) of 0 and 1 -> mean and standard deviation of q(z | x), each (sve, latent).
@@ -50,19 +66,29 @@ class LatentModel:
 
     def predict_from_latent(self, latent: np.ndarray) -> np.ndarray:
         """Latent vectors (sve, latent) -> properties (sve, property) in `units`. Raises DataError for another shape."""
-        return self._run(self.model.get_layer("predictor"), self._checked_latent(latent))
+        return self.prediction(latent).properties
+
+    def prediction(self, latent: np.ndarray) -> Prediction:
+        """Latent vectors (sve, latent) -> properties, how sure they are, how unfamiliar the SVEs. Raises DataError for another shape."""
+        found = self._run(self.model.get_layer("predictor"), self._checked_latent(latent))
+        return Prediction(found["properties"], found["properties_std"], found["novelty"][:, 0])
 
     def outputs(self, voxels: np.ndarray) -> dict[str, np.ndarray]:
-        """All at once: latent_mean and latent_std (sve, latent), probability (sve, n, n, n), properties (sve, property)."""
+        """All at once: latent_mean, latent_std (sve, latent), probability (sve, n, n, n), properties, properties_std (sve, property),
+        novelty (sve,)."""
         found = self._run(self.model, self._checked(voxels))
         return {
             "latent_mean": found["latent_mean"],
             "latent_std": np.exp(found["latent_log_var"] / 2),
             "probability": sigmoid(found["logits"]),
             "properties": found["properties"],
+            "properties_std": found["properties_std"],
+            "novelty": found["novelty"][:, 0],
         }
 
     def _run(self, model: keras.Model, x: np.ndarray) -> Any:
+        if len(x) <= self.batch_size:  # `predict` sets up a data pipeline each time: for one SVE 50 times what the model takes
+            return model.predict_on_batch(x)
         return model.predict(x, batch_size=self.batch_size, verbose=0)
 
     def _checked(self, voxels: np.ndarray) -> np.ndarray:
@@ -81,20 +107,29 @@ class LatentModel:
 
 
 def load_folder(folder: Path, batch_size: int = 64) -> LatentModel:
-    """The model that `save_folder` wrote. Raises DataError where a file is missing."""
+    """The model that `save_folder` wrote. Raises DataError where a file is missing, or is of a version that this one cannot use."""
     for file in (MODEL_FILE, CONTRACT_FILE):
         if not (folder / file).is_file():
             raise DataError(f"{folder}: expected a folder with {MODEL_FILE} and {CONTRACT_FILE}, {file} is missing")
-    return LatentModel(keras.saving.load_model(folder / MODEL_FILE), json.loads((folder / CONTRACT_FILE).read_text()), batch_size)
+    model = keras.saving.load_model(folder / MODEL_FILE)
+    if "properties_std" not in model.output:
+        raise DataError(
+            f"{folder / MODEL_FILE}: expected a model that gives properties_std, received one of an earlier svevae; train it again"
+        )
+    posterior = Posterior.load(folder / POSTERIOR_FILE) if (folder / POSTERIOR_FILE).is_file() else None
+    contract = json.loads((folder / CONTRACT_FILE).read_text())
+    return LatentModel(model, contract, batch_size, posterior)
 
 
-def save_folder(folder: Path, model: keras.Model, contract: dict[str, Any]) -> None:
-    """Write the model and its contract into `folder`; the folder appears whole or not at all."""
+def save_folder(folder: Path, model: keras.Model, contract: dict[str, Any], posterior: Posterior | None = None) -> None:
+    """Write the model, its contract and its aggregate posterior into `folder`; the folder appears whole or not at all."""
     beside = folder.with_name(f".{folder.name}.{os.getpid()}")
     beside.mkdir(parents=True)
     try:
         model.save(beside / MODEL_FILE)
         (beside / CONTRACT_FILE).write_text(json.dumps(contract, indent=1) + "\n")
+        if posterior:
+            posterior.save(beside / POSTERIOR_FILE)
         shutil.rmtree(folder, ignore_errors=True)
         os.replace(beside, folder)
     finally:

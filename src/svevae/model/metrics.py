@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
-POROSITY_DEGREE = 3
+QUANTILE_90 = 1.6448536  # of |N(0, 1)|: an interval of 90 % is +- so many standard deviations
+HALVINGS = 200  # random divisions of the held-out parts into two halves
 ACTIVE_VARIANCE = 0.01  # Burda et al. (2016), section 5.2: a latent unit is active where the variance of its mean exceeds this
 
 
@@ -18,22 +21,6 @@ def r2(true: np.ndarray, predicted: np.ndarray) -> np.ndarray:
 def mean_absolute_error(true: np.ndarray, predicted: np.ndarray) -> np.ndarray:
     """Mean absolute error of each column, in its unit; (sve, property) twice -> (property,)."""
     return np.abs(true - predicted).mean(axis=0)
-
-
-class PorosityBaseline:
-    """Each property as a cubic polynomial in the porosity, least squares over the training SVEs."""
-
-    def __init__(self, porosity: np.ndarray, properties: np.ndarray):
-        """porosity (sve,), properties (sve, property) in their units."""
-        self.scale = max(float(porosity.max()), 1e-12)
-        self.coefficients = np.linalg.lstsq(self._powers(porosity), properties.astype(np.float64), rcond=None)[0]
-
-    def predict(self, porosity: np.ndarray) -> np.ndarray:
-        """(sve,) -> (sve, property), in their units."""
-        return self._powers(porosity) @ self.coefficients
-
-    def _powers(self, porosity: np.ndarray) -> np.ndarray:
-        return np.vander(porosity.astype(np.float64) / self.scale, POROSITY_DEGREE + 1, increasing=True)
 
 
 def voxel_cross_entropy(voxels: np.ndarray, logits: np.ndarray) -> np.ndarray:
@@ -60,15 +47,14 @@ def active_units(latent_mean: np.ndarray) -> int:
     return int((latent_mean.var(axis=0) > ACTIVE_VARIANCE).sum())
 
 
-def binarise(probability: np.ndarray) -> np.ndarray:
-    """SVEs whose porosity is that of the probabilities: in each, the voxels with the highest ones are pores.
+def divergence_from_prior(mean: np.ndarray, std: np.ndarray) -> float:
+    """KL(N(m, S) || N(0, I)) of the aggregate posterior, nats: m and S are the mean and covariance of all samples of all SVEs.
 
-    A fixed threshold of 1/2 would lose every pore that the decoder is unsure of. (sve, n, n, n) -> (sve, n, n, n) bool.
+    Posterior means and standard deviations (sve, latent).
     """
-    flat = probability.reshape(len(probability), -1)
-    pores = np.rint(flat.sum(axis=1, dtype=np.float64)).astype(int)
-    rank = np.argsort(np.argsort(-flat, axis=1, kind="stable"), axis=1)
-    return (rank < pores[:, None]).reshape(probability.shape)
+    centre = mean.mean(axis=0, dtype=np.float64)
+    covariance = np.cov(mean.T.astype(np.float64), bias=True).reshape(len(centre), -1) + np.diag(np.square(std).mean(axis=0))
+    return float(0.5 * (np.trace(covariance) + centre @ centre - len(centre) - np.linalg.slogdet(covariance)[1]))
 
 
 def two_point_correlation(fields: np.ndarray) -> np.ndarray:
@@ -77,9 +63,38 @@ def two_point_correlation(fields: np.ndarray) -> np.ndarray:
     Periodic, by the Fourier transform (Torquato 2002, section 2.2). Fields (sve, n, n, n) of 0 and 1 -> (n // 2 + 1,) for
     r = 0 ... n // 2 voxels; S2(0) is the porosity.
     """
+    return two_point_correlations(fields).mean(axis=0)
+
+
+def two_point_correlations(fields: np.ndarray) -> np.ndarray:
+    """S2(r) of each SVE by itself, see `two_point_correlation`: (sve, n // 2 + 1)."""
     half = fields.shape[-1] // 2 + 1
-    total = np.zeros(half)
-    for field in fields.astype(np.float32):
+    found = np.empty((len(fields), half))
+    for i, field in enumerate(fields.astype(np.float32)):
         correlation = np.fft.irfftn(np.abs(np.fft.rfftn(field)) ** 2, s=field.shape, axes=(0, 1, 2)) / field.size
-        total += (correlation[:half, 0, 0] + correlation[0, :half, 0] + correlation[0, 0, :half]) / 3
-    return total / len(fields)
+        found[i] = (correlation[:half, 0, 0] + correlation[0, :half, 0] + correlation[0, 0, :half]) / 3
+    return found
+
+
+def coverage(true: np.ndarray, predicted: np.ndarray, std: np.ndarray) -> np.ndarray:
+    """Share of each column within the predicted interval of 90 %, +- 1.645 std; (sve, property) thrice -> (property,)."""
+    return (np.abs(true - predicted) <= QUANTILE_90 * std).mean(axis=0)
+
+
+def correlation_distance(a: np.ndarray, b: np.ndarray) -> float:
+    """Root mean square difference of two two-point correlations (distance,), over the mean of the second."""
+    return float(np.sqrt(np.square(a - b).mean()) / b.mean())
+
+
+def half_distances(part_id: np.ndarray, distance: Callable[[np.ndarray, np.ndarray], float], random: np.random.Generator) -> np.ndarray:
+    """How far two halves of the held-out SVEs are apart, for random divisions of their parts: (200,).
+
+    `distance` takes two arrays of indices of SVEs. What a sample of the model is held against: nothing tells it from held-out SVEs
+    as long as it is no further from them than most halves are from each other.
+    """
+    parts = np.unique(part_id)
+    found = []
+    for _ in range(HALVINGS):
+        first = np.isin(part_id, random.permutation(parts)[: max(1, len(parts) // 2)])
+        found.append(distance(np.flatnonzero(first), np.flatnonzero(~first)))
+    return np.array(found)

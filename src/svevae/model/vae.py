@@ -2,11 +2,12 @@
 
 The saved model is the Functional one: built-in layers only, so it loads wherever Keras does, under any backend:
 
-    voxels (batch, n, n, n) of 0 and 1 -> {"latent_mean", "latent_log_var": (batch, latent),
-                                           "logits": (batch, n, n, n), "properties": (batch, property), in their units}
+    voxels (batch, n, n, n) of 0 and 1 -> {"latent_mean", "latent_log_var": (batch, latent), "logits": (batch, n, n, n),
+                                           "properties", "properties_std": (batch, property), in their units,
+                                           "novelty": (batch, 1)}
 
 with the sub-models `encoder`, `decoder` and `predictor` under `get_layer`. The label scaler is the predictor's last layer. Outputs are
-float32 under any dtype policy.
+float32 under any dtype policy. Standard deviations and novelty mean something once `svevae.model.uncertainty` has fitted them.
 """
 
 from __future__ import annotations
@@ -22,11 +23,15 @@ from keras import layers, ops
 
 from svevae.config import Train
 from svevae.errors import ConfigError
+from svevae.model.elastic import elastic_statistics
 from svevae.model.layers import ACTIVATION, BLOCKS, depth_to_space, pool, sample, space_to_depth
 from svevae.model.losses import kl_divergence, property_loss, reconstruction_loss
 
 PATCH = 4  # voxels along the edge of a patch in the "patch" architecture
 SEED_CHANNELS = 16  # on the coarsest grid, between it and the dense layers of the "patch" architecture
+ELASTIC_WIDTH = 128  # units of the one layer between the elastic statistics and the latent means
+STATISTICS_SCALE, INFORMED = "elastic_statistics_scale", "informed_mean"
+FAMILIAR = 3.0  # standard deviations, of statistics, informed units and properties, within which anything but a linear law is learnt
 LOG_VAR_START = -4.0  # a posterior of std 0.14 at first: the decoder learns to use z before the KL widens it (BCE 0.74 against 0.91)
 
 
@@ -142,11 +147,43 @@ def build_vae(config: Train, n: int, mean: np.ndarray, std: np.ndarray) -> keras
             f"(multiples of {reduction}), received SVEs of n = {n}"
         )
     voxels = keras.Input((n, n, n), name="voxels")
+    encoder = _encoder(voxels, architecture, config, n, len(mean))
+
+    z = keras.Input((config.latent_dim,), name="latent")
+    h = layers.Dense(config.dense_width, activation=ACTIVATION)(z)
+    logits = layers.Reshape((n, n, n), dtype="float32")(architecture.decode(h, config, n))
+    decoder = keras.Model(z, logits, name="decoder")
+
+    predictor = _predictor(config, mean, std)
+    latent_mean, latent_log_var, latent = encoder(voxels)
+    outputs = {"latent_mean": latent_mean, "latent_log_var": latent_log_var, "logits": decoder(latent), **predictor(latent_mean)}
+    return keras.Model(voxels, outputs, name="svevae")
+
+
+def _encoder(voxels: keras.KerasTensor, architecture: Architecture, config: Train, n: int, properties: int) -> keras.Model:
+    """With `elastic` the means of the first latent units come from the elastic statistics alone, those of the others from the voxels.
+
+    Mixed, each spoils the other: the gradient of the properties fills all units with the porosity, and what convolutions add to the
+    properties is learnt by heart (docs/model-log.md).
+    """
     field = layers.Reshape((n, n, n, 1))(voxels)
     porosity = layers.Rescaling(20.0)(layers.GlobalAveragePooling3D()(field))
     h = layers.Concatenate()([architecture.encode(field, config), porosity])
     h = layers.Dense(config.dense_width, activation=ACTIVATION)(h)
-    latent_mean = layers.Dense(config.latent_dim, name="latent_mean", dtype="float32")(h)
+    if config.elastic:
+        informed = informed_units(config, properties)
+        statistics = _elastic(voxels, n)
+        # Beyond what is familiar only the linear part goes on, as the regression does that training starts from.
+        mechanics = layers.Dense(ELASTIC_WIDTH, activation=ACTIVATION)(ops.clip(statistics, -FAMILIAR, FAMILIAR))
+        means = [
+            layers.Dense(informed, name=INFORMED, dtype="float32")(layers.Concatenate(dtype="float32")([mechanics, statistics])),
+            layers.Dense(config.latent_dim - informed, dtype="float32")(h),
+        ]
+        latent_mean = layers.Concatenate(name="latent_mean", dtype="float32")(means)
+        # The decoder reads the informed units but does not teach them: its gradient, noisy and large, would drown the properties'.
+        decoded_mean = layers.Concatenate(dtype="float32")([ops.stop_gradient(means[0]), means[1]])
+    else:
+        latent_mean = decoded_mean = layers.Dense(config.latent_dim, name="latent_mean", dtype="float32")(h)
     latent_log_var = layers.Dense(
         config.latent_dim,
         kernel_initializer="zeros",
@@ -154,28 +191,51 @@ def build_vae(config: Train, n: int, mean: np.ndarray, std: np.ndarray) -> keras
         name="latent_log_var",
         dtype="float32",
     )(h)
-    encoder = keras.Model(voxels, [latent_mean, latent_log_var, sample(latent_mean, latent_log_var)], name="encoder")
+    return keras.Model(voxels, [latent_mean, latent_log_var, sample(decoded_mean, latent_log_var)], name="encoder")
 
-    z = keras.Input((config.latent_dim,), name="latent")
-    h = layers.Dense(config.dense_width, activation=ACTIVATION)(z)
-    logits = layers.Reshape((n, n, n), dtype="float32")(architecture.decode(h, config, n))
-    decoder = keras.Model(z, logits, name="decoder")
 
+def informed_units(config: Train, properties: int) -> int:
+    """How many latent units the properties follow from, the first ones: one for each property, at most half of all.
+
+    All of them where the encoder has no elastic statistics.
+    """
+    return min(properties, max(1, config.latent_dim // 2)) if config.elastic else config.latent_dim
+
+
+def _elastic(voxels: keras.KerasTensor, n: int) -> keras.KerasTensor:
+    """The statistics of `svevae.model.elastic`, scaled as `svevae.model.start` has found."""
+    scale = layers.Normalization(name=STATISTICS_SCALE, dtype="float32")
+    return scale(elastic_statistics(n)(voxels))
+
+
+def _predictor(config: Train, mean: np.ndarray, std: np.ndarray) -> keras.Model:
+    """Latent vectors (batch, latent) -> properties and their standard deviations, and how new the latent vector is.
+
+    With `elastic` the properties follow from the units that have the elastic statistics, see `_encoder`.
+    The frozen layers `log_std` and `whitening` are as `svevae.model.uncertainty` fits them after training.
+    """
     z = keras.Input((config.latent_dim,), name="latent")
-    h = layers.Dense(config.predictor_width, activation=ACTIVATION)(z)
+    known = z[:, : informed_units(config, len(mean))]
+    h = layers.Dense(config.predictor_width, activation=ACTIVATION)(ops.clip(known, -FAMILIAR, FAMILIAR))
     h = layers.Dropout(config.dropout)(h)
-    h = layers.Dense(len(mean), dtype="float32")(h)
-    properties = layers.Rescaling(list(map(float, std)), list(map(float, mean)), name="physical_units", dtype="float32")(h)
-    predictor = keras.Model(z, properties, name="predictor")
+    h = layers.Concatenate(dtype="float32")([h, known])
+    standardised = layers.Dense(len(mean), dtype="float32", name="standardised")(h)
+    scale, shift = list(map(float, std)), list(map(float, mean))
 
-    latent_mean, latent_log_var, latent = encoder(voxels)
+    def frozen(units: int, name: str) -> layers.Dense:
+        return layers.Dense(units, kernel_initializer="zeros", trainable=False, dtype="float32", name=name)
+
+    whitened = frozen(config.latent_dim, "whitening")(z)
+    novelty = ops.sqrt(ops.mean(ops.square(whitened), axis=-1, keepdims=True))
+    # Far outside the validation SVEs an exponential would say anything.
+    within = ops.clip(standardised, -FAMILIAR, FAMILIAR)
+    spread = ops.exp(frozen(len(mean), "log_std")(within)) * ops.maximum(novelty, 1.0)
     outputs = {
-        "latent_mean": latent_mean,
-        "latent_log_var": latent_log_var,
-        "logits": decoder(latent),
-        "properties": predictor(latent_mean),
+        "properties": layers.Rescaling(scale, shift, name="physical_units", dtype="float32")(standardised),
+        "properties_std": layers.Rescaling(scale, name="physical_std", dtype="float32")(spread),
+        "novelty": novelty,
     }
-    return keras.Model(voxels, outputs, name="svevae")
+    return keras.Model(z, outputs, name="predictor")
 
 
 class Trainer(keras.Model):
@@ -213,13 +273,17 @@ class Trainer(keras.Model):
         return ops.mean(reconstruction * terms[0] + kl * terms[1] + properties * terms[2])
 
 
-def compile_trainer(vae: keras.Model, config: Train, std: np.ndarray, steps_per_epoch: int) -> Trainer:
-    """A trainer with AdamW, its learning rate warmed up linearly and then decayed by a cosine to 1 % over all epochs."""
-    trainer = Trainer(vae, config, std, config.kl_warmup * steps_per_epoch)
+def learning_rate(config: Train, steps_per_epoch: int) -> keras.optimizers.schedules.LearningRateSchedule:
+    """Warmed up linearly and then decayed by a cosine to 1 % over all epochs."""
     warmup = config.learning_rate_warmup * steps_per_epoch
     decay = max(1, config.epochs * steps_per_epoch - warmup)
-    rate = keras.optimizers.schedules.CosineDecay(0.0, decay, alpha=0.01, warmup_target=config.learning_rate, warmup_steps=warmup)
-    optimizer = keras.optimizers.AdamW(rate, weight_decay=config.weight_decay)
+    return keras.optimizers.schedules.CosineDecay(0.0, decay, alpha=0.01, warmup_target=config.learning_rate, warmup_steps=warmup)
+
+
+def compile_trainer(vae: keras.Model, config: Train, std: np.ndarray, steps_per_epoch: int) -> Trainer:
+    """A trainer with AdamW."""
+    trainer = Trainer(vae, config, std, config.kl_warmup * steps_per_epoch)
+    optimizer = keras.optimizers.AdamW(learning_rate(config, steps_per_epoch), weight_decay=config.weight_decay)
     # XLA slows 3-D convolutions 5 to 20 times on a CPU under TensorFlow; JAX compiles through it anyway.
     trainer.compile(optimizer=optimizer, jit_compile=keras.backend.backend() == "jax")
     optimizer.build(trainer.trainable_variables)

@@ -5,26 +5,33 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import keras
+import numpy as np
 import pandas as pd
 import yaml
 
 from svevae import __version__, tracking
-from svevae.config import Params, with_found
+from svevae.config import Params, Train, with_found
+from svevae.dataset.batches import Batches, PackedVoxels
 from svevae.dataset.digest import file_md5, text_md5
-from svevae.dataset.split import Split
-from svevae.dataset.store import SVEDataset, open_dataset
+from svevae.dataset.split import SUBSETS, Split
+from svevae.dataset.store import SVEDataset, label_record, open_dataset
 from svevae.errors import ConfigError
 from svevae.model.fit import Checkpoint, fit, set_up
-from svevae.model.latent import save_folder
-from svevae.model.vae import parameter_count
+from svevae.model.latent import LatentModel, save_folder
+from svevae.model.posterior import Posterior, fit_posterior
+from svevae.model.sampling import fit_grain
+from svevae.model.uncertainty import fit_uncertainty
+from svevae.model.vae import informed_units, parameter_count
 
 SPLIT = Path("artifacts/split/split.json")
 BEST = Path("artifacts/search/best.yaml")
 FOLDER = Path("artifacts/model")
 HISTORY = Path("artifacts/training.csv")
 RUN = Path("artifacts/run.json")
+GRAIN_SVES = 128  # validation SVEs that the grain of samples is fitted to
 CHECKPOINT = Path(".checkpoints/train.npz")  # no out of DVC's, which would delete it before a stage runs again
 
 
@@ -52,7 +59,9 @@ def train(params: Params) -> None:
         fit(trainer, batches, validation, config.epochs, config.patience, seed, checkpoint, tracking.log_epoch)
         best = progress.best_epoch + 1
         tracking.log_scores({"best_epoch": best, "epochs": len(progress.history)})
-        _write(vae, params, split, data, progress.history, run_id, found)
+        contract = _contract(params, split, data, found)
+        posterior, contract["grain"] = _fit_what_follows(LatentModel(vae, contract), batches.voxels, validation, split, config, seed)
+        _write(vae, contract, posterior, progress.history, run_id)
         tracking.log_file(HISTORY)
     print(f"best validation objective {progress.best_loss:.5g} at epoch {best} of {len(progress.history)}; MLflow run {run_id}")
 
@@ -97,16 +106,22 @@ def _log_start(params: Params, split: Split, data: SVEDataset, parameters: int) 
     tracking.log_folder(SPLIT.parent, "split")
 
 
-def _write(
-    vae: keras.Model,
-    params: Params,
-    split: Split,
-    data: SVEDataset,
-    history: list[dict[str, float]],
-    run_id: str,
-    found: dict[str, str],
-) -> None:
-    contract = {
+def _fit_what_follows(
+    model: LatentModel, train: PackedVoxels, validation: Batches, split: Split, config: Train, seed: int
+) -> tuple[Posterior, float]:
+    """What is fitted to a trained model: the predictor's uncertainty, in place; the aggregate posterior and the grain of its samples."""
+    mean, std = (np.concatenate(found) for found in zip(*(model.encode(cubes) for cubes in train.blocks()), strict=True))
+    latent = np.concatenate([model.encode(cubes)[0] for cubes in validation.voxels.blocks()])
+    scaler = np.array(split.mean), np.array(split.std)
+    fit_uncertainty(model.model.get_layer("predictor"), (mean, std), latent, validation.properties, *scaler)
+    chosen = np.linspace(0, len(latent) - 1, min(len(latent), GRAIN_SVES)).astype(int)
+    grain = fit_grain(validation.voxels[chosen], model.decode(latent[chosen]), np.random.default_rng(seed))
+    return fit_posterior(mean, informed_units(config, len(split.names)), seed), grain
+
+
+def _contract(params: Params, split: Split, data: SVEDataset, found: dict[str, str]) -> dict[str, Any]:
+    """What a user of the model must know of it."""
+    return {
         "svevae": __version__,
         "keras": keras.__version__,
         "backend": keras.backend.backend(),
@@ -122,8 +137,19 @@ def _write(
         "dataset_digest": split.dataset_digest,
         "test_digest": split.test_digest,
         "search": found,
+        "labels": label_record(data),  # so that the solver can be asked about SVEs of the model where the data are not
+        "data": {
+            "file": split.dataset,
+            "title": str(data.attributes.get("title", "")),
+            "material": str(data.attributes.get("material", "")),
+            "sves": {name: len(split.index(name, data.part_id)) for name in SUBSETS},
+            "parts": {name: len(split.parts[name]) for name in SUBSETS},
+        },
     }
-    save_folder(FOLDER, vae, contract)
+
+
+def _write(vae: keras.Model, contract: dict[str, Any], posterior: Posterior, history: list[dict[str, float]], run_id: str) -> None:
+    save_folder(FOLDER, vae, contract, posterior)
     table = pd.DataFrame(history)
     table.insert(0, "epoch", range(1, len(table) + 1))
     table.to_csv(HISTORY, index=False)

@@ -1,0 +1,43 @@
+"""Where training starts: with a ridge regression from the elastic statistics to the properties already in the weights."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+from sklearn.linear_model import RidgeCV
+
+from svevae.dataset.batches import PackedVoxels
+from svevae.model.baselines import PENALTIES
+from svevae.model.vae import INFORMED, STATISTICS_SCALE
+
+SMALLEST = 0.05  # standard deviation of an informed unit, in those of the properties, that is scaled up to 1
+
+
+def start_from_statistics(vae: keras.Model, voxels: PackedVoxels, properties: np.ndarray, mean: np.ndarray, std: np.ndarray) -> None:
+    """Scale the encoder's elastic statistics over the training SVEs, and let encoder and predictor begin as a ridge regression.
+
+    properties (sve, property), label scaler mean, std (property,). The informed latent units start as the principal axes of the
+    standardised properties that the regression finds, scaled to variance 1 where they vary enough, the predictor as their linear map
+    back to properties. Nothing happens in an encoder without the statistics.
+    """
+    encoder, predictor = vae.get_layer("encoder"), vae.get_layer("predictor")
+    if STATISTICS_SCALE not in [layer.name for layer in encoder.layers]:
+        return
+    model = encoder.get_layer("elastic_statistics")
+    statistics = np.concatenate([model.predict(cubes, verbose=0) for cubes in voxels.blocks()])
+    scale = encoder.get_layer(STATISTICS_SCALE)
+    scale.adapt(statistics)
+    scaled = keras.ops.convert_to_numpy(scale(statistics)).astype(np.float64)
+    ridge = RidgeCV(PENALTIES).fit(scaled, (properties - mean) / std)
+    informed = encoder.get_layer(INFORMED)
+    _, spread, axes = np.linalg.svd(ridge.predict(scaled) - ridge.intercept_, full_matrices=False)
+    spread, axes = spread[: informed.units] / np.sqrt(len(scaled)), axes[: informed.units]
+    spread = np.maximum(spread, SMALLEST)[:, None]
+    kernel, bias = (np.zeros_like(weight) for weight in informed.get_weights())
+    kernel[-scaled.shape[1] :, : len(axes)] = (axes / spread @ ridge.coef_).T
+    informed.set_weights([kernel, bias])
+    last = predictor.get_layer("standardised")
+    kernel, bias = (np.zeros_like(weight) for weight in last.get_weights())
+    first = len(kernel) - informed.units
+    kernel[first : first + len(axes)] = axes * spread
+    last.set_weights([kernel, bias + ridge.intercept_])

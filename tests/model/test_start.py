@@ -1,0 +1,39 @@
+"""Training starts at the ridge regression: before the first step the model predicts what the regression does."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from svevae.config import Params
+from svevae.dataset.split import split_by_part
+from svevae.dataset.store import SVEDataset
+from svevae.model.baselines import RidgeBaseline
+from svevae.model.elastic import elastic_statistics
+from svevae.model.fit import set_up
+from svevae.model.metrics import r2
+
+
+@pytest.mark.parametrize(("latent_dim", "close"), [(32, 0.03), (6, 0.2)])
+def test_the_untrained_model_is_the_regression(params: Params, tiny: SVEDataset, latent_dim: int, close: float) -> None:
+    """With a latent unit for each property; with fewer, its principal axes keep most of it."""
+    split = split_by_part(tiny, 0.25, 0.25, seed=0)
+    trainer, _, _ = set_up(replace(params.train, latent_dim=latent_dim), 0, split, tiny)
+    train, test = (split.index(name, tiny.part_id) for name in ("train", "test"))
+    model = elastic_statistics(tiny.n)
+    known, new = (model.predict(tiny.voxels(index), verbose=0) for index in (train, test))
+    none = np.zeros(len(train)), np.zeros(len(test))  # no powers of the porosity: statistics alone
+    expected = RidgeBaseline(none[0], known, tiny.properties[train]).predict(none[1], new)
+    found = trainer.vae.predict(tiny.voxels(test), verbose=0)["properties"]
+    assert (np.abs(found - expected).mean(axis=0) < close * np.array(split.std)).all()
+    assert (r2(tiny.properties[test].astype(float), found.astype(float)) > 0.5).all()
+
+
+def test_without_the_statistics_nothing_is_set(params: Params, tiny: SVEDataset) -> None:
+    split = split_by_part(tiny, 0.25, 0.25, seed=0)
+    trainer, _, _ = set_up(replace(params.train, elastic=False), 0, split, tiny)
+    assert "elastic_statistics" not in [layer.name for layer in trainer.vae.get_layer("encoder").layers]
+    properties = trainer.vae.predict(tiny.voxels(np.arange(4)), verbose=0)["properties"]
+    assert np.isfinite(properties).all()

@@ -45,9 +45,10 @@ TINY_SEARCH = {
     "fraction": 1.0,
     "finalists": 1,
     "seeds": 1,
-    "space": {"kl_weight": {"low": 0.5, "high": 2.0, "log": True}, "property_weight": {"low": 500.0, "high": 4000.0, "log": True}},
+    "space": {"kl_weight": {"low": 0.5, "high": 2.0, "log": True}, "property_weight": {"low": 500.0, "high": 20000.0, "log": True}},
 }
 PARTS, SVES_PER_PART = 8, 12
+BROWSER_WAIT = 120  # seconds: pages load megabytes of script on two busy cores
 
 Run = Callable[..., subprocess.CompletedProcess]
 
@@ -153,11 +154,59 @@ def serving(command: list[str], health: str, cwd: Path, environment: dict[str, s
         server.wait()
 
 
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator:
+    """Headless Chromium, driven by selenium; what it logs of errors is kept."""
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not chromium or not driver:
+        pytest.skip("needs chromium and chromedriver on PATH (Debian: chromium, chromium-driver)")
+    from selenium import webdriver
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for flag in (
+        "--headless",
+        "--no-sandbox",
+        "--use-angle=swiftshader",  # WebGL without a GPU
+        "--enable-unsafe-swiftshader",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--disable-dev-shm-usage",
+        "--window-size=1600,1200",
+        f"--user-data-dir={tmp_path_factory.mktemp('chromium')}",
+    ):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    page = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    page.set_page_load_timeout(BROWSER_WAIT)
+    yield page
+    page.quit()
+
+
+def see(browser, *words: str, picture: str) -> str:
+    """Wait until all words stand on the page, take a screenshot, give the text."""
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    def text() -> str:
+        return browser.find_element(By.TAG_NAME, "body").text
+
+    try:
+        WebDriverWait(browser, BROWSER_WAIT).until(lambda _: all(word in text() for word in words))
+    finally:
+        if folder := os.environ.get("SCREENSHOTS"):
+            browser.save_screenshot(str(Path(folder) / f"{picture}.png"))
+    return text()
+
+
 def make_project(folder: Path, tiny_file: Path, run: Run) -> Path:
     """The working tree's files in a repository of their own, with the tiny dataset added to DVC."""
     listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True)
     for name in listed.stdout.split("\n"):
-        if name and not name.startswith((".dvc-store/", "artifacts/", "data.dvc", "dvc.lock")) and (ROOT / name).is_file():
+        if name and not name.startswith((".dvc-store/", "artifacts/", "data.dvc", "champion.dvc", "dvc.lock")) and (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, folder / name)
     (folder / "data").mkdir()
@@ -166,7 +215,7 @@ def make_project(folder: Path, tiny_file: Path, run: Run) -> Path:
     settings["prepare"]["dataset"] = "data/tiny.h5"
     settings["search"] |= TINY_SEARCH
     settings["train"] |= TINY_TRAIN
-    settings["evaluate"] = {"samples": 8, "pictures": 3}
+    settings["evaluate"] = {"samples": 8, "solved": 0, "pictures": 3, "regressor_epochs": 1, "others": []}
     (folder / "params.yaml").write_text(yaml.safe_dump(settings, sort_keys=False))
     run("git", "init", "-q", "-b", "main", cwd=folder)
     run("git", "config", "user.name", "Test", cwd=folder)

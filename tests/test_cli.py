@@ -66,6 +66,7 @@ def test_prepare_refuses(run: Run, project: Path, section: str, values: dict, me
     assert not (project / "artifacts").exists()
 
 
+@pytest.mark.slow
 def test_train_refuses_what_the_architecture_cannot_do(run: Run, project: Path) -> None:
     run("svevae", "prepare", cwd=project)
     set_params(project, "train", depth=5, from_search=False)

@@ -72,6 +72,7 @@ def test_shipped_params_are_valid_and_typed() -> None:
         ("base.seed", None, "base.seed: expected int, received None"),
         ("prepare.test_fraction", 1.0, "prepare.test_fraction: expected a number between 0 and 1, received 1.0"),
         ("prepare.test_fraction", 0.9, "prepare: expected validation_fraction .* below 1"),
+        ("evaluate.solved", 257, "evaluate.solved: expected at most evaluate.samples, 256, received 257"),
         ("evaluate.samples", 0, "evaluate.samples: expected at least 1, received 0"),
         ("serach", {}, "serach: unknown key; the file has base, generate, prepare, search, train, evaluate, register"),
         ("search.trials", 0, "search.trials: expected at least 1, received 0"),

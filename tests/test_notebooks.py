@@ -39,7 +39,7 @@ def test_search_notebook_gives_the_winner_of_best_yaml(finished: Path) -> None:
     assert "study svevae: 2 complete" in text
     assert f"winner: trial {best['trial']}" in text
     assert best["reason"] in text
-    assert re.search(rf"kl_weight +1\.0 -> {best['train']['kl_weight']}", text)
+    assert re.search(rf"kl_weight +0\.5 -> {best['train']['kl_weight']}", text)
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")

@@ -205,6 +205,7 @@ def test_search_refuses(
     assert (project / "artifacts" / "search" / "study.journal").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_join_needs_a_search(project: Path, run: Run) -> None:
     assert "run `dvc repro --pull prepare` first" in run("svevae", "search", "--join", cwd=project, code=2).stderr
     run("dvc", "repro", "--pull", "prepare", cwd=project)

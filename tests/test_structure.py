@@ -11,8 +11,9 @@ import yaml
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "svevae"
 ORDER = ["physics", "dataset", "model", "search", "stages"]
-COMMON = {"errors", "config", "pictures", "tracking", "__version__"}
+COMMON = {"card", "errors", "config", "pictures", "tracking", "__version__"}
 STAGES = ["prepare", "search", "train", "evaluate", "register"]
+MULTISCALE = ["compare", "propagate", "grade"]
 
 
 def imported(path: Path) -> set[str]:
@@ -33,6 +34,7 @@ def modules(folder: str) -> list[Path]:
 @pytest.mark.parametrize("folder", [*ORDER, "use"])
 def test_imports_point_one_way(folder: str) -> None:
     allowed = {*ORDER[: ORDER.index(folder) + 1]} if folder in ORDER else {"physics", "dataset", "model", "use"}
+    allowed |= {"use"} if folder == "stages" else set()
     for path in modules(folder):
         for name in imported(path):
             head = name.split(".")[0]
@@ -61,9 +63,9 @@ def closure(path: Path) -> set[Path]:
     return found
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_deps_are_the_import_closure(stage: str) -> None:
-    deps = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"][stage]["deps"]
+@pytest.mark.parametrize(("file", "stage"), [*(("dvc.yaml", stage) for stage in STAGES), *(("multiscale/dvc.yaml", s) for s in MULTISCALE)])
+def test_deps_are_the_import_closure(file: str, stage: str) -> None:
+    deps = yaml.safe_load((ROOT / file).read_text())["stages"][stage]["deps"]
     listed = {dep for dep in deps if dep.startswith("src/")}
     assert listed == {str(path.relative_to(ROOT)) for path in closure(PACKAGE / "stages" / f"{stage}.py")}
 
@@ -78,6 +80,16 @@ def test_each_stage_has_a_module_a_command_and_an_mlproject_entry() -> None:
     for name, stage in stages.items():
         assert stage["cmd"] == f"svevae {name}"
         assert set(stage["params"]) <= {"base", name}
+
+
+def test_each_multiscale_stage_has_a_module_a_command_and_parameters() -> None:
+    stages = yaml.safe_load((ROOT / "multiscale" / "dvc.yaml").read_text())["stages"]
+    assert list(stages) == MULTISCALE
+    assert list(yaml.safe_load((ROOT / "multiscale" / "params.yaml").read_text())) == ["parts", *MULTISCALE]
+    for name, stage in stages.items():
+        assert (stage["cmd"], stage["wdir"]) == (f"svevae {name}", "..")
+        assert stage["params"] == [{"multiscale/params.yaml": ["parts", name]}]
+        assert (PACKAGE / "stages" / f"{name}.py").is_file()
 
 
 def test_mlproject_parameters_are_keys_of_params_yaml() -> None:

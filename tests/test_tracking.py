@@ -49,6 +49,7 @@ def python(code: str, cwd: Path, environment: dict[str, str], **variables: str) 
     return subprocess.run([sys.executable, "-c", code], cwd=cwd, env=environment | variables, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_several_processes_may_use_a_fresh_store_at_once(tmp_path: Path, environment: dict[str, str]) -> None:
     root = make_root(tmp_path)
     start = [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -12,10 +11,10 @@ import pytest
 import requests
 import yaml
 
-from tests.conftest import Run, serving
+from tests.conftest import BROWSER_WAIT, Run, see, serving
 
 pytestmark = pytest.mark.slow
-WAIT = 120  # seconds: these pages load megabytes of script on two busy cores
+WAIT = BROWSER_WAIT
 
 
 @pytest.fixture(scope="module")
@@ -31,51 +30,6 @@ def address(two_runs: Path, environment: dict[str, str]) -> Iterator[str]:
     """`svevae ui` on a free port of this machine."""
     with serving(["svevae", "ui"], "/health", two_runs, environment) as url:
         yield url
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator:
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not chromium or not driver:
-        pytest.skip("needs chromium and chromedriver on PATH (Debian: chromium, chromium-driver)")
-    from selenium import webdriver
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for flag in (
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-quic",
-        "--no-first-run",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-        "--disable-dev-shm-usage",
-        "--window-size=1600,1200",
-        f"--user-data-dir={tmp_path_factory.mktemp('chromium')}",
-    ):
-        options.add_argument(flag)
-    page = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
-    page.set_page_load_timeout(WAIT)
-    yield page
-    page.quit()
-
-
-def see(browser, *words: str, picture: str) -> str:
-    """Wait until all words stand on the page, take a screenshot, give the text."""
-    from selenium.webdriver.common.by import By
-    from selenium.webdriver.support.ui import WebDriverWait
-
-    def text() -> str:
-        return browser.find_element(By.TAG_NAME, "body").text
-
-    try:
-        WebDriverWait(browser, WAIT).until(lambda _: all(word in text() for word in words))
-    finally:
-        if folder := os.environ.get("SCREENSHOTS"):
-            browser.save_screenshot(str(Path(folder) / f"{picture}.png"))
-    return text()
 
 
 def test_select_two_runs_and_compare_them(browser, address: str) -> None:

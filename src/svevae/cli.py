@@ -63,6 +63,14 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("-o", "--output", type=Path, help="a .png file (default: the name of FILE with .png, in this folder)")
     show.set_defaults(run=_show)
 
+    text = "how the scatter of properties falls with SVE size and correlates with distance, from an SVE file and from a model"
+    scatter = commands.add_parser("scatter", help=text, description=f"{text[0].upper()}{text[1:]}; a table and a picture.")
+    scatter.add_argument("file", type=Path)
+    scatter.add_argument("-o", "--output", type=Path, default=Path("scatter.png"), help="a .png file (default: %(default)s)")
+    scatter.add_argument("-p", "--property", action="append", default=[], metavar="NAME", help="or porosity; repeat it (default: three)")
+    scatter.add_argument("-m", "--model", metavar="URI", help="registry URI or folder of a model to set beside the data (default: none)")
+    scatter.set_defaults(run=_scatter)
+
     export = commands.add_parser("export", help="one SVE or a whole part as a .vtkhdf file for ParaView")
     export.add_argument("file", type=Path)
     export.add_argument("-o", "--output", type=Path, required=True, help="a .vtkhdf file")
@@ -87,7 +95,20 @@ def _parser() -> argparse.ArgumentParser:
     ):
         commands.add_parser(name, help=f"stage: {text}").set_defaults(run=_stage)
 
+    compare = commands.add_parser("compare", help="stage of multiscale/dvc.yaml: tensile bars, every pore resolved and encoded")
+    compare.set_defaults(run=_multiscale)
+    text = "stage of multiscale/dvc.yaml: uncertainty of the microstructure to that of the response"
+    propagate = commands.add_parser("propagate", help=text)
+    _add_cluster_options(propagate)
+    propagate.set_defaults(run=_multiscale)
+
+    text = "stage of multiscale/dvc.yaml: the gradation of porosity that carries a load at least mass"
+    commands.add_parser("grade", help=text).set_defaults(run=_multiscale)
+
     commands.add_parser("summary", help="the scores and where the champion is").set_defaults(run=_summary)
+
+    text = "copy the evaluated model, its card and figures into champion/, for `dvc add champion`"
+    commands.add_parser("keep", help=text).set_defaults(run=_keep)
 
     text = "inside `mlflow run`: where DVC had everything already, give the new run the scores and the name of the run that trained"
     commands.add_parser("record", help=text).set_defaults(run=_record)
@@ -98,10 +119,61 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument("-m", "--model", default=CHAMPION, help="registry URI or folder (default: %(default)s)")
     predict.set_defaults(run=_predict)
 
+    sample = commands.add_parser("sample", help="new SVEs, with wished properties if need be")
+    sample.add_argument("-o", "--output", type=Path, required=True, help="an .h5 file")
+    sample.add_argument("-n", "--count", type=_positive, default=16, help="how many (default: %(default)s)")
+    sample.add_argument(
+        "-t", "--target", type=_target, action="append", default=[], metavar="NAME=VALUE", help="e.g. yield_z=190; repeat it"
+    )
+    sample.add_argument("--seed", type=int, default=0)
+    sample.add_argument("-m", "--model", default=CHAMPION, help="registry URI or folder (default: %(default)s)")
+    sample.set_defaults(run=_sample)
+
+    text = "fields of elastoplastic properties of a scanned volume of any size; goes on where it was interrupted"
+    field = commands.add_parser("field", help=text, description=f"{text[0].upper()}{text[1:]}.")
+    field.add_argument("source", type=Path, help="a volume, as for `svevae import`")
+    field.add_argument("-o", "--output", type=Path, required=True, help="a .vtkhdf file for ParaView, or a .csv table of elements")
+    _add_volume_options(field)
+    field.add_argument("-m", "--model", default=CHAMPION, help="registry URI or folder (default: %(default)s)")
+    field.set_defaults(run=_field)
+
+    explore = commands.add_parser("explore", help="a page on this machine: SVEs in 3-D, latent sliders, predicted and solved curves")
+    explore.add_argument("file", type=Path, nargs="?", help="an SVE file to pick from (default: the model's own data, if they are here)")
+    explore.add_argument("-m", "--model", default=CHAMPION, help="registry URI or folder (default: %(default)s)")
+    explore.add_argument("--port", type=int, default=5006, help="default: %(default)s; 0 takes a free one")
+    explore.add_argument("--no-browser", dest="browser", action="store_false", help="say the address and open nothing")
+    explore.set_defaults(run=_explore)
+
+    _add_design(commands)
+
     ui = commands.add_parser("ui", help="the MLflow page of this project's store, on this machine only")
     ui.add_argument("--port", type=int, default=5000)
     ui.set_defaults(run=_ui)
     return parser
+
+
+def _add_design(commands: argparse._SubParsersAction) -> None:
+    text = "SVEs with wished properties, checked by the solver and ranked by what it says"
+    more = "Writes them, the best first, and a picture of the same name. Interrupt it at any moment: the same command goes on."
+    design = commands.add_parser("design", help=text, description=f"{text}. {more}")
+    design.add_argument(
+        "-t",
+        "--target",
+        type=_target,
+        action="append",
+        required=True,
+        metavar="NAME=VALUE",
+        help="a property in the unit of the model, or porosity, e.g. yield_z=220; repeat it",
+    )
+    design.add_argument("-o", "--output", type=Path, default=Path("design.h5"), help="an .h5 file (default: %(default)s)")
+    design.add_argument("-n", "--count", type=_positive, default=8, help="how many candidates (default: %(default)s)")
+    design.add_argument("--solve", type=_count, metavar="N", help="how many of them the solver checks (default: all; 0: none)")
+    design.add_argument("--seed", type=int, default=0)
+    design.add_argument("-m", "--model", default=CHAMPION, help="registry URI or folder (default: %(default)s)")
+    text = "SVE file whose material, tension and tolerance the solver is to take (default: those the model was trained with)"
+    design.add_argument("--data", type=Path, metavar="FILE", help=text)
+    _add_cluster_options(design)
+    design.set_defaults(run=_design)
 
 
 def _add_import(commands: argparse._SubParsersAction) -> None:
@@ -110,17 +182,8 @@ def _add_import(commands: argparse._SubParsersAction) -> None:
     take.add_argument("-o", "--output", type=Path, required=True, help="the SVE file to write")
     take.add_argument("--size", type=int, metavar="N", help="edge of the SVEs in voxels (default: whole samples)")
     take.add_argument("--stride", type=int, metavar="N", help="voxels from one SVE to the next (default: the size)")
-    take.add_argument("--crop", type=_span, nargs=3, metavar=("X", "Y", "Z"), help="START:STOP along each axis, e.g. 20:980 : 100:")
-    take.add_argument("--threshold", type=float, help="grey that divides pore and solid (default: Otsu's)")
-    take.add_argument(
-        "--pores", type=_pores, default="dark", help="dark, bright or the value of the pores (default: dark; 0/1 as they are)"
-    )
-    take.add_argument("--axes", help="what the axes of the file are, slowest first (default: zyx for tif, slices and raw; else xyz)")
-    take.add_argument("--shape", type=int, nargs=3, metavar=("A", "B", "C"), help="of a raw file, slowest axis first")
-    take.add_argument("--dtype", help="of a raw file, e.g. uint16, or '>u2' for big-endian")
-    take.add_argument("--voxel-size", type=float, metavar="UM", help="micrometres (default: what the file says)")
+    _add_volume_options(take)
     take.add_argument("--table", help="CSV file of the properties, or the array of them in a .npz or HDF5 file")
-    take.add_argument("--dataset", help="array of the voxels in a .npz or HDF5 file")
     take.add_argument("--properties", type=_words, metavar="NAME,NAME", help="those to keep (default: all)")
     take.add_argument("--no-labels", dest="labels", action="store_false", help="leave properties out, so that samples may be cut")
     take.add_argument("--tangent", default="*", metavar="PATTERN", help="which tangents of FANS results, e.g. '*load0/time_step0*'")
@@ -131,9 +194,28 @@ def _add_import(commands: argparse._SubParsersAction) -> None:
     take.set_defaults(run=_import)
 
 
+def _add_volume_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--crop", type=_span, nargs=3, metavar=("X", "Y", "Z"), help="START:STOP along each axis, e.g. 20:980 : 100:")
+    command.add_argument("--threshold", type=float, help="grey that divides pore and solid (default: Otsu's)")
+    command.add_argument(
+        "--pores", type=_pores, default="dark", help="dark, bright or the value of the pores (default: dark; 0/1 as they are)"
+    )
+    command.add_argument("--axes", help="what the axes of the file are, slowest first (default: zyx for tif, slices and raw; else xyz)")
+    command.add_argument("--shape", type=int, nargs=3, metavar=("A", "B", "C"), help="of a raw file, slowest axis first")
+    command.add_argument("--dtype", help="of a raw file, e.g. uint16, or '>u2' for big-endian")
+    command.add_argument("--voxel-size", type=float, metavar="UM", help="micrometres (default: what the file says)")
+    command.add_argument("--dataset", help="array of the voxels in a .npz or HDF5 file")
+
+
 def _positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"expected at least 1, received {text}")
+    return int(text)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"expected 0 or more, received {text}")
     return int(text)
 
 
@@ -151,6 +233,14 @@ def _pores(text: str) -> str | float:
         return text if text in ("dark", "bright") else float(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"expected dark, bright or a number, received {text!r}") from None
+
+
+def _target(text: str) -> tuple[str, float]:
+    name, _, value = text.partition("=")
+    try:
+        return name, float(value)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected NAME=VALUE, received {text!r}") from None
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -194,6 +284,16 @@ def _show(options: argparse.Namespace) -> None:
     print(output)
 
 
+def _scatter(options: argparse.Namespace) -> None:
+    _import_keras("tensorflow")
+    from svevae.show_scatter import draw_scatter
+    from svevae.use.scatter import describe, scatter_of_file
+
+    found, units = scatter_of_file(options.file, options.model, options.property)
+    draw_scatter(found, units, options.output)
+    print(f"{describe(found, units)}\n{options.output}")
+
+
 def _export(options: argparse.Namespace) -> None:
     from svevae.dataset.store import open_dataset
     from svevae.dataset.vtk import export_part, export_sve
@@ -228,6 +328,20 @@ def _stage(options: argparse.Namespace) -> None:
     getattr(module, options.command)(params)
 
 
+def _multiscale(options: argparse.Namespace) -> None:
+    import importlib
+
+    from svevae.config import load_multiscale
+
+    params = load_multiscale()
+    _import_keras("tensorflow")
+    stage = getattr(importlib.import_module(f"svevae.stages.{options.command}"), options.command)
+    if hasattr(options, "scheduler"):
+        stage(params, options.scheduler, options.workers)
+    else:
+        stage(params)
+
+
 def _search(options: argparse.Namespace) -> None:
     from svevae.config import load_params
     from svevae.stages import search
@@ -247,6 +361,12 @@ def _summary(options: argparse.Namespace) -> None:
     print(summary())
 
 
+def _keep(options: argparse.Namespace) -> None:
+    from svevae.stages.keep import keep
+
+    print(keep())
+
+
 def _record(options: argparse.Namespace) -> None:
     from svevae.stages.record import record
 
@@ -260,6 +380,41 @@ def _predict(options: argparse.Namespace) -> None:
 
     count = predict_file(options.file, options.output, options.model)
     print(f"{options.output}: properties of {counted(count, 'SVE')}, by {options.model}")
+
+
+def _field(options: argparse.Namespace) -> None:
+    _import_keras("tensorflow")
+    from svevae.dataset.layouts import ImportOptions
+    from svevae.use.encode import field_file
+
+    given = {field.name: getattr(options, field.name) for field in dataclasses.fields(ImportOptions) if hasattr(options, field.name)}
+    print(field_file(options.source, options.output, options.model, ImportOptions(**given)))
+
+
+def _sample(options: argparse.Namespace) -> None:
+    _import_keras("tensorflow")
+    from svevae.use.design import check_targets
+    from svevae.use.sample import sample_file
+
+    print(sample_file(options.output, options.model, options.count, options.seed, check_targets(options.target)))
+
+
+def _design(options: argparse.Namespace) -> None:
+    _import_keras("tensorflow")
+    from svevae.show_design import draw_design
+    from svevae.use.design import check_targets, describe, design_file
+
+    where = options.data, options.workers, options.scheduler
+    found = design_file(options.output, options.model, check_targets(options.target), options.count, options.solve, options.seed, *where)
+    draw_design(found, options.output.with_suffix(".png"))
+    print(f"{describe(found)}\n{options.output}, {options.output.with_suffix('.png')}")
+
+
+def _explore(options: argparse.Namespace) -> None:
+    _import_keras("tensorflow")
+    from svevae.use.explore import explore
+
+    explore(options.model, options.file, options.port, options.browser)
 
 
 def _ui(options: argparse.Namespace) -> None:

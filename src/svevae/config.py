@@ -67,8 +67,7 @@ class Generate:
             _at_least(f"generate.{name}", getattr(self, name), 1)
         _at_least("generate.seed", self.seed, 0)
         _at_least("generate.sve", self.sve, 2)
-        if len(self.part) != 3 or min(self.part) < 1:
-            raise ConfigError(f"generate.part: expected three numbers of SVEs, each at least 1, received {list(self.part)}")
+        _part("generate.part", self.part)
         if not 0 < self.voxel_size < float("inf"):
             raise ConfigError(f"generate.voxel_size: expected a number above 0, received {self.voxel_size}")
         if not self.output.endswith(".h5"):
@@ -147,7 +146,7 @@ class Train:
 
     The model works on `depth` grids, each half as fine as the one before, with `width` channels on the finest and twice as many on each
     coarser one, and has `blocks` blocks of the type `block` (`svevae.model.layers.BLOCKS`) on each; the architecture `conv` has none,
-    whatever `blocks` and `block` say.
+    whatever `blocks` and `block` say. With `elastic` the encoder has the statistics of `svevae.model.elastic` beside what it learns.
 
     With `from_search`, what the search found stands in place of the keys that its space names (`with_found`).
     """
@@ -158,6 +157,7 @@ class Train:
     depth: int
     blocks: int
     block: str
+    elastic: bool
     dense_width: int
     predictor_width: int
     dropout: float
@@ -198,14 +198,26 @@ class Train:
 
 @dataclass(frozen=True)
 class Evaluate:
-    """`samples` latent vectors are drawn from the prior for the two-point correlation; `pictures` SVEs are shown."""
+    """What the test parts are used for, beside the scores of the properties.
+
+    `samples` SVEs are drawn from the aggregate posterior, and as many from the prior; `solved` of them go through the solver, 0 for none;
+    `pictures` SVEs are shown. `regressor_epochs` trains the encoder anew for the properties alone, the ceiling of a latent code of that
+    size; 0 leaves it out. `others` are files of SVEs with the same properties, e.g. of another pore generator.
+    """
 
     samples: int
+    solved: int
     pictures: int
+    regressor_epochs: int
+    others: tuple[str, ...]
 
     def __post_init__(self) -> None:
         for name in ("samples", "pictures"):
             _at_least(f"evaluate.{name}", getattr(self, name), 1)
+        for name in ("solved", "regressor_epochs"):
+            _at_least(f"evaluate.{name}", getattr(self, name), 0)
+        if self.solved > self.samples:
+            raise ConfigError(f"evaluate.solved: expected at most evaluate.samples, {self.samples}, received {self.solved}")
 
 
 @dataclass(frozen=True)
@@ -228,9 +240,127 @@ class Params:
     register: Register
 
 
+@dataclass(frozen=True)
+class Parts:
+    """What the multiscale stages share. `model` is a registry URI or a folder; the material, the strain of the flow stress and the
+    porosity-only baseline come from `dataset`, labelled by svevae.
+
+    A part is simulated with `refine` elements along each edge of an SVE, and directly with one for each voxel, to the elongations
+    `strain` of the cell, whose first is elastic, with the solver's residual `tolerance`.
+    """
+
+    seed: int
+    model: str
+    dataset: str
+    refine: int
+    strain: tuple[float, ...]
+    tolerance: float
+
+    def __post_init__(self) -> None:
+        _at_least("parts.seed", self.seed, 0)
+        _at_least("parts.refine", self.refine, 1)
+        if len(self.strain) < 2 or not all(0 < a < b for a, b in zip(self.strain, self.strain[1:], strict=False)):
+            raise ConfigError(f"parts.strain: expected growing strains above 0, received {list(self.strain)}")
+        if not 0 < self.tolerance < 1:
+            raise ConfigError(f"parts.tolerance: expected a number between 0 and 1, received {self.tolerance}")
+
+
+@dataclass(frozen=True)
+class Compare:
+    """Direct simulation of `parts` tensile bars of `part` SVEs beside their latent simulation; pores as in `Generate`."""
+
+    parts: int
+    part: tuple[int, ...]
+    generator: str
+    parameters: dict[str, Any]
+
+    def __post_init__(self) -> None:
+        _at_least("compare.parts", self.parts, 1)
+        _part("compare.part", self.part)
+
+
+@dataclass(frozen=True)
+class Propagate:
+    """Uncertainty of the microstructure pushed through the latent space to the response of bars of `part` SVEs.
+
+    The process, a `generator` with `parameters`, made blocks of `block` SVEs. The latent field is fitted to `coupons` of them and
+    `fields` bars are sampled from it; `direct` bars cut from other blocks are simulated directly. `segmentation` is the standard
+    deviation of the measured porosity, relative, common to all of a part.
+    """
+
+    part: tuple[int, ...]
+    block: tuple[int, ...]
+    generator: str
+    parameters: dict[str, Any]
+    coupons: int
+    fields: int
+    direct: int
+    segmentation: float
+
+    def __post_init__(self) -> None:
+        for name in ("coupons", "fields", "direct"):
+            _at_least(f"propagate.{name}", getattr(self, name), 2)
+        _at_least("propagate.segmentation", self.segmentation, 0)
+        _part("propagate.part", self.part)
+        _part("propagate.block", self.block)
+        if any(whole % edge for whole, edge in zip(self.block, self.part, strict=True)):
+            raise ConfigError(f"propagate.part: expected one that divides the block {list(self.block)}, received {list(self.part)}")
+
+
+@dataclass(frozen=True)
+class Grade:
+    """A notched bar or a plate with a hole, of `part` SVEs, whose porosity varies in space: `porosity` (lowest, highest).
+
+    `radius` of the notches or the hole in SVE edges. The gradation of least mass whose yield load is `load` times that of the part at
+    the lowest porosity is sought in `trials`, each the mean of `fields` sampled latent fields; it is then generated with pores of
+    `pore_length` voxels, `elongation` times that along z, and simulated directly, `direct` times.
+    """
+
+    shape: str
+    part: tuple[int, ...]
+    radius: float
+    porosity: tuple[float, ...]
+    load: float
+    trials: int
+    fields: int
+    direct: int
+    pore_length: float
+    elongation: float
+
+    def __post_init__(self) -> None:
+        _choice("grade.shape", self.shape, ("notched", "hole"))
+        _part("grade.part", self.part)
+        for name in ("trials", "fields", "direct"):
+            _at_least(f"grade.{name}", getattr(self, name), 1)
+        if len(self.porosity) != 2 or not 0 < self.porosity[0] < self.porosity[1] < 0.5:
+            raise ConfigError(f"grade.porosity: expected two growing numbers between 0 and 0.5, received {list(self.porosity)}")
+        if not 0 < self.load < 1:
+            raise ConfigError(f"grade.load: expected a number between 0 and 1, received {self.load}")
+        if not 0 < self.radius < min(self.part[0], self.part[2]) / 2:
+            raise ConfigError(f"grade.radius: expected above 0 and below half of x and z of grade.part, received {self.radius}")
+
+
+@dataclass(frozen=True)
+class Multiscale:
+    """All of multiscale/params.yaml."""
+
+    parts: Parts
+    compare: Compare
+    propagate: Propagate
+    grade: Grade
+
+
+def load_multiscale(path: str | Path = "multiscale/params.yaml") -> Multiscale:
+    """Read and check multiscale/params.yaml. Raises ConfigError that names the file and the key."""
+    return _load(Path(path), Multiscale)
+
+
 def load_params(path: str | Path = "params.yaml") -> Params:
     """Read and check params.yaml. Raises ConfigError that names the file and the key."""
-    path = Path(path)
+    return _load(Path(path), Params)
+
+
+def _load(path: Path, cls: type) -> Any:
     if not path.is_file():
         raise ConfigError(f"{path}: expected the parameters of the pipeline, found nothing; run svevae from the project's root")
     try:
@@ -238,16 +368,25 @@ def load_params(path: str | Path = "params.yaml") -> Params:
     except yaml.YAMLError as error:
         raise ConfigError(f"{path}: expected YAML: {error}") from error
     try:
-        return parse_params(values)
+        return _sections(cls, values)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
 
 
 def parse_params(values: Any) -> Params:
     """Params from nested dictionaries as params.yaml holds them. Raises ConfigError that names the key."""
-    sections = _fields(Params)
+    return _sections(Params, values)
+
+
+def _sections(cls: type, values: Any) -> Any:
+    sections = _fields(cls)
     _same_keys("", sections, values)
-    return Params(**{name: _section(name, cls, values[name]) for name, cls in sections.items()})
+    return cls(**{name: _section(name, section, values[name]) for name, section in sections.items()})
+
+
+def train_config(values: Mapping[str, Any]) -> Train:
+    """The configuration that a model's contract holds. Raises ConfigError that names a key that this version does not have."""
+    return _section("train", Train, values)
 
 
 def with_value(train: Train, key: str, value: Any, where: str) -> Train:
@@ -315,6 +454,11 @@ def _typed(key: str, value: Any, kind: Any) -> Any:
         hint = " (YAML reads 1e-3 as text: write 1.0e-3)" if kind is float and isinstance(value, str) else ""
         raise ConfigError(f"{key}: expected {kind.__name__}, received {value!r}{hint}")
     return value
+
+
+def _part(key: str, value: tuple[int, ...]) -> None:
+    if len(value) != 3 or min(value) < 1:
+        raise ConfigError(f"{key}: expected three numbers of SVEs, each at least 1, received {list(value)}")
 
 
 def _range(key: str, value: Any) -> None:

@@ -33,7 +33,7 @@ def draw_sves(data: SVEDataset, path: Path) -> None:
         axes = figure.add_subplot(2, SHOWN, SHOWN + i + 1)
         axes.imshow(cube[_fullest_slice(cube)].T, origin="lower", cmap="Greys", vmin=0, vmax=1, interpolation="nearest")
         axes.set(xticks=[], yticks=[], xlabel="y", ylabel="z (build)" if i == 0 else "")
-    _save(figure, path)
+    save(figure, path)
 
 
 def draw_properties(data: SVEDataset, split: Split, path: Path) -> None:
@@ -46,7 +46,7 @@ def draw_properties(data: SVEDataset, split: Split, path: Path) -> None:
             cell.plot(porosity[index] * 100, data.properties[index, column], ".", ms=2, label=subset)
         cell.set(xlabel="porosity [%]", ylabel=f"{name} [{unit}]")
     axes[0].legend(markerscale=4, fontsize=8)
-    _save(figure, path)
+    save(figure, path)
 
 
 def draw_parity(
@@ -61,7 +61,7 @@ def draw_parity(
         cell.set(xlabel=f"{name}, solver [{unit}]", ylabel=f"{name}, predicted [{unit}]")
         cell.locator_params(nbins=6)  # long numbers would touch
     axes[0].legend(markerscale=3, fontsize=8)
-    _save(figure, path)
+    save(figure, path)
 
 
 def draw_slices(path: Path, voxels: np.ndarray, probability: np.ndarray) -> None:
@@ -76,7 +76,7 @@ def draw_slices(path: Path, voxels: np.ndarray, probability: np.ndarray) -> None
     axes[0, 0].set_ylabel("truth")
     axes[1, 0].set_ylabel("reconstruction")
     figure.colorbar(image, ax=axes, label="pore probability", shrink=0.8)
-    _save(figure, path)
+    save(figure, path)
 
 
 def draw_latent(path: Path, latent_mean: np.ndarray, porosity: np.ndarray, strength: np.ndarray, strength_label: str) -> None:
@@ -92,18 +92,43 @@ def draw_latent(path: Path, latent_mean: np.ndarray, porosity: np.ndarray, stren
         points = cell.scatter(scores[:, 0], scores[:, 1], c=values, s=8, cmap="viridis")
         figure.colorbar(points, ax=cell, label=label)
         cell.set(xlabel=f"latent mean, principal axis 1 ({share[0]:.0%})", ylabel=f"principal axis 2 ({share[1]:.0%})")
-    _save(figure, path)
+    save(figure, path)
 
 
 def draw_correlation(path: Path, table: pd.DataFrame, unit: str) -> None:
-    """Two-point correlation over distance; columns distance, truth, reconstruction, samples."""
+    """Two-point correlation over distance; columns distance, truth, reconstruction, samples, prior."""
     figure, cell = plt.subplots(figsize=(6, 4), layout="constrained")
-    for column, colour, style in (("truth", TRUTH, "-"), ("reconstruction", MODEL, "--"), ("samples", BASELINE, ":")):
-        label = {"samples": "samples of the prior"}.get(column, column)
+    labels = {"truth": "held-out SVEs", "samples": "samples of the aggregate posterior", "prior": "samples of the prior"}
+    styles = (("truth", TRUTH, "-"), ("reconstruction", MODEL, "--"), ("samples", BASELINE, "-"), ("prior", BASELINE, ":"))
+    for column, colour, style in styles:
+        label = labels.get(column, column)
         cell.plot(table["distance"], table[column], style, color=colour, lw=2, label=label)
     cell.set(xlabel=f"distance [{unit}]", ylabel="two-point correlation S2", ylim=(0, None))
     cell.legend()
-    _save(figure, path)
+    save(figure, path)
+
+
+def draw_samples(path: Path, voxels: np.ndarray, samples: np.ndarray, count: int, random: np.random.Generator) -> None:
+    """Held-out SVEs above samples, both (sve, n, n, n) of 0 and 1, `count` of each at random in the order of their porosity."""
+    figure = plt.figure(figsize=(1.9 * count, 4.6), layout="constrained")
+    for row, (cubes, name) in enumerate(((voxels, "held-out"), (samples, "sampled"))):
+        chosen = cubes[random.permutation(len(cubes))[:count]]
+        for column, cube in enumerate(chosen[np.argsort(chosen.mean((1, 2, 3)))]):
+            axes = figure.add_subplot(2, count, row * count + column + 1, projection="3d")
+            _draw_pores(axes, cube)
+            axes.set_title(f"{name}\nporosity {cube.mean():.2%}", fontsize=8)
+    save(figure, path)
+
+
+def draw_loop(path: Path, names: tuple[str, ...], units: tuple[str, ...], solved: np.ndarray, predicted: np.ndarray) -> None:
+    """What the solver says of sampled SVEs against what the predictor said of their latent vectors; (sve, property) twice."""
+    figure, axes = _grid(len(names))
+    for i, (name, unit, cell) in enumerate(zip(names, units, axes, strict=True)):
+        cell.plot(solved[:, i], predicted[:, i], ".", ms=5, color=MODEL)
+        cell.axline((solved[0, i], solved[0, i]), slope=1, color=TRUTH, lw=0.8)
+        cell.set(xlabel=f"{name}, solver on the decoded SVE [{unit}]", ylabel=f"{name}, predicted [{unit}]")
+        cell.locator_params(nbins=6)
+    save(figure, path)
 
 
 def draw_losses(path: Path, history: pd.DataFrame) -> None:
@@ -115,7 +140,7 @@ def draw_losses(path: Path, history: pd.DataFrame) -> None:
         cell.plot(history["epoch"], history[f"val_{term}"], color=MODEL, label="validation")
         cell.set(xlabel="epoch", title=f"{term} [nats]" if term != "loss" else "weighted sum", yscale="log")
     cells[0].legend()
-    _save(figure, path)
+    save(figure, path)
 
 
 def _draw_pores(axes: plt.Axes, cube: np.ndarray) -> None:
@@ -140,6 +165,7 @@ def _grid(count: int) -> tuple[Figure, list[plt.Axes]]:
     return figure, cells[:count]
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure as PNG and let it go."""
     figure.savefig(path, dpi=DPI)
     plt.close(figure)

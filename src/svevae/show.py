@@ -94,7 +94,7 @@ def _draw_shown(section: SubFigure, data: SVEDataset, shown: np.ndarray, porosit
     for i, (sve, cube, colour) in enumerate(zip(shown, data.voxels(shown), colours, strict=True)):
         left = 0.5 + (i - len(shown) / 2) / SHOWN
         axes = section.add_axes((left, 0.39, 1 / SHOWN, 0.49), projection="3d")
-        _draw_pores(axes, cube, colour, labelled=i == 0)
+        draw_pores(axes, cube, colour, labelled=i == 0)
         title = f"SVE {sve}: {_number(100 * porosity[i], 3)} % pores"
         section.text(left + 0.5 / SHOWN, 0.885, title, ha="center", weight="bold", color=colour)
         x = int(cube.sum(axis=(1, 2), dtype=int).argmax())
@@ -107,7 +107,8 @@ def _draw_shown(section: SubFigure, data: SVEDataset, shown: np.ndarray, porosit
         axes.set_ylabel(f"z, build [{unit}]" if i == 0 else "", labelpad=-14)
 
 
-def _draw_pores(axes: Axes, cube: np.ndarray, colour: np.ndarray, labelled: bool) -> None:
+def draw_pores(axes: Axes, cube: np.ndarray, colour: np.ndarray, labelled: bool) -> None:
+    """The pore surface of (n, n, n) in `axes` with projection "3d", inside the edges of the SVE; `labelled` names its axes."""
     n = len(cube)
     for a, b in EDGES:
         ends = n * np.array([a, b]).T

@@ -22,22 +22,28 @@ def summary() -> str:
         if not path.is_file():
             raise ConfigError(f"{path}: expected what the pipeline writes, found nothing; run `make repro` or `dvc repro --pull` first")
     scores, contract, registered = (json.loads(path.read_text()) for path in (METRICS, CONTRACT, REGISTERED))
-    rows = [f"{'held-out parts':<16}{'R2':>9}{'':3}{'porosity only':>13}{'MAE':>12}{'':3}{'porosity only':>13}   unit"]
+    heads = ("porosity", "two-point", "elastic", "mean error", "in 90 %")
+    rows = [f"{'held-out parts':<16}{'R2':>8}{''.join(f'{head:>12}' for head in heads)}   unit"]
     for name, unit in zip(contract["names"], contract["units"], strict=True):
-        values = (scores[key][name] for key in ("r2", "porosity_only_r2", "mae", "porosity_only_mae"))
-        r2, base_r2, mae, base_mae = values
-        rows.append(f"{name:<16}{r2:>9.4f}{'':3}{base_r2:>13.4f}{mae:>12.4g}{'':3}{base_mae:>13.4g}   {unit}")
+        r2, *others = (scores[key][name] for key in ("r2", "porosity_only_r2", "two_point_r2", "elastic_ridge_r2"))
+        values = "".join(f"{value:>12.4f}" for value in others)
+        rows.append(f"{name:<16}{r2:>8.4f}{values}{scores['mae'][name]:>12.4g}{scores['coverage_90_of'][name]:>12.1%}   {unit}")
+    means = [scores[f"{key}_mean_r2"] for key in ("porosity_only", "two_point", "elastic_ridge")]
     rows += [
-        f"{'mean':<16}{scores['mean_r2']:>9.4f}{'':3}{scores['porosity_only_mean_r2']:>13.4f}",
+        f"{'mean':<16}{scores['mean_r2']:>8.4f}{''.join(f'{value:>12.4f}' for value in means)}{'':>12}{scores['coverage_90']:>12.1%}",
+        "without a network: cubic in the porosity; ridge regression from two-point statistics; the same from the elastic statistics",
         "",
         f"voxel BCE {scores['bce']:.0f} nats an SVE, {scores['bce_ratio']:.3f} of what a constant porosity costs "
-        f"({scores['bce_constant_porosity']:.0f}); Dice {scores['dice']:.3f}",
+        f"({scores['bce_constant_porosity']:.0f}), {scores['pca_bce_ratio']:.3f} for a PCA; "
+        f"Dice {scores['dice']:.3f}",
         f"KL {scores['kl']:.1f} nats; {scores['active_units']} of {scores['latent_dim']} latent units active",
+        *_loop(scores),
         *_search(contract),
         "",
         *_registry(registered),
         "",
         "look further:",
+        "  artifacts/evaluation/model-card.md     what the model is, its scores beside baselines, its limits",
         "  make ui                                MLflow: runs, comparison, registered models",
         "  artifacts/search/report.html           the search: front, importance, best trials",
         "  dvc plots show --open                  the pictures of artifacts/evaluation/plots in one page",
@@ -45,6 +51,15 @@ def summary() -> str:
         f"  python -c 'import svevae; print(svevae.load(\"models:/{registered['name']}@champion\").names)'",
     ]
     return "\n".join(rows)
+
+
+def _loop(scores: dict) -> list[str]:
+    lines = []
+    if "loop_mean_r2" in scores:
+        lines.append(f"the solver on {scores['loop_sves']} decoded samples against the predictor: mean R2 {scores['loop_mean_r2']:.4f}")
+    for name, found in scores["others"].items():
+        lines.append(f"{name}: mean R2 {found['mean_r2']:.4f}, porosity only {found['porosity_only_mean_r2']:.4f}")
+    return lines
 
 
 def _search(contract: dict) -> list[str]:

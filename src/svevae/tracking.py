@@ -321,7 +321,9 @@ class _Flavor:
 def log_model(folder: Path, loader: str, contract: Mapping[str, Any], tags: Mapping[str, str]) -> str:
     """Log the model in `folder`, described by its contract, to the active run; its URI models:/m-..."""
     cube, latent = (-1, *3 * [contract["n"]]), (-1, contract["latent_dim"])
-    outputs = {"latent_mean": latent, "latent_std": latent, "probability": cube, "properties": (-1, len(contract["names"]))}
+    properties = (-1, len(contract["names"]))
+    outputs = {"latent_mean": latent, "latent_std": latent, "probability": cube}
+    outputs |= {"properties": properties, "properties_std": properties, "novelty": (-1,)}
     signature = ModelSignature(
         inputs=Schema([TensorSpec(np.dtype(np.uint8), cube)]),
         outputs=Schema([TensorSpec(np.dtype(np.float32), shape, name) for name, shape in outputs.items()]),
@@ -370,6 +372,25 @@ def aliased_version(name: str, alias: str) -> str | None:
         return str(mlflow.MlflowClient().get_model_version_by_alias(name, alias).version)
     except MlflowException:
         return None
+
+
+def model_tags(uri: str) -> dict[str, str]:
+    """Tags that say which model a study used: its URI, and where that is an alias of a registered model, the version and its run."""
+    tags = {"svevae.model": uri}
+    if uri.startswith("models:/") and "@" in uri:
+        name, _, alias = uri.removeprefix("models:/").partition("@")
+        if version := aliased_version(name, alias):
+            tags |= {"svevae.model_version": version, "svevae.model_run": version_tags(name, version).get("run_id", "")}
+    return tags
+
+
+def log_study(name: str, params: Mapping[str, Any], model: str, scores: dict, folder: Path) -> None:
+    """A run of its own for a study of parts with the model at the URI `model`: parameters, the model's version, scores, the folder."""
+    with run(name):
+        log_params(params)
+        set_tags(model_tags(model))
+        log_scores(flatten(scores, name))
+        log_folder(folder, name)
 
 
 def set_alias(name: str, alias: str, version: str) -> None:

@@ -44,6 +44,7 @@ Start = Callable[..., tuple[Study, Callable[[dict], FrozenTrial]]]
 def start(params: Params, tiny: SVEDataset, parent: str, tmp_path: Path) -> Start:
     """-> start(objectives, **search): a study, and a function that runs a trial of given parameters in it."""
     split = split_by_part(tiny, 0.25, 0.25, seed=0)
+    params = replace(params, train=replace(params.train, elastic=False))  # from scratch: the learning rate and the seed decide
 
     def begin(objectives: tuple[str, ...] = BOTH, **changes: object) -> tuple[Study, Callable[[dict], FrozenTrial]]:
         search = replace(params.search, objectives=objectives, **({"epochs": 2, "fraction": 0.5, "trials": 9} | changes))

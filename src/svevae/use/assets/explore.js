@@ -1,0 +1,30 @@
+// One request at a time: while the server answers, only the last wish waits, so a dragged slider never builds a queue.
+window.dash_clientside = Object.assign({}, window.dash_clientside, {
+  svevae: (() => {
+    const PATIENCE = 5000; // ms, after which an answer counts as lost
+    let asked = 0, waiting = null, count = 0, shown = [];
+    const send = (wish) => {
+      asked = Date.now();
+      waiting = null;
+      window.dash_clientside.set_props("wish", { data: { ...wish, count: ++count } });
+    };
+    return {
+      ask: (moves, pores, axis, start) => {
+        if (!start) return;
+        moves.forEach((move, index) => {
+          if (move === shown[index]) return;
+          const children = move ? (move > 0 ? "+" : "\u2212") + Math.abs(move).toFixed(1) : "";
+          window.dash_clientside.set_props({ index, type: "moved" }, { children });
+        });
+        shown = moves;
+        const wish = { moves, pores, axis, start };
+        if (asked && Date.now() - asked < PATIENCE) waiting = wish;
+        else send(wish);
+      },
+      next: () => {
+        asked = 0;
+        if (waiting) send(waiting);
+      },
+    };
+  })(),
+});

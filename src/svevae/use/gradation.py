@@ -1,0 +1,146 @@
+"""Parts with a notch or a hole whose porosity varies with the distance from it; the least mass that carries a load."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import optuna
+import pandas as pd
+
+from svevae.config import Multiscale
+from svevae.dataset.statistics import read_position
+from svevae.errors import ConfigError, DataError
+from svevae.model.latent import LatentModel
+from svevae.physics.microstructure import graded
+from svevae.physics.part import Response
+from svevae.use.champion import load
+from svevae.use.direct import Direct, joined
+from svevae.use.fields import PropertyField
+from svevae.use.latent_field import LatentField
+from svevae.use.parts import Ground, simulate
+
+WIDTHS = (0.25, 4.0)  # SVE edges
+HALVINGS = 12
+SECTION = 0.05  # relative error of the net section
+
+
+@dataclass(frozen=True)
+class Gradation:
+    """Porosity from `near` the notch or hole to `far` from it: far + (near - far) exp(-(d / width)^2), d in SVE edges from its surface."""
+
+    near: float
+    far: float
+    width: float
+
+    def porosity(self, distance: np.ndarray) -> np.ndarray:
+        """At distances (...) in SVE edges; in the void, where it is negative, as at the surface."""
+        return self.far + (self.near - self.far) * np.exp(-np.square(np.maximum(distance, 0.0) / self.width))
+
+
+def distance(shape: str, part: tuple[int, ...], radius: float, n: int) -> np.ndarray:
+    """Distance from the notches (two half circles at mid-height of the x faces) or the hole (along y), in SVE edges; negative in the void.
+
+    (x, y, z) at the centres of `n` elements along each edge of an SVE; the part has `part` SVEs.
+    """
+    x, _, z = (np.arange(edge * n) + 0.5 for edge in part)
+    across, along = np.meshgrid(x / n, z / n - part[2] / 2, indexing="ij")
+    centres = (0.0, float(part[0])) if shape == "notched" else (part[0] / 2,)
+    found = np.min([np.hypot(across - centre, along) for centre in centres], axis=0) - radius
+    return np.broadcast_to(found[:, None, :], (part[0] * n, part[1] * n, part[2] * n))
+
+
+class GradationStudy:
+    """Designs of one part: their latent load, the search, direct simulation. Raises as `Ground.read` and `load`."""
+
+    def __init__(self, params: Multiscale):
+        self.params, self.settings = params, params.grade
+        self.ground = Ground.read(params.parts)
+        self.model: LatentModel = load(params.parts.model)
+        self.ground.check(self.model)
+        self.field = self._fit()
+        shape = (self.settings.shape, self.settings.part, self.settings.radius)
+        self.elements = distance(*shape, params.parts.refine)
+        self.voxels = distance(*shape, self.model.n)
+        self.sves = distance(*shape, 1)
+        _check_section(self.elements, self.voxels)
+        self.cache: dict[Gradation, float] = {}
+
+    def _fit(self) -> LatentField:
+        """The latent field about its trend with porosity, of all SVEs of the dataset."""
+        data = self.ground.data
+        position = read_position(data)
+        if position is None:
+            raise DataError(f"{data.path}: /position is missing: the latent field is fitted to neighbours")
+        latent = np.concatenate([self.model.encode(voxels)[0] for _, voxels in data.slabs()])
+        return LatentField.fit(latent, data.porosity(), data.part_id, position, trend=True)
+
+    def mean_porosity(self, design: Gradation) -> float:
+        """Within the part's outline."""
+        return float(design.porosity(self.voxels)[self.voxels > 0].mean())
+
+    def porosity(self, design: Gradation) -> np.ndarray:
+        """Of a slice across y, (x, z), NaN in the void."""
+        return np.where(self.voxels[:, 0] > 0, design.porosity(self.voxels[:, 0]), np.nan)
+
+    def load(self, design: Gradation) -> float:
+        """Yield load over the area of the box, MPa: mean over sampled latent fields, the same random numbers for each design."""
+        if design not in self.cache:
+            random = np.random.default_rng(self.params.parts.seed)
+            fields = []
+            for _ in range(self.settings.fields):
+                latent, porosity = self.field.sample(self.settings.part, random, porosity=design.porosity(self.sves))
+                fields.append(PropertyField.predicted(self.model, latent, porosity))
+            response = simulate(fields, self.ground.law, self.params.parts, outline=self.elements > 0)
+            self.cache[design] = float(response.yield_stress.mean())
+        return self.cache[design]
+
+    def uniform(self, target: float) -> Gradation:
+        """The highest uniform porosity that carries the load, by bisection. Raises ConfigError where every one does."""
+        low, high = self.settings.porosity
+        if self.load(Gradation(high, high, 1.0)) >= target:
+            text = f"grade.load: {self.settings.load:g} is carried at the highest porosity {high:g} everywhere: nothing to grade"
+            raise ConfigError(f"multiscale/params.yaml: {text}")
+        for _ in range(HALVINGS):
+            middle = (low + high) / 2
+            low, high = (middle, high) if self.load(Gradation(middle, middle, 1.0)) >= target else (low, middle)
+        return Gradation(low, low, 1.0)
+
+    def search(self, target: float, start: Gradation) -> tuple[Gradation, pd.DataFrame]:
+        """The gradation of highest mean porosity that carries the load, and all that were tried."""
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+        def objective(trial: optuna.Trial) -> float:
+            low, high = self.settings.porosity
+            design = Gradation(
+                *(trial.suggest_float(name, low, high) for name in ("near", "far")), trial.suggest_float("width", *WIDTHS, log=True)
+            )
+            trial.set_user_attr("missing", target - self.load(design))
+            return self.mean_porosity(design)
+
+        sampler = optuna.samplers.TPESampler(seed=self.params.parts.seed, constraints_func=lambda trial: (trial.user_attrs["missing"],))
+        study = optuna.create_study(direction="maximize", sampler=sampler)
+        study.enqueue_trial(asdict(start))
+        study.optimize(objective, n_trials=self.settings.trials, show_progress_bar=True)
+        rows = [trial.params | {"mean porosity": trial.value, "load": target - trial.user_attrs["missing"]} for trial in study.trials]
+        carrying = [trial for trial in study.trials if trial.user_attrs["missing"] <= 0]
+        return Gradation(**max(carrying, key=lambda trial: trial.value).params), pd.DataFrame(rows)
+
+    def verify(self, name: str, design: Gradation) -> Response:
+        """Direct simulation of generated microstructures of a design."""
+        settings, parts = self.settings, self.params.parts
+        direct = Direct(self.ground.material, parts.strain, parts.tolerance, self.model.n)
+        found = []
+        for k in range(settings.direct):
+            random = np.random.default_rng([parts.seed, k])
+            pores = graded(design.porosity(self.voxels), random, pore_length=settings.pore_length, elongation=settings.elongation)
+            found.append(direct.simulate(pores, self.voxels > 0, f"{name} {k}")[0])
+        return joined(found)
+
+
+def _check_section(elements: np.ndarray, voxels: np.ndarray) -> None:
+    """Raises ConfigError where the elements' net section, which carries the load, is not that of the voxels."""
+    coarse, fine = ((field > 0).mean(axis=(0, 1)).min() for field in (elements, voxels))
+    if abs(coarse / fine - 1) > SECTION:
+        expected = f"elements fine enough for the net section, {fine:.3f} of the gross one"
+        raise ConfigError(f"multiscale/params.yaml: parts.refine: expected {expected}, received one of {coarse:.3f}; raise it")

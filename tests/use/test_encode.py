@@ -1,0 +1,108 @@
+"""Volumes of any size to fields: tiles, mirror images at the borders, what is done is not done again. A stand-in encodes the porosity."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from svevae.dataset.layouts import ImportOptions
+from svevae.errors import DataError
+from svevae.model.latent import Prediction
+from svevae.physics.segmentation import segmentation
+from svevae.use import encode as module
+from svevae.use.encode import Tiles, encode_volume, field_file
+
+VOLUME = (np.random.default_rng(0).random((10, 8, 9)) < 0.2).astype(np.uint8)
+LABELS = {"tension": {"strain": [0.01, 0.03]}, "material": {"b": 40.0}}
+
+
+def stand_in(**contract: object) -> SimpleNamespace:
+    """Encodes an SVE of 4^3 voxels to its porosity, and counts the SVEs; the properties fall with it."""
+    names = ("E_z", "nu_zx", "yield_z", "flow_z")
+
+    def encode(voxels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        model.encoded += len(voxels)
+        return voxels.mean((1, 2, 3))[:, None], None
+
+    def prediction(latent: np.ndarray) -> Prediction:
+        values = (1 - latent) * np.array([70e3, 0.33, 240.0, 400.0])
+        return Prediction(values, 0.01 * values, latent[:, 0])
+
+    model = SimpleNamespace(n=4, voxel_size=10.0, names=names, units=("MPa", "-", "MPa", "MPa"), encode=encode, prediction=prediction)
+    model.contract, model.encoded = {"labels": LABELS} | contract, 0
+    return model
+
+
+@pytest.fixture
+def model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> SimpleNamespace:
+    """In place of any model that is loaded; the working folder is the test's own."""
+    model = stand_in()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(module, "load", lambda _: model)
+    return model
+
+
+def test_tiles_cover_the_volume_and_mirror_it_beyond() -> None:
+    tiles = Tiles(VOLUME, 4)
+    assert (tiles.shape, tiles.padded) == ((3, 2, 3), (2, 0, 3))
+    whole = np.pad(VOLUME, [(0, 2), (0, 0), (0, 3)], "symmetric")
+    for i in range(3):
+        for k, sve in enumerate(tiles.layer(i)):
+            j, z = divmod(k, 3)
+            np.testing.assert_array_equal(sve, whole[4 * i : 4 * i + 4, 4 * j : 4 * j + 4, 4 * z : 4 * z + 4])
+
+
+def test_an_interrupted_encoding_goes_on(model: SimpleNamespace, tmp_path: Path) -> None:
+    tiles, rule = Tiles(VOLUME, 4), segmentation([VOLUME])
+    whole, porosity = encode_volume(model, tiles, rule, tmp_path / "whole")
+    assert (whole.shape, porosity.shape, model.encoded) == ((3, 2, 3, 1), (3, 2, 3), 18)
+    stop = replace(tiles, volume=VOLUME[:8])
+    encode_volume(model, stop, rule, tmp_path / "part")
+    model.encoded = 0
+    (tmp_path / "part" / "layer-00001.npz").write_bytes(b"torn")
+    again, _ = encode_volume(model, tiles, rule, tmp_path / "part")
+    assert model.encoded == 12, "one layer was kept, one was damaged, one was new"
+    np.testing.assert_array_equal(again, whole)
+
+
+def test_a_volume_becomes_a_table(model: SimpleNamespace, tmp_path: Path) -> None:
+    np.save("scan.npy", VOLUME)
+    said = field_file(tmp_path / "scan.npy", tmp_path / "scan.csv", "any", ImportOptions())
+    assert "3 x 2 x 3 SVEs of 4^3 voxels" in said
+    assert "filled up by mirror images, 2 voxels along x, 3 voxels along z" in said
+    table = pd.read_csv("scan.csv", index_col="sve")
+    assert len(table) == 18
+    first = VOLUME[:4, :4, :4].mean()
+    assert table["porosity"].iloc[0] == pytest.approx(first)
+    assert table["E [MPa]"].iloc[0] == pytest.approx(70e3 * (1 - first), rel=1e-6)
+    model.encoded = 0
+    field_file(tmp_path / "scan.npy", tmp_path / "scan.vtkhdf", "any", ImportOptions())
+    assert model.encoded == 0
+
+
+def test_air_around_a_part_is_told(model: SimpleNamespace, tmp_path: Path) -> None:
+    volume = VOLUME[:8, :8, :8].copy()
+    volume[:4] = 1
+    np.save("scan.npy", volume)
+    assert "4 SVEs mostly pore, taken for air" in field_file(tmp_path / "scan.npy", tmp_path / "scan.csv", "any", ImportOptions())
+
+
+def test_bad_input(model: SimpleNamespace, tmp_path: Path) -> None:
+    np.save("scan.npy", VOLUME)
+    scan, table = tmp_path / "scan.npy", tmp_path / "scan.csv"
+    with pytest.raises(DataError, match=r"expected a name that ends in .csv or .vtkhdf"):
+        field_file(scan, tmp_path / "scan.txt", "any", ImportOptions())
+    with pytest.raises(DataError, match=r"voxels of 10 um as the model was trained on, received 5 um"):
+        field_file(scan, table, "any", ImportOptions(voxel_size=5.0))
+    (tmp_path / "letter.npy").write_text("Dear all,")
+    with pytest.raises(DataError, match=r"letter.npy: expected a .npy file, cannot be read"):
+        field_file(tmp_path / "letter.npy", table, "any", ImportOptions())
+    model.contract = {}
+    with pytest.raises(DataError, match="labels: expected a model trained on labels of svevae's solver"):
+        field_file(scan, table, "any", ImportOptions())
+    assert not table.exists()

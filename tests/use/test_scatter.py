@@ -1,0 +1,95 @@
+"""Scatter over size and distance: of arrays with a known law, of a file, and of a model's word on it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import matplotlib.image
+import numpy as np
+import pytest
+
+from svevae.cli import main
+from svevae.dataset.store import SVEDataset, write_dataset
+from svevae.errors import ConfigError, DataError
+from svevae.show_scatter import draw_scatter, scatter_figure
+from svevae.use.scatter import Field, data_field, describe, model_field, scatter, scatter_of_file
+
+ROOT = Path(__file__).parents[2]
+NAMES = ("porosity", "E_x")
+
+
+def field(parts: int = 100) -> Field:
+    """Parts of 4 x 4 x 2 SVEs: one quantity independent, one a moving sum of two neighbours along x, which correlate by 1/2."""
+    random = np.random.default_rng(0)
+    noise = random.standard_normal((parts, 5, 4, 2))
+    position = np.tile(np.array(list(np.ndindex(4, 4, 2))), (parts, 1))
+    values = {"alone": noise[:, 1:].ravel(), "pairs": (noise[:, 1:] + noise[:, :-1]).ravel() / np.sqrt(2)}
+    return Field(values, np.repeat(np.arange(parts), 32), position)
+
+
+def test_both_statistics_know_the_law() -> None:
+    found = scatter(field())
+    alone, pairs = found["alone"], found["pairs"]
+    np.testing.assert_allclose(alone.blocks["std"], 1 / np.sqrt(alone.blocks["sves"]), rtol=0.08)
+    assert alone.exponent == pytest.approx(1, abs=0.1)
+    assert pairs.exponent < alone.exponent
+    np.testing.assert_allclose(pairs.blocks["std"][1], np.sqrt(3) / 2, rtol=0.05)  # of two neighbours: (1 + 1/2) / 2
+    np.testing.assert_allclose(alone.neighbours["correlation"], 0, atol=0.1)
+    along_x = 24 / (24 + 24 + 16)  # of the pairs one edge apart
+    assert pairs.neighbours["correlation"][0] == pytest.approx(along_x / 2, abs=0.06)
+
+
+def test_the_picture_has_a_row_for_each_quantity_and_a_colour_for_each_field(tmp_path: Path) -> None:
+    found = {"data": scatter(field(10)), "latent field": scatter(field(12))}
+    figure = scatter_figure(found, {"alone": "-", "pairs": "MPa"})
+    assert len(figure.axes) == 4
+    assert figure.axes[2].get_ylabel() == "std of pairs within parts [MPa]"
+    labels = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    assert [label.split(":")[0] for label in labels] == ["independent SVEs", "data", "latent field"]
+    draw_scatter(found, {"alone": "-"}, tmp_path / "a.png")
+    assert matplotlib.image.imread(tmp_path / "a.png").shape[1] == 1210
+    with pytest.raises(DataError, match=r"a\.jpg: expected a name that ends in \.png"):
+        draw_scatter(found, {"alone": "-"}, tmp_path / "a.jpg")
+
+
+def test_a_file_and_what_a_model_says_of_it(tiny: SVEDataset) -> None:
+    """A model that says half of everything: half the scatter, the same correlation."""
+    data = data_field(tiny, NAMES)
+    model = SimpleNamespace(
+        n=32,
+        names=tiny.names,
+        encode=lambda voxels: (voxels, None),
+        decode=lambda latent: latent / 2,
+        predict_from_latent=lambda latent: np.repeat(35_000 * (1 - latent.mean((1, 2, 3)))[:, None], len(tiny.names), axis=1),
+    )
+    said = scatter(model_field(model, tiny, ["porosity"]))["porosity"]
+    seen = scatter(data)["porosity"]
+    np.testing.assert_allclose(said.blocks["std"], seen.blocks["std"] / 2, rtol=1e-6)
+    np.testing.assert_allclose(said.neighbours["correlation"], seen.neighbours["correlation"], rtol=1e-4, atol=1e-6)
+    words = describe({"data": {"porosity": seen}, "model": {"porosity": said}}, {"porosity": "-"})
+    assert words.startswith("porosity: standard deviation within parts; its square falls as V^-")
+    with pytest.raises(DataError, match="expected SVEs of n = 16 as the model was trained on, received n = 32"):
+        model_field(SimpleNamespace(n=16), tiny, NAMES)
+
+
+def test_as_a_user(tiny_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    assert main(["scatter", str(tiny_file), "-o", str(tmp_path / "a.png"), "-p", "E_z"]) == 0
+    assert "E_z [MPa]: standard deviation within parts" in capsys.readouterr().out
+    assert (tmp_path / "a.png").is_file()
+    assert main(["scatter", str(tiny_file), "-o", str(tmp_path / "b.png"), "-p", "strength"]) == 2
+    assert "property strength: expected one of porosity, E_x" in capsys.readouterr().err
+
+
+def test_without_names_the_telling_ones(tiny_file: Path) -> None:
+    found, units = scatter_of_file(tiny_file, None, [])
+    assert list(units) == ["porosity", "E_x", "nu_zx"]
+    assert list(found) == ["data"]
+
+
+def test_a_file_without_positions(tiny: SVEDataset, tmp_path: Path) -> None:
+    write_dataset(tmp_path / "a.h5", {"voxels": tiny.voxels([0, 1])}, (), (), {})
+    with pytest.raises(DataError, match=r"a\.h5: /position is missing"):
+        scatter_of_file(tmp_path / "a.h5", None, [])
+    with pytest.raises(ConfigError, match="property E: expected one of porosity"):
+        data_field(tiny, ["E"])

@@ -93,8 +93,8 @@ def test_grade_finds_a_design_that_carries_the_load(parts_project: Path) -> None
         ("06-gradation.ipynb", r"graded +mean porosity [\d.]+%, yield [\d.]+ MPa, wanted [\d.]+ MPa"),
     ],
 )
-def test_notebooks(parts_project: Path, name: str, says: str) -> None:
-    assert re.search(says, execute(name, parts_project))
+def test_notebooks(parts_project: Path, environment: dict[str, str], name: str, says: str) -> None:
+    assert re.search(says, execute(name, parts_project, environment))
 
 
 def test_a_second_run_finds_everything_done(parts_project: Path, run: Run) -> None:

@@ -14,17 +14,18 @@ from nbclient import NotebookClient
 ROOT = Path(__file__).parents[1]
 
 
-def execute(name: str, project: Path) -> str:
-    """All text that the notebook's cells print."""
+def execute(name: str, project: Path, environment: dict[str, str]) -> str:
+    """All text that the notebook's cells print; the kernel has the user's environment, not what mlflow wrote into this process's."""
     notebook = nbformat.read(ROOT / "notebooks" / name, as_version=4)
-    NotebookClient(notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(project / "notebooks")}}).execute()
+    client = NotebookClient(notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(project / "notebooks")}})
+    client.execute(env=environment)
     return "".join(output.get("text", "") for cell in notebook.cells for output in cell.get("outputs", []))
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
-def test_dataset_notebook_gives_the_baseline_of_the_evaluation(finished: Path) -> None:
+def test_dataset_notebook_gives_the_baseline_of_the_evaluation(finished: Path, environment: dict[str, str]) -> None:
     scores = json.loads((finished / "artifacts" / "evaluation" / "metrics.json").read_text())
-    text = execute("01-dataset.ipynb", finished)
+    text = execute("01-dataset.ipynb", finished, environment)
     assert f"mean       R2 {scores['porosity_only_mean_r2']:.4f}" in text
     assert "porosity of the part 0.0400" in text
     modulus, strength = map(float, re.search(r"E_z (\d+) MPa, yield_z ([\d.]+) MPa", text).groups())
@@ -33,9 +34,9 @@ def test_dataset_notebook_gives_the_baseline_of_the_evaluation(finished: Path) -
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
-def test_search_notebook_gives_the_winner_of_best_yaml(finished: Path) -> None:
+def test_search_notebook_gives_the_winner_of_best_yaml(finished: Path, environment: dict[str, str]) -> None:
     best = yaml.safe_load((finished / "artifacts" / "search" / "best.yaml").read_text())
-    text = execute("02-search.ipynb", finished)
+    text = execute("02-search.ipynb", finished, environment)
     assert "study svevae: 2 complete" in text
     assert f"winner: trial {best['trial']}" in text
     assert best["reason"] in text
@@ -43,9 +44,9 @@ def test_search_notebook_gives_the_winner_of_best_yaml(finished: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
-def test_latent_space_notebook_gives_the_errors_of_the_evaluation(finished: Path) -> None:
+def test_latent_space_notebook_gives_the_errors_of_the_evaluation(finished: Path, environment: dict[str, str]) -> None:
     scores = json.loads((finished / "artifacts" / "evaluation" / "metrics.json").read_text())
-    text = execute("03-latent-space.ipynb", finished)
+    text = execute("03-latent-space.ipynb", finished, environment)
     assert f"  E_x        {scores['mae']['E_x']:.4g} MPa" in text
     assert "4 latent units" in text
 

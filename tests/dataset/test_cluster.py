@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import operator
 import os
 import socket
@@ -22,6 +23,14 @@ from svevae.dataset import cluster as module
 from svevae.dataset.cluster import ONE_THREAD, Cluster, open_cluster
 from svevae.dataset.labelling import read_material
 from svevae.errors import ConfigError, SvevaeError
+
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed .socket:ResourceWarning")  # Dask's, of a worker that died
+
+
+@pytest.fixture(autouse=True)
+def _sockets_of_dead_workers_are_told_here() -> Iterator[None]:
+    yield
+    gc.collect()
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import sys
 from pathlib import Path
 
 import h5py
@@ -100,6 +101,26 @@ def test_notebooks(parts_project: Path, environment: dict[str, str], name: str, 
 def test_a_second_run_finds_everything_done(parts_project: Path, run: Run) -> None:
     said = run("dvc", "repro", "multiscale/dvc.yaml", cwd=parts_project).stdout
     assert said.count("didn't change, skipping") >= 3
+
+
+def test_a_study_by_mlflow_run(parts_project: Path, run: Run, tmp_path: Path) -> None:
+    """`mlflow run . -e grade` does what is out of date and its run has the scores and the champion's version."""
+    project = shutil.copytree(parts_project, tmp_path / "project", symlinks=True)
+    file = project / "multiscale" / "params.yaml"
+    settings = yaml.safe_load(file.read_text())
+    settings["grade"]["load"] = 0.97
+    file.write_text(yaml.safe_dump(settings, sort_keys=False))
+    run("mlflow", "run", ".", "-e", "grade", cwd=project)
+    code = """
+import mlflow
+from svevae import tracking
+tracking.connect()
+[run] = mlflow.search_runs(experiment_names=["svevae"], filter_string="tags.mlflow.project.entryPoint = 'grade'", output_format="list")
+print(run.data.params["grade.load"], run.data.tags["svevae.model_version"], run.data.metrics["grade/mass_saved_percent"])
+"""
+    load, version, saved = run(sys.executable, "-c", code, cwd=project).stdout.split()
+    assert (load, version) == ("0.97", "1")
+    assert float(saved) == pytest.approx(scores(project, "grade")["mass_saved_percent"])
 
 
 def test_bad_input_is_told_in_words(parts_project: Path, run: Run, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ def execute(name: str, project: Path, environment: dict[str, str]) -> str:
     return "".join(output.get("text", "") for cell in notebook.cells for output in cell.get("outputs", []))
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 def test_dataset_notebook_gives_the_baseline_of_the_evaluation(finished: Path, environment: dict[str, str]) -> None:
     scores = json.loads((finished / "artifacts" / "evaluation" / "metrics.json").read_text())
@@ -33,6 +34,7 @@ def test_dataset_notebook_gives_the_baseline_of_the_evaluation(finished: Path, e
     assert 150 < strength < 240
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 def test_search_notebook_gives_the_winner_of_best_yaml(finished: Path, environment: dict[str, str]) -> None:
     best = yaml.safe_load((finished / "artifacts" / "search" / "best.yaml").read_text())
@@ -43,6 +45,7 @@ def test_search_notebook_gives_the_winner_of_best_yaml(finished: Path, environme
     assert re.search(rf"kl_weight +0\.5 -> {best['train']['kl_weight']}", text)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 def test_latent_space_notebook_gives_the_errors_of_the_evaluation(finished: Path, environment: dict[str, str]) -> None:
     scores = json.loads((finished / "artifacts" / "evaluation" / "metrics.json").read_text())

@@ -20,6 +20,7 @@ def commands(first: str) -> list[str]:
     return [command for command in code + re.findall(r"`([a-z][^`\n]*)`", TEXT) if command.split()[0] == first]
 
 
+@pytest.mark.slow
 def test_python_examples_run(run: Run, finished: Path, tmp_path: Path) -> None:
     code = "\n".join(re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL))
     code = code.replace("models:/svevae@champion", "models:/svevae/1").replace("data/sve_porous_alsi10mg_32.h5", "data/tiny.h5")

@@ -312,8 +312,8 @@ class Grade:
     """A notched bar or a plate with a hole, of `part` SVEs, whose porosity varies in space: `porosity` (lowest, highest).
 
     `radius` of the notches or the hole in SVE edges. The gradation of least mass whose yield load is `load` times that of the part at
-    the lowest porosity is sought in `trials`, each the mean of `fields` sampled latent fields; it is then generated with pores of
-    `pore_length` voxels, `elongation` times that along z, and simulated directly, `direct` times.
+    the lowest porosity is sought in `trials`, its load being the mean over `fields` sampled latent fields; it is then generated with pores
+    of `pore_length` voxels, `elongation` times that along z, and simulated directly, `direct` times.
     """
 
     shape: str

@@ -121,6 +121,7 @@ def test_a_trial_is_its_seed_and_its_parameters(start: Start) -> None:
     assert run({}).values != pytest.approx(first.values, rel=1e-3), "another seed is another training"
 
 
+@pytest.mark.slow
 def test_a_trial_that_diverges_fails_with_the_reason_and_the_study_goes_on(start: Start) -> None:
     study, run = start()
     trial = run({"learning_rate": 1e9})

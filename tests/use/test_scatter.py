@@ -13,7 +13,7 @@ from svevae.cli import main
 from svevae.dataset.store import SVEDataset, write_dataset
 from svevae.errors import ConfigError, DataError
 from svevae.show_scatter import draw_scatter, scatter_figure
-from svevae.use.scatter import Field, data_field, describe, model_field, scatter, scatter_of_file
+from svevae.use.scatter import Field, data_field, describe, encode, model_field, sampled_field, scatter, scatter_of_file
 
 ROOT = Path(__file__).parents[2]
 NAMES = ("porosity", "E_x")
@@ -59,18 +59,25 @@ def test_a_file_and_what_a_model_says_of_it(tiny: SVEDataset) -> None:
     model = SimpleNamespace(
         n=32,
         names=tiny.names,
-        encode=lambda voxels: (voxels, None),
-        decode=lambda latent: latent / 2,
-        predict_from_latent=lambda latent: np.repeat(35_000 * (1 - latent.mean((1, 2, 3)))[:, None], len(tiny.names), axis=1),
+        encode=lambda voxels: (voxels.mean((1, 2, 3))[:, None].astype(np.float32), None),
+        decode=lambda latent: latent[:, :, None, None] / 2,
+        predict_from_latent=lambda latent: np.repeat(35_000 * (1 - latent), len(tiny.names), axis=1),
     )
-    said = scatter(model_field(model, tiny, ["porosity"]))["porosity"]
+    latent = encode(model, tiny, ["porosity"])
+    said = scatter(model_field(model, latent, ["porosity"], tiny.part_id, data.position))["porosity"]
     seen = scatter(data)["porosity"]
     np.testing.assert_allclose(said.blocks["std"], seen.blocks["std"] / 2, rtol=1e-6)
     np.testing.assert_allclose(said.neighbours["correlation"], seen.neighbours["correlation"], rtol=1e-4, atol=1e-6)
     words = describe({"data": {"porosity": seen}, "model": {"porosity": said}}, {"porosity": "-"})
     assert words.startswith("porosity: standard deviation within parts; its square falls as V^-")
+    sampled = sampled_field(model, latent, tiny.porosity(), NAMES, tiny.part_id, data.position)
+    assert len(np.unique(sampled.part_id)) == len(np.unique(tiny.part_id))
+    np.testing.assert_array_equal(np.ptp(sampled.position, axis=0), np.ptp(data.position, axis=0))
+    np.testing.assert_allclose(np.median(sampled.values["porosity"]), np.median(tiny.porosity()) / 2, rtol=0.35)
     with pytest.raises(DataError, match="expected SVEs of n = 16 as the model was trained on, received n = 32"):
-        model_field(SimpleNamespace(n=16), tiny, NAMES)
+        encode(SimpleNamespace(n=16), tiny, NAMES)
+    with pytest.raises(ConfigError, match="property K: expected one of porosity, E_x"):
+        encode(model, tiny, ["K"])
 
 
 def test_as_a_user(tiny_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

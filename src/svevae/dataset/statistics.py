@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import product
 from math import prod
 
@@ -69,14 +70,12 @@ def neighbour_correlation(
     if not reach >= 1:
         raise ConfigError(f"reach: expected at least 1 SVE edge, received {reach}")
     values, part, position = _checked(values, part_id, position)
-    lags = _lags(position.max(axis=0) - position.min(axis=0), separation, reach)
+    lags = lags_within(position, reach, separation)
     squared = np.square(lags).sum(axis=1)
     classes, row = np.unique(squared, return_inverse=True)
     parts = part.max() + 1
     pairs, first, second = np.zeros((3, len(classes), parts))  # of each class and part: pairs, sum of v_i + v_j, of v_i v_j
-    find = _Finder(part, position)
-    for lag, k in zip(lags, row, strict=True):
-        i, j = find.pairs(lag)
+    for k, (i, j) in zip(row, pairs_apart(part, position, lags), strict=True):
         pairs[k] += np.bincount(part[i], minlength=parts)
         first[k] += np.bincount(part[i], values[i] + values[j], parts)
         second[k] += np.bincount(part[i], values[i] * values[j], parts)
@@ -94,6 +93,36 @@ def neighbour_correlation(
         }
     )
     return table[table["pairs"] > 0].reset_index(drop=True)
+
+
+def lags_within(position: np.ndarray, reach: float, separation: str = "euclidean") -> np.ndarray:
+    """Steps (lag, 3) between places of a part up to `reach` SVE edges long, one of each two that are opposite; position (sve, 3)."""
+    extent = np.minimum(np.ptp(position, axis=0), reach).astype(int)
+    axes = [np.arange(-m, m + 1) if separation in ("euclidean", "xyz"[k]) else (0,) for k, m in enumerate(extent)]
+    lags = [lag for lag in product(*axes) if lag > (0, 0, 0) and np.dot(lag, lag) <= reach**2]
+    return np.array(lags, dtype=np.int64).reshape(-1, 3)
+
+
+def pairs_apart(part: np.ndarray, position: np.ndarray, lags: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """For each lag (lag, 3) the indices i, j of SVEs with position[j] = position[i] + lag in the same part.
+
+    part (sve,) integers from 0 on, position (sve, 3) integers. Raises DataError for positions that are too far apart to be indices.
+    """
+    position = position - position.min(axis=0)
+    extent = position.max(axis=0) + 1
+    if prod([int(part.max()) + 1, *extent.tolist()]) > KEY_LIMIT:
+        raise DataError(f"position: expected indices of SVEs in their part, received a part of {extent.tolist()} SVEs")
+    strides = np.array([extent[1] * extent[2], extent[2], 1])
+    keys = part * np.prod(extent) + position @ strides
+    order = np.argsort(keys)
+    ordered = keys[order]
+    for lag in lags:
+        target = position + lag
+        i = np.flatnonzero(((target >= 0) & (target < extent)).all(axis=1))
+        wanted = keys[i] + lag @ strides
+        at = np.minimum(np.searchsorted(ordered, wanted), len(ordered) - 1)
+        found = ordered[at] == wanted
+        yield i[found], order[at[found]]
 
 
 def pore_sizes(voxels: np.ndarray, voxel_size: float) -> np.ndarray:
@@ -127,39 +156,6 @@ def _checked(values: np.ndarray, part_id: np.ndarray, position: np.ndarray) -> t
     if not spread > 1e-12 * np.abs(values).max():
         raise DataError(f"values: expected them to vary over the SVEs, received {values[0]:g} everywhere")
     return (values - values.mean()) / values.std(), np.unique(part_id, return_inverse=True)[1], position.astype(np.int64)
-
-
-def _lags(extent: np.ndarray, separation: str, reach: float) -> np.ndarray:
-    """One of each pair of opposite steps up to `reach` edges long that fits into `extent`: (lag, 3)."""
-    axes = [
-        np.arange(-m, m + 1) if separation in ("euclidean", "xyz"[k]) else (0,) for k, m in enumerate(np.minimum(extent, reach).astype(int))
-    ]
-    lags = [lag for lag in product(*axes) if lag > (0, 0, 0) and np.dot(lag, lag) <= reach**2]
-    return np.array(lags, dtype=np.int64).reshape(-1, 3)
-
-
-class _Finder:
-    """Finds the pairs of SVEs of one part that lie a given step apart."""
-
-    def __init__(self, part: np.ndarray, position: np.ndarray):
-        self.position = position - position.min(axis=0)
-        self.extent = self.position.max(axis=0) + 1
-        places = prod([int(part.max()) + 1, *self.extent.tolist()])
-        if places > KEY_LIMIT:
-            raise DataError(f"position: expected indices of SVEs in their part, received a part of {self.extent.tolist()} SVEs")
-        self.strides = np.array([self.extent[1] * self.extent[2], self.extent[2], 1])
-        self.keys = part * np.prod(self.extent) + self.position @ self.strides
-        self.order = np.argsort(self.keys)
-        self.sorted = self.keys[self.order]
-
-    def pairs(self, lag: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Indices i, j with position[j] = position[i] + lag in the same part."""
-        target = self.position + lag
-        i = np.flatnonzero(((target >= 0) & (target < self.extent)).all(axis=1))
-        wanted = self.keys[i] + lag @ self.strides
-        at = np.minimum(np.searchsorted(self.sorted, wanted), len(self.sorted) - 1)
-        found = self.sorted[at] == wanted
-        return i[found], self.order[at[found]]
 
 
 def _correlation(pairs: np.ndarray, first: np.ndarray, second: np.ndarray, moments: np.ndarray) -> np.ndarray:

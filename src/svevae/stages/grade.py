@@ -48,7 +48,7 @@ def grade(params: Multiscale) -> None:
     trials.to_csv(FOLDER / "trials.csv", index=False, float_format="%.6g")
     METRICS.write_text(json.dumps(scores, indent=1) + "\n")
     draw.draw_designs(FOLDER / "designs.png", {name: study.porosity(design) for name, design in designs.items()}, responses, target)
-    draw.draw_trials(FOLDER / "trials.png", trials, target, study.mean_porosity(uniform))
+    draw.draw_trials(FOLDER / "trials.png", trials, study.mean_porosity(uniform))
     logged = {"parts": asdict(params.parts), "grade": asdict(settings)}
     tracking.log_study("grade", logged, params.parts.model, scores, FOLDER)
     print(table.to_string(float_format=lambda x: f"{x:.4g}"))

@@ -49,7 +49,7 @@ class Direct:
         if (found := _read(path)) is not None:
             return found
         with progress(len(self.strain), len(self.strain), name, "increment") as bar:
-            solved = _solve(self, pores, outline, name, lambda _: bar.update())
+            solved = solve(self, pores, outline, name, lambda _: bar.update())
         _keep(path, *solved)
         return solved
 
@@ -60,7 +60,7 @@ class Direct:
         missing = [k for k, known in enumerate(found) if known is None]
         with progress(len(parts), len(missing), "direct simulation", "part") as bar:
             work = ((self, parts[k], outline, f"part {k}") for k in missing)
-            for i, solved in cluster.map(_solve, work, bar.refresh):
+            for i, solved in cluster.map(solve, work, bar.refresh):
                 found[missing[i]] = solved
                 _keep(paths[missing[i]], *solved)
                 bar.update()
@@ -73,7 +73,7 @@ def joined(responses: list[Response]) -> Response:
     return Response(**{name: np.concatenate([vars(response)[name] for response in responses]) for name in vars(responses[0])})
 
 
-def _solve(
+def solve(
     settings: Direct, pores: np.ndarray, outline: np.ndarray, name: str, report: Callable[[int], None] | None = None
 ) -> tuple[Response, float]:
     begun = time.monotonic()

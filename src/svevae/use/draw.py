@@ -149,14 +149,12 @@ def draw_designs(path: Path, porosity: dict[str, np.ndarray], responses: dict[st
     save(figure, path)
 
 
-def draw_trials(path: Path, trials: pd.DataFrame, target: float, uniform_porosity: float) -> None:
-    """Mean porosity and load of every gradation tried: those above the line carry the load, the rightmost of them is the lightest."""
-    figure, cell = plt.subplots(figsize=(4.8, 3.4), layout="constrained")
-    carries = trials.load >= target
-    cell.plot(100 * trials["mean porosity"][~carries], trials.load[~carries], ".", color="#999999", label="too weak")
-    cell.plot(100 * trials["mean porosity"][carries], trials.load[carries], ".", color=MODEL, label="carries the load")
-    cell.axhline(target, color=TRUTH, lw=0.8)
-    cell.axvline(100 * uniform_porosity, color=BASELINE, lw=0.8, ls="--", label="uniform porosity")
-    cell.set(xlabel="mean porosity [%]", ylabel="yield load / area [MPa]")
+def draw_trials(path: Path, trials: pd.DataFrame, uniform_porosity: float) -> None:
+    """Mean porosity of the gradations that carry the load, over the porosity near the notch or hole and how far that reaches."""
+    figure, cell = plt.subplots(figsize=(5.2, 3.4), layout="constrained")
+    points = cell.scatter(100 * trials.near, 100 * trials["mean porosity"], c=trials.width, norm="log", cmap="viridis", s=18)
+    cell.axhline(100 * uniform_porosity, color=BASELINE, lw=0.8, ls="--", label="uniform porosity")
+    cell.set(xlabel="porosity near the notch or hole [%]", ylabel="mean porosity [%]")
+    figure.colorbar(points, label="width [SVE edges]")
     cell.legend(fontsize=8)
     save(figure, path)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 import numpy as np
 import optuna
 import pandas as pd
+from scipy.optimize import brentq
 
 from svevae.config import Multiscale
 from svevae.dataset.statistics import read_position
@@ -21,7 +24,7 @@ from svevae.use.latent_field import LatentField
 from svevae.use.parts import Ground, simulate
 
 WIDTHS = (0.25, 4.0)  # SVE edges
-HALVINGS = 12
+SPARE = 1e-4  # of the load that a design carries beyond the target, at most; it covers the root's tolerance
 SECTION = 0.05  # relative error of the net section
 
 
@@ -95,36 +98,43 @@ class GradationStudy:
             self.cache[design] = float(response.yield_stress.mean())
         return self.cache[design]
 
-    def uniform(self, target: float) -> Gradation:
-        """The highest uniform porosity that carries the load, by bisection. Raises ConfigError where every one does."""
+    def fill(self, make: Callable[[float], Gradation], target: float) -> Gradation | None:
+        """make(x) of the highest porosity x at which it carries the load; None where it does at none. The load falls as x grows."""
         low, high = self.settings.porosity
-        if self.load(Gradation(high, high, 1.0)) >= target:
-            text = f"grade.load: {self.settings.load:g} is carried at the highest porosity {high:g} everywhere: nothing to grade"
-            raise ConfigError(f"multiscale/params.yaml: {text}")
-        for _ in range(HALVINGS):
-            middle = (low + high) / 2
-            low, high = (middle, high) if self.load(Gradation(middle, middle, 1.0)) >= target else (low, middle)
-        return Gradation(low, low, 1.0)
+        if self.load(make(high)) >= target:
+            return make(high)
+        if self.load(make(low)) < target:
+            return None
+        return make(brentq(lambda x: self.load(make(x)) - target * (1 + SPARE), low, high, xtol=SPARE / 10))
+
+    def uniform(self, target: float) -> Gradation:
+        """The highest uniform porosity that carries the load. Raises ConfigError where every one does."""
+        found = self.fill(lambda x: Gradation(x, x, 1.0), target)
+        if found is None or found.near == self.settings.porosity[1]:
+            text = f"grade.load: {self.settings.load:g} is carried at the highest porosity {self.settings.porosity[1]:g} everywhere"
+            raise ConfigError(f"multiscale/params.yaml: {text}: nothing to grade")
+        return found
 
     def search(self, target: float, start: Gradation) -> tuple[Gradation, pd.DataFrame]:
-        """The gradation of highest mean porosity that carries the load, and all that were tried."""
+        """The gradation of highest mean porosity that carries the load, and all that were tried: Optuna has `near` and `width`, `far` is
+        filled up to the load, so that each trial is as light as it may be."""
         optuna.logging.set_verbosity(optuna.logging.WARNING)
+        low, high = self.settings.porosity
+        designs = [start]
 
         def objective(trial: optuna.Trial) -> float:
-            low, high = self.settings.porosity
-            design = Gradation(
-                *(trial.suggest_float(name, low, high) for name in ("near", "far")), trial.suggest_float("width", *WIDTHS, log=True)
-            )
-            trial.set_user_attr("missing", target - self.load(design))
+            near, width = trial.suggest_float("near", low, high), trial.suggest_float("width", *WIDTHS, log=True)
+            design = self.fill(lambda x: Gradation(near, x, width), target)
+            if design is None:
+                raise optuna.TrialPruned
+            designs.append(design)
             return self.mean_porosity(design)
 
-        sampler = optuna.samplers.TPESampler(seed=self.params.parts.seed, constraints_func=lambda trial: (trial.user_attrs["missing"],))
-        study = optuna.create_study(direction="maximize", sampler=sampler)
-        study.enqueue_trial(asdict(start))
-        study.optimize(objective, n_trials=self.settings.trials, show_progress_bar=True)
-        rows = [trial.params | {"mean porosity": trial.value, "load": target - trial.user_attrs["missing"]} for trial in study.trials]
-        carrying = [trial for trial in study.trials if trial.user_attrs["missing"] <= 0]
-        return Gradation(**max(carrying, key=lambda trial: trial.value).params), pd.DataFrame(rows)
+        study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=self.params.parts.seed))
+        study.enqueue_trial({"near": low, "width": 1.0})
+        study.optimize(objective, n_trials=self.settings.trials, show_progress_bar=sys.stderr.isatty())
+        rows = [asdict(design) | {"mean porosity": self.mean_porosity(design), "load": self.load(design)} for design in designs]
+        return max(designs, key=self.mean_porosity), pd.DataFrame(rows)
 
     def verify(self, name: str, design: Gradation) -> Response:
         """Direct simulation of generated microstructures of a design."""

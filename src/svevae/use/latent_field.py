@@ -20,11 +20,12 @@ from scipy.linalg import eigh
 from scipy.optimize import nnls
 from scipy.special import ndtri
 
+from svevae.dataset.statistics import lags_within, pairs_apart
 from svevae.errors import DataError
 from svevae.physics.microstructure import gaussian_field
 
 LENGTHS = (0.75, 1.5, 3.0, 6.0)  # of the nested structures, in SVE edges
-REACH = 6  # farthest lag along an axis that correlations are estimated at
+REACH = 6  # farthest lag that correlations are estimated at, SVE edges
 KNOTS = 512
 SHRINK = 0.02  # share of the identity in the covariance within an SVE: units that hardly vary do not become factors
 FEWEST = 64  # SVEs
@@ -126,18 +127,13 @@ def _fit_shares(squared: np.ndarray, pairs: np.ndarray, correlation: np.ndarray)
 
 
 def _pairs(part_id: np.ndarray, position: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """All pairs of SVEs of one part up to REACH apart along each axis: two indices and the squared distance, (pair,)."""
-    found = []
-    for part in np.unique(part_id):
-        index = np.flatnonzero(part_id == part)
-        i, j = np.triu_indices(len(index), 1)
-        step = np.abs(position[index[i]] - position[index[j]])
-        close = (step <= REACH).all(axis=1)
-        found.append(np.column_stack([index[i[close]], index[j[close]], np.square(step[close]).sum(axis=1)]))
-    first, second, lag = np.concatenate(found).T.astype(int) if found else np.zeros((3, 0), int)
-    if not len(first):
+    """All pairs of SVEs of one part up to REACH apart: two indices and the squared distance, (pair,)."""
+    part, lags = np.unique(part_id, return_inverse=True)[1], lags_within(position, REACH)
+    found = list(pairs_apart(part, position, lags))
+    if not any(len(first) for first, _ in found):
         raise DataError("latent field: expected SVEs that have neighbours in their part, found none; /position is needed")
-    return first, second, lag
+    first, second = (np.concatenate(indices) for indices in zip(*found, strict=True))
+    return first, second, np.repeat(np.square(lags).sum(axis=1), [len(one) for one, _ in found])
 
 
 def _powers(g: np.ndarray) -> np.ndarray:

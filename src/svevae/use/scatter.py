@@ -1,7 +1,7 @@
 """`svevae scatter`: how the scatter of properties falls with SVE size, and how it correlates with distance; data beside a model.
 
 A field is what it works on: values of SVEs that stand somewhere in parts. It may come from a file (`data_field`), from what a model says
-of the SVEs of the file (`model_field`), or from anything that makes parts of SVEs, such as a sampled latent field: `Field` takes arrays.
+of the SVEs of the file (`model_field`), from parts sampled from a latent field fitted to them (`sampled_field`), or from any arrays.
 """
 
 from __future__ import annotations
@@ -21,8 +21,10 @@ from svevae.dataset.store import SVEDataset, open_dataset
 from svevae.errors import ConfigError, DataError
 from svevae.model.latent import LatentModel
 from svevae.use.champion import load
+from svevae.use.latent_field import LatentField
 
 POROSITY = "porosity"
+CHUNK = 256  # SVEs decoded at a time
 
 
 @dataclass(frozen=True)
@@ -75,32 +77,59 @@ def data_field(data: SVEDataset, names: Sequence[str]) -> Field:
     return Field(values, data.part_id, position)
 
 
-def model_field(model: LatentModel, data: SVEDataset, names: Sequence[str]) -> Field:
-    """What a model says of the same SVEs from their latent means: predicted properties, the decoder's expected porosity.
+def encode(model: LatentModel, data: SVEDataset, names: Sequence[str]) -> np.ndarray:
+    """Latent means (sve, latent) of the SVEs of a file.
 
-    Raises DataError as `data_field`, and where the SVEs have another n; ConfigError for a name that the model lacks.
+    Raises DataError where they have another n than the model's, ConfigError for a name that the model lacks.
     """
-    position = read_position(data)
     if data.n != model.n:
         raise DataError(f"{data.path}: /voxels: expected SVEs of n = {model.n} as the model was trained on, received n = {data.n}")
     for name in names:
         if name not in (POROSITY, *model.names):
             raise ConfigError(f"property {name}: expected one of {', '.join((POROSITY, *model.names))} of the model")
-    properties, porosity = [], []
-    with tqdm(total=data.count, unit="SVE", desc="predict", disable=not sys.stderr.isatty()) as bar:
+    latent = []
+    with tqdm(total=data.count, unit="SVE", desc="encode", disable=not sys.stderr.isatty()) as bar:
         for _, voxels in data.slabs():
-            latent = model.encode(voxels)[0]
-            properties.append(model.predict_from_latent(latent))
-            if POROSITY in names:
-                porosity.append(model.decode(latent).mean((1, 2, 3), dtype=np.float64))
+            latent.append(model.encode(voxels)[0])
             bar.update(len(voxels))
-    table = np.concatenate(properties).astype(np.float64)
-    values = {name: np.concatenate(porosity) if name == POROSITY else table[:, model.names.index(name)] for name in names}
-    return Field(values, data.part_id, position)
+    return np.concatenate(latent)
+
+
+def model_field(model: LatentModel, latent: np.ndarray, names: Sequence[str], part_id: np.ndarray, position: np.ndarray) -> Field:
+    """What a model says of SVEs from their latent means (sve, latent): predicted properties, the decoder's expected porosity."""
+    properties = model.predict_from_latent(latent).astype(np.float64)
+    values = {name: properties[:, model.names.index(name)] for name in names if name != POROSITY}
+    if POROSITY in names:
+        pieces = np.array_split(latent, -(-len(latent) // CHUNK))
+        values[POROSITY] = np.concatenate([model.decode(piece).mean((1, 2, 3), dtype=np.float64) for piece in pieces])
+    return Field({name: values[name] for name in names}, part_id, position)
+
+
+def sampled_field(
+    model: LatentModel,
+    latent: np.ndarray,
+    porosity: np.ndarray,
+    names: Sequence[str],
+    part_id: np.ndarray,
+    position: np.ndarray,
+    seed: int = 0,
+) -> Field:
+    """What a model says of new parts, as many and as large as the file's, sampled from the latent field fitted to those.
+
+    Raises DataError as `LatentField.fit`.
+    """
+    field, random = LatentField.fit(latent, porosity, part_id, position), np.random.default_rng(seed)
+    shape = tuple(int(edge) for edge in np.ptp(position, axis=0) + 1)
+    parts = len(np.unique(part_id))
+    sampled = np.concatenate([field.sample(shape, random)[0].reshape(-1, latent.shape[1]) for _ in range(parts)])
+    places = np.tile(np.array(list(np.ndindex(shape))), (parts, 1))
+    return model_field(model, sampled, names, np.repeat(np.arange(parts), np.prod(shape)), places)
 
 
 def scatter_of_file(source: Path, uri: str | None, names: Sequence[str]) -> tuple[dict[str, dict[str, Scatter]], dict[str, str]]:
-    """Of a file, and of a model's word on it unless `uri` is None: {"data": {name: Scatter}, "model": ...}, and the unit of each name.
+    """Of a file, and unless `uri` is None of a model's word on it and on sampled parts, and the unit of each name.
+
+    The first is {"data": {name: Scatter}, "model": ..., "latent field": ...}.
 
     Without `names` the porosity, the first property and the one least like it. Raises DataError, ConfigError, TrackingError.
     """
@@ -108,7 +137,10 @@ def scatter_of_file(source: Path, uri: str | None, names: Sequence[str]) -> tupl
     names = list(dict.fromkeys(names)) or [POROSITY, *telling(data)]
     fields = {"data": data_field(data, names)}
     if uri:
-        fields["model"] = model_field(load(uri), data, names)
+        model = load(uri)
+        latent = encode(model, data, names)
+        fields["model"] = model_field(model, latent, names, data.part_id, fields["data"].position)
+        fields["latent field"] = sampled_field(model, latent, data.porosity(), names, data.part_id, fields["data"].position)
     units = dict(zip(data.names, data.units, strict=True))
     return {label: scatter(field) for label, field in fields.items()}, {name: units.get(name, "-") for name in names}
 

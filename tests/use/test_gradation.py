@@ -29,7 +29,7 @@ def test_the_highest_uniform_porosity_that_carries_a_load() -> None:
     found = Linear().uniform(150.0)
     assert found.near == found.far == pytest.approx(10 / 360, rel=2e-3)
     assert Linear().load(found) >= 150
-    with pytest.raises(ConfigError, match="carried at the highest porosity 0.08 everywhere: nothing to grade"):
+    with pytest.raises(ConfigError, match=r"carried at the highest porosity 0\.08 everywhere: nothing to grade"):
         Linear().uniform(100.0)
 
 

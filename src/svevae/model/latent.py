@@ -87,9 +87,9 @@ class LatentModel:
         }
 
     def _run(self, model: keras.Model, x: np.ndarray) -> Any:
-        if len(x) <= self.batch_size:  # `predict` sets up a data pipeline each time: for one SVE 50 times what the model takes
-            return model.predict_on_batch(x)
-        return model.predict(x, batch_size=self.batch_size, verbose=0)
+        # Not `predict`, which sets up a data pipeline each time: for one SVE 50 times what the model takes.
+        batches = [model.predict_on_batch(x[first : first + self.batch_size]) for first in range(0, len(x), self.batch_size)]
+        return keras.tree.map_structure(lambda *pieces: np.concatenate(pieces), *batches)
 
     def _checked(self, voxels: np.ndarray) -> np.ndarray:
         voxels = np.asarray(voxels)

@@ -128,8 +128,9 @@ def draw_designs(path: Path, porosity: dict[str, np.ndarray], responses: dict[st
     )
     top = max(np.nanmax(field) for field in porosity.values())
     peak = max(response.plastic[0, -1].mean(axis=1).max() for response in responses.values())
+    greys = plt.get_cmap("Greys").with_extremes(bad="#cfe3f2")  # the void is no dense material
     for k, (name, field) in enumerate(porosity.items()):
-        image = axes[k].imshow(100 * field.T, origin="lower", cmap="Greys", vmin=0, vmax=100 * top)
+        image = axes[k].imshow(100 * field.T, origin="lower", cmap=greys, vmin=0, vmax=100 * top)
         axes[k].set_title(f"{name}: porosity [%]", fontsize=9)
         plastic = axes[count + k].imshow(
             100 * responses[name].plastic[0, -1].mean(axis=1).T, origin="lower", cmap="viridis", vmax=100 * peak
@@ -155,6 +156,7 @@ def draw_trials(path: Path, trials: pd.DataFrame, uniform_porosity: float) -> No
     points = cell.scatter(100 * trials.near, 100 * trials["mean porosity"], c=trials.width, norm="log", cmap="viridis", s=18)
     cell.axhline(100 * uniform_porosity, color=BASELINE, lw=0.8, ls="--", label="uniform porosity")
     cell.set(xlabel="porosity near the notch or hole [%]", ylabel="mean porosity [%]")
-    figure.colorbar(points, label="width [SVE edges]")
+    ticks = [0.25, 0.5, 1, 2, 4]
+    figure.colorbar(points, label="width [SVE edges]", ticks=ticks, format="%g").minorticks_off()
     cell.legend(fontsize=8)
     save(figure, path)

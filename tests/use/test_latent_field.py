@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.special import ndtri
 
 from svevae.dataset.statistics import neighbour_correlation
 from svevae.errors import DataError
 from svevae.physics.microstructure import gaussian_field
-from svevae.use.latent_field import LatentField
+from svevae.use.latent_field import LatentField, _to_scores
 
 PARTS, SHAPE = 60, (4, 4, 4)
 POSITION = np.tile(np.indices(SHAPE).reshape(3, -1).T, (PARTS, 1))
@@ -79,3 +80,14 @@ def test_what_no_field_can_be_fitted_to() -> None:
         LatentField.fit(latent[:64], porosity[:64], np.arange(64), POSITION[:64])
     with pytest.raises(DataError, match="expected a porosity for a field with a trend"):
         LatentField.fit(latent, porosity, PART, POSITION).sample(SHAPE, np.random.default_rng(0), porosity=np.ones(SHAPE))
+
+
+def test_sves_without_pores_are_no_extremes() -> None:
+    """A third of the SVEs has no pore at all: they share one score, the mean of the lowest third's, and samples have as many."""
+    latent, porosity = known(3)
+    porosity = np.maximum(porosity - np.quantile(porosity, 1 / 3), 0)
+    field = LatentField.fit(latent, porosity, PART, POSITION)
+    scores = _to_scores(np.column_stack([latent, porosity]), field.knots, field.levels)[:, -1]
+    [lowest] = np.unique(scores[porosity == 0])
+    assert lowest == pytest.approx(-np.exp(-(ndtri(1 / 3) ** 2) / 2) / np.sqrt(2 * np.pi) * 3, rel=0.02)  # mean of a truncated normal
+    assert np.mean(drawn(field, 60)[1] == 0) == pytest.approx(1 / 3, abs=0.05)

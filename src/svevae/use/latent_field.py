@@ -59,7 +59,7 @@ class LatentField:
         if len(values) < FEWEST:
             raise DataError(f"latent field: expected at least {FEWEST} SVEs to fit it to, received {len(values)}")
         share = (np.arange(KNOTS) + 0.5) / KNOTS
-        knots = np.quantile(values, share, axis=0) + np.linspace(0, 1e-9, KNOTS)[:, None]
+        knots = np.quantile(values, share, axis=0)
         levels = ndtri(share)
         scores = _to_scores(values, knots, levels)
         powers = _powers(scores[:, -1])
@@ -141,5 +141,9 @@ def _powers(g: np.ndarray) -> np.ndarray:
 
 
 def _to_scores(values: np.ndarray, knots: np.ndarray, levels: np.ndarray) -> np.ndarray:
-    """Normal scores (sve, variable) of values (sve, variable)."""
-    return np.column_stack([np.interp(value, knot, levels) for value, knot in zip(values.T, knots.T, strict=True)])
+    """Normal scores (sve, variable) of values (sve, variable); what many SVEs share, as no porosity, has the mean of their levels."""
+    columns = []
+    for value, knot in zip(values.T, knots.T, strict=True):
+        known, which, count = np.unique(knot, return_inverse=True, return_counts=True)
+        columns.append(np.interp(value, known, np.bincount(which, levels) / count))
+    return np.column_stack(columns)

@@ -40,7 +40,7 @@ def drawn(field: LatentField, count: int, **how: object) -> tuple[np.ndarray, np
 def test_samples_have_the_marginals_and_correlations_of_the_parts() -> None:
     latent, porosity = known(0)
     field = LatentField.fit(latent, porosity, PART, POSITION)
-    samples, drawn_porosity, part, position = drawn(field, 150)
+    samples, drawn_porosity, part, position = drawn(field, 400)
     for truth, sample in zip((*latent.T, porosity), (*samples.T, drawn_porosity), strict=True):
         np.testing.assert_allclose(np.quantile(sample, [0.1, 0.5, 0.9]), np.quantile(truth, [0.1, 0.5, 0.9]), atol=0.15 * truth.std())
     lags = np.array([1.0, 2**0.5, 2.0])

@@ -1,13 +1,11 @@
 """Latent codes that vary over a part as those of real neighbouring SVEs do: a Gaussian random field, fitted and sampled.
 
-Each latent unit is mapped to normal scores by its quantiles, as is the porosity, which goes along as one more variable. The scores are
-decomposed into min/max autocorrelation factors, uncorrelated with each other within an SVE and between neighbours (Switzer and Green,
-Stanford Technical Report 6 (1984); Desbarats and Dimitrakopoulos, Math. Geol. 32 (2000) 919, for pore-size distributions). Each factor
-is then a field by itself, with the correlation
+Each latent unit is mapped to normal scores by its quantiles, as is the porosity, which goes along as one more variable. The scores follow
+a linear model of coregionalization (Goulard and Voltz, Math. Geol. 24 (1992) 269): their covariance matrix at the distance h is
 
-    rho(h) = a_0 [h = 0] + sum_j a_j exp(-(h / l_j)^2) + a_inf,    a >= 0, sum a = 1,
+    C(h) = B_0 [h = 0] + sum_j B_j exp(-(h / l_j)^2) + B_inf,    each B positive semidefinite,
 
-of which a_inf is what SVEs of one part share. Distances are in SVE edges.
+of which B_inf is what SVEs of one part share. Distances are in SVE edges.
 """
 
 from __future__ import annotations
@@ -16,8 +14,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.linalg import eigh
-from scipy.optimize import nnls
 from scipy.special import ndtri
 
 from svevae.dataset.statistics import lags_within, pairs_apart
@@ -27,7 +23,8 @@ from svevae.physics.microstructure import gaussian_field
 LENGTHS = (0.75, 1.5, 3.0, 6.0)  # of the nested structures, in SVE edges
 REACH = 6  # farthest lag that correlations are estimated at, SVE edges
 KNOTS = 512
-SHRINK = 0.02  # share of the identity in the covariance within an SVE: units that hardly vary do not become factors
+SWEEPS = 100  # of the fit over the structures
+NEGLIGIBLE = 1e-6  # of the largest eigenvalue of a B
 FEWEST = 64  # SVEs
 
 
@@ -35,16 +32,14 @@ FEWEST = 64  # SVEs
 class LatentField:
     """A stationary Gaussian field of `variables` = latent units and porosity, or one about a trend in the porosity.
 
-    `knots` (knot, variable) at the normal scores `levels` (knot,) are the marginal distributions; `factors` (factor, variable) takes a
-    factor's values back to scores; `shares` (factor, structure) are a_0, a_1 ..., a_inf. `trend` (3, latent) are the coefficients of
-    1, g and g^2 of the porosity's score g, and factors then are of latent units alone. `correlation` has, of all factors together, what
-    was estimated beside what was fitted.
+    `knots` (knot, variable) at the normal scores `levels` (knot,) are the marginal distributions; `roots` are those of B_0, B_1 ...,
+    B_inf, each (variable, rank). `trend` (3, latent) are the coefficients of 1, g and g^2 of the porosity's score g, and the variables of
+    the field then are the latent units alone. `correlation` has, over all variables, what was estimated beside what was fitted.
     """
 
     knots: np.ndarray
     levels: np.ndarray
-    factors: np.ndarray
-    shares: np.ndarray
+    roots: tuple[np.ndarray, ...]
     trend: np.ndarray | None
     correlation: pd.DataFrame
 
@@ -65,25 +60,14 @@ class LatentField:
         powers = _powers(scores[:, -1])
         coefficients = np.linalg.lstsq(powers, scores[:, :-1], rcond=None)[0] if trend else None
         rest = scores - scores.mean(axis=0) if coefficients is None else scores[:, :-1] - powers @ coefficients
-        within = rest.T @ rest / len(rest)
-        scale = np.diag(np.diag(within) + 1e-12)
-        first, second, lag = _pairs(part_id, position)
-        near = lag == lag.min()
-        between = rest[first[near]].T @ rest[second[near]] / near.sum()
-        _, weights = eigh((between + between.T) / 2, (1 - SHRINK) * within + SHRINK * scale)  # factors of variance 1
-        found = rest @ weights
-        lags = np.unique(lag)
-        products = np.stack([(found[first[lag == h]] * found[second[lag == h]]).mean(axis=0) for h in lags])
-        pairs = np.array([(lag == h).sum() for h in lags])
-        estimated = products / np.square(found).mean(axis=0)
-        shares = np.stack([_fit_shares(lags, pairs, column) for column in estimated.T])
-        fitted = _structures(lags) @ shares.T
-        factors = np.linalg.inv(weights)
-        weight = np.square(factors).sum(axis=1)  # of a factor: the variance of scores that it explains
-        table = pd.DataFrame({"distance": np.sqrt(lags), "pairs": pairs})
-        table["estimated"] = estimated @ weight / weight.sum()
-        table["fitted"] = fitted @ weight / weight.sum()
-        return cls(knots, levels, factors, shares, coefficients, table)
+        squared, pairs, covariance = _covariances(rest, part_id, position)
+        matrices = _coregionalize(squared, pairs, covariance)
+        fitted = np.tensordot(_structures(squared), matrices, axes=1)
+        whole = np.trace(covariance[0])
+        table = pd.DataFrame({"distance": np.sqrt(squared), "pairs": pairs})
+        table["estimated"], table["fitted"] = (np.trace(found, axis1=1, axis2=2) / whole for found in (covariance, fitted))
+        roots = tuple(_root(matrix) for matrix in matrices)
+        return cls(knots, levels, roots, coefficients, table[1:].reset_index(drop=True))
 
     def sample(
         self, shape: tuple[int, int, int], random: np.random.Generator, porosity: np.ndarray | None = None, correlated: bool = True
@@ -95,7 +79,8 @@ class LatentField:
         """
         if (porosity is None) != (self.trend is None):
             raise DataError("latent field: expected a porosity for a field with a trend, and none for a stationary one")
-        scores = np.stack([_draw(shape, share, random, correlated) for share in self.shares], axis=-1) @ self.factors
+        lengths = (0.0, *LENGTHS, np.inf) if correlated else (0.0,) * len(self.roots)
+        scores = sum(_noise(shape, root.shape[1], length, random) @ root.T for root, length in zip(self.roots, lengths, strict=True))
         if porosity is not None:
             given = _to_scores(np.asarray(porosity, float).reshape(-1, 1), self.knots[:, -1:], self.levels)
             scores = np.concatenate([scores + (_powers(given[:, 0]) @ self.trend).reshape(scores.shape), given.reshape(*shape, 1)], axis=-1)
@@ -103,13 +88,13 @@ class LatentField:
         return values[..., :-1].astype(np.float32), values[..., -1]
 
 
-def _draw(shape: tuple[int, int, int], share: np.ndarray, random: np.random.Generator, correlated: bool) -> np.ndarray:
-    """One factor over a part, (x, y, z)."""
-    if not correlated:
-        return random.standard_normal(shape)
-    parts = [random.standard_normal(shape), *(gaussian_field(shape, random, (length,) * 3) for length in LENGTHS)]
-    parts.append(np.full(shape, random.standard_normal()))
-    return sum(np.sqrt(weight) * part for weight, part in zip(share, parts, strict=True))
+def _noise(shape: tuple[int, int, int], count: int, length: float, random: np.random.Generator) -> np.ndarray:
+    """Independent fields of variance 1 and one structure, (x, y, z, count): white for the length 0, constant for an infinite one."""
+    if length == 0:
+        return random.standard_normal((*shape, count))
+    if np.isinf(length):
+        return np.broadcast_to(random.standard_normal(count), (*shape, count))
+    return np.stack([gaussian_field(shape, random, (length,) * 3) for _ in range(count)], axis=-1)
 
 
 def _structures(squared: np.ndarray) -> np.ndarray:
@@ -117,23 +102,55 @@ def _structures(squared: np.ndarray) -> np.ndarray:
     return np.column_stack([squared == 0, *(np.exp(-squared / length**2) for length in LENGTHS), np.ones(len(squared))])
 
 
-def _fit_shares(squared: np.ndarray, pairs: np.ndarray, correlation: np.ndarray) -> np.ndarray:
-    """Shares of the structures, at least 0 and 1 together, by least squares weighted by pairs over squared lag: near ones count."""
-    weight = np.sqrt(pairs / squared / pairs.sum())
-    design, target = _structures(squared) * weight[:, None], correlation * weight
-    anchor = 1e3 * np.ones((1, design.shape[1]))  # correlation 1 at distance 0, exactly
-    shares = nnls(np.vstack([design, anchor]), np.append(target, 1e3))[0]
-    return shares / shares.sum()
+def _covariances(scores: np.ndarray, part_id: np.ndarray, position: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Covariance matrices (lag, variable, variable) of centred scores between SVEs of one part, squared lags and numbers of pairs (lag,).
 
-
-def _pairs(part_id: np.ndarray, position: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """All pairs of SVEs of one part up to REACH apart: two indices and the squared distance, (pair,)."""
+    The first is that within an SVE. Raises DataError where no SVE has a neighbour.
+    """
     part, lags = np.unique(part_id, return_inverse=True)[1], lags_within(position, REACH)
-    found = list(pairs_apart(part, position, lags))
-    if not any(len(first) for first, _ in found):
+    squared, row = np.unique(np.square(lags).sum(axis=1), return_inverse=True)
+    pairs, sums = np.zeros(len(squared)), np.zeros((len(squared), scores.shape[1], scores.shape[1]))
+    for k, (i, j) in zip(row, pairs_apart(part, position, lags), strict=True):
+        pairs[k] += len(i)
+        sums[k] += scores[i].T @ scores[j]
+    known = pairs > 0
+    if not known.any():
         raise DataError("latent field: expected SVEs that have neighbours in their part, found none; /position is needed")
-    first, second = (np.concatenate(indices) for indices in zip(*found, strict=True))
-    return first, second, np.repeat(np.square(lags).sum(axis=1), [len(one) for one, _ in found])
+    between = sums[known] / pairs[known, None, None]
+    within = scores.T @ scores / len(scores)
+    symmetric = np.concatenate([within[None], (between + between.transpose(0, 2, 1)) / 2])
+    return np.append(0, squared[known]), np.append(len(scores), pairs[known]).astype(int), symmetric
+
+
+def _coregionalize(squared: np.ndarray, pairs: np.ndarray, covariance: np.ndarray) -> np.ndarray:
+    """B_0, B_1 ..., B_inf (structure, variable, variable), by weighted least squares, one after the other in turn (Goulard and Voltz).
+
+    Lags weigh by their pairs over the squared lag: near ones count; that within an SVE as all of them together. In the end the variances
+    within an SVE are met exactly.
+    """
+    weight = np.append(0.0, pairs[1:] / squared[1:])
+    weight[0] = weight.sum()
+    structures = _structures(squared)
+    count = structures.shape[1]
+    matrices = np.repeat(covariance[:1] / count, count, axis=0)
+    rest = covariance - np.tensordot(structures, matrices, axes=1)
+    for _ in range(SWEEPS):
+        for k, structure in enumerate(structures.T):
+            rest += structure[:, None, None] * matrices[k]
+            best = np.tensordot(weight * structure, rest, axes=1) / (weight @ np.square(structure))
+            values, vectors = np.linalg.eigh(best)
+            matrices[k] = (vectors * np.maximum(values, 0)) @ vectors.T
+            rest -= structure[:, None, None] * matrices[k]
+    scale = np.sqrt(np.diag(covariance[0]) / np.maximum(np.diag(matrices.sum(axis=0)), np.finfo(float).tiny))
+    return matrices * np.outer(scale, scale)
+
+
+def _root(matrix: np.ndarray) -> np.ndarray:
+    """(variable, rank) whose product with its transpose is the positive semidefinite `matrix`."""
+    values, vectors = np.linalg.eigh(matrix)
+    values = np.maximum(values, 0)
+    kept = values >= NEGLIGIBLE * values[-1]
+    return vectors[:, kept] * np.sqrt(values[kept])
 
 
 def _powers(g: np.ndarray) -> np.ndarray:

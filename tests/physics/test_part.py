@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from svevae.errors import ConfigError, DataError
+from svevae.errors import ConfigError, DataError, SolverError
 from svevae.physics.elasticity import PRESETS, Material
-from svevae.physics.homogenize import Settings
+from svevae.physics.homogenize import Loading, Path, Settings, Solver
 from svevae.physics.part import block_means, pull
 from svevae.physics.voce import voce_curve
 
@@ -94,3 +94,27 @@ def test_what_cannot_be_pulled() -> None:
         pull(Material(np.ones((3, *BAR.shape)), 0.3), BAR, STRAIN, np.zeros((2, *BAR.shape)))
     with pytest.raises(ConfigError, match=r"strain: expected to reach 0.05, received parts that end at 0.02"):
         pull(MATRIX, BAR, STRAIN, grip=0).at(0.05)
+
+
+def test_an_increment_that_does_not_converge_is_halved(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A porous bar whose solver gives up in the fourth increment once: the same curve, from twice as many increments."""
+    pores = (np.random.default_rng(1).random((1, 6, 6, 12)) < 0.05).astype(np.uint8)
+    outline, told, given = np.ones((6, 6, 12), bool), [], []
+    whole = pull(MATRIX, outline, STRAIN, pores, grip=2, block=2)
+    path = Solver.path
+
+    def moody(solver: Solver, material: Material, loading: Loading, **how: object) -> Path:
+        given.append(len(loading.strain))
+        if len(given) == 1:
+            path(solver, material, Loading.prescribed_strain(loading.strain[:3]), **how)
+            raise SolverError("part 0, increment 3: residual 0.06 after 12 Newton iterations")
+        return path(solver, material, loading, **how)
+
+    monkeypatch.setattr(Solver, "path", moody)
+    halved = pull(MATRIX, outline, STRAIN, pores, grip=2, block=2, report=told.append)
+    assert given == [6, 12]
+    assert told == [0, 1, 2, *np.repeat(range(6), 2)]
+    np.testing.assert_allclose(halved.strain, whole.strain, rtol=1e-3)
+    np.testing.assert_allclose(halved.stress, whole.stress, rtol=2e-3)
+    np.testing.assert_allclose(halved.plastic, whole.plastic, atol=2e-4)
+    assert halved.iterations.shape == whole.iterations.shape

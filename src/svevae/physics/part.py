@@ -15,13 +15,14 @@ from functools import partial
 import numpy as np
 from scipy.fft import next_fast_len
 
-from svevae.errors import ConfigError, DataError
+from svevae.errors import ConfigError, DataError, SolverError
 from svevae.physics.elasticity import DEVIATORIC_BASIS, Material
-from svevae.physics.homogenize import Loading, Settings, Solver
+from svevae.physics.homogenize import Loading, Path, Settings, Solver
 from svevae.physics.label import OFFSET, load_path
 
 GRIP = 10.0  # its modulus over the largest of the part
 GRIP_NU = 0.33
+NEWTON = 12  # iterations after which an increment that has not converged is taken in two steps, and all others too; it needs 3 to 8
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ def pull(
     `outline` (x, y, z) is True within the part; `pores` (part, x, y, z) are 1 where there is a pore; the fields of `material` are numbers
     or (part, x, y, z). `grip` is the thickness of the grip in elements, `block` the edge of the cubes that `Response.plastic` stands for.
     `names` are what errors call the parts. Raises DataError for shapes that do not fit and for a part without a load path from grip to
-    grip, SolverError where a part does not converge.
+    grip, SolverError where a part does not converge, not in halved increments either.
     """
     outline = np.asarray(outline, bool)
     count, shape = _shape(material, outline, pores, block)
@@ -96,15 +97,24 @@ def pull(
     ends = {"E": (0.0, GRIP * float(stiff.max())), "nu": (GRIP_NU, GRIP_NU), "s0": (0.0, np.inf), "Q": (0.0, 0.0), "b": (0.0, 0.0)}
     inner = {name: np.asarray(getattr(material, name), float) for name in ends} | {"E": stiff}
     whole = Material(**{name: _embed(np.broadcast_to(inner[name], (count, *shape)), cell, *ends[name]) for name in ends})
-    target = np.zeros((len(strain), 6))
-    target[:, 2] = strain
     shear = float(stiff.max()) / (2 * (1 + float(np.mean(inner["nu"]))))
-    path = Solver(cell, settings).path(
-        whole, Loading.prescribed_strain(target), names=called, report=report, measure=partial(_measure, outline, block, shear)
-    )
-    elongation, lateral, plastic = (np.stack(values, axis=1) for values in zip(*path.measured, strict=True))
-    force = path.stress[:, :, 2] * cell[0] * cell[1]
-    return Response(elongation, force / (shape[0] * shape[1]), lateral, plastic, path.iterations)
+    measure = partial(_measure, outline, block, shear)
+
+    def follow(steps: np.ndarray, settings: Settings, report: Callable[[int], None] | None) -> Path:
+        target = np.zeros((len(steps), 6))
+        target[:, 2] = steps
+        return Solver(cell, settings).path(whole, Loading.prescribed_strain(target), names=called, report=report, measure=measure)
+
+    settings, strain = settings or Settings(), np.asarray(strain, float)
+    try:
+        path = follow(strain, dataclasses.replace(settings, newton=min(settings.newton, NEWTON)), report)
+    except SolverError:
+        steps = np.sort(np.append(strain, strain - np.diff(strain, prepend=0.0) / 2))
+        path = follow(steps, settings, report and (lambda k: report(k // 2)))
+    each = slice(len(path.measured) // len(strain) - 1, None, len(path.measured) // len(strain))
+    elongation, lateral, plastic = (np.stack(values[each], axis=1) for values in zip(*path.measured, strict=True))
+    stress = path.stress[:, each, 2] * (cell[0] * cell[1]) / (shape[0] * shape[1])
+    return Response(elongation, stress, lateral, plastic, path.iterations.reshape(count, len(strain), -1).sum(axis=2))
 
 
 def block_means(field: np.ndarray, block: int) -> np.ndarray:

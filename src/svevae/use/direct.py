@@ -49,7 +49,7 @@ class Direct:
         if (found := _read(path)) is not None:
             return found
         with progress(len(self.strain), len(self.strain), name, "increment") as bar:
-            solved = solve(self, pores, outline, name, lambda _: bar.update())
+            solved = solve(self, pores, outline, name, lambda k: bar.update(k + 1 - bar.n))  # back where increments are halved
         _keep(path, *solved)
         return solved
 

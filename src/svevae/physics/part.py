@@ -22,7 +22,7 @@ from svevae.physics.label import OFFSET, load_path
 
 GRIP = 10.0  # its modulus over the largest of the part
 GRIP_NU = 0.33
-NEWTON = 12  # iterations after which an increment that has not converged is taken in two steps, and all others too; it needs 3 to 8
+NEWTON = 8  # iterations after which an increment that has not converged is taken in two steps, and all others too; it needs 1 to 3
 
 
 @dataclass(frozen=True)

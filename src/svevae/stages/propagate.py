@@ -25,7 +25,7 @@ from svevae.use.champion import load
 from svevae.use.direct import Direct, joined
 from svevae.use.fields import PropertyField
 from svevae.use.latent_field import LatentField
-from svevae.use.parts import Ground, draw_bars, simulate
+from svevae.use.parts import Ground, draw_bars, series, simulate
 from svevae.use.resegment import SegmentationShift, resegment
 
 FOLDER = Path("artifacts/propagate")
@@ -38,7 +38,7 @@ CONFIDENCE = 0.95
 def propagate(params: Multiscale, scheduler: str | None = None, workers: int | None = None) -> None:
     """Sample, simulate both ways, compare distributions, draw them, log to MLflow. Raises SvevaeError."""
     settings, seed = params.propagate, params.parts.seed
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng(series("propagate: fields", seed))
     ground = Ground.read(params.parts)
     model = load(params.parts.model)
     ground.check(model)

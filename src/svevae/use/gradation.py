@@ -21,7 +21,7 @@ from svevae.use.champion import load
 from svevae.use.direct import Direct, joined
 from svevae.use.fields import PropertyField
 from svevae.use.latent_field import LatentField
-from svevae.use.parts import Ground, simulate
+from svevae.use.parts import Ground, series, simulate
 
 WIDTHS = (0.25, 4.0)  # SVE edges
 SPARE = 1e-4  # of the load that a design carries beyond the target, at most; it covers the root's tolerance
@@ -89,7 +89,7 @@ class GradationStudy:
     def load(self, design: Gradation) -> float:
         """Yield load over the area of the box, MPa: mean over sampled latent fields, the same random numbers for each design."""
         if design not in self.cache:
-            random = np.random.default_rng(self.params.parts.seed)
+            random = np.random.default_rng(series("grade: fields", self.params.parts.seed))
             fields = []
             for _ in range(self.settings.fields):
                 latent, porosity = self.field.sample(self.settings.part, random, porosity=design.porosity(self.sves))
@@ -142,7 +142,7 @@ class GradationStudy:
         direct = Direct(self.ground.material, parts.strain, parts.tolerance, self.model.n)
         found = []
         for k in range(settings.direct):
-            random = np.random.default_rng([parts.seed, k])
+            random = np.random.default_rng([series("grade: microstructures", parts.seed), k])
             pores = graded(design.porosity(self.voxels), random, pore_length=settings.pore_length, elongation=settings.elongation)
             found.append(direct.simulate(pores, self.voxels > 0, f"{name} {k}")[0])
         return joined(found)

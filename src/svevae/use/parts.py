@@ -78,17 +78,22 @@ class Ground:
         return PropertyField.known((*names, "nu_zx", "nu_zy"), (*units, "-", "-"), values.reshape(*shape, -1), porosity, edge)
 
 
+def series(purpose: str, seed: int) -> int:
+    """A seed of its own for each purpose, so that no study draws what the dataset or another study was made from."""
+    return int(np.random.SeedSequence([seed, *purpose.encode()]).generate_state(1)[0])
+
+
 def draw_bars(settings: Compare | Propagate, part: tuple[int, ...], n: int, count: int, seed: int, first: int = 0) -> np.ndarray:
-    """Generated parts of `part` SVEs of n voxels, numbers `first` and on of the series `seed`: (part, x, y, z) uint8.
+    """Generated parts of `part` SVEs of n voxels, numbers `first` and on of the study's `series`: (part, x, y, z) uint8.
 
     Raises ConfigError that names the parameter of multiscale/params.yaml.
     """
     shape, section = tuple(edge * n for edge in part), type(settings).__name__.lower()
-    bars = []
+    own, bars = series(f"{section}: bars", seed), []
     for k in range(first, first + count):
         try:
-            values = draw_values(settings.generator, settings.parameters, seed, k)
-            bars.append(make_part(settings.generator, shape, seed, k, values))
+            values = draw_values(settings.generator, settings.parameters, own, k)
+            bars.append(make_part(settings.generator, shape, own, k, values))
         except ConfigError as error:
             raise ConfigError(f"multiscale/params.yaml: {section}: part {k}: {error}") from error
     return np.stack(bars)

@@ -42,6 +42,15 @@ def test_layers_in_series_and_columns_in_parallel() -> None:
     assert parallel.stiffness == pytest.approx(50e3, rel=1e-6)
 
 
+def test_a_part_answers_alike_in_any_company() -> None:
+    """Beside one that is ten times as stiff, in one batch."""
+    fields = np.array([70e3, 7e3])[:, None, None, None] * np.linspace(1, 0.8, 36).reshape(1, *BAR.shape)
+    both = pull(Material(fields, 0.33, 100.0, 50.0, 40.0), BAR, STRAIN[:3], grip=1, settings=EXACT)
+    alone = pull(Material(fields[1:], 0.33, 100.0, 50.0, 40.0), BAR, STRAIN[:3], grip=1, settings=EXACT)
+    for name in ("strain", "stress", "lateral", "plastic"):
+        np.testing.assert_allclose(getattr(both, name)[1], getattr(alone, name)[0], rtol=1e-5, atol=1e-9)
+
+
 def test_the_elongation_of_the_grips_is_no_strain_of_the_part() -> None:
     """Parts of different moduli are as stiff as their moduli say, since grips scale with the part; with the grips' share of the
     elongation a part would be outside of the bounds of free and of held sides."""

@@ -94,10 +94,11 @@ def pull(
     for name, part in zip(called, stiff, strict=True):
         if not load_path(_embed((part[None] == 0).astype(np.uint8), cell, 1, 0)[0])[2]:
             raise DataError(f"{name}: expected material that leads from grip to grip, found no load path along z")
-    ends = {"E": (0.0, GRIP * float(stiff.max())), "nu": (GRIP_NU, GRIP_NU), "s0": (0.0, np.inf), "Q": (0.0, 0.0), "b": (0.0, 0.0)}
+    largest = stiff.max(axis=(1, 2, 3), keepdims=True)
+    ends = {"E": (0.0, GRIP * largest), "nu": (GRIP_NU, GRIP_NU), "s0": (0.0, np.inf), "Q": (0.0, 0.0), "b": (0.0, 0.0)}
     inner = {name: np.asarray(getattr(material, name), float) for name in ends} | {"E": stiff}
     whole = Material(**{name: _embed(np.broadcast_to(inner[name], (count, *shape)), cell, *ends[name]) for name in ends})
-    shear = float(stiff.max()) / (2 * (1 + float(np.mean(inner["nu"]))))
+    shear = largest / (2 * (1 + np.mean(np.broadcast_to(inner["nu"], stiff.shape), axis=(1, 2, 3), keepdims=True, where=solid)))
     measure = partial(_measure, outline, block, shear)
 
     def follow(steps: np.ndarray, settings: Settings, report: Callable[[int], None] | None) -> Path:
@@ -124,9 +125,10 @@ def block_means(field: np.ndarray, block: int) -> np.ndarray:
     return blocks.mean(axis=(2, 4, 6), dtype=np.float64)
 
 
-def _measure(outline: np.ndarray, block: int, shear: float, fields: dict[str, np.ndarray]) -> tuple[np.ndarray, ...]:
+def _measure(outline: np.ndarray, block: int, shear: np.ndarray, fields: dict[str, np.ndarray]) -> tuple[np.ndarray, ...]:
     """Elongation and lateral strain (part,), equivalent plastic strain of blocks (part, x, y, z), from voxel means of the cell.
 
+    Plastic is what the shear modulus (part, 1, 1, 1) of its stiffest element does not explain.
     The mean strain of the box along z is what its two ends, which are the grips', move apart, whatever is void between them.
     """
     inside = (slice(None), *map(slice, outline.shape))
@@ -136,7 +138,7 @@ def _measure(outline: np.ndarray, block: int, shear: float, fields: dict[str, np
     middle = slice(quarter, outline.shape[2] - quarter)
     sides = fields["strain"][inside][:, :, :, middle, :2].mean(axis=-1)
     lateral = np.average(sides.reshape(len(sides), -1), axis=1, weights=outline[:, :, middle].ravel())
-    deviator = (strain - stress / (2 * shear)) @ DEVIATORIC_BASIS.T
+    deviator = (strain - stress / (2 * shear[..., None])) @ DEVIATORIC_BASIS.T
     return elongation, lateral, np.sqrt(2 / 3 * np.square(deviator).sum(axis=-1))
 
 
@@ -157,8 +159,8 @@ def _shape(material: Material, outline: np.ndarray, pores: np.ndarray | None, bl
     return (counts.pop() if counts else 1), outline.shape
 
 
-def _embed(field: np.ndarray, cell: tuple[int, int, int], void: float, grip: float) -> np.ndarray:
-    """A field (part, x, y, z) in the cell: `grip` beyond its end, `void` beside both."""
+def _embed(field: np.ndarray, cell: tuple[int, int, int], void: float, grip: float | np.ndarray) -> np.ndarray:
+    """A field (part, x, y, z) in the cell: `grip`, a number or (part, 1, 1, 1), beyond its end, `void` beside both."""
     count, x, y, z = field.shape
     whole = np.full((count, *cell), void, np.float64 if field.dtype.kind == "f" else field.dtype)
     whole[:, :x, :y, :z] = field

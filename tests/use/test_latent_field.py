@@ -91,3 +91,14 @@ def test_sves_without_pores_are_no_extremes() -> None:
     [lowest] = np.unique(scores[porosity == 0])
     assert lowest == pytest.approx(-np.exp(-(ndtri(1 / 3) ** 2) / 2) / np.sqrt(2 * np.pi) * 3, rel=0.02)  # mean of a truncated normal
     assert np.mean(drawn(field, 60)[1] == 0) == pytest.approx(1 / 3, abs=0.05)
+
+
+@pytest.mark.parametrize("dense", [0.5, 0.7, 0.9])
+def test_a_process_with_few_pores_has_samples_with_as_many(dense: float) -> None:
+    """Most SVEs share one score, which varies less than a normal one; the porous tail must be as long all the same."""
+    latent, porosity = known(3)
+    porosity = np.maximum(porosity - np.quantile(porosity, dense), 0)
+    found = drawn(LatentField.fit(latent, porosity, PART, POSITION), 400)[1]
+    assert np.mean(found == 0) == pytest.approx(dense, abs=0.03)
+    assert found.mean() == pytest.approx(porosity.mean(), rel=0.15)
+    assert np.quantile(found, 0.99) == pytest.approx(np.quantile(porosity, 0.99), rel=0.15)

@@ -61,11 +61,11 @@ class LatentField:
         coefficients = np.linalg.lstsq(powers, scores[:, :-1], rcond=None)[0] if trend else None
         rest = scores - scores.mean(axis=0) if coefficients is None else scores[:, :-1] - powers @ coefficients
         squared, pairs, covariance = _covariances(rest, part_id, position)
-        matrices = _coregionalize(squared, pairs, covariance)
+        matrices = _coregionalize(squared, pairs, covariance, np.diag(covariance[0]) if trend else np.ones(rest.shape[1]))
         fitted = np.tensordot(_structures(squared), matrices, axes=1)
-        whole = np.trace(covariance[0])
         table = pd.DataFrame({"distance": np.sqrt(squared), "pairs": pairs})
-        table["estimated"], table["fitted"] = (np.trace(found, axis1=1, axis2=2) / whole for found in (covariance, fitted))
+        traces = [np.trace(found, axis1=1, axis2=2) for found in (covariance, fitted)]
+        table["estimated"], table["fitted"] = (trace / trace[0] for trace in traces)
         roots = tuple(_root(matrix) for matrix in matrices)
         return cls(knots, levels, roots, coefficients, table[1:].reset_index(drop=True))
 
@@ -122,11 +122,11 @@ def _covariances(scores: np.ndarray, part_id: np.ndarray, position: np.ndarray) 
     return np.append(0, squared[known]), np.append(len(scores), pairs[known]).astype(int), symmetric
 
 
-def _coregionalize(squared: np.ndarray, pairs: np.ndarray, covariance: np.ndarray) -> np.ndarray:
+def _coregionalize(squared: np.ndarray, pairs: np.ndarray, covariance: np.ndarray, variance: np.ndarray) -> np.ndarray:
     """B_0, B_1 ..., B_inf (structure, variable, variable), by weighted least squares, one after the other in turn (Goulard and Voltz).
 
-    Lags weigh by their pairs over the squared lag: near ones count; that within an SVE as all of them together. In the end the variances
-    within an SVE are met exactly.
+    Lags weigh by their pairs over the squared lag: near ones count; that within an SVE as all of them together. In the end they are scaled
+    to the `variance` (variable,) within an SVE: where many SVEs share a value their scores vary less than the normal ones they stand for.
     """
     weight = np.append(0.0, pairs[1:] / squared[1:])
     weight[0] = weight.sum()
@@ -141,7 +141,7 @@ def _coregionalize(squared: np.ndarray, pairs: np.ndarray, covariance: np.ndarra
             values, vectors = np.linalg.eigh(best)
             matrices[k] = (vectors * np.maximum(values, 0)) @ vectors.T
             rest -= structure[:, None, None] * matrices[k]
-    scale = np.sqrt(np.diag(covariance[0]) / np.maximum(np.diag(matrices.sum(axis=0)), np.finfo(float).tiny))
+    scale = np.sqrt(variance / np.maximum(np.diag(matrices.sum(axis=0)), np.finfo(float).tiny))
     return matrices * np.outer(scale, scale)
 
 

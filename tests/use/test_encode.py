@@ -6,8 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import h5py
 import numpy as np
 import pandas as pd
+import PIL.Image
 import pytest
 
 from svevae.dataset.layouts import ImportOptions
@@ -34,7 +36,7 @@ def stand_in(**contract: object) -> SimpleNamespace:
         return Prediction(values, 0.01 * values, latent[:, 0])
 
     model = SimpleNamespace(n=4, voxel_size=10.0, names=names, units=("MPa", "-", "MPa", "MPa"), encode=encode, prediction=prediction)
-    model.contract, model.encoded = {"labels": LABELS} | contract, 0
+    model.contract, model.encoded, model.digest = {"labels": LABELS} | contract, 0, lambda: "these weights"
     return model
 
 
@@ -92,6 +94,52 @@ def test_air_around_a_part_is_told(model: SimpleNamespace, tmp_path: Path) -> No
     assert "4 SVEs mostly pore, taken for air" in field_file(tmp_path / "scan.npy", tmp_path / "scan.csv", "any", ImportOptions())
 
 
+def test_the_air_that_is_cropped_away_tells_what_a_pore_is(model: SimpleNamespace, tmp_path: Path) -> None:
+    """A scan of a nearly dense part: Otsu's threshold of the part alone would split the noise of its solid."""
+    random = np.random.default_rng(1)
+    grey = random.normal(200, 8, (24, 24, 24))
+    grey[:, :, :12] = random.normal(40, 8, (24, 24, 12))
+    grey[4:7, 4:7, 16:18] = 45
+    np.save("scan.npy", grey.astype(np.uint8))
+    options = ImportOptions(crop=((0, 24), (0, 24), (12, 24)))
+    said = field_file(tmp_path / "scan.npy", tmp_path / "scan.csv", "any", options)
+    assert f"porosity {18 / (24 * 24 * 12):.3%}: pore is at or below Otsu's threshold" in said
+    assert "voxel size unknown, taken for the 10 um that the model was trained on" in said
+
+
+def test_what_a_file_says_of_itself_counts(model: SimpleNamespace, tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "scan.h5", "w") as file:
+        file["scan"] = VOLUME
+        file["scan"].attrs["permute_order"], file["scan"].attrs["voxel_size_um"] = "zyx", 10.0
+    said = field_file(tmp_path / "scan.h5", tmp_path / "scan.csv", "any", ImportOptions())
+    assert "3 x 2 x 3 SVEs" in said
+    assert "3 voxels along x, 2 voxels along z" in said
+    assert "unknown" not in said
+    with h5py.File(tmp_path / "scan.h5", "a") as file:
+        file["scan"].attrs["voxel_size_um"] = 2.5
+    with pytest.raises(DataError, match=r"scan.h5: expected voxels of 10 um .* received 2.5 um"):
+        field_file(tmp_path / "scan.h5", tmp_path / "scan.csv", "any", ImportOptions())
+
+
+def test_what_changes_is_encoded_again(model: SimpleNamespace, tmp_path: Path) -> None:
+    """Other weights, or a slice that was replaced where it lies."""
+    folder = tmp_path / "slices"
+    folder.mkdir()
+    for k, image in enumerate(VOLUME):
+        PIL.Image.fromarray(255 - 255 * image).save(folder / f"slice-{k}.png")
+
+    def encoded() -> int:
+        before = model.encoded
+        field_file(folder, tmp_path / "scan.csv", "any", ImportOptions())
+        return model.encoded - before
+
+    assert (encoded(), encoded()) == (18, 0)
+    PIL.Image.fromarray(255 - 255 * VOLUME[4]).save(folder / "slice-3.png")
+    assert (encoded(), encoded()) == (18, 0)
+    model.digest = lambda: "other weights"
+    assert encoded() == 18
+
+
 def test_bad_input(model: SimpleNamespace, tmp_path: Path) -> None:
     np.save("scan.npy", VOLUME)
     scan, table = tmp_path / "scan.npy", tmp_path / "scan.csv"
@@ -102,6 +150,19 @@ def test_bad_input(model: SimpleNamespace, tmp_path: Path) -> None:
     (tmp_path / "letter.npy").write_text("Dear all,")
     with pytest.raises(DataError, match=r"letter.npy: expected a .npy file, cannot be read"):
         field_file(tmp_path / "letter.npy", table, "any", ImportOptions())
+    with h5py.File(tmp_path / "scan.hdf", "w") as file:
+        file["scan"] = VOLUME
+    with pytest.raises(DataError, match=r"scan.hdf: expected another file than the source \S*scan.hdf, which would be lost"):
+        field_file(tmp_path / "scan.hdf", tmp_path / "scan.hdf", "any", ImportOptions())
+    np.save("solid.npy", np.ones((8, 8, 8), np.uint8))
+    with pytest.raises(DataError, match=r"solid.npy: expected a part, received a volume that is pore in every SVE; .* --pores"):
+        field_file(tmp_path / "solid.npy", table, "any", ImportOptions())
+    np.savez("two.npz", a=VOLUME, b=VOLUME)
+    with pytest.raises(DataError, match=r"two.npz: expected one volume, found 2: .* --dataset names one"):
+        field_file(tmp_path / "two.npz", table, "any", ImportOptions())
+    np.save("holes.npy", np.where(VOLUME, np.nan, 1.0))
+    with pytest.raises(DataError, match=r"holes.npy: expected finite greys"):
+        field_file(tmp_path / "holes.npy", table, "any", ImportOptions())
     model.contract = {}
     with pytest.raises(DataError, match="labels: expected a model trained on labels of svevae's solver"):
         field_file(scan, table, "any", ImportOptions())

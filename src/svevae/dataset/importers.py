@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,9 @@ def import_dataset(
 
     `label` may add properties to samples that have none. Raises DataError, and what `label` raises.
     """
-    _check_output([Path(source) for source in sources], Path(output))
+    if Path(output).suffix != ".h5":
+        raise DataError(f"{output}: expected the name of a .h5 file to write, received {Path(output).suffix or 'no suffix'}")
+    check_target(Path(output), map(Path, sources))
     samples = read_samples(sources, options)
     if label is not None:
         if samples.names:
@@ -48,17 +51,6 @@ def import_dataset(
         label(samples)
     write_dataset(output, samples.arrays, samples.names, samples.units, samples.attributes)
     return f"{output}: {samples.report}"
-
-
-def _check_output(sources: Sequence[Path], output: Path) -> None:
-    """Raises DataError for an output that is a source, is no .h5 file, or cannot be written."""
-    if output.suffix != ".h5":
-        raise DataError(f"{output}: expected the name of a .h5 file to write, received {output.suffix or 'no suffix'}")
-    check_target(output)
-    for source in sources if output.exists() else ():
-        files = [source, *source.iterdir()] if source.is_dir() else [source]  # links lead out of a folder
-        if source.resolve() in output.resolve().parents or any(file.exists() and file.samefile(output) for file in files):
-            raise DataError(f"{output}: expected another file than the source {source}, which would be lost")
 
 
 def read_samples(sources: Sequence[str | Path], options: ImportOptions) -> Samples:
@@ -72,12 +64,9 @@ def read_samples(sources: Sequence[str | Path], options: ImportOptions) -> Sampl
     cubes, positions, parts, rules, report = [], [], [], [], []
     pieces: dict[tuple[int, int | str], str] = {}
     for number, source in enumerate(found):
-        volumes, lost = _Volumes(source), []
-        try:
-            rules.append(segmentation(volumes, options.threshold, options.pores))
-            if options.crop is not None:
-                volumes.crop = options.crop
-                rules[-1] = rules[-1].measured(*grey_values(volumes))
+        volumes, lost = Volumes(source), []
+        with volumes.named():
+            rules.append(volumes.segment(options))
             for i, (sample, volume) in enumerate(zip(source.samples, volumes, strict=True)):
                 size = _size(volume.shape, options, labels, cubes)
                 sves, position = vol.cut(rules[-1].apply(volume), size, options.stride)
@@ -86,9 +75,7 @@ def read_samples(sources: Sequence[str | Path], options: ImportOptions) -> Sampl
                 parts += [(number, i if sample.part is None else sample.part)] * len(sves)
                 pieces[parts[-1]] = sample.name if sample.part is None else str(sample.part)
                 lost.append(vol.dropped(volume.shape, size, options.stride))
-        except DataError as error:
-            raise DataError(str(error) if str(error).startswith(volumes.at) else f"{volumes.at}: {error}") from error
-        report += [f"{source.name}:", *(f"  {line}" for line in _remarks(source, rules[-1], float(np.mean(lost))))]
+        report += [f"{source.name}:", *(f"  {line}" for line in remarks(source, rules[-1], float(np.mean(lost))))]
     voxels = cubes[0] if len(cubes) == 1 else np.concatenate(cubes)
     keep = len(found) == 1 and all(isinstance(part, int) for _, part in pieces)
     numbers = {part: part[1] if keep else i for i, part in enumerate(pieces)}
@@ -111,7 +98,7 @@ def read_samples(sources: Sequence[str | Path], options: ImportOptions) -> Sampl
     return Samples(arrays, labels.names if labels else (), labels.units if labels else (), attributes, "\n  ".join([*head, *report]))
 
 
-class _Volumes:
+class Volumes:
     """The volumes of a source, cropped to `crop`, one at a time, as often as asked for; `at` names what an error now is about."""
 
     def __init__(self, source: Source):
@@ -127,6 +114,22 @@ class _Volumes:
                 self.only = volume  # a whole scan: read once
             yield volume if self.crop is None else vol.crop(volume, self.crop)
         self.at = self.source.name
+
+    def segment(self, options: ImportOptions) -> Segmentation:
+        """One rule for all of them, sought before they are cropped as the options say, and measured after that."""
+        rule = segmentation(self, options.threshold, options.pores)
+        if options.crop is None:
+            return rule
+        self.crop = options.crop
+        return rule.measured(*grey_values(self))
+
+    @contextmanager
+    def named(self) -> Iterator[None]:
+        """Puts the name of the sample at hand before what a DataError says."""
+        try:
+            yield
+        except DataError as error:
+            raise DataError(str(error) if str(error).startswith(self.at) else f"{self.at}: {error}") from error
 
 
 def _size(shape: tuple[int, ...], options: ImportOptions, labels: SampleLabels | None, cubes: list[np.ndarray]) -> int:
@@ -157,7 +160,8 @@ def _joined(sources: list[Source]) -> SampleLabels | None:
     return replace(labels[0], values=values, stiffness=np.concatenate(stiffness) if len(stiffness) == len(labels) else None)
 
 
-def _remarks(source: Source, rule: Segmentation, lost: float) -> Iterator[str]:
+def remarks(source: Source, rule: Segmentation, lost: float = 0.0) -> Iterator[str]:
+    """Lines for people: the rule, what it makes of the porosity and how sure that is, the share of voxels `lost`, notes of the source."""
     yield f"porosity {rule.porosity:.3%}: pore is {rule}; axes {source.axes}"
     if rule.sensitivity:
         moved = ", ".join(f"{shift:+.0%} {porosity:.3%}" for shift, _, porosity in rule.sensitivity if shift)

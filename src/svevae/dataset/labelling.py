@@ -7,10 +7,7 @@ neither interruptions nor the number of workers change the result.
 from __future__ import annotations
 
 import hashlib
-import io
 import sys
-import zipfile
-import zlib
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -22,7 +19,8 @@ import h5py
 import numpy as np
 
 from svevae.dataset.cluster import Cluster, progress
-from svevae.dataset.store import SLAB, SVEDataset, counted, label_record, written_whole
+from svevae.dataset.kept import keep, kept
+from svevae.dataset.store import SLAB, SVEDataset, counted, label_record
 from svevae.errors import ConfigError, SolverError
 from svevae.physics.elasticity import PRESETS, Material
 from svevae.physics.homogenize import RECIPE, Settings, Solver
@@ -96,11 +94,11 @@ class Journal:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.rows: dict[str, dict[str, np.ndarray]] = {}
         for path in sorted(self.folder.glob("*.npz")):
-            try:
-                with path.open("rb") as stream, np.load(stream) as file:  # numpy leaves a damaged file open that it has opened itself
-                    self.remember(file["digest"], {key: file[key] for key in file.files if key != "digest"})
-            except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error):
+            columns = kept(path)
+            if columns is None or "digest" not in columns:
                 path.unlink()  # damaged: its SVEs are labelled again
+            else:
+                self.remember(columns.pop("digest"), columns)
 
     def adopt(self, path: Path) -> None:
         """Remember the labels of a finished file too, if they were made with the same settings."""
@@ -120,11 +118,7 @@ class Journal:
     def add(self, digests: Sequence[str], columns: dict[str, np.ndarray]) -> None:
         """Remember and write, whole or not at all."""
         self.remember(digests, columns)
-        path = self.folder / f"{digests[0]}.npz"
-        content = io.BytesIO()
-        np.savez(content, digest=np.array(digests), **columns)
-        with written_whole(path) as beside:
-            beside.write_bytes(content.getvalue())
+        keep(self.folder / f"{digests[0]}.npz", columns | {"digest": np.array(digests)})
 
 
 def label_columns(labels: Labels) -> dict[str, np.ndarray]:

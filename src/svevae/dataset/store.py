@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -146,8 +146,11 @@ def write_dataset(
             raise DataError("\n".join(f"{path}: not written: {problem}" for problem in problems))
 
 
-def check_target(path: Path) -> None:
-    """Raises DataError unless a file may be written at `path`: ask before hours of work, not behind them."""
+def check_target(path: Path, sources: Iterable[Path] = ()) -> None:
+    """Raises DataError unless a file may be written at `path`: ask before hours of work, not behind them.
+
+    What is read from `sources`, files and folders, must not be lost.
+    """
     if os.path.isdir(path):
         raise DataError(f"{path}: not written: expected the name of a file, this is a folder")
     if not os.path.isdir(path.parent) or not os.access(path.parent, os.W_OK):
@@ -157,6 +160,10 @@ def check_target(path: Path) -> None:
             _beside(path).lstat()
     except OSError as error:  # the name is too long
         raise DataError(f"{path}: not written: {error.strerror}") from error
+    for source in sources if path.exists() else ():
+        files = [source, *source.iterdir()] if source.is_dir() else [source]  # links lead out of a folder
+        if source.resolve() in path.resolve().parents or any(file.exists() and file.samefile(path) for file in files):
+            raise DataError(f"{path}: expected another file than the source {source}, which would be lost")
 
 
 @contextmanager

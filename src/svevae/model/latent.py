@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -85,6 +86,13 @@ class LatentModel:
             "properties_std": found["properties_std"],
             "novelty": found["novelty"][:, 0],
         }
+
+    def digest(self) -> str:
+        """What the weights are known by."""
+        whole = hashlib.sha256()
+        for weight in self.model.get_weights():
+            whole.update(np.ascontiguousarray(weight).tobytes())
+        return whole.hexdigest()[:24]
 
     def _run(self, model: keras.Model, x: np.ndarray) -> Any:
         # Not `predict`, which sets up a data pipeline each time: for one SVE 50 times what the model takes.

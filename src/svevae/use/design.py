@@ -190,7 +190,7 @@ def design_file(
     Beside the contract: /properties_std, /solved (NaN where not solved), /rank (from 1), /distance, /latent and /novelty; /properties are
     predicted. The same seed gives the same file. Raises DataError, ConfigError, TrackingError.
     """
-    check_target(target)
+    check_target(target, [data] if data else [])
     if target.suffix != ".h5":
         raise ConfigError(f"{target}: expected a name that ends in .h5; the picture beside it gets .png")
     model = load(uri)

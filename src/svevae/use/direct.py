@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import time
-import zipfile
-import zlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,11 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from svevae.dataset.cluster import Cluster, progress
+from svevae.dataset.kept import keep, kept
 from svevae.dataset.labelling import voxel_digest
-from svevae.dataset.store import written_whole
 from svevae.physics.elasticity import Material
 from svevae.physics.homogenize import RECIPE, Settings
-from svevae.physics.part import Response, pull
+from svevae.physics.part import GRIP, GRIP_NU, Response, pull
 
 JOURNAL = Path(".checkpoints/multiscale")
 
@@ -37,7 +34,7 @@ class Direct:
 
     def path(self, pores: np.ndarray, outline: np.ndarray) -> Path:
         """Where the response of a part is kept."""
-        what = repr((RECIPE, asdict(self), voxel_digest(pores), voxel_digest(outline)))
+        what = repr((RECIPE, GRIP, GRIP_NU, asdict(self), voxel_digest(pores), voxel_digest(outline)))
         return JOURNAL / f"{hashlib.sha256(what.encode()).hexdigest()[:24]}.npz"
 
     def simulate(self, pores: np.ndarray, outline: np.ndarray, name: str) -> tuple[Response, float]:
@@ -92,19 +89,13 @@ def solve(
 
 
 def _keep(path: Path, response: Response, seconds: float) -> None:
-    content = io.BytesIO()
-    np.savez(content, seconds=seconds, **vars(response))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with written_whole(path) as beside:
-        beside.write_bytes(content.getvalue())
+    keep(path, vars(response) | {"seconds": np.array(seconds)})
 
 
 def _read(path: Path) -> tuple[Response, float] | None:
     """What was kept; None where there is nothing, or where it is damaged."""
-    try:
-        with path.open("rb") as stream, np.load(stream) as file:
-            arrays = {name: file[name] for name in file.files}
-        seconds = float(arrays.pop("seconds"))
-        return Response(**arrays), seconds
-    except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error):
+    arrays = kept(path)
+    if arrays is None:
         return None
+    seconds = float(arrays.pop("seconds"))
+    return Response(**arrays), seconds

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from svevae.dataset.layouts import ImportOptions
-from svevae.dataset.store import check_target, counted, written_whole
+from svevae.dataset.importers import Volumes, remarks
+from svevae.dataset.kept import keep, kept
+from svevae.dataset.layouts import ImportOptions, Source, find_sources, some
+from svevae.dataset.store import check_target, counted
 from svevae.dataset.vtk import SUFFIXES
 from svevae.errors import DataError
 from svevae.model.latent import LatentModel
 from svevae.physics import volume as vol
-from svevae.physics.segmentation import segmentation
+from svevae.physics.segmentation import Segmentation
 from svevae.use.champion import load
 from svevae.use.fields import Law, PropertyField
 
@@ -50,7 +51,7 @@ class Tiles:
         return vol.cut(slab, self.n)[0]
 
 
-def encode_volume(model: LatentModel, tiles: Tiles, rule: object, journal: Path) -> tuple[np.ndarray, np.ndarray]:
+def encode_volume(model: LatentModel, tiles: Tiles, rule: Segmentation, journal: Path) -> tuple[np.ndarray, np.ndarray]:
     """Latent means (x, y, z, latent) and porosities (x, y, z) of all SVEs; each layer is kept in `journal` when it is done.
 
     `rule.apply` makes the volume's values binary. Memory: a layer of SVEs, and the latent codes.
@@ -60,13 +61,13 @@ def encode_volume(model: LatentModel, tiles: Tiles, rule: object, journal: Path)
     with tqdm(total=layers * each, unit="SVE", desc="encode", disable=not sys.stderr.isatty()) as bar:
         for i in range(layers):
             path = journal / f"layer-{i:05d}.npz"
-            found = _read(path, each)
+            found = kept(path)
             if found is None:
                 sves = rule.apply(tiles.layer(i))
-                found = model.encode(sves)[0], sves.mean(axis=(1, 2, 3))
-                _keep(path, *found)
-            codes.append(found[0])
-            porosity.append(found[1])
+                found = {"latent": model.encode(sves)[0], "porosity": sves.mean(axis=(1, 2, 3))}
+                keep(path, found)
+            codes.append(found["latent"])
+            porosity.append(found["porosity"])
             bar.update(each)
     return np.concatenate(codes).reshape(*tiles.shape, -1), np.concatenate(porosity).reshape(tiles.shape)
 
@@ -74,30 +75,46 @@ def encode_volume(model: LatentModel, tiles: Tiles, rule: object, journal: Path)
 def field_file(source: Path, target: Path, uri: str, options: ImportOptions) -> str:
     """Write the property fields of a volume as .vtkhdf or .csv (`PropertyField.write`), whole or not at all; a report for people.
 
-    `options` say how the volume is read, cropped and segmented. Raises DataError for what is not a volume, for voxels of another size
-    than the model's, and for a model that does not say of which material it is.
+    `options` say how the volume is read, segmented and cropped, as by `svevae import`. Raises DataError for what is not one volume, for
+    one that is pore all over, for voxels of another size than the model's, and for a model that does not say of which material it is.
     """
     if target.suffix not in (".csv", *SUFFIXES):
         raise DataError(f"{target}: expected a name that ends in .csv or {' or '.join(SUFFIXES)}, received {target.suffix or 'none'}")
-    check_target(target)
-    volume = vol.read_volume(source, options.shape, options.dtype, options.dataset, options.axes)
-    if options.crop is not None:
-        volume = vol.crop(volume, options.crop)
-    rule = segmentation([volume], options.threshold, options.pores)
+    check_target(target, [source])
+    found = _one_volume(source, options)
+    volumes = Volumes(found)
+    with volumes.named():
+        rule = volumes.segment(options)
+        [volume] = volumes
     model = load(uri)
     law = Law.of(model)
-    _check_voxels(source, options.voxel_size or vol.voxel_size(source), model)
+    size = options.voxel_size or next(iter(found.edges), None)
+    _check_voxels(source, size, model)
     tiles = Tiles(volume, model.n)
-    stat = source.stat()
-    identity = repr((str(source.resolve()), stat.st_size, stat.st_mtime_ns, options, str(rule), model.contract))
+    files = [(str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns) for file in found.files]
+    identity = repr((files, options, str(rule), model.digest()))
     journal = JOURNAL / hashlib.sha256(identity.encode()).hexdigest()[:24]
     latent, porosity = encode_volume(model, tiles, rule, journal)
     field = PropertyField.predicted(model, latent, porosity)
+    if not field.solid.any():
+        raise DataError(f"{source}: expected a part, received a volume that is pore in every SVE; say what pores are with --pores")
     field.write(target, law)
-    return f"{target}: {_report(tiles, field, law)}"
+    lines = _report(tiles, field, law)
+    if size is None and model.voxel_size:
+        lines.append(f"voxel size unknown, taken for the {model.voxel_size:g} um that the model was trained on; --voxel-size says it")
+    return "\n  ".join([f"{target}: {lines[0]}", *remarks(found, rule), *lines[1:]])
 
 
-def _report(tiles: Tiles, field: PropertyField, law: Law) -> str:
+def _one_volume(source: Path, options: ImportOptions) -> Source:
+    """What `svevae import` finds at a path, a single volume. Raises DataError."""
+    [found] = find_sources([source], replace(options, labels=False))
+    if len(found.samples) != 1:
+        listed = some([sample.name for sample in found.samples], 4)
+        raise DataError(f"{source}: expected one volume, found {len(found.samples)}: {listed}; --dataset names one in a file")
+    return found
+
+
+def _report(tiles: Tiles, field: PropertyField, law: Law) -> list[str]:
     solid = field.solid
     lines = [f"{' x '.join(map(str, tiles.shape))} SVEs of {tiles.n}^3 voxels, porosity {field.porosity[solid].mean():.3%}"]
     if any(tiles.padded):
@@ -110,27 +127,10 @@ def _report(tiles: Tiles, field: PropertyField, law: Law) -> str:
     lines.append(f"{', '.join(ranges)} MPa; Voce's b is the matrix's, {law.b:g}")
     if unfamiliar := int((field.novelty[solid] > 1).sum()):
         lines.append(f"{counted(unfamiliar, 'SVE')} unlike those that the model was trained on (novelty above 1)")
-    return "\n  ".join(lines)
+    return lines
 
 
 def _check_voxels(source: Path, size: float | None, model: LatentModel) -> None:
     if size and model.voxel_size and abs(size / model.voxel_size - 1) > SAME:
         expected = f"voxels of {model.voxel_size:g} um as the model was trained on"
         raise DataError(f"{source}: expected {expected}, received {size:g} um; resample the volume")
-
-
-def _keep(path: Path, latent: np.ndarray, porosity: np.ndarray) -> None:
-    content = io.BytesIO()
-    np.savez(content, latent=latent, porosity=porosity)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with written_whole(path) as beside:
-        beside.write_bytes(content.getvalue())
-
-
-def _read(path: Path, count: int) -> tuple[np.ndarray, np.ndarray] | None:
-    try:
-        with path.open("rb") as stream, np.load(stream) as file:
-            found = file["latent"], file["porosity"]
-    except (OSError, EOFError, ValueError, KeyError):
-        return None
-    return found if len(found[0]) == count else None

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from svevae.dataset.store import composed, open_dataset, written_whole
+from svevae.dataset.store import check_target, composed, open_dataset, written_whole
 from svevae.errors import DataError
 from svevae.model.latent import LatentModel
 from svevae.use.champion import load
@@ -25,8 +25,7 @@ def predict_file(source: Path, target: Path, uri: str) -> int:
     writers = {".csv": _write_csv, ".h5": _write_h5}
     if target.suffix not in writers:
         raise DataError(f"{target}: expected a name that ends in {' or '.join(writers)}, received {target.suffix or 'none'}")
-    if not target.parent.is_dir():
-        raise DataError(f"{target}: expected an existing folder {target.parent}")
+    check_target(target, [source])
     data = open_dataset(source, labelled=False)
     model = load(uri)
     if data.n != model.n:

@@ -300,7 +300,8 @@ class Propagate:
     def __post_init__(self) -> None:
         for name in ("coupons", "fields", "direct"):
             _at_least(f"propagate.{name}", getattr(self, name), 2)
-        _at_least("propagate.segmentation", self.segmentation, 0)
+        if not 0 <= self.segmentation < 1:
+            raise ConfigError(f"propagate.segmentation: expected a share from 0 to below 1, received {self.segmentation}")
         _part("propagate.part", self.part)
         _part("propagate.block", self.block)
         if any(whole % edge for whole, edge in zip(self.block, self.part, strict=True)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from tests.conftest import ROOT
 
 from svevae.config import load_multiscale
 from svevae.errors import ConfigError
+from svevae.physics.part import block_means
 from svevae.use.gradation import Gradation, GradationStudy, _check_section, distance
 
 
@@ -43,6 +45,31 @@ def test_the_search_is_lighter_than_uniform_porosity_and_carries_the_load() -> N
     assert study.mean_porosity(best) > 2 * study.mean_porosity(uniform)
     assert (trials.load >= target).all()
     assert study.mean_porosity(best) == trials["mean porosity"].max()
+
+
+def test_a_design_that_just_carries_the_load_is_filled_no_further() -> None:
+    """Its load lies between the target and what the root is sought at: there is no sign change to find."""
+    just = Gradation(near := (5 - 60 * 0.005 - 0.004) / 300, 0.005, 1.0)
+    assert 155 < Linear().load(just) < 155 * (1 + 1e-4)
+    assert Linear().fill(lambda x: Gradation(near, x, 1.0), 155.0) == just
+
+
+def test_porosity_of_sves_is_that_of_their_solid() -> None:
+    """The mean over the SVEs, by how much of each is solid, is the part's; within the notch there is nothing to be the mean of."""
+    study = Linear()
+    study.model, study.sves = SimpleNamespace(n=8), distance("notched", (4, 2, 6), 1.0, 1)
+    design = Gradation(0.005, 0.08, 0.25)
+    found = study.sve_porosity(design)
+    share = block_means((study.voxels > 0)[None].astype(float), 8)[0]
+    assert np.average(found, weights=share) == pytest.approx(study.mean_porosity(design), rel=1e-12)
+    assert found[0, 0, 2] > 1.5 * design.porosity(study.sves)[0, 0, 2], "a quarter of it is solid, and most of that is not near the notch"
+
+
+def test_porosities_beyond_the_data_are_refused() -> None:
+    study = Linear()
+    study.field, study.ground = SimpleNamespace(porosities=(0.001, 0.07)), SimpleNamespace(data=SimpleNamespace(path="data/mine.h5"))
+    with pytest.raises(ConfigError, match=r"grade.porosity: expected porosities of SVEs of data/mine.h5, 0.0010 to 0.0700, received"):
+        study._check_porosity()
 
 
 def test_what_is_too_weak_near_the_notch_is_no_design() -> None:

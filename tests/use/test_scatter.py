@@ -80,6 +80,17 @@ def test_a_file_and_what_a_model_says_of_it(tiny: SVEDataset) -> None:
         encode(model, tiny, ["K"])
 
 
+def test_too_few_sves_for_a_latent_field(tiny: SVEDataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other columns are there all the same."""
+    model = SimpleNamespace(n=32, names=("E_x",), encode=lambda voxels: (voxels.mean((1, 2, 3))[:, None], None))
+    model.predict_from_latent = lambda latent: 70e3 * (1 - latent)
+    monkeypatch.setattr("svevae.use.scatter.load", lambda _: model)
+    monkeypatch.setattr("svevae.use.scatter.FEWEST", tiny.count + 1)
+    found, units = scatter_of_file(tiny.path, "any", ["E_x"])
+    assert list(found) == ["data", "model"]
+    assert f"no latent field: it takes at least {tiny.count + 1} SVEs" in describe(found, units)
+
+
 def test_as_a_user(tiny_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     assert main(["scatter", str(tiny_file), "-o", str(tmp_path / "a.png"), "-p", "E_z"]) == 0
     assert "E_z [MPa]: standard deviation within parts" in capsys.readouterr().out

@@ -27,5 +27,5 @@ def kept(path: Path) -> dict[str, np.ndarray] | None:
     try:
         with path.open("rb") as stream, np.load(stream) as file:  # numpy leaves a damaged file open that it has opened itself
             return {name: file[name] for name in file.files}
-    except (OSError, EOFError, ValueError, KeyError, AttributeError, zipfile.BadZipFile, zlib.error):
+    except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error):
         return None

@@ -13,6 +13,7 @@ import pandas as pd
 from svevae import tracking
 from svevae.config import Multiscale
 from svevae.dataset.cluster import open_cluster
+from svevae.errors import ConfigError
 from svevae.physics.part import Response
 from svevae.use import draw
 from svevae.use.champion import load
@@ -28,7 +29,9 @@ STRAINS = (0.01, 0.02)
 
 def compare(params: Multiscale) -> None:
     """Simulate the bars of multiscale/params.yaml each way, score and draw them, log to MLflow. Raises SvevaeError."""
-    settings = params.compare
+    settings, farthest = params.compare, params.parts.strain[-1]
+    if farthest < STRAINS[-1]:
+        raise ConfigError(f"multiscale/params.yaml: parts.strain: expected to reach {STRAINS[-1]:g}, received strains up to {farthest:g}")
     ground = Ground.read(params.parts)
     model = load(params.parts.model)
     ground.check(model)

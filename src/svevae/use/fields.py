@@ -16,16 +16,16 @@ from svevae.physics.elasticity import Material
 from svevae.physics.voce import OFFSET, fit_voce
 from svevae.physics.volume import cut
 
+AXIS = "z"  # of the tension that parts are under and that properties are read from
 VOID = 0.5  # an SVE with more pore than this is air around the part, not material
 
 
 @dataclass(frozen=True)
 class Law:
-    """How properties become a material: `axis` of the tension they are read from, total strain of the flow stress, Voce's exponent b."""
+    """How properties become a material: total strain of the flow stress, Voce's exponent b."""
 
     flow_strain: float
     b: float
-    axis: str = "z"
 
     @classmethod
     def of(cls, model: LatentModel) -> Law:
@@ -92,19 +92,19 @@ class PropertyField:
     def column(self, name: str) -> np.ndarray:
         """One property (x, y, z). Raises DataError where the field lacks it."""
         if name not in self.names:
-            raise DataError(f"{name}: expected one of {', '.join(self.names)}; a part needs E, yield and flow along its axis")
+            raise DataError(f"{name}: expected one of {', '.join(self.names)}; a part needs E, yield and flow along z")
         return self.values[..., self.names.index(name)]
 
     def constants(self, law: Law) -> dict[str, np.ndarray]:
-        """E, nu, s0, Q and b of each SVE, (x, y, z), MPa: an isotropic material that answers as the SVE does to tension along the axis.
+        """E, nu, s0, Q and b of each SVE, (x, y, z), MPa: an isotropic material that answers as the SVE does to tension along z.
 
         nu is the mean of the contractions that the properties have; s0 and Q as `svevae.physics.voce.fit_voce`; all zero in the void.
         """
-        E, stress, flow = (self.column(f"{kind}_{law.axis}") for kind in ("E", "yield", "flow"))
-        lateral = [self.column(name) for name in self.names if name.startswith(f"nu_{law.axis}")]
+        E, stress, flow = (self.column(f"{kind}_{AXIS}") for kind in ("E", "yield", "flow"))
+        lateral = [self.column(name) for name in self.names if name.startswith(f"nu_{AXIS}")]
         nu = np.mean(lateral, axis=0) if lateral else np.full(E.shape, np.nan)
         if np.isnan(nu).any():
-            raise DataError(f"nu_{law.axis}: expected a Poisson's ratio among the properties {', '.join(self.names)}")
+            raise DataError(f"nu_{AXIS}: expected a Poisson's ratio among the properties {', '.join(self.names)}")
         solid = self.solid & (E > 0)
         s0, Q = fit_voce(np.where(solid, E, 1.0), stress, flow, law.flow_strain, law.b)
         found = {"E": E, "nu": np.clip(nu, 0.0, 0.49), "s0": s0, "Q": Q, "b": np.full(E.shape, law.b)}
@@ -113,14 +113,14 @@ class PropertyField:
     def constants_std(self, law: Law) -> dict[str, np.ndarray]:
         """Standard deviations of E, nu, s0 and Q, (x, y, z), as if the properties erred independently; b is not uncertain."""
         std = {name: self.std[..., k] for k, name in enumerate(self.names)}
-        strength, flow = std[f"yield_{law.axis}"], std[f"flow_{law.axis}"]
-        E, flow_stress = np.maximum(self.column(f"E_{law.axis}"), 1e-9), self.column(f"flow_{law.axis}")
+        strength, flow = std[f"yield_{AXIS}"], std[f"flow_{AXIS}"]
+        E, flow_stress = np.maximum(self.column(f"E_{AXIS}"), 1e-9), self.column(f"flow_{AXIS}")
         at_yield, left = 1 - np.exp(-law.b * OFFSET), np.exp(-law.b * np.maximum(law.flow_strain - flow_stress / E, 2 * OFFSET))
         span = 1 - left - at_yield
-        slope = (1 + (flow_stress - self.column(f"yield_{law.axis}")) / span * law.b * left / E) / span  # dQ/dflow
-        lateral = [value for name, value in std.items() if name.startswith(f"nu_{law.axis}")]
+        slope = (1 + (flow_stress - self.column(f"yield_{AXIS}")) / span * law.b * left / E) / span  # dQ/dflow
+        lateral = [value for name, value in std.items() if name.startswith(f"nu_{AXIS}")]
         return {
-            "E": std[f"E_{law.axis}"],
+            "E": std[f"E_{AXIS}"],
             "nu": np.sqrt(np.square(lateral).sum(axis=0)) / len(lateral),
             "s0": np.hypot((1 + at_yield / span) * strength, at_yield * slope * flow),
             "Q": np.hypot(strength / span, slope * flow),

@@ -16,7 +16,7 @@ from svevae.dataset.statistics import read_position
 from svevae.errors import ConfigError, DataError
 from svevae.model.latent import LatentModel
 from svevae.physics.microstructure import graded
-from svevae.physics.part import Response
+from svevae.physics.part import Response, block_means
 from svevae.use.champion import load
 from svevae.use.direct import Direct, joined
 from svevae.use.fields import PropertyField
@@ -67,6 +67,7 @@ class GradationStudy:
         self.voxels = distance(*shape, self.model.n)
         self.sves = distance(*shape, 1)
         _check_section(self.elements, self.voxels)
+        self._check_porosity()
         self.cache: dict[Gradation, float] = {}
 
     def _fit(self) -> LatentField:
@@ -77,6 +78,20 @@ class GradationStudy:
             raise DataError(f"{data.path}: /position is missing: the latent field is fitted to neighbours")
         latent = np.concatenate([self.model.encode(voxels)[0] for _, voxels in data.slabs()])
         return LatentField.fit(latent, data.porosity(), data.part_id, position, trend=True)
+
+    def _check_porosity(self) -> None:
+        """Raises ConfigError where designs may have porosities that the latent field does not know."""
+        low, high = self.field.porosities
+        if not low <= self.settings.porosity[0] < self.settings.porosity[1] <= high:
+            received = f"received {list(self.settings.porosity)}"
+            text = f"grade.porosity: expected porosities of SVEs of {self.ground.data.path}, {low:.4f} to {high:.4f}, {received}"
+            raise ConfigError(f"multiscale/params.yaml: {text}")
+
+    def sve_porosity(self, design: Gradation) -> np.ndarray:
+        """Of each SVE within the part's outline, (x, y, z); as at its centre where it lies outside."""
+        inside = (self.voxels > 0)[None].astype(float)
+        share, pores = (block_means(field, self.model.n)[0] for field in (inside, inside * design.porosity(self.voxels)))
+        return np.where(share > 0, pores / np.where(share > 0, share, 1), design.porosity(self.sves))
 
     def mean_porosity(self, design: Gradation) -> float:
         """Within the part's outline."""
@@ -92,7 +107,7 @@ class GradationStudy:
             random = np.random.default_rng(series("grade: fields", self.params.parts.seed))
             fields = []
             for _ in range(self.settings.fields):
-                latent, porosity = self.field.sample(self.settings.part, random, porosity=design.porosity(self.sves))
+                latent, porosity = self.field.sample(self.settings.part, random, porosity=self.sve_porosity(design))
                 fields.append(PropertyField.predicted(self.model, latent, porosity))
             response = simulate(fields, self.ground.law, self.params.parts, outline=self.elements > 0)
             self.cache[design] = float(response.yield_stress.mean())
@@ -103,8 +118,8 @@ class GradationStudy:
         low, high = self.settings.porosity
         if self.load(make(high)) >= target:
             return make(high)
-        if self.load(make(low)) < target:
-            return None
+        if self.load(make(low)) < target * (1 + SPARE):
+            return make(low) if self.load(make(low)) >= target else None
         return make(brentq(lambda x: self.load(make(x)) - target * (1 + SPARE), low, high, xtol=SPARE / 10))
 
     def uniform(self, target: float) -> Gradation:

@@ -43,6 +43,11 @@ class LatentField:
     trend: np.ndarray | None
     correlation: pd.DataFrame
 
+    @property
+    def porosities(self) -> tuple[float, float]:
+        """The lowest and the highest that it knows."""
+        return float(self.knots[0, -1]), float(self.knots[-1, -1])
+
     @classmethod
     def fit(cls, latent: np.ndarray, porosity: np.ndarray, part_id: np.ndarray, position: np.ndarray, trend: bool = False) -> LatentField:
         """Of SVEs of some parts: latent means (sve, latent), porosity and part_id (sve,), position (sve, 3) in SVE edges.
@@ -74,8 +79,8 @@ class LatentField:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Latent vectors (x, y, z, latent) float32 and porosities (x, y, z) of a new part of `shape` SVEs.
 
-        A field with a trend needs the `porosity` (x, y, z) to follow. Without `correlated` SVEs are independent draws of the same
-        marginal distributions: what ignoring the spatial correlation amounts to.
+        A field with a trend needs the `porosity` (x, y, z) to follow, within `porosities`. Without `correlated` SVEs are independent
+        draws of the same marginal distributions: what ignoring the spatial correlation amounts to.
         """
         if (porosity is None) != (self.trend is None):
             raise DataError("latent field: expected a porosity for a field with a trend, and none for a stationary one")

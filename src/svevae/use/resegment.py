@@ -15,7 +15,10 @@ PENALTY = 1.0
 
 
 def resegment(pores: np.ndarray, factor: float) -> np.ndarray:
-    """The volume (x, y, z) with `factor` times the porosity: pores grow or shrink as they do where a blurred scan is cut elsewhere."""
+    """The volume (x, y, z) with `factor`, at least 0, times the porosity.
+
+    Pores grow or shrink as they do where a blurred scan is cut elsewhere.
+    """
     if factor == 1 or not pores.any():
         return pores
     grey = gaussian_filter(pores.astype(np.float32), BLUR, mode="nearest") + np.float32(1e-3) * pores

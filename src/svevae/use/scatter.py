@@ -21,7 +21,7 @@ from svevae.dataset.store import SVEDataset, open_dataset
 from svevae.errors import ConfigError, DataError
 from svevae.model.latent import LatentModel
 from svevae.use.champion import load
-from svevae.use.latent_field import LatentField
+from svevae.use.latent_field import FEWEST, LatentField
 
 POROSITY = "porosity"
 CHUNK = 256  # SVEs decoded at a time
@@ -114,22 +114,23 @@ def sampled_field(
     position: np.ndarray,
     seed: int = 0,
 ) -> Field:
-    """What a model says of new parts, as many and as large as the file's, sampled from the latent field fitted to those.
+    """What a model says of new parts with SVEs where the file's have them, sampled from the latent field fitted to those.
 
     Raises DataError as `LatentField.fit`.
     """
     field, random = LatentField.fit(latent, porosity, part_id, position), np.random.default_rng(seed)
-    shape = tuple(int(edge) for edge in np.ptp(position, axis=0) + 1)
-    parts = len(np.unique(part_id))
-    sampled = np.concatenate([field.sample(shape, random)[0].reshape(-1, latent.shape[1]) for _ in range(parts)])
-    places = np.tile(np.array(list(np.ndindex(shape))), (parts, 1))
-    return model_field(model, sampled, names, np.repeat(np.arange(parts), np.prod(shape)), places)
+    sampled = np.empty_like(latent)
+    for part in np.unique(part_id):
+        here = part_id == part
+        places = position[here] - position[here].min(axis=0)
+        sampled[here] = field.sample(tuple(places.max(axis=0) + 1), random)[0][tuple(places.T)]
+    return model_field(model, sampled, names, part_id, position)
 
 
 def scatter_of_file(source: Path, uri: str | None, names: Sequence[str]) -> tuple[dict[str, dict[str, Scatter]], dict[str, str]]:
     """Of a file, and unless `uri` is None of a model's word on it and on sampled parts, and the unit of each name.
 
-    The first is {"data": {name: Scatter}, "model": ..., "latent field": ...}.
+    The first is {"data": {name: Scatter}, "model": ..., "latent field": ...}, the last where there are enough SVEs to fit it to.
 
     Without `names` the porosity, the first property and the one least like it. Raises DataError, ConfigError, TrackingError.
     """
@@ -140,7 +141,8 @@ def scatter_of_file(source: Path, uri: str | None, names: Sequence[str]) -> tupl
         model = load(uri)
         latent = encode(model, data, names)
         fields["model"] = model_field(model, latent, names, data.part_id, fields["data"].position)
-        fields["latent field"] = sampled_field(model, latent, data.porosity(), names, data.part_id, fields["data"].position)
+        if data.count >= FEWEST:
+            fields["latent field"] = sampled_field(model, latent, data.porosity(), names, data.part_id, fields["data"].position)
     units = dict(zip(data.names, data.units, strict=True))
     return {label: scatter(field) for label, field in fields.items()}, {name: units.get(name, "-") for name in names}
 
@@ -169,4 +171,6 @@ def describe(found: Mapping[str, Mapping[str, Scatter]], units: Mapping[str, str
         power = ", ".join(f"V^-{table.exponent:.2f} ({label})" for label, table in tables.items())
         lines.append(f"{name}{'' if unit == '-' else f' [{unit}]'}: standard deviation within parts; its square falls as {power}")
         lines.append(pd.DataFrame(columns).to_string(index=False))
+    if "model" in found and "latent field" not in found:
+        lines.append(f"no latent field: it takes at least {FEWEST} SVEs")
     return "\n".join(lines)

@@ -102,6 +102,8 @@ def test_train_needs_the_search_that_it_is_told_to_use(run: Run, project: Path) 
             "--crop: expected START:STOP, either may be left out, received '\N{SUPERSCRIPT TWO}:'",
         ),
         (["--pores", "foo"], "--pores: expected dark, bright or a number, received 'foo'"),
+        (["--threshold", "nan"], "--threshold: expected a number, received 'nan'"),
+        (["--shape", "-4", "4", "4"], "--shape: expected at least 1, received -4"),
         (["--workers", "x"], "--workers: expected at least 1, received x"),
         (["--workers", "0"], "--workers: expected at least 1, received 0"),
     ],

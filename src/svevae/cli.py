@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import math
 import os
 import sys
 import tempfile
@@ -125,7 +126,7 @@ def _parser() -> argparse.ArgumentParser:
     sample.add_argument(
         "-t", "--target", type=_target, action="append", default=[], metavar="NAME=VALUE", help="e.g. yield_z=190; repeat it"
     )
-    sample.add_argument("--seed", type=int, default=0)
+    sample.add_argument("--seed", type=_count, default=0)
     sample.add_argument("-m", "--model", default=CHAMPION, help="registry URI or folder (default: %(default)s)")
     sample.set_defaults(run=_sample)
 
@@ -168,7 +169,7 @@ def _add_design(commands: argparse._SubParsersAction) -> None:
     design.add_argument("-o", "--output", type=Path, default=Path("design.h5"), help="an .h5 file (default: %(default)s)")
     design.add_argument("-n", "--count", type=_positive, default=8, help="how many candidates (default: %(default)s)")
     design.add_argument("--solve", type=_count, metavar="N", help="how many of them the solver checks (default: all; 0: none)")
-    design.add_argument("--seed", type=int, default=0)
+    design.add_argument("--seed", type=_count, default=0)
     design.add_argument("-m", "--model", default=CHAMPION, help="registry URI or folder (default: %(default)s)")
     text = "SVE file whose material, tension and tolerance the solver is to take (default: those the model was trained with)"
     design.add_argument("--data", type=Path, metavar="FILE", help=text)
@@ -196,12 +197,12 @@ def _add_import(commands: argparse._SubParsersAction) -> None:
 
 def _add_volume_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--crop", type=_span, nargs=3, metavar=("X", "Y", "Z"), help="START:STOP along each axis, e.g. 20:980 : 100:")
-    command.add_argument("--threshold", type=float, help="grey that divides pore and solid (default: Otsu's)")
+    command.add_argument("--threshold", type=_finite, help="grey that divides pore and solid (default: Otsu's)")
     command.add_argument(
         "--pores", type=_pores, default="dark", help="dark, bright or the value of the pores (default: dark; 0/1 as they are)"
     )
     command.add_argument("--axes", help="what the axes of the file are, slowest first (default: zyx for tif, slices and raw; else xyz)")
-    command.add_argument("--shape", type=int, nargs=3, metavar=("A", "B", "C"), help="of a raw file, slowest axis first")
+    command.add_argument("--shape", type=_positive, nargs=3, metavar=("A", "B", "C"), help="of a raw file, slowest axis first")
     command.add_argument("--dtype", help="of a raw file, e.g. uint16, or '>u2' for big-endian")
     command.add_argument("--voxel-size", type=float, metavar="UM", help="micrometres (default: what the file says)")
     command.add_argument("--dataset", help="array of the voxels in a .npz or HDF5 file")
@@ -217,6 +218,16 @@ def _count(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"expected 0 or more, received {text}")
     return int(text)
+
+
+def _finite(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"expected a number, received {text!r}")
+    return value
 
 
 def _span(text: str) -> tuple[int | None, int | None]:

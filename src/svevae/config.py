@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import types
 import typing
 from collections.abc import Mapping
@@ -335,6 +336,9 @@ class Grade:
             _at_least(f"grade.{name}", getattr(self, name), 1)
         if len(self.porosity) != 2 or not 0 < self.porosity[0] < self.porosity[1] < 0.5:
             raise ConfigError(f"grade.porosity: expected two growing numbers between 0 and 0.5, received {list(self.porosity)}")
+        for name in ("pore_length", "elongation"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ConfigError(f"grade.{name}: expected a number above 0, received {getattr(self, name)}")
         if not 0 < self.load < 1:
             raise ConfigError(f"grade.load: expected a number between 0 and 1, received {self.load}")
         if not 0 < self.radius < min(self.part[0], self.part[2]) / 2:
@@ -366,8 +370,8 @@ def _load(path: Path, cls: type) -> Any:
         raise ConfigError(f"{path}: expected the parameters of the pipeline, found nothing; run svevae from the project's root")
     try:
         values = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: expected YAML: {error}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: expected YAML in UTF-8: {error}") from error
     try:
         return _sections(cls, values)
     except ConfigError as error:

@@ -97,5 +97,22 @@ def test_folder_without_a_model(tmp_path: Path) -> None:
         load_folder(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("file", "content", "message"),
+    [
+        ("model.keras", "oid sha256:4d7a", r"model\.keras: expected a Keras model, cannot be read: "),
+        ("contract.json", "{", r"contract\.json: expected a JSON file with names, .* cannot be read: JSONDecodeError"),
+        ("contract.json", '{"names": []}', r"contract\.json: expected a JSON file with names, .* cannot be read: KeyError: 'units'"),
+        ("posterior.npz", "oid sha256:4d7a", r"posterior\.npz: expected the arrays of a posterior, cannot be read: "),
+    ],
+)
+def test_a_damaged_folder(model: LatentModel, tmp_path: Path, file: str, content: str, message: str) -> None:
+    """A pointer of a tool that versions data, in place of the file, or half a file."""
+    save_folder(tmp_path / "model", model.model, CONTRACT, model.posterior)
+    (tmp_path / "model" / file).write_text(content)
+    with pytest.raises(DataError, match=message):
+        load_folder(tmp_path / "model")
+
+
 def test_sigmoid_does_not_overflow() -> None:
     np.testing.assert_allclose(sigmoid(np.array([-1e4, 0.0, np.log(3), 1e4])), [0, 0.5, 0.75, 1], atol=1e-12)

@@ -143,6 +143,13 @@ def test_aimed_sves_have_the_target_and_not_what_was_predicted() -> None:
     assert (distance < 4).all(), "E is free"
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("wished", [1e155, -1e300])
+def test_out_of_reach_of_any_arithmetic(wished: float) -> None:
+    with pytest.raises(DataError, match=r"out of reach: .* the nearest found: E = "):
+        sample_latent(linear(0.1), 10, np.random.default_rng(0), {"E": wished})
+
+
 def test_out_of_reach_says_how_near_one_comes() -> None:
     with pytest.raises(DataError, match=r"target E = 1000 MPa: .* the nearest found: E = \d+\.?\d* MPa"):
         sample_latent(linear(0.1), 10, np.random.default_rng(0), {"E": 1000.0})

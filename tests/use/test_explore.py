@@ -5,14 +5,17 @@ from __future__ import annotations
 import base64
 import re
 import socket
+import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 import tifffile
+from dash import Dash
 from tests.conftest import BROWSER_WAIT, see, serving
 
 from svevae.cli import main
@@ -107,6 +110,69 @@ def test_no_surface_where_there_is_no_pore(explorer: Explorer, view: View) -> No
         assert [trace["type"] for trace in pores_figure(explorer, empty, kind)[0]["data"]] == ["scatter3d"]
 
 
+def test_decoded_pores_end_at_the_faces(explorer: Explorer, view: View) -> None:
+    """What probability goes on beyond the SVE is not drawn: bounds that change with every move cost plotly its shaders."""
+    probability = 0.9 * view.voxels + 0.01 * np.random.default_rng(0).random((8, 8, 8))
+    figure, _ = pores_figure(explorer, replace(view, probability=probability), "decoded")
+    x, y, z = (unpacked(figure["data"][1][axis]) for axis in "xyz")
+    assert z.max() == 80
+    assert min(x.min(), y.min(), z.min()) >= 0
+    assert max(x.max(), y.max()) <= 80
+
+
+def answer(app: Dash, of: str, trigger: str, **values: object) -> dict:
+    """What the callback with the output `of` answers when `trigger` changed; `values` of its inputs and states by their ids."""
+    [(key, callback)] = [(key, callback) for key, callback in app.callback_map.items() if f"{of}." in key]
+    parts = [part.rsplit(".", 1) for part in key.strip(".").split("...")]
+    named = {kind: [one | {"value": values.get(one["id"])} for one in callback[kind]] for kind in ("inputs", "state")}
+    body = named | {"output": key, "outputs": [{"id": name, "property": what} for name, what in parts], "changedPropIds": [trigger]}
+    reply = app.server.test_client().post("/_dash-update-component", base_url="http://127.0.0.1", json=body)
+    assert reply.status_code == 200
+    return reply.get_json()["response"]
+
+
+def test_what_nobody_foresaw_is_shown(explorer: Explorer, caplog: pytest.LogCaptureFixture) -> None:
+    """And the page is answered, so that it goes on."""
+    wish = {"start": explorer.sample(0), "moves": [0.0] * 99, "pores": "decoded", "axis": "z", "count": 7}
+    found = answer(make_app(explorer, "any"), "pores-figure", "wish.data", wish=wish)
+    assert found["answered"]["data"] == 7
+    assert "ValueError" in found["numbers"]["children"]["props"]["children"]
+    assert "svevae explore" in caplog.text
+
+
+def test_a_dropped_file_is_given_back(explorer: Explorer, tmp_path: Path) -> None:
+    """Else the browser sends it with every click."""
+    np.save(tmp_path / "a.npy", np.zeros((8, 8, 16), np.uint8))
+    contents = "data:;base64," + base64.b64encode((tmp_path / "a.npy").read_bytes()).decode()
+    app = make_app(explorer, "any")
+    found = answer(app, "dropped", "upload.contents", upload=contents, **{"pores-are": "dark"})
+    assert found["upload"]["contents"] is None
+
+
+def test_one_solution_at_a_time(explorer: Explorer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page that shows another SVE is told so, and is not shown the end of what it did not ask for."""
+    going, free = threading.Event(), threading.Event()
+
+    def solve(*_: object) -> None:
+        going.set()
+        assert free.wait(20)
+
+    monkeypatch.setattr(explorer, "solve", solve)
+    app, (one, other) = make_app(explorer, "any"), (explorer.sample(seed) for seed in (0, 1))
+    wish = {"start": one, "moves": [], "axis": "z"}
+    assert answer(app, "clock", "solve.n_clicks", start=one, wish=wish)["solve"]["disabled"]
+    assert going.wait(20)
+    busy = answer(app, "clock", "solve.n_clicks", start=other, wish=wish | {"start": other})
+    assert busy["progress"]["children"].startswith("busy with another SVE")
+    free.set()
+    end = time.monotonic() + 20
+    while not (seen := answer(app, "clock", "clock.n_intervals", start=one, clock=3))["clock"]["disabled"]:
+        assert time.monotonic() < end
+    assert seen["progress"]["children"].startswith("solved in")
+    after = answer(app, "clock", "clock.n_intervals", start=other, clock=4)
+    assert (after["progress"]["children"], after["clock"]["disabled"]) == ("", True)
+
+
 def test_the_curve_and_the_solvers(explorer: Explorer, view: View) -> None:
     traces = {trace["name"]: trace for trace in curve_figure(explorer, view, "z")["data"]}
     assert list(traces) == ["90 %", "predicted", "solver"]
@@ -144,6 +210,17 @@ def test_the_page(browser, address: str, tmp_path: Path) -> None:
         slider.send_keys(Keys.ARROW_LEFT)
     wait(lambda: numbers() != picked)
     see(browser, "\u22121.0", picture="explore-moved")
+    browser.find_element(By.ID, "reset").click()
+    wait(lambda: numbers() == picked)
+
+    few = len(browser.find_elements(By.CSS_SELECTOR, "[role=slider]"))
+    browser.find_element(By.CSS_SELECTOR, "#open-units summary").click()
+    wait(lambda: len(browser.find_elements(By.CSS_SELECTOR, "[role=slider]")) > few)
+    unit = browser.find_elements(By.CSS_SELECTOR, "[role=slider]")[-1]
+    for _ in range(10):
+        unit.send_keys(Keys.ARROW_RIGHT)
+    wait(lambda: numbers() != picked)
+    see(browser, "+1.0", picture="explore-unit")
     browser.find_element(By.ID, "reset").click()
     wait(lambda: numbers() == picked)
 

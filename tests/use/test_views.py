@@ -121,6 +121,20 @@ def test_only_the_last_starts_are_kept(explorer: Explorer, monkeypatch: pytest.M
     explorer.view(keys[2], still(explorer))
 
 
+def test_a_page_of_another_server_is_told_to_reload(labelled: SVEDataset, model: LatentModel) -> None:
+    key = Explorer(model, labelled).pick(0)
+    other = Explorer(model, labelled)
+    other.pick(1)
+    with pytest.raises(DataError, match="older than the server: reload it"):
+        other.start(key)
+
+
+def test_moves_of_the_first_directions_alone(explorer: Explorer) -> None:
+    """The sliders of the latent units are not there until they are asked for."""
+    key = explorer.sample(0)
+    np.testing.assert_array_equal(explorer.latent(key, [1.5]), explorer.latent(key, [1.5, *still(explorer)[1:]]))
+
+
 @pytest.mark.parametrize("index", [-1, 3])
 def test_no_such_sve(labelled: SVEDataset, model: LatentModel, index: int) -> None:
     with pytest.raises(DataError, match=f"SVE: expected 0 to 2, received {index}"):
@@ -144,6 +158,19 @@ def test_a_volume_is_cut_to_the_models_edge(explorer: Explorer, tmp_path: Path) 
     assert "\nmine.npy:\n" in explorer.report  # not where it lay meanwhile
     with pytest.raises(DataError, match="SVE: expected 0 to 5, received 6"):
         explorer.cut(6)
+
+
+def test_a_file_that_cannot_be_cut_takes_nothing_away(explorer: Explorer, tmp_path: Path) -> None:
+    """The last good volume stays; another rule for the greys is for the file that was dropped last."""
+    explorer.upload("mine.npy", npy(np.zeros((8, 8, 8), np.uint8), tmp_path))
+    phases = np.arange(512).reshape(8, 8, 8) % 3
+    with pytest.raises(DataError, match="received 3 phases"):
+        explorer.upload("phases.npy", npy(phases.astype(np.uint8), tmp_path))
+    assert explorer.start(explorer.cut(0)).title == "SVE 0 of 1 SVE cut from mine.npy"
+    explorer.segment("dark", 0.5)
+    start = explorer.start(explorer.cut(0))
+    assert start.title == "SVE 0 of 1 SVE cut from phases.npy"
+    np.testing.assert_array_equal(start.voxels, phases == 0)
 
 
 def test_greys_by_the_rule_that_was_chosen(explorer: Explorer, tmp_path: Path) -> None:

@@ -6,6 +6,9 @@ import hashlib
 import json
 import os
 import shutil
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -119,14 +122,26 @@ def load_folder(folder: Path, batch_size: int = 64) -> LatentModel:
     for file in (MODEL_FILE, CONTRACT_FILE):
         if not (folder / file).is_file():
             raise DataError(f"{folder}: expected a folder with {MODEL_FILE} and {CONTRACT_FILE}, {file} is missing")
-    model = keras.saving.load_model(folder / MODEL_FILE)
+    with _readable(folder / MODEL_FILE, "a Keras model"):
+        model = keras.saving.load_model(folder / MODEL_FILE)
     if "properties_std" not in model.output:
         raise DataError(
             f"{folder / MODEL_FILE}: expected a model that gives properties_std, received one of an earlier svevae; train it again"
         )
-    posterior = Posterior.load(folder / POSTERIOR_FILE) if (folder / POSTERIOR_FILE).is_file() else None
-    contract = json.loads((folder / CONTRACT_FILE).read_text())
-    return LatentModel(model, contract, batch_size, posterior)
+    with _readable(folder / POSTERIOR_FILE, "the arrays of a posterior"):
+        posterior = Posterior.load(folder / POSTERIOR_FILE) if (folder / POSTERIOR_FILE).is_file() else None
+    with _readable(folder / CONTRACT_FILE, "a JSON file with names, units, n, latent_dim and voxel_size"):
+        return LatentModel(model, json.loads((folder / CONTRACT_FILE).read_text()), batch_size, posterior)
+
+
+@contextmanager
+def _readable(file: Path, expected: str) -> Iterator[None]:
+    """DataError in place of what readers raise of damaged files."""
+    try:
+        yield
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        said = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise DataError(f"{file}: expected {expected}, cannot be read: {said}") from error
 
 
 def save_folder(folder: Path, model: keras.Model, contract: dict[str, Any], posterior: Posterior | None = None) -> None:

@@ -27,6 +27,7 @@ MOVES = 4  # Metropolis steps at each temperature
 STAGES = 30  # temperatures before a target counts as out of reach
 NEAREST = 32  # SVEs that say how sure the predictor is about such as are wished, or how near one comes
 FAR = 3.0  # standard deviations from the targets, root mean square: that is not what was asked for
+FARTHEST = 1e6  # standard deviations
 
 
 class OutOfReachError(DataError):
@@ -152,13 +153,12 @@ def sample_latent(model: LatentModel, count: int, random: np.random.Generator, t
     drawn = model.prediction(posterior.to_latent(scores))
     known = _Known(drawn.properties)
     std = np.median(drawn.std[:, columns], axis=0)
-    nearest = np.argsort(np.square((drawn.properties[:, columns] - wished) / std).sum(axis=1))[:NEAREST]
+    nearest = np.argsort(_away(drawn.properties[:, columns], wished, std))[:NEAREST]
     std = np.median(drawn.std[nearest][:, columns], axis=0)
 
     def misfit(scores: np.ndarray) -> np.ndarray:
         properties = model.prediction(posterior.to_latent(scores)).properties
-        away = np.square((properties[:, columns] - wished) / std).sum(axis=1) / 2
-        return np.where(known.holds(properties), away, np.inf)
+        return np.where(known.holds(properties), _away(properties[:, columns], wished, std) / 2, np.inf)
 
     scores = scores[: max(count, PARTICLES)]
     cost, density = misfit(scores), posterior.log_density(scores)
@@ -185,6 +185,11 @@ def sample_latent(model: LatentModel, count: int, random: np.random.Generator, t
         found = model.predict_from_latent(latent[least[:1]])[0]
         raise OutOfReachError(_reason(model, targets, known), _listed(model, targets, found), latent[least])
     return latent[random.permutation(len(latent))[:count]]
+
+
+def _away(properties: np.ndarray, wished: np.ndarray, std: np.ndarray) -> np.ndarray:
+    """Squared distances (sve,) in standard deviations; beyond FARTHEST of them all wishes are alike, and no square overflows."""
+    return np.square(np.clip((properties - wished) / std, -FARTHEST, FARTHEST)).sum(axis=1)
 
 
 class _Known:

@@ -190,7 +190,7 @@ def _read_raw(path: Path, shape: tuple[int, ...] | None, dtype: str | None) -> n
         raise DataError(f"{path}: a raw file says nothing of itself: give its --shape and --dtype, e.g. --shape 800 512 512 --dtype uint16")
     try:
         kind = np.dtype(dtype)
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise DataError(f"{path}: --dtype: expected a type of numpy such as uint16 or >u2 (big-endian), received {dtype!r}") from error
     expected, received = int(np.prod(shape)) * kind.itemsize, path.stat().st_size
     if expected != received or not expected:

@@ -25,7 +25,7 @@ from skimage.measure import marching_cubes
 from werkzeug.serving import make_server
 
 from svevae.dataset.store import open_dataset
-from svevae.errors import ConfigError, SvevaeError
+from svevae.errors import ConfigError, DataError, SvevaeError
 from svevae.model.metrics import QUANTILE_90
 from svevae.pictures import BASELINE, MODEL
 from svevae.use.champion import load
@@ -47,6 +47,7 @@ FONT = {"family": "system-ui, Segoe UI, Roboto, DejaVu Sans, sans-serif", "size"
 class Job:
     """A solution on its way in a thread: `said` is how far it is, `error` what went wrong, in words."""
 
+    start: str
     axis: str
     began: float
     said: str = "starting"
@@ -97,6 +98,8 @@ def make_app(explorer: Explorer, uri: str) -> Dash:
     app.server.config["MAX_CONTENT_LENGTH"] = 4 * LARGEST  # base64 takes 4/3; beyond, not even an answer
     app.server.before_request(_refuse_strangers)
     app.layout = _layout(explorer, uri)
+    _add_units(app, explorer)
+    _add_drop(app, explorer)
     _add_starts(app, explorer)
     _add_view(app, explorer)
     _add_solver(app, explorer)
@@ -126,7 +129,7 @@ def _layout(explorer: Explorer, uri: str) -> html.Div:
                     html.Div(_results(explorer), className="column results"),
                 ]
             ),
-            *(dcc.Store(id=name) for name in ("start", "wish", "answered", "solved")),
+            *(dcc.Store(id=name) for name in ("start", "dropped", "wish", "answered", "solved")),
             dcc.Interval(id="clock", interval=POLL, disabled=True),
         ]
     )
@@ -154,20 +157,21 @@ def _starts(explorer: Explorer) -> html.Div:
 
 def _sliders(directions: Directions) -> tuple[html.Div, html.Div]:
     """The card of the properties' directions, and that of the morphology's and the latent units'."""
-
-    def slider(k: int) -> html.Div:
-        name = html.Div([html.Span(directions.names[k]), html.Span(id={"type": "moved", "index": k}, className="quiet")], className="name")
-        options = {"value": 0, "marks": None, "updatemode": "drag", "included": False, "allow_direct_input": False}
-        bar = dcc.Slider(-FURTHEST, FURTHEST, 0.1, **options, id=_slider(k))
-        return html.Div([name, html.Div(directions.effects[k], className="quiet"), bar], className="slider")
-
-    sliders = [slider(k) for k in range(len(directions.names))]
     first, second = directions.properties, directions.properties + directions.morphology
+    sliders = [_named_slider(directions, k) for k in range(second)]
     head = html.Div([html.H2("Move the properties"), html.Button("Reset", id="reset")], className="row apart")
     text = html.Div("in standard deviations of the training SVEs", className="quiet")
-    units = html.Details([html.Summary("Every latent unit"), html.Div(sliders[second:], className="pairs units")])
-    shapes = [html.H2("Move the pores, not the properties"), html.Div(sliders[first:second], className="pairs"), units]
+    # Mounted when they are asked for: sliders that nobody sees take part in every move of one that is seen.
+    units = html.Details([html.Summary("Every latent unit"), html.Div(id="units", className="pairs units")], id="open-units")
+    shapes = [html.H2("Move the pores, not the properties"), html.Div(sliders[first:], className="pairs"), units]
     return html.Div([head, text, *sliders[:first]], className="card"), html.Div(shapes, className="card")
+
+
+def _named_slider(directions: Directions, k: int) -> html.Div:
+    name = html.Div([html.Span(directions.names[k]), html.Span(id=f"moved-{k}", className="quiet")], className="name")
+    options = {"value": 0, "marks": None, "updatemode": "drag", "included": False, "allow_direct_input": False}
+    bar = dcc.Slider(-FURTHEST, FURTHEST, 0.1, **options, id=_slider(k))
+    return html.Div([name, html.Div(directions.effects[k], className="quiet"), bar], className="slider")
 
 
 def _slider(k: int | Any) -> dict[str, Any]:
@@ -197,9 +201,47 @@ def _results(explorer: Explorer) -> list[html.Div]:
     return [html.Div(id="numbers", className="card"), html.Div(curve, className="card")]
 
 
-def _add_starts(app: Dash, explorer: Explorer) -> None:
-    count = len(explorer.directions.names)
+def _add_units(app: Dash, explorer: Explorer) -> None:
+    directions = explorer.directions
+    shown = range(directions.properties + directions.morphology, len(directions.names))
 
+    @app.callback(Output("units", "children"), Input("open-units", "n_clicks"), State("units", "children"), prevent_initial_call=True)
+    def mount(_: int | None, there: list | None) -> list:
+        if there:
+            raise PreventUpdate
+        return [_named_slider(directions, k) for k in shown]
+
+
+def _add_drop(app: Dash, explorer: Explorer) -> None:
+    @app.callback(
+        Output("dropped", "data"),
+        Output("upload", "contents"),  # given back: else the page sends it again with every click, and cannot take the same file twice
+        Input("upload", "contents"),
+        State("upload", "filename"),
+        State("pores-are", "value"),
+        State("threshold", "value"),
+        running=[(Output("busy", "children"), "reading …", "")],
+        prevent_initial_call=True,
+    )
+    def drop(contents: str | None, filename: str | None, pores: str, threshold: float | None) -> tuple:
+        if contents is None:
+            raise PreventUpdate
+        try:
+            found = explorer.upload(filename, base64.b64decode(contents.partition(",")[2]), pores, threshold)
+        except Exception as error:
+            return {"error": _in_words(error), "at": time.time()}, None
+        return {"found": found, "at": time.time()}, None
+
+
+def _in_words(error: Exception) -> str:
+    """What to show of an error; one that nobody foresaw goes to the log too."""
+    if isinstance(error, SvevaeError):
+        return str(error)
+    logging.getLogger(__name__).error("svevae explore", exc_info=error)
+    return f"{type(error).__name__}: {error}"
+
+
+def _add_starts(app: Dash, explorer: Explorer) -> None:
     @app.callback(
         Output("start", "data"),
         Output(_slider(ALL), "value"),
@@ -212,12 +254,11 @@ def _add_starts(app: Dash, explorer: Explorer) -> None:
         Input("sample", "n_clicks"),
         Input("pick", "value"),
         Input("another", "n_clicks"),
-        Input("upload", "contents"),
+        Input("dropped", "data"),
         Input("cut", "value"),
         Input("pores-are", "value"),
         Input("threshold", "value"),
         Input("reset", "n_clicks"),
-        State("upload", "filename"),
         running=[
             (Output("busy", "children"), "working …", ""),
             (Output("sample", "disabled"), True, False),
@@ -228,14 +269,14 @@ def _add_starts(app: Dash, explorer: Explorer) -> None:
         _: int | None,
         index: int | None,
         __: int | None,
-        contents: str | None,
+        dropped: dict[str, Any] | None,
         cut: int | None,
         pores: str,
         threshold: float | None,
         ___: int | None,
-        filename: str | None,
     ) -> tuple:
-        zeros, keep = [0] * count, [no_update] * count
+        shown = len(ctx.outputs_list[1])
+        zeros, keep = [0] * shown, [no_update] * shown
         hidden, of, picked = no_update, no_update, no_update
         by = ctx.triggered_id
         if by == "reset":
@@ -245,24 +286,23 @@ def _add_starts(app: Dash, explorer: Explorer) -> None:
         try:
             if by == "another":
                 index = picked = int(np.random.default_rng().integers(explorer.data.count))
-            if by in ("upload", "pores-are", "threshold"):
-                hidden, of, cut = False, "none", 0
-                if by == "upload":
-                    found = explorer.upload(filename, base64.b64decode(contents.partition(",")[2]), pores, threshold)
-                else:
-                    found = explorer.segment(pores, threshold)
+            if by in ("dropped", "pores-are", "threshold"):
+                hidden, cut = False, 0
+                if by == "dropped" and "error" in dropped:
+                    raise DataError(dropped["error"])
+                found = dropped["found"] if by == "dropped" else explorer.segment(pores, threshold)
                 of = f"of {found:,}, from 0"
-            if by in ("upload", "pores-are", "threshold", "cut"):
-                key = explorer.cut(cut)
+            if by in ("dropped", "pores-are", "threshold", "cut"):
+                key = explorer.cut(int(cut))
             elif by in ("pick", "another") or (by is None and explorer.data is not None):
-                key = explorer.pick(index)
+                key = explorer.pick(int(index))
             else:
                 key = explorer.sample(0 if by is None else int(np.random.default_rng().integers(1_000_000)))
-        except SvevaeError as error:
-            return no_update, keep, no_update, html.Div(str(error), className="error"), hidden, of, picked, no_update
+        except Exception as error:
+            return no_update, keep, no_update, html.Div(_in_words(error), className="error"), hidden, of, picked, no_update
         start = explorer.start(key)
         said = [html.Div(start.title, className="note"), *(html.Div(note, className="warning") for note in start.notes)]
-        if by in ("upload", "pores-are", "threshold", "cut"):
+        if by in ("dropped", "pores-are", "threshold", "cut"):
             said.append(html.Div(explorer.report, className="report"))
         return key, zeros, said, "", hidden, of, picked, cut if hidden is False else no_update
 
@@ -291,27 +331,25 @@ def _add_view(app: Dash, explorer: Explorer) -> None:
     def show(wish: dict[str, Any]) -> tuple:
         try:
             view = explorer.view(wish["start"], wish["moves"])
-        except SvevaeError as error:
-            return no_update, no_update, no_update, html.Div(str(error), className="error"), wish["count"]
-        pores, said = pores_figure(explorer, view, wish["pores"])
-        curve = curve_figure(explorer, view, wish["axis"]) if explorer.axes else no_update
-        return pores, said, curve, _numbers(explorer, view), wish["count"]
+            pores, said = pores_figure(explorer, view, wish["pores"])
+            curve = curve_figure(explorer, view, wish["axis"]) if explorer.axes else no_update
+            return pores, said, curve, _numbers(explorer, view), wish["count"]
+        except Exception as error:
+            return no_update, no_update, no_update, html.Div(_in_words(error), className="error"), wish["count"]
 
 
 def _add_solver(app: Dash, explorer: Explorer) -> None:
     jobs: list[Job] = []  # the last one, of whichever page: two at once would take twice as long
+    lock = threading.Lock()
 
-    def work(job: Job, start: str, moves: list[float]) -> None:
+    def work(job: Job, moves: list[float]) -> None:
         def report(text: str) -> None:
             job.said = text
 
         try:
-            explorer.solve(start, moves, job.axis, report)
-        except SvevaeError as error:
-            job.error = str(error)
+            explorer.solve(job.start, moves, job.axis, report)
         except Exception as error:
-            job.error = f"{type(error).__name__}: {error}"
-            logging.getLogger(__name__).exception("the solver's thread")
+            job.error = _in_words(error)
         finally:
             job.done = True
 
@@ -327,18 +365,19 @@ def _add_solver(app: Dash, explorer: Explorer) -> None:
         State("wish", "data"),
         prevent_initial_call=True,
     )
-    def solve(_: int | None, tick: int | None, __: str | None, wish: dict[str, Any] | None) -> tuple:
-        if ctx.triggered_id == "solve" and wish and (not jobs or jobs[-1].done):
-            jobs[:] = [Job(wish["axis"], time.monotonic())]
-            threading.Thread(target=work, args=(jobs[-1], wish["start"], wish["moves"]), daemon=True).start()
-        if ctx.triggered_id == "start" and jobs and jobs[-1].done:
-            jobs.clear()  # another SVE: what was said of the last one no longer holds
-        if not jobs:
+    def solve(_: int | None, tick: int | None, start: str | None, wish: dict[str, Any] | None) -> tuple:
+        with lock:
+            if ctx.triggered_id == "solve" and wish and (not jobs or jobs[-1].done):
+                jobs[:] = [Job(wish["start"], wish["axis"], time.monotonic())]
+                threading.Thread(target=work, args=(jobs[-1], wish["moves"]), daemon=True).start()
+            job = jobs[-1] if jobs else None
+        mine = job is not None and start == job.start
+        if job is None or (job.done and not mine):
             return True, False, "", "", no_update
-        job = jobs[-1]
         seconds = time.monotonic() - job.began
         if not job.done:
-            return False, True, f"{job.said} … {seconds:.0f} s", "", no_update
+            said = job.said if mine else "busy with another SVE"
+            return False, True, f"{said} … {seconds:.0f} s", "", no_update
         error = html.Div(f"The solver: {job.error}", className="error") if job.error else ""
         return True, False, "" if job.error else f"solved in {seconds:.1f} s", error, tick
 
@@ -363,7 +402,9 @@ def pores_figure(explorer: Explorer, view: View, kind: str) -> tuple[dict[str, A
     padded = np.pad(field, 1)
     if share * field.size >= 1 and padded.max() > level:
         vertices, faces, _, _ = marching_cubes(padded, level)
-        points = dict(zip("xyz", ((vertices - 0.5) * edge).astype(np.float32).T, strict=True)) | dict(zip("ijk", faces.T, strict=True))
+        # Within the box: plotly cuts off what is not, and compiles its axes anew whenever the bounds change.
+        places = np.clip((vertices - 0.5) * edge, 0, side).astype(np.float32)
+        points = dict(zip("xyz", places.T, strict=True)) | dict(zip("ijk", faces.T, strict=True))
         points = {name: _packed(values) for name, values in points.items()}
         light = {"ambient": 0.5, "diffuse": 0.8, "specular": 0.15, "roughness": 0.7}
         look = {"color": MODEL, "lighting": light, "lightposition": LIGHT, "hoverinfo": "skip"}

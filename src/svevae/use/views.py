@@ -6,7 +6,9 @@ The latent vector on the page is that of a start plus the sliders' moves times `
 from __future__ import annotations
 
 import json
+import secrets
 import tempfile
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -156,8 +158,9 @@ class Explorer:
         if data is not None:
             with h5py.File(data.path, "r") as file:
                 self.strain = file["tension/strain"][:] if "tension/strain" in file else self.strain
-        self.volume: Samples | None = None
         self._upload: tuple[str, bytes] | None = None
+        self._volume: tuple[str, Samples] | None = None  # the last one that could be cut, and its name
+        self._series, self._lock = secrets.token_hex(4), threading.Lock()
         self._starts: dict[str, Start] = {}
         self._solved: dict[bytes, Solved] = {}
         self._count = 0
@@ -203,7 +206,6 @@ class Explorer:
 
     def segment(self, pores: str, threshold: float | None) -> int:
         """Cut the uploaded volume again with another rule for its greys; how many SVEs. Raises DataError as `upload`."""
-        self.volume = None
         if self._upload is None:
             raise DataError("expected a volume, none was dropped yet")
         options = ImportOptions(size=self.model.n, pores=pores, threshold=threshold, labels=False)
@@ -211,32 +213,34 @@ class Explorer:
         with tempfile.TemporaryDirectory(prefix="svevae-") as folder:
             (Path(folder) / name).write_bytes(content)
             try:
-                self.volume = read_samples([Path(folder) / name], options)
+                volume = read_samples([Path(folder) / name], options)
             except DataError as error:
                 raise DataError(str(error).replace(f"{folder}/", "")) from error
-            self.volume.report = self.volume.report.replace(f"{folder}/", "")
-        return len(self.volume.arrays["voxels"])
+            volume.report = volume.report.replace(f"{folder}/", "")
+        self._volume = name, volume
+        return len(volume.arrays["voxels"])
 
     @property
     def report(self) -> str:
         """How the uploaded volume was read: porosity, the rule for its greys, what was left out."""
-        lines = self.volume.report.splitlines() if self.volume else []
+        lines = self._volume[1].report.splitlines() if self._volume else []
         return "\n".join(line.strip() for line in lines if line.strip() != "no properties")
 
     def cut(self, index: int) -> str:
         """SVE `index` of the uploaded volume; its key. Raises DataError where there is none."""
-        if self.volume is None:
+        if self._volume is None:
             raise DataError("expected a volume, none was dropped yet")
-        voxels = self.volume.arrays["voxels"]
+        name, volume = self._volume
+        voxels = volume.arrays["voxels"]
         if not 0 <= index < len(voxels):
             raise DataError(f"SVE: expected 0 to {len(voxels) - 1}, received {index}")
-        notes = self._edge_notes(self.volume.attributes.get(EDGE))
-        title = f"SVE {index} of {counted(len(voxels), 'SVE')} cut from {self._upload[0]}"
-        return self._keep(self._encoded(title, voxels[index], notes))
+        notes = self._edge_notes(volume.attributes.get(EDGE))
+        title = f"SVE {index} of {counted(len(voxels), 'SVE')} cut from {name}"
+        return self._keep(self._encoded(title, voxels[index].copy(), notes))
 
     def latent(self, key: str, moves: list[float]) -> np.ndarray:
-        """The start's latent vector after its moves (direction,): (latent,) float32."""
-        return (self.start(key).latent + np.asarray(moves, float) @ self.directions.steps).astype(np.float32)
+        """The start's latent vector after its moves along the first directions: (latent,) float32."""
+        return (self.start(key).latent + np.asarray(moves, float) @ self.directions.steps[: len(moves)]).astype(np.float32)
 
     def view(self, key: str, moves: list[float]) -> View:
         """What there is to see of a start after its moves. Raises DataError as `start`."""
@@ -318,11 +322,13 @@ class Explorer:
         )
 
     def _keep(self, start: Start) -> str:
-        self._count += 1
-        self._starts[str(self._count)] = start
-        while len(self._starts) > KEPT:
-            self._starts.pop(next(iter(self._starts)))
-        return str(self._count)
+        with self._lock:
+            self._count += 1
+            key = f"{self._series}-{self._count}"  # of this server: a page that outlives it must not be shown another's
+            self._starts[key] = start
+            while len(self._starts) > KEPT:
+                self._starts.pop(next(iter(self._starts)))
+        return key
 
 
 def _matrix(model: LatentModel) -> tuple[Material, bool]:

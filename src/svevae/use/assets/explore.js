@@ -13,8 +13,8 @@ window.dash_clientside = Object.assign({}, window.dash_clientside, {
         if (!start) return;
         moves.forEach((move, index) => {
           if (move === shown[index]) return;
-          const children = move ? (move > 0 ? "+" : "\u2212") + Math.abs(move).toFixed(1) : "";
-          window.dash_clientside.set_props({ index, type: "moved" }, { children });
+          const text = move ? (move > 0 ? "+" : "\u2212") + Math.abs(move).toFixed(1) : "";
+          document.getElementById(`moved-${index}`).textContent = text; // not by set_props, which goes through all of the page
         });
         shown = moves;
         const wish = { moves, pores, axis, start };

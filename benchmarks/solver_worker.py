@@ -76,15 +76,14 @@ def limit(voxels: np.ndarray) -> dict[str, Any]:
     shape, n = voxels.shape[1:], voxels[0].size
     rng = np.random.default_rng(0)
     draw = lambda *head: jnp.asarray(rng.random((*head, 1, *shape)), jnp.float32)  # noqa: E731
-    tangent, bulk, mean = Tangent(draw(8), draw(5, 8)), draw().reshape(1, *shape), jnp.zeros((6, 1), jnp.float32)
+    tangent, mean = Tangent(draw(8), draw(5, 8), draw().reshape(1, *shape)), jnp.zeros((6, 1), jnp.float32)
     free = jnp.array([1, 1, 0, 1, 1, 1], jnp.float32)
     eye = jnp.eye(5, dtype=jnp.float32)[..., None]
     medium = homogeneous_medium(jnp.ones(1, jnp.float32), eye, free, shape, spectrum(shape, "float32"))
 
     @jax.jit
     def operator(x: Point) -> Point:
-        deviator, dilatation = element.strain(element.corner_displacement(*x))
-        return Point(*element.assemble(element.corner_forces(tangent(deviator), bulk * dilatation)))
+        return Point(*element.assemble(element.corner_forces(*tangent(*element.strain(element.corner_displacement(*x))))))
 
     @jax.jit
     def fft(x: Point) -> Point:

@@ -20,7 +20,7 @@ from svevae.use import encode as module
 from svevae.use.encode import Tiles, encode_volume, field_file
 
 VOLUME = (np.random.default_rng(0).random((10, 8, 9)) < 0.2).astype(np.uint8)
-LABELS = {"tension": {"strain": [0.01, 0.03]}, "material": {"b": 40.0}}
+LABELS = {"tension": {"strain": [0.01, 0.03]}, "material": {"b": 40.0, "nu": 0.33}}
 
 
 def stand_in(**contract: object) -> SimpleNamespace:

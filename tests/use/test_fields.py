@@ -18,7 +18,7 @@ from svevae.physics.voce import voce_curve
 from svevae.use.fields import Law, PropertyField, material_of
 
 NAMES, UNITS = ("E_z", "nu_zx", "nu_zy", "yield_z", "flow_z"), ("MPa", "-", "-", "MPa", "MPa")
-LAW = Law(0.03, 40.0)
+LAW = Law(0.03, 40.0, 0.33)
 STRAIN = np.array([0.001, 0.004, 0.01, 0.02])
 
 

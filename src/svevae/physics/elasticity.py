@@ -47,8 +47,10 @@ class Material:
     def __post_init__(self) -> None:
         for field in fields(self):
             value = np.asarray(getattr(self, field.name), float)
-            if field.name == "nu":
-                expected, good = "between -1 and 0.5", (value > -1) & (value < 0.5)
+            if field.name in ("nu", "nu_p"):
+                closed = field.name == "nu_p"
+                expected = f"between -1 and 0.5{', or 0.5' if closed else ''}"
+                good = (value > -1) & ((value < 0.5) | (closed & (value == 0.5)))
             else:
                 expected, good = "at least 0", (value >= 0) & (np.isfinite(value) | (field.name == "s0"))
             if not good.all():
@@ -59,6 +61,16 @@ class Material:
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         own = {name: value[index] for name, value in values.items() if np.ndim(value) == 4 and len(value) > 1}
         return replace(self, **own)
+
+
+@dataclass(frozen=True)
+class PorousMaterial(Material):
+    """A material that stands for a porous one and does not keep its volume in plastic flow (`svevae.physics.porous`).
+
+    `nu_p` is the plastic Poisson's ratio, lateral over axial plastic strain under uniaxial tension; 1/2 keeps the volume.
+    """
+
+    nu_p: float | np.ndarray = 0.5
 
 
 # LPBF AlSi10Mg. Published Voce constants were not found: s0 and Q are fits through the 0.2 % yield and the true tensile strength

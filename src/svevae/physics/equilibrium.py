@@ -19,6 +19,7 @@ from svevae.physics import element
 from svevae.physics.elasticity import DEVIATORIC_BASIS, TRACE
 from svevae.physics.medium import SVE, Medium, Point, Spectrum, homogeneous_medium, precondition
 from svevae.physics.plasticity import Constants, PlasticState, Tangent, radial_return
+from svevae.physics.porous import elliptic_return
 
 SOFTEST = 0.02  # share of the elastic shear modulus added to the medium of a plastic tangent: perfect plasticity has none of its own
 GAUSS_AND_VOXELS = (0, *element.GRID)
@@ -146,16 +147,16 @@ def solve_increment(
     free_rows = free[:, None]
     elastic = homogeneous_medium(*_elastic_medium(constants), free, shape, waves)
 
-    def forces(deviator: jax.Array, dilatation: jax.Array) -> tuple[Point, jax.Array]:
-        """Of a stress deviator and a volume change: the out-of-balance force, and the mean stress (6, sve)."""
-        nodal, total = element.assemble(element.corner_forces(deviator, constants.bulk * dilatation))
+    def forces(deviator: jax.Array, pressure: jax.Array) -> tuple[Point, jax.Array]:
+        """Of a stress deviator and a mean stress, by Gauss point or voxel: the out-of-balance force, mean of all stress (6, sve)."""
+        pressure = pressure.mean(0) if pressure.ndim > 4 else pressure
+        nodal, total = element.assemble(element.corner_forces(deviator, pressure))
         return Point(nodal, free_rows * total), total / voxels
 
     def evaluate(x: Point) -> tuple[Point, jax.Array, Tangent]:
         """Out-of-balance force, its norm (sve,) and the tangent."""
-        deviator, dilatation = element.strain(element.corner_displacement(*x))
-        deviator, tangent, _ = radial_return(deviator, state, constants)
-        out, _ = forces(deviator, dilatation)
+        deviator, pressure, tangent, _ = _stress(x, state, constants)
+        out, _ = forces(deviator, pressure)
         out = Point(out.nodal, out.mean - free_rows * stress * voxels)
         return out, jnp.sqrt(jnp.maximum(_dot(out, precondition(out, elastic)), 0.0)) / load, tangent
 
@@ -164,8 +165,7 @@ def solve_increment(
         going = (norm > tolerance) & (count < newton)
 
         def operator(direction: Point) -> Point:
-            deviator, dilatation = element.strain(element.corner_displacement(*direction))
-            return forces(tangent(deviator), dilatation)[0]
+            return forces(*tangent(*element.strain(element.corner_displacement(*direction))))[0]
 
         medium = homogeneous_medium(*_tangent_medium(constants, tangent), free, shape, waves)
         forcing = jnp.where(going, jnp.clip(0.5 * tolerance / norm, 0.02, 0.3), 2.0)  # no more than the increment needs; 2 is done
@@ -191,9 +191,17 @@ def solve_increment(
 
     none = jnp.zeros(load.shape, int)
     x, _, norm, _, count, iterations = jax.lax.while_loop(unfinished, improve, (x, *evaluate(x), none, none))
+    deviator, pressure, _, state = _stress(x, state, constants)
+    return _Increment(x, state, forces(deviator, pressure)[1], norm, count, iterations)
+
+
+def _stress(x: Point, state: PlasticState, constants: Constants) -> tuple[jax.Array, jax.Array, Tangent, PlasticState]:
+    """Stress deviator, mean stress, tangent and new state."""
     deviator, dilatation = element.strain(element.corner_displacement(*x))
-    deviator, _, state = radial_return(deviator, state, constants)
-    return _Increment(x, state, forces(deviator, dilatation)[1], norm, count, iterations)
+    if constants.dilatancy is not None:
+        return elliptic_return(deviator, dilatation, state, constants)
+    deviator, tangent, state = radial_return(deviator, state, constants)
+    return deviator, constants.bulk * dilatation, tangent, state
 
 
 @jax.jit
@@ -201,6 +209,10 @@ def voxel_fields(x: Point, state: PlasticState, constants: Constants) -> tuple[j
     """Voxel means of strain and stress (6, sve, x, y, z) and of the accumulated plastic strain (sve, x, y, z)."""
     strain = element.matmul(element.MEAN_STRAIN, element.corner_displacement(*x))
     plastic = element.matmul(DEVIATORIC_BASIS.T, state.strain.mean(1))
-    spherical = (constants.bulk - 2 * constants.shear / 3) * strain[:3].sum(0)
+    dilatation = strain[:3].sum(0)
+    spherical = (constants.bulk - 2 * constants.shear / 3) * dilatation
+    if state.dilatation is not None:
+        lost = state.dilatation.mean(0)
+        spherical = spherical - constants.bulk * lost
     stress = 2 * constants.shear * (strain - plastic) + jnp.asarray(TRACE, strain.dtype)[:, None, None, None, None] * spherical
     return strain, stress, state.accumulated.mean(0)

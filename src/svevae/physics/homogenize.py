@@ -18,10 +18,11 @@ import numpy as np
 
 from svevae.errors import ConfigError, DataError, SolverError
 from svevae.physics import element
-from svevae.physics.elasticity import AXES, TRACE, Material, moduli
+from svevae.physics.elasticity import AXES, TRACE, Material, PorousMaterial, moduli
 from svevae.physics.equilibrium import solve_elastic, solve_increment, voxel_fields
 from svevae.physics.medium import SVE, Point, spectrum
 from svevae.physics.plasticity import Constants, PlasticState
+from svevae.physics.porous import dilatancy
 
 SMALLEST_LOAD = 1e-2  # an increment's residual is measured against its load, or this share of the whole load if that is more
 FLOATS_PER_VOXEL = {"elastic": 214, "path": 308}  # held at the peak, as the compiler says; tests/physics/test_homogenize.py compares
@@ -169,7 +170,8 @@ class Solver:
             dtype, count = self.settings.dtype, len(constants.bulk)
             controlled = np.asarray(loading.controlled, bool)
             loads = _loads(loading, constants)
-            state = PlasticState(jnp.zeros((5, 8, count, *self.shape), dtype), jnp.zeros((8, count, *self.shape), dtype))
+            none = jnp.zeros((8, count, *self.shape), dtype)
+            state = PlasticState(jnp.zeros((5, 8, count, *self.shape), dtype), none, None if constants.dilatancy is None else none)
             x = before = Point(jnp.zeros((3, count, *self.shape), dtype), jnp.zeros((6, count), dtype))
             results, measured = [], []
             for k in range(len(loading.strain)):
@@ -202,7 +204,9 @@ class Solver:
             raise DataError(f"voxels: expected shape (sve, {', '.join(map(str, self.shape))}), received {np.shape(voxels)}")
         solid = 1.0 if voxels is None else np.asarray(voxels) == 0
         bulk, shear = moduli(material.E, material.nu)
-        shapes = [np.shape(value) for value in (bulk, material.s0, material.Q, material.b)]
+        plastic = [material.s0, material.Q, material.b]
+        plastic += [dilatancy(material.nu_p)] if isinstance(material, PorousMaterial) else []
+        shapes = [np.shape(value) for value in (bulk, *plastic)]
         try:
             count = np.broadcast_shapes(np.shape(solid), (1, *self.shape), *shapes)
         except ValueError:
@@ -214,9 +218,9 @@ class Solver:
         empty = np.flatnonzero(~bulk.any(axis=(1, 2, 3)))
         if len(empty):
             raise DataError(f"SVE {empty[0]}: expected some material, received pores only; {len(empty)} such SVEs in all")
-        voce = (np.asarray(value, float) for value in (material.s0, material.Q, material.b))
-        voce = (value.reshape((1,) * (4 - value.ndim) + value.shape) for value in voce)
-        return Constants(*(jnp.asarray(value, self.settings.dtype) for value in (bulk, shear, *voce)))
+        plastic = (np.asarray(value, float) for value in plastic)
+        plastic = (value.reshape((1,) * (4 - value.ndim) + value.shape) for value in plastic)
+        return Constants(*(jnp.asarray(value, self.settings.dtype) for value in (bulk, shear, *plastic)))
 
     def _check_increment(self, increment: str, residual: jax.Array, names: Sequence[str] | None) -> None:
         residual = np.asarray(residual)

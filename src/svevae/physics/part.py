@@ -95,9 +95,10 @@ def pull(
         if not load_path(_embed((part[None] == 0).astype(np.uint8), cell, 1, 0)[0])[2]:
             raise DataError(f"{name}: expected material that leads from grip to grip, found no load path along z")
     largest = stiff.max(axis=(1, 2, 3), keepdims=True)
-    ends = {"E": (0.0, GRIP * largest), "nu": (GRIP_NU, GRIP_NU), "s0": (0.0, np.inf), "Q": (0.0, 0.0), "b": (0.0, 0.0)}
-    inner = {name: np.asarray(getattr(material, name), float) for name in ends} | {"E": stiff}
-    whole = Material(**{name: _embed(np.broadcast_to(inner[name], (count, *shape)), cell, *ends[name]) for name in ends})
+    ends = {"E": (0.0, GRIP * largest), "nu": (GRIP_NU, GRIP_NU), "s0": (0.0, np.inf), "nu_p": (0.5, 0.5)}
+    inner = {f.name: np.asarray(getattr(material, f.name), float) for f in dataclasses.fields(material)} | {"E": stiff}
+    fields = {name: _embed(np.broadcast_to(field, (count, *shape)), cell, *ends.get(name, (0.0, 0.0))) for name, field in inner.items()}
+    whole = type(material)(**fields)
     shear = largest / (2 * (1 + np.mean(np.broadcast_to(inner["nu"], stiff.shape), axis=(1, 2, 3), keepdims=True, where=solid)))
     measure = partial(_measure, outline, block, shear)
 

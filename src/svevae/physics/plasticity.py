@@ -13,30 +13,46 @@ import jax.numpy as jnp
 
 
 class Constants(NamedTuple):
-    """Material of every voxel: bulk and shear modulus (sve, x, y, z), and the Voce constants, each (sve or 1, x or 1, y or 1, z or 1)."""
+    """Material of every voxel: bulk and shear modulus (sve, x, y, z), and the Voce constants, each (sve or 1, x or 1, y or 1, z or 1).
+
+    `dilatancy` is that of `svevae.physics.porous`, None where plastic flow keeps its volume.
+    """
 
     bulk: jax.Array
     shear: jax.Array
     s0: jax.Array
     Q: jax.Array
     b: jax.Array
+    dilatancy: jax.Array | None = None
 
 
 class PlasticState(NamedTuple):
-    """Plastic strain deviator (5, 8, sve, x, y, z) and accumulated plastic strain (8, sve, x, y, z)."""
+    """Plastic strain deviator (5, 8, sve, x, y, z), accumulated plastic strain (8, sve, x, y, z), and plastic volume change of that shape,
+    None where there can be none."""
 
     strain: jax.Array
     accumulated: jax.Array
+    dilatation: jax.Array | None = None
 
 
 class Tangent(NamedTuple):
-    """Consistent tangent of the deviator, `isotropic` I - `flow` flow^T: (8, sve, x, y, z) and (5, 8, sve, x, y, z)."""
+    """Consistent tangent, from strain deviator and dilatation to stress deviator and mean stress: `isotropic` and `bulk` on a diagonal,
+    less flow flow^T, of which `flow` is the deviator and `spherical` the rest, None where plastic flow keeps its volume.
+
+    `isotropic`, `spherical` (8, sve, x, y, z), `flow` (5, 8, sve, x, y, z), `bulk` as either or without the first axis.
+    """
 
     isotropic: jax.Array
     flow: jax.Array
+    bulk: jax.Array
+    spherical: jax.Array | None = None
 
-    def __call__(self, deviator: jax.Array) -> jax.Array:
-        return self.isotropic * deviator - self.flow * inner(self.flow, deviator)
+    def __call__(self, deviator: jax.Array, dilatation: jax.Array) -> tuple[jax.Array, jax.Array]:
+        along, mean = inner(self.flow, deviator), self.bulk * dilatation
+        if self.spherical is not None:
+            along = along + self.spherical * dilatation
+            mean = mean - self.spherical * along
+        return self.isotropic * deviator - self.flow * along, mean
 
 
 def inner(a: jax.Array, b: jax.Array) -> jax.Array:
@@ -46,7 +62,7 @@ def inner(a: jax.Array, b: jax.Array) -> jax.Array:
 
 def radial_return(deviator: jax.Array, state: PlasticState, constants: Constants) -> tuple[jax.Array, Tangent, PlasticState]:
     """Stress deviator, consistent tangent and new state at the strain `deviator` (5, 8, sve, x, y, z)."""
-    _, shear, s0, Q, b = constants
+    bulk, shear, s0, Q, b, _ = constants
     trial = 2 * shear * (deviator - state.strain)
     squared = inner(trial, trial)
     norm = jnp.sqrt(jnp.where(squared > 0, squared, 1.0))
@@ -60,7 +76,7 @@ def radial_return(deviator: jax.Array, state: PlasticState, constants: Constants
     isotropic = 2 * shear * (1 - 3 * shear * ratio)
     drop = jnp.where(plastic, 6 * shear**2 * (1 / jnp.where(plastic, slope, 1.0) - ratio), 0.0)
     direction = trial / norm
-    tangent = Tangent(isotropic, jnp.sqrt(jnp.maximum(drop, 0.0)) * direction)
+    tangent = Tangent(isotropic, jnp.sqrt(jnp.maximum(drop, 0.0)) * direction, bulk)
     new = PlasticState(state.strain + jnp.sqrt(1.5) * slip * direction, state.accumulated + slip)
     return (1 - 3 * shear * ratio) * trial, tangent, new
 

@@ -12,7 +12,8 @@ from svevae.dataset.store import written_whole
 from svevae.dataset.vtk import write_vtkhdf
 from svevae.errors import DataError
 from svevae.model.latent import LatentModel
-from svevae.physics.elasticity import Material
+from svevae.physics.elasticity import PorousMaterial
+from svevae.physics.porous import plastic_poisson
 from svevae.physics.voce import OFFSET, fit_voce
 from svevae.physics.volume import cut
 
@@ -22,10 +23,11 @@ VOID = 0.5  # an SVE with more pore than this is air around the part, not materi
 
 @dataclass(frozen=True)
 class Law:
-    """How properties become a material: total strain of the flow stress, Voce's exponent b."""
+    """How properties become a material: total strain of the flow stress, Voce's exponent b and Poisson's ratio nu of the matrix."""
 
     flow_strain: float
     b: float
+    nu: float
 
     @classmethod
     def of(cls, model: LatentModel) -> Law:
@@ -34,7 +36,7 @@ class Law:
         if not record:
             text = "expected a model trained on labels of svevae's solver, which say material and strains; this one does not"
             raise DataError(f"contract.json: labels: {text}")
-        return cls(record["tension"]["strain"][-1], record["material"]["b"])
+        return cls(record["tension"]["strain"][-1], record["material"]["b"], record["material"]["nu"])
 
 
 @dataclass(frozen=True)
@@ -96,9 +98,10 @@ class PropertyField:
         return self.values[..., self.names.index(name)]
 
     def constants(self, law: Law) -> dict[str, np.ndarray]:
-        """E, nu, s0, Q and b of each SVE, (x, y, z), MPa: an isotropic material that answers as the SVE does to tension along z.
+        """E, nu, s0, Q, b and nu_p of each SVE, (x, y, z), MPa: an isotropic material that answers as the SVE does to tension along z.
 
-        nu is the mean of the contractions that the properties have; s0 and Q as `svevae.physics.voce.fit_voce`; all zero in the void.
+        nu is the mean of the contractions that the properties have; s0 and Q as `svevae.physics.voce.fit_voce`; nu_p, the plastic Poisson's
+        ratio, as `svevae.physics.porous.plastic_poisson`; all zero in the void.
         """
         E, stress, flow = (self.column(f"{kind}_{AXIS}") for kind in ("E", "yield", "flow"))
         lateral = [self.column(name) for name in self.names if name.startswith(f"nu_{AXIS}")]
@@ -107,11 +110,11 @@ class PropertyField:
             raise DataError(f"nu_{AXIS}: expected a Poisson's ratio among the properties {', '.join(self.names)}")
         solid = self.solid & (E > 0)
         s0, Q = fit_voce(np.where(solid, E, 1.0), stress, flow, law.flow_strain, law.b)
-        found = {"E": E, "nu": np.clip(nu, 0.0, 0.49), "s0": s0, "Q": Q, "b": np.full(E.shape, law.b)}
+        found = {"E": E, "nu": np.clip(nu, 0.0, 0.49), "s0": s0, "Q": Q, "b": np.full(E.shape, law.b), "nu_p": plastic_poisson(nu, law.nu)}
         return {name: np.where(solid, np.maximum(np.nan_to_num(value), 0.0), 0.0) for name, value in found.items()}
 
     def constants_std(self, law: Law) -> dict[str, np.ndarray]:
-        """Standard deviations of E, nu, s0 and Q, (x, y, z), as if the properties erred independently; b is not uncertain."""
+        """Standard deviations of E, nu, s0 and Q, (x, y, z), as if the properties erred independently."""
         std = {name: self.std[..., k] for k, name in enumerate(self.names)}
         strength, flow = std[f"yield_{AXIS}"], std[f"flow_{AXIS}"]
         E, flow_stress = np.maximum(self.column(f"E_{AXIS}"), 1e-9), self.column(f"flow_{AXIS}")
@@ -129,11 +132,11 @@ class PropertyField:
     def write(self, path: Path, law: Law) -> None:
         """As .vtkhdf for ParaView, or as a .csv table of element centroids for other finite element codes, whole or not at all.
 
-        Columns: x, y, z [um] of the centre of the SVE, porosity, E, nu, s0, Q, b with their standard deviations, novelty.
+        Columns: x, y, z [um] of the centre of the SVE, porosity, E, nu, s0, Q, b, nu_p, standard deviations of the first four, novelty.
         """
         constants, std = self.constants(law), self.constants_std(law)
         columns = {"E": constants["E"], "porosity": self.porosity}
-        columns |= {name: constants[name] for name in ("nu", "s0", "Q", "b")}
+        columns |= {name: constants[name] for name in ("nu", "s0", "Q", "b", "nu_p")}
         columns |= {f"{name}_std": value for name, value in std.items()} | {"novelty": self.novelty}
         if path.suffix == ".csv":
             centre = (np.indices(self.porosity.shape) + 0.5) * self.edge
@@ -146,7 +149,7 @@ class PropertyField:
             write_vtkhdf(path, {name: value.astype(np.float32) for name, value in columns.items()}, self.edge)
 
 
-def material_of(fields: list[PropertyField], law: Law, refine: int = 1) -> Material:
+def material_of(fields: list[PropertyField], law: Law, refine: int = 1) -> PorousMaterial:
     """The material of parts of one shape, a batch for `svevae.physics.part.pull`, `refine` elements along each edge of an SVE."""
     constants = [field.constants(law) for field in fields]
 
@@ -156,4 +159,4 @@ def material_of(fields: list[PropertyField], law: Law, refine: int = 1) -> Mater
             values = values.repeat(refine, axis)
         return values
 
-    return Material(**{name: stacked(name) for name in ("E", "nu", "s0", "Q", "b")})
+    return PorousMaterial(**{name: stacked(name) for name in constants[0]})

@@ -46,7 +46,7 @@ class Ground:
 
     @property
     def law(self) -> Law:
-        return Law(self.labels.tension.strain[-1], float(self.material.b))
+        return Law(self.labels.tension.strain[-1], float(self.material.b), float(self.material.nu))
 
     def check(self, model: LatentModel) -> None:
         """Raises DataError where the model is of other SVEs."""

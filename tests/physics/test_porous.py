@@ -61,6 +61,19 @@ def test_without_dilatancy_it_is_the_radial_return() -> None:
     np.testing.assert_allclose(tangent.flow, other.flow, atol=1e-9 * np.abs(other.flow).max())
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_without_strength_it_flows(dtype: str) -> None:
+    """And the rest beside it is as strong as it was; the local iteration ends in time."""
+    strain, dilatation, state, constants = jax.tree.map(lambda part: part.astype(dtype), points(0.4))
+    weak = jnp.arange(COUNT).reshape(-1, 1, 1, 1) % 2 == 0
+    none = constants._replace(s0=jnp.where(weak, 0.0, constants.s0), Q=jnp.where(weak, 0.0, constants.Q))
+    stress, pressure, _, _ = elliptic_return(strain, dilatation, state, none)
+    share = equivalent(stress, pressure, constants.dilatancy) / np.asarray(constants.shear)
+    assert share[:, weak.ravel()].max() < 2e-6
+    expected = elliptic_return(strain, dilatation, state, constants)[0]
+    np.testing.assert_array_equal(stress[:, :, ~weak.ravel()], expected[:, :, ~weak.ravel()])
+
+
 def test_stress_lies_on_the_yield_surface_or_within() -> None:
     strain, dilatation, state, constants = points(RNG.uniform(0, 0.5, COUNT))
     stress, pressure, _, new = elliptic_return(strain, dilatation, state, constants)

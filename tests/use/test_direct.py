@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from svevae.dataset.cluster import open_cluster
+from svevae.dataset.kept import keep
 from svevae.physics.elasticity import PRESETS
 from svevae.use import direct as module
 from svevae.use.direct import Direct
@@ -28,6 +29,8 @@ def test_a_part_is_solved_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert same == seconds
     np.testing.assert_array_equal(again.stress, first.stress)
     SETTINGS.path(PORES[0], OUTLINE).write_bytes(b"PK\x03\x04 no more")
+    np.testing.assert_allclose(SETTINGS.simulate(PORES[0], OUTLINE, "bar")[0].stress, first.stress, rtol=1e-6)
+    keep(SETTINGS.path(PORES[0], OUTLINE), {"stress": first.stress})
     np.testing.assert_allclose(SETTINGS.simulate(PORES[0], OUTLINE, "bar")[0].stress, first.stress, rtol=1e-6)
     other = Direct(SETTINGS.material, SETTINGS.strain, 1e-4, 4)
     assert len({settings.path(pores, OUTLINE) for settings in (SETTINGS, other) for pores in PORES}) == 4

@@ -99,7 +99,7 @@ def pull(
     inner = {f.name: np.asarray(getattr(material, f.name), float) for f in dataclasses.fields(material)} | {"E": stiff}
     fields = {name: _embed(np.broadcast_to(field, (count, *shape)), cell, *ends.get(name, (0.0, 0.0))) for name, field in inner.items()}
     whole = type(material)(**fields)
-    shear = largest / (2 * (1 + np.mean(np.broadcast_to(inner["nu"], stiff.shape), axis=(1, 2, 3), keepdims=True, where=solid)))
+    shear = largest / (2 * (1 + np.mean(np.broadcast_to(inner["nu"], stiff.shape), axis=(1, 2, 3), keepdims=True, where=stiff > 0)))
     measure = partial(_measure, outline, block, shear)
 
     def follow(steps: np.ndarray, settings: Settings, report: Callable[[int], None] | None) -> Path:

@@ -17,6 +17,7 @@ import numpy as np
 from svevae.physics.plasticity import Constants, PlasticState, Tangent, inner
 
 SLOPE = 2.8  # of 48 SVEs of the reference dataset that the solver pulled, of spheres 2.6: `python benchmarks/contraction.py`
+WEAKEST = 1e-6  # of the shear modulus: the least s0, since what is measured against the flow stress needs one
 
 
 def plastic_poisson(nu: np.ndarray, matrix: float) -> np.ndarray:
@@ -67,8 +68,9 @@ def _multiplier(q: jax.Array, pressure: jax.Array, accumulated: jax.Array, const
     Newton's method on the flow stress over the equivalent stress, which is nearly linear in k.
     """
     bulk, shear, s0, Q, b, a = constants
+    s0 = jnp.maximum(s0, WEAKEST * shear)
     left = Q * jnp.exp(-b * accumulated)
-    tolerance = 8 * jnp.finfo(q.dtype).eps
+    tolerance, strength = 8 * jnp.finfo(q.dtype).eps, jnp.where(jnp.isfinite(s0), s0, 0.0) + Q
 
     def at(k: jax.Array) -> tuple[jax.Array, ...]:
         deviatoric, spherical = q / (1 + 3 * shear * k), pressure / (1 + 9 * a * bulk * k)
@@ -86,7 +88,7 @@ def _multiplier(q: jax.Array, pressure: jax.Array, accumulated: jax.Array, const
         k, count = carry
         equivalent, flow_stress, *_ = at(k)
         far = jnp.where(k > 0, jnp.abs(equivalent - flow_stress), equivalent - flow_stress)
-        return (count < 30) & (far > tolerance * equivalent).any()
+        return (count < 30) & (far > tolerance * (equivalent + strength)).any()
 
     def improve(carry: tuple[jax.Array, int]) -> tuple[jax.Array, int]:
         k, count = carry

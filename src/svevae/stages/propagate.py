@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +40,6 @@ ENCODED = "the direct ones, encoded"
 def propagate(params: Multiscale, scheduler: str | None = None, workers: int | None = None) -> None:
     """Sample, simulate both ways, compare distributions, draw them, log to MLflow. Raises SvevaeError."""
     settings, seed = params.propagate, params.parts.seed
-    random = np.random.default_rng(series("propagate: fields", seed))
     ground = Ground.read(params.parts)
     model = load(params.parts.model)
     ground.check(model)
@@ -54,9 +54,11 @@ def propagate(params: Multiscale, scheduler: str | None = None, workers: int | N
     begun = time.monotonic()
     field, shift = _fit(model, coupons, settings.segmentation)
 
-    def sampled(correlated: bool, deviation: float) -> PropertyField:
+    def sampled(k: int, correlated: bool = True, segmented: bool = False) -> PropertyField:
+        """Part k, of the same random numbers whether its porosity is in error or not."""
+        random, error = (np.random.default_rng([series(f"propagate: {what}", seed), k]) for what in ("fields", "segmentation"))
         latent, porosity = field.sample(settings.part, random, correlated=correlated)
-        latent = shift.apply(latent, porosity, deviation * random.standard_normal())
+        latent = shift.apply(latent, porosity, error.standard_normal() if segmented else 0.0)
         return PropertyField.predicted(model, latent, porosity).drawn(random)
 
     def pushed(name: str, make: Callable[[int], PropertyField], count: int) -> Response:
@@ -68,10 +70,10 @@ def propagate(params: Multiscale, scheduler: str | None = None, workers: int | N
                 bar.update(len(fields))
         return joined(found)
 
-    sources = {"direct": truth, "latent": pushed("latent fields", lambda _: sampled(True, 0.0), settings.fields)}
+    sources = {"direct": truth, "latent": pushed("latent fields", sampled, settings.fields)}
     spent = time.monotonic() - begun
-    sources["latent, independent SVEs"] = pushed("independent SVEs", lambda _: sampled(False, 0.0), settings.fields)
-    sources["latent, segmentation"] = pushed("segmentation", lambda _: sampled(True, 1.0), settings.fields)
+    sources["latent, independent SVEs"] = pushed("independent SVEs", partial(sampled, correlated=False), settings.fields)
+    sources["latent, segmentation"] = pushed("segmentation", partial(sampled, segmented=True), settings.fields)
     sources[ENCODED] = pushed("encoded", lambda k: PropertyField.encoded(model, bars[k]), settings.direct)
     quantities = {name: {source: take(response) for source, response in sources.items()} for name, take in QUANTITIES.items()}
     table = quantile_table(quantities)

@@ -93,9 +93,9 @@ def _keep(path: Path, response: Response, seconds: float) -> None:
 
 
 def _read(path: Path) -> tuple[Response, float] | None:
-    """What was kept; None where there is nothing, or where it is damaged."""
+    """What was kept; None where there is nothing, or where it is damaged or of another version."""
     arrays = kept(path)
-    if arrays is None:
+    if arrays is None or set(arrays) != {"seconds", *Response.__dataclass_fields__}:
         return None
     seconds = float(arrays.pop("seconds"))
     return Response(**arrays), seconds

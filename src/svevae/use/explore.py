@@ -259,6 +259,7 @@ def _add_starts(app: Dash, explorer: Explorer) -> None:
         Input("pores-are", "value"),
         Input("threshold", "value"),
         Input("reset", "n_clicks"),
+        State("start", "data"),
         running=[
             (Output("busy", "children"), "working …", ""),
             (Output("sample", "disabled"), True, False),
@@ -274,6 +275,7 @@ def _add_starts(app: Dash, explorer: Explorer) -> None:
         pores: str,
         threshold: float | None,
         ___: int | None,
+        there: str | None,
     ) -> tuple:
         shown = len(ctx.outputs_list[1])
         zeros, keep = [0] * shown, [no_update] * shown
@@ -283,6 +285,8 @@ def _add_starts(app: Dash, explorer: Explorer) -> None:
             return no_update, zeros, no_update, "", *[no_update] * 4
         if (by == "pick" and index is None) or (by == "cut" and cut is None):
             raise PreventUpdate  # while the number is being typed
+        if by is None and there:
+            raise PreventUpdate  # sliders were mounted, which Dash takes for a page that is new
         try:
             if by == "another":
                 index = picked = int(np.random.default_rng().integers(explorer.data.count))

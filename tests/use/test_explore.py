@@ -226,7 +226,7 @@ def test_the_page(browser, address: str, tmp_path: Path) -> None:
     browser.find_element(By.ID, "another").click()
     wait(lambda: numbers() != picked)
     slider.send_keys(Keys.ARROW_LEFT)
-    see(browser, "\u22120.1")
+    see(browser, "\u22120.1", picture="explore-another")
     time.sleep(2)
     picked = numbers()
     few = len(browser.find_elements(By.CSS_SELECTOR, "[role=slider]"))

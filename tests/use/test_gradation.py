@@ -10,8 +10,8 @@ import pytest
 from tests.conftest import ROOT
 
 from svevae.config import load_multiscale
-from svevae.errors import ConfigError
-from svevae.physics.part import block_means
+from svevae.errors import ConfigError, SolverError
+from svevae.physics.part import Response, block_means
 from svevae.use.gradation import Gradation, GradationStudy, _check_section, distance
 
 
@@ -63,6 +63,28 @@ def test_porosity_of_sves_is_that_of_their_solid() -> None:
     share = block_means((study.voxels > 0)[None].astype(float), 8)[0]
     assert np.average(found, weights=share) == pytest.approx(study.mean_porosity(design), rel=1e-12)
     assert found[0, 0, 2] > 1.5 * design.porosity(study.sves)[0, 0, 2], "a quarter of it is solid, and most of that is not near the notch"
+
+
+def test_a_microstructure_that_does_not_converge_is_replaced(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    """The first of them; where all do not, that is an error."""
+    study, solved = Linear(), []
+    study.settings = replace(study.settings, direct=2)
+    study.ground, study.model = SimpleNamespace(material=None), SimpleNamespace(n=8)
+
+    def simulate(_: object, pores: np.ndarray, outline: np.ndarray, name: str) -> tuple:
+        solved.append(name)
+        if name in failing:
+            raise SolverError(f"{name}: residual 0.1")
+        return Response(*(np.full((1, 1), float(len(solved))) for _ in range(5))), 0.0
+
+    monkeypatch.setattr("svevae.use.direct.Direct.simulate", simulate)
+    failing = {"a 0"}
+    assert study.verify("a", Gradation(0.02, 0.02, 1.0)).strain.ravel().tolist() == [2, 3]
+    assert solved == ["a 0", "a 1", "a 2"]
+    assert "a 0: residual 0.1; microstructure 1 takes its place" in capsys.readouterr().err
+    failing = {"a 0", "a 1"}
+    with pytest.raises(SolverError, match="a 1: residual"):
+        study.verify("a", Gradation(0.02, 0.02, 1.0))
 
 
 def test_porosities_beyond_the_data_are_refused() -> None:

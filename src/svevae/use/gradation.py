@@ -13,7 +13,7 @@ from scipy.optimize import brentq
 
 from svevae.config import Multiscale
 from svevae.dataset.statistics import read_position
-from svevae.errors import ConfigError, DataError
+from svevae.errors import ConfigError, DataError, SolverError
 from svevae.model.latent import LatentModel
 from svevae.physics.microstructure import graded
 from svevae.physics.part import Response, block_means
@@ -152,14 +152,24 @@ class GradationStudy:
         return max(designs, key=self.mean_porosity), pd.DataFrame(rows)
 
     def verify(self, name: str, design: Gradation) -> Response:
-        """Direct simulation of generated microstructures of a design."""
+        """Direct simulation of generated microstructures of a design; one that does not converge is told, and another takes its place.
+
+        Raises SolverError where as many as were asked for do not.
+        """
         settings, parts = self.settings, self.params.parts
         direct = Direct(self.ground.material, parts.strain, parts.tolerance, self.model.n)
-        found = []
-        for k in range(settings.direct):
-            random = np.random.default_rng([series("grade: microstructures", parts.seed), k])
+        found, failed, k = [], 0, 0
+        while len(found) < settings.direct:
+            random = np.random.default_rng([series("grade: pores", parts.seed), k])
             pores = graded(design.porosity(self.voxels), random, pore_length=settings.pore_length, elongation=settings.elongation)
-            found.append(direct.simulate(pores, self.voxels > 0, f"{name} {k}")[0])
+            try:
+                found.append(direct.simulate(pores, self.voxels > 0, f"{name} {k}")[0])
+            except SolverError as error:
+                failed += 1
+                if failed == settings.direct:
+                    raise
+                print(f"{error}; microstructure {k + 1} takes its place", file=sys.stderr)
+            k += 1
         return joined(found)
 
 

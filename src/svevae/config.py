@@ -260,8 +260,7 @@ class Parts:
     def __post_init__(self) -> None:
         _at_least("parts.seed", self.seed, 0)
         _at_least("parts.refine", self.refine, 1)
-        if len(self.strain) < 2 or not all(0 < a < b for a, b in zip(self.strain, self.strain[1:], strict=False)):
-            raise ConfigError(f"parts.strain: expected growing strains above 0, received {list(self.strain)}")
+        _growing("parts.strain", self.strain)
         if not 0 < self.tolerance < 1:
             raise ConfigError(f"parts.tolerance: expected a number between 0 and 1, received {self.tolerance}")
 
@@ -315,7 +314,8 @@ class Grade:
 
     `radius` of the notches or the hole in SVE edges. The gradation of least mass whose yield load is `load` times that of the part at
     the lowest porosity is sought in `trials`, its load being the mean over `fields` sampled latent fields; it is then generated with pores
-    of `pore_length` voxels, `elongation` times that along z, and simulated directly, `direct` times.
+    of `pore_length` voxels, `elongation` times that along z, and simulated directly, `direct` times, to each elongation of `strain`: finer
+    steps than of a smooth bar, since a notch or hole gathers strain.
     """
 
     shape: str
@@ -326,10 +326,12 @@ class Grade:
     trials: int
     fields: int
     direct: int
+    strain: tuple[float, ...]
     pore_length: float
     elongation: float
 
     def __post_init__(self) -> None:
+        _growing("grade.strain", self.strain)
         _choice("grade.shape", self.shape, ("notched", "hole"))
         _part("grade.part", self.part)
         for name in ("trials", "fields", "direct"):
@@ -343,6 +345,11 @@ class Grade:
             raise ConfigError(f"grade.load: expected a number between 0 and 1, received {self.load}")
         if not 0 < self.radius < min(self.part[0], self.part[2]) / 2:
             raise ConfigError(f"grade.radius: expected above 0 and below half of x and z of grade.part, received {self.radius}")
+
+
+def _growing(key: str, strain: tuple[float, ...]) -> None:
+    if len(strain) < 2 or not all(0 < a < b for a, b in zip(strain, strain[1:], strict=False)):
+        raise ConfigError(f"{key}: expected growing strains above 0, received {list(strain)}")
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from svevae.physics.label import OFFSET, load_path
 
 GRIP = 10.0  # its modulus over the largest of the part
 GRIP_NU = 0.33
-NEWTON, CG = 8, 250  # iterations after which an increment has not converged; it needs 1 to 3, of 20 to 170 each
+NEWTON, CG = 5, 250  # iterations after which an increment has not converged; it needs 1 to 3, of 20 to 170 each
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def pull(
     `outline` (x, y, z) is True within the part; `pores` (part, x, y, z) are 1 where there is a pore; the fields of `material` are numbers
     or (part, x, y, z). `grip` is the thickness of the grip in elements, `block` the edge of the cubes that `Response.plastic` stands for.
     `names` are what errors call the parts. Raises DataError for shapes that do not fit and for a part without a load path from grip to
-    grip, SolverError where a part does not converge, not in halved increments and double precision either.
+    grip, SolverError where a part does not converge, not in halved increments either.
     """
     outline = np.asarray(outline, bool)
     count, shape = _shape(material, outline, pores, block)
@@ -112,8 +112,7 @@ def pull(
         path = follow(strain, dataclasses.replace(settings, newton=min(settings.newton, NEWTON), cg=min(settings.cg, CG)), report)
     except SolverError:
         steps = np.sort(np.append(strain, strain - np.diff(strain, prepend=0.0) / 2))
-        settings = dataclasses.replace(settings, dtype="float64", newton=min(settings.newton, NEWTON))
-        path = follow(steps, settings, report and (lambda k: report(k // 2)))
+        path = follow(steps, dataclasses.replace(settings, newton=min(settings.newton, NEWTON)), report and (lambda k: report(k // 2)))
     each = slice(len(path.measured) // len(strain) - 1, None, len(path.measured) // len(strain))
     elongation, lateral, plastic = (np.stack(values[each], axis=1) for values in zip(*path.measured, strict=True))
     stress = path.stress[:, each, 2] * (cell[0] * cell[1]) / (shape[0] * shape[1])

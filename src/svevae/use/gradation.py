@@ -157,7 +157,7 @@ class GradationStudy:
         Raises SolverError where as many as were asked for do not.
         """
         settings, parts = self.settings, self.params.parts
-        direct = Direct(self.ground.material, parts.strain, parts.tolerance, self.model.n)
+        direct = Direct(self.ground.material, settings.strain, parts.tolerance, self.model.n)
         found, failed, k = [], 0, 0
         while len(found) < settings.direct:
             random = np.random.default_rng([series("grade: pores", parts.seed), k])

@@ -25,7 +25,7 @@ SMALL = {
     "parts": {"refine": 2, "strain": [0.001, 0.004, 0.009, 0.023], "dataset": "data/tiny.h5"},
     "compare": {"parts": 2, "part": [1, 1, 2], "parameters": PORES},
     "propagate": {"part": [1, 1, 2], "block": [2, 2, 2], "coupons": 16, "fields": 12, "direct": 2, "parameters": PORES},
-    "grade": {"part": [2, 1, 2], "radius": 0.5, "trials": 4, "fields": 1, "direct": 1},
+    "grade": {"part": [2, 1, 2], "radius": 0.5, "trials": 4, "fields": 1, "direct": 1, "strain": [0.001, 0.004, 0.009]},
 }
 
 

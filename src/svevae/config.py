@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 import types
 import typing
@@ -348,7 +349,7 @@ class Grade:
 
 
 def _growing(key: str, strain: tuple[float, ...]) -> None:
-    if len(strain) < 2 or not all(0 < a < b for a, b in zip(strain, strain[1:], strict=False)):
+    if len(strain) < 2 or not strain[0] > 0 or not all(a < b for a, b in itertools.pairwise(strain)):
         raise ConfigError(f"{key}: expected growing strains above 0, received {list(strain)}")
 
 

@@ -22,13 +22,13 @@ RESULT = Path(__file__).with_suffix(".json")
 FILES = ("data/sve_porous_alsi10mg_32.h5", "data/spheres_32.h5")
 COUNT, BATCH = 48, 8
 STRAIN = np.array([0.0008, 0.0043, 0.0092, 0.0152, 0.0222, 0.03])
-DENSEST = 0.005  # porosity below which both differences vanish
+LEAST = 0.005  # porosity below which both differences vanish
 
 
 def contractions(data: SVEDataset) -> np.ndarray:
     """(sve, 3): porosity, elastic and plastic Poisson's ratio, means of both sides."""
     porosity, material = data.porosity(), read_settings(data).material
-    known = np.flatnonzero(porosity > DENSEST)
+    known = np.flatnonzero(porosity > LEAST)
     chosen = known[np.argsort(porosity[known])][np.linspace(0, len(known) - 1, COUNT).astype(int)]
     solver, rows = Solver((data.n,) * 3, Settings(tolerance=1e-3)), []
     for first in tqdm(range(0, COUNT, BATCH), desc=data.path.name, unit="batch"):
@@ -37,9 +37,8 @@ def contractions(data: SVEDataset) -> np.ndarray:
         stress, lateral = path.stress[:, :, 2], -path.strain[:, :, :2].mean(axis=2)
         modulus, nu = (values[:, :1] / STRAIN[0] for values in (stress, lateral))
         axial, sideways = STRAIN - stress / modulus, lateral - nu * stress / modulus
-        rows.append(
-            np.column_stack([voxels.mean((1, 2, 3)), nu, *((sideways[:, -1] - sideways[:, 1]) / (axial[:, -1] - axial[:, 1]))[None]])
-        )
+        ratio = (sideways[:, -1] - sideways[:, 1]) / (axial[:, -1] - axial[:, 1])
+        rows.append(np.column_stack([voxels.mean((1, 2, 3)), nu, ratio]))
     return np.concatenate(rows)
 
 

@@ -22,7 +22,7 @@ from svevae.physics.label import OFFSET, load_path
 
 GRIP = 10.0  # its modulus over the largest of the part
 GRIP_NU = 0.33
-NEWTON, CG = 5, 250  # iterations after which an increment has not converged; it needs 1 to 3, of 20 to 170 each
+PATIENCE = Settings(newton=5, cg=250)  # an increment needs 1 to 3 Newton iterations, of 20 to 170 of CG each
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def pull(
     *,
     grip: int = 1,
     block: int = 1,
-    settings: Settings | None = None,
+    settings: Settings = PATIENCE,
     names: Sequence[str] | None = None,
     report: Callable[[int], None] | None = None,
 ) -> Response:
@@ -81,8 +81,9 @@ def pull(
 
     `outline` (x, y, z) is True within the part; `pores` (part, x, y, z) are 1 where there is a pore; the fields of `material` are numbers
     or (part, x, y, z). `grip` is the thickness of the grip in elements, `block` the edge of the cubes that `Response.plastic` stands for.
-    `names` are what errors call the parts. Raises DataError for shapes that do not fit and for a part without a load path from grip to
-    grip, SolverError where a part does not converge, not in halved increments either.
+    `names` are what errors call the parts. An increment that does not converge is taken again, and all with it, in two steps with twice the
+    CG iterations. Raises DataError for shapes that do not fit and for a part without a load path from grip to grip, SolverError where a
+    part does not converge in halved increments either.
     """
     outline = np.asarray(outline, bool)
     count, shape = _shape(material, outline, pores, block)
@@ -107,12 +108,12 @@ def pull(
         target[:, 2] = steps
         return Solver(cell, settings).path(whole, Loading.prescribed_strain(target), names=called, report=report, measure=measure)
 
-    settings, strain = settings or Settings(), np.asarray(strain, float)
+    strain = np.asarray(strain, float)
     try:
-        path = follow(strain, dataclasses.replace(settings, newton=min(settings.newton, NEWTON), cg=min(settings.cg, CG)), report)
+        path = follow(strain, settings, report)
     except SolverError:
         steps = np.sort(np.append(strain, strain - np.diff(strain, prepend=0.0) / 2))
-        path = follow(steps, dataclasses.replace(settings, newton=min(settings.newton, NEWTON)), report and (lambda k: report(k // 2)))
+        path = follow(steps, dataclasses.replace(settings, cg=2 * settings.cg), report and (lambda k: report(k // 2)))
     each = slice(len(path.measured) // len(strain) - 1, None, len(path.measured) // len(strain))
     elongation, lateral, plastic = (np.stack(values[each], axis=1) for values in zip(*path.measured, strict=True))
     stress = path.stress[:, each, 2] * (cell[0] * cell[1]) / (shape[0] * shape[1])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +14,8 @@ from svevae.dataset.cluster import Cluster, progress
 from svevae.dataset.kept import keep, kept
 from svevae.dataset.labelling import voxel_digest
 from svevae.physics.elasticity import Material
-from svevae.physics.homogenize import RECIPE, Settings
-from svevae.physics.part import GRIP, GRIP_NU, Response, pull
+from svevae.physics.homogenize import RECIPE
+from svevae.physics.part import GRIP, GRIP_NU, PATIENCE, Response, pull
 
 JOURNAL = Path(".checkpoints/multiscale")
 
@@ -81,7 +81,7 @@ def solve(
         pores[None],
         grip=settings.n,
         block=settings.n,
-        settings=Settings(tolerance=settings.tolerance),
+        settings=replace(PATIENCE, tolerance=settings.tolerance),
         names=[name],
         report=report,
     )

@@ -15,10 +15,9 @@ from svevae.errors import ConfigError, DataError
 from svevae.model.baselines import PorosityBaseline
 from svevae.model.latent import LatentModel
 from svevae.physics.elasticity import Material, poisson
-from svevae.physics.homogenize import Settings
 from svevae.physics.label import Tension, property_names
 from svevae.physics.microstructure import make_part
-from svevae.physics.part import Response, pull
+from svevae.physics.part import PATIENCE, Response, pull
 from svevae.physics.volume import cut
 from svevae.use.direct import JOURNAL
 from svevae.use.fields import Law, PropertyField, material_of
@@ -108,7 +107,7 @@ def simulate(fields: list[PropertyField], law: Law, parts: Parts, outline: np.nd
         outline = np.any([field.solid for field in fields], axis=0)
         for axis in range(3):
             outline = outline.repeat(parts.refine, axis)
-    settings = Settings(tolerance=parts.tolerance)
+    settings = replace(PATIENCE, tolerance=parts.tolerance)
     names = [f"part {k}" for k in range(len(fields))]
     material = material_of(fields, law, parts.refine)
     return pull(material, outline, parts.strain, grip=parts.refine, block=parts.refine, settings=settings, names=names)

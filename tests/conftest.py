@@ -26,6 +26,8 @@ import yaml
 from svevae.config import Params, load_params
 from svevae.dataset.store import SVEDataset, open_dataset, write_dataset
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background of a script it is ignored, which commands under test inherit
+
 ROOT = Path(__file__).parents[1]
 REFERENCE = ROOT / "data" / "reference_32.h5"
 TINY_TRAIN = {

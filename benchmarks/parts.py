@@ -22,7 +22,7 @@ from svevae.physics.part import Response
 HERE = Path(__file__).parent
 RESULT = HERE / "parts.json"
 BAR = 1  # of the stage `compare`: the most porous
-REPEATS = 5
+REPEATS = 20
 REFINES = (4, 2)
 
 
@@ -41,7 +41,7 @@ def direct() -> dict:
 
 
 def latent() -> dict:
-    """For each refinement the fastest of some repeats, and its parts."""
+    """For each refinement the fastest of REPEATS, and its parts: neighbours on the machine slow a second down more than many minutes."""
     from svevae.config import load_multiscale
     from svevae.use.champion import load
     from svevae.use.fields import PropertyField

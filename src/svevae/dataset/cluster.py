@@ -23,6 +23,7 @@ BAR = "{desc}: {percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt} [{elapsed} gone, {
 DEAF = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"  # run by each process: a terminal sends Ctrl-C to all of them
 PATIENCE = 60  # seconds that a scheduler may be without workers
 ANSWER = 10  # seconds in which a scheduler or worker answers
+LOST = "the Dask scheduler was lost; what was finished is kept"
 ONE_THREAD = dict.fromkeys(("NPROC", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 ONE_THREAD["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
 
@@ -54,15 +55,17 @@ class Cluster:
         `function` raises, and ConfigError where the scheduler is lost, no worker is left or a piece kills each that takes it.
         """
         from distributed import KilledWorker, wait
+        from distributed.client import ClosedClientError
+        from distributed.comm import CommClosedError
 
         waiting, running = enumerate(arguments), {}
         workers, seen = self._workers(), time.monotonic()
         while True:
-            for index, argument in islice(waiting, max(0, 2 * max(1, workers) + 1 - len(running))):
-                running[self._client.submit(_attempt, __version__, function, argument, pure=False)] = index
-            if not running:
-                return
             try:
+                for index, argument in islice(waiting, max(0, 2 * max(1, workers) + 1 - len(running))):
+                    running[self._client.submit(_attempt, __version__, function, argument, pure=False)] = index
+                if not running:
+                    return
                 finished = wait(list(running), timeout=1, return_when="FIRST_COMPLETED").done
                 answers = [(future, *future.result(timeout=ANSWER)) for future in finished]  # late: its worker died with the result
                 results = [(running.pop(future), result, error) for future, result, error in answers]
@@ -77,8 +80,8 @@ class Cluster:
             except KilledWorker as error:
                 text = f"work was given up after it killed {error.allowed_failures + 1} workers; they may lack memory"
                 raise ConfigError(text) from error
-            except CancelledError as error:
-                raise ConfigError("the Dask scheduler was lost; what was finished is kept") from error
+            except (CancelledError, CommClosedError, ClosedClientError) as error:  # while work runs, is fetched, or later
+                raise ConfigError(LOST) from error
             except ModuleNotFoundError as error:
                 raise ConfigError(f"the Dask workers lack {error.name}: install svevae {__version__} there") from error
             yield from ((index, result) for index, result, error in results if error is None)
@@ -90,10 +93,12 @@ class Cluster:
         async def identity() -> dict:  # not Client.scheduler_info, which has an old answer where there is no new one
             return await asyncio.wait_for(self._client.scheduler.identity(n_workers=-1), ANSWER)
 
+        if self._client.scheduler is None:  # closed by itself, seconds after the scheduler was lost
+            raise ConfigError(LOST)
         try:
             return len(self._client.sync(identity)["workers"])
         except OSError as error:
-            raise ConfigError("the Dask scheduler was lost; what was finished is kept") from error
+            raise ConfigError(LOST) from error
 
 
 @contextmanager

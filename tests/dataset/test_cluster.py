@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import operator
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -148,20 +149,26 @@ def dask_process(name: str, *options: str, environment: dict[str, str], folder: 
 
 
 @contextmanager
-def dask_scheduler(environment: dict[str, str], folder: Path) -> Iterator[str]:
-    """The address of a `dask scheduler` on loopback that listens."""
+def dask_scheduler(environment: dict[str, str], folder: Path) -> Iterator[tuple[str, subprocess.Popen]]:
+    """The address of a `dask scheduler` on loopback that listens, and its process."""
     port = unused_port()
     options = ("--host", "127.0.0.1", "--port", str(port), "--dashboard-address", "127.0.0.1:0")
-    with dask_process("scheduler", *options, environment=environment, folder=folder):
+    with dask_process("scheduler", *options, environment=environment, folder=folder) as scheduler:
         wait_for_port(port)
-        yield f"tcp://127.0.0.1:{port}"
+        yield f"tcp://127.0.0.1:{port}", scheduler
+
+
+def dask_worker(address: str, environment: dict[str, str], folder: Path) -> AbstractContextManager[subprocess.Popen]:
+    """The process of a `dask worker` of a scheduler, which it ends with."""
+    options = (address, "--no-nanny", "--no-dashboard", "--local-directory", str(folder))
+    return dask_process("worker", *options, environment=environment, folder=folder)
 
 
 def test_scheduler_without_workers(environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Workers may be late, so they are waited for, but not for ever: here 2 s."""
     monkeypatch.setattr(module, "PATIENCE", 2)
     with (
-        dask_scheduler(environment, tmp_path) as address,
+        dask_scheduler(environment, tmp_path) as (address, _),
         pytest.raises(ConfigError, match="the Dask scheduler has had no worker for 2 s"),
         open_cluster(address) as cluster,
     ):
@@ -178,10 +185,9 @@ def test_last_worker_lost(environment: dict[str, str], tmp_path: Path, monkeypat
         except SvevaeError as error:
             errors.append(error)
 
-    alone = ("--no-nanny", "--no-dashboard", "--local-directory", str(tmp_path))
     with (
-        dask_scheduler(environment, tmp_path) as address,
-        dask_process("worker", address, *alone, environment=environment, folder=tmp_path) as worker,
+        dask_scheduler(environment, tmp_path) as (address, _),
+        dask_worker(address, environment, tmp_path) as worker,
         open_cluster(address) as cluster,
     ):
         assert [result for _, result in cluster.map(operator.mul, [(6, 7)])] == [42]
@@ -193,3 +199,43 @@ def test_last_worker_lost(environment: dict[str, str], tmp_path: Path, monkeypat
         thread.join(timeout=90)
         assert not thread.is_alive(), "".join(["it waits for ever:\n", *traceback.format_stack(sys._current_frames()[thread.ident])])
     assert "the Dask scheduler has had no worker for 2 s" in str(errors[0])
+
+
+def test_scheduler_lost_as_a_result_is_fetched(environment: dict[str, str], tmp_path: Path) -> None:
+    """A worker's result passes through the scheduler, which it kills here as its first byte is to be sent."""
+
+    def work(scheduler: int) -> object:
+        class Deadly:
+            def __reduce__(self) -> tuple:
+                os.kill(scheduler, signal.SIGKILL)
+                return str, ()
+
+        return Deadly()
+
+    with (
+        dask_scheduler(environment, tmp_path) as (address, scheduler),
+        dask_worker(address, environment, tmp_path),
+        open_cluster(address) as cluster,
+    ):
+        with pytest.raises(ConfigError, match=f"^{module.LOST}$"):
+            list(cluster.map(work, [(scheduler.pid,)]))
+        assert scheduler.wait(timeout=10) == -signal.SIGKILL
+
+
+def test_scheduler_lost_while_the_command_is_elsewhere(
+    environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dask's client, told to try for 2 s, closes by itself: the work that is under way and the next are told why."""
+    monkeypatch.setattr(module, "ANSWER", 2)
+    with (
+        dask_scheduler(environment, tmp_path) as (address, scheduler),
+        dask_worker(address, environment, tmp_path),
+        open_cluster(address) as cluster,
+    ):
+        results = cluster.map(operator.mul, [(6, 7)] * 99)
+        assert next(results)[1] == 42
+        scheduler.kill()
+        time.sleep(5)
+        for work in (results, cluster.map(operator.mul, [(6, 7)])):
+            with pytest.raises(ConfigError, match=f"^{module.LOST}$"):
+                list(work)

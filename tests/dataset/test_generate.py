@@ -30,7 +30,7 @@ from svevae.cli import main
 from svevae.config import Generate, load_params
 from svevae.dataset import generate as generating
 from svevae.dataset import labelling
-from svevae.dataset.cluster import ONE_THREAD, open_cluster
+from svevae.dataset.cluster import ONE_THREAD
 from svevae.dataset.generate import draw_parameters, generate
 from svevae.dataset.store import find_problems, open_dataset
 from svevae.errors import ConfigError
@@ -399,35 +399,6 @@ def test_dask_scheduler_killed_in_the_middle(tmp_path: Path, quick: dict[str, st
     assert said == ["svevae generate: the Dask scheduler was lost; what was finished is kept"]
     assert journal(tmp_path)
     assert not (tmp_path / OUTPUT).exists()
-
-
-def test_dask_scheduler_killed_as_a_result_is_fetched(tmp_path: Path, environment: dict) -> None:
-    """A worker's result passes through the scheduler, which it kills as its first byte is to be sent."""
-
-    def work(pid: int) -> Any:
-        class Deadly:
-            def __reduce__(self) -> tuple:
-                os.kill(pid, signal.SIGKILL)
-                return str, ()
-
-        return Deadly()
-
-    with dask_cluster(tmp_path, environment) as (address, scheduler, _), open_cluster(address) as cluster:
-        with pytest.raises(ConfigError, match=r"^the Dask scheduler was lost; what was finished is kept$"):
-            next(cluster.map(work, [(scheduler.pid,)]))
-        assert scheduler.wait(timeout=10) == -signal.SIGKILL
-
-
-def test_dask_scheduler_killed_while_the_command_is_elsewhere(tmp_path: Path, environment: dict) -> None:
-    """After 10 s without its scheduler Dask's client closes by itself: the work that runs and the next are told why."""
-    with dask_cluster(tmp_path, environment) as (address, scheduler, _), open_cluster(address) as cluster:
-        results = cluster.map(len, [("three",)] * 99)
-        assert next(results)[1] == 5
-        scheduler.kill()
-        time.sleep(15)
-        for work in (results, cluster.map(len, [("three",)])):
-            with pytest.raises(ConfigError, match=r"^the Dask scheduler was lost; what was finished is kept$"):
-                list(work)
 
 
 class Silent(http.server.BaseHTTPRequestHandler):

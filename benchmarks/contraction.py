@@ -1,8 +1,11 @@
-"""How far the plastic Poisson's ratio of SVEs is from 1/2, against how far their elastic one is from the matrix's: the slope between them.
+"""How far the plastic Poisson's ratio of SVEs is from 1/2, against how far their elastic one is
+from the matrix's: the slope between them.
 
-`svevae.physics.porous.SLOPE` is that of the reference dataset. The solver pulls SVEs along z over the whole range of porosities; between
-the first increment beyond yield and 3 % strain the lateral and the axial plastic strain grow in the ratio. Writes contraction.json: for
-each file the slope through the origin and what it misses. `python benchmarks/contraction.py` (a minute; `dvc pull data.dvc` first)
+`svevae.physics.porous.SLOPE` is that of the reference dataset. The solver pulls SVEs along z over
+the whole range of porosities; between the first increment beyond yield and 3 % strain the lateral
+and the axial plastic strain grow in the ratio. Writes contraction.json: for each file the slope
+through the origin and what it misses. `python benchmarks/contraction.py` (a minute; `dvc pull
+data.dvc` first)
 """
 
 from __future__ import annotations
@@ -33,7 +36,9 @@ def contractions(data: SVEDataset) -> np.ndarray:
     solver, rows = Solver((data.n,) * 3, Settings(tolerance=1e-3)), []
     for first in tqdm(range(0, COUNT, BATCH), desc=data.path.name, unit="batch"):
         voxels = data.voxels(chosen[first : first + BATCH])
-        path = solver.path(material, Loading.uniaxial_stress("z", STRAIN), voxels, solver.elastic(material, voxels))
+        path = solver.path(
+            material, Loading.uniaxial_stress("z", STRAIN), voxels, solver.elastic(material, voxels)
+        )
         stress, lateral = path.stress[:, :, 2], -path.strain[:, :, :2].mean(axis=2)
         modulus, nu = (values[:, :1] / STRAIN[0] for values in (stress, lateral))
         axial, sideways = STRAIN - stress / modulus, lateral - nu * stress / modulus
@@ -51,7 +56,12 @@ def main() -> None:
         elastic, plastic = matrix - nu, 0.5 - nu_p
         slope = float(elastic @ plastic / (elastic @ elastic))
         missed = nu_p - plastic_poisson(nu, matrix)
-        found[file] = {"slope": slope, "spread": float(nu_p.std()), "missed_rms": float(np.sqrt(np.square(missed).mean())), "sves": COUNT}
+        found[file] = {
+            "slope": slope,
+            "spread": float(nu_p.std()),
+            "missed_rms": float(np.sqrt(np.square(missed).mean())),
+            "sves": COUNT,
+        }
     RESULT.write_text(json.dumps(found, indent=1) + "\n")
     print(json.dumps(found, indent=1))
 

@@ -1,7 +1,9 @@
-"""How long the page of `svevae explore` takes to answer a slider, in headless Chromium, from the key press to the redrawn figures.
+"""How long the page of `svevae explore` takes to answer a slider, in headless Chromium, from the
+key press to the redrawn figures.
 
-Needs chromium, chromedriver and the kept model (`dvc pull data.dvc champion.dvc`). Writes explore.json: median and 95 % quantile in
-milliseconds; `server` is the part from request to response, `page` all, with WebGL in software. `python benchmarks/explore.py` (2 minutes)
+Needs chromium, chromedriver and the kept model (`dvc pull data.dvc champion.dvc`). Writes
+explore.json: median and 95 % quantile in milliseconds; `server` is the part from request to
+response, `page` all, with WebGL in software. `python benchmarks/explore.py` (2 minutes)
 """
 
 from __future__ import annotations
@@ -26,7 +28,8 @@ RESULT = HERE / "explore.json"
 PORT = 5106
 STEPS = 60
 WARM_UP = 5
-# Presses the arrow key at slider `k`; answers when the numbers have changed and each figure was drawn after that, two frames later.
+# Presses the arrow key at slider `k`; answers when the numbers have changed and each figure was
+# drawn after that, two frames later.
 PRESS = """
 const [k, done] = arguments;
 const figures = [...document.querySelectorAll('.js-plotly-plot')];
@@ -56,21 +59,38 @@ def open_browser(folder: str) -> webdriver.Chrome:
     )
     for flag in flags:
         options.add_argument(f"--{flag}")
-    page = webdriver.Chrome(options=options, service=webdriver.ChromeService(shutil.which("chromedriver")))
+    page = webdriver.Chrome(
+        options=options, service=webdriver.ChromeService(shutil.which("chromedriver"))
+    )
     page.set_script_timeout(30)
     return page
 
 
 def main() -> None:
-    command = [str(Path(sys.executable).with_name("svevae")), "explore", "-m", "champion/model", "--no-browser", "--port", str(PORT)]
-    with tempfile.TemporaryDirectory() as folder, subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+    command = [
+        str(Path(sys.executable).with_name("svevae")),
+        "explore",
+        "-m",
+        "champion/model",
+        "--no-browser",
+        "--port",
+        str(PORT),
+    ]
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server,
+    ):
         try:
             wait_for(f"http://127.0.0.1:{PORT}/")
             page = open_browser(folder)
             page.get(f"http://127.0.0.1:{PORT}/")
-            WebDriverWait(page, 60).until(lambda _: page.find_elements(By.CSS_SELECTOR, "#pores-figure canvas"))
+            WebDriverWait(page, 60).until(
+                lambda _: page.find_elements(By.CSS_SELECTOR, "#pores-figure canvas")
+            )
             time.sleep(3)
-            times = np.array([page.execute_async_script(PRESS, step % 3) for step in range(WARM_UP + STEPS)])[WARM_UP:]
+            times = np.array(
+                [page.execute_async_script(PRESS, step % 3) for step in range(WARM_UP + STEPS)]
+            )[WARM_UP:]
             page.quit()
         finally:
             server.kill()
@@ -78,7 +98,10 @@ def main() -> None:
         name: {"median": float(np.median(column)), "95 %": float(np.quantile(column, 0.95))}
         for name, column in zip(("page", "server"), times.T, strict=True)
     }
-    RESULT.write_text(json.dumps({"milliseconds": found, "steps": STEPS, "cores": os.cpu_count()}, indent=1) + "\n")
+    RESULT.write_text(
+        json.dumps({"milliseconds": found, "steps": STEPS, "cores": os.cpu_count()}, indent=1)
+        + "\n"
+    )
     print(json.dumps(found))
 
 

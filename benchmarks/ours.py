@@ -1,4 +1,6 @@
-"""svevae as a contender, in .venv: the real trainer on the real batches, and what input and tracking add to an epoch."""
+"""svevae as a contender, in .venv: the real trainer on the real batches, and what input and
+tracking add to an epoch.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ REPEATS = 5  # measurements of what happens once an epoch
 
 
 class Clock(keras.callbacks.Callback):
-    """Seconds from the end of step `warmup` to the end of the last: neither Keras's start of `fit` nor tracing counts."""
+    """Seconds from the end of step `warmup` to the end of the last: neither Keras's start of `fit`
+    nor tracing counts.
+    """
 
     def __init__(self, warmup: int):
         super().__init__()
@@ -40,19 +44,32 @@ class Clock(keras.callbacks.Callback):
         self.seconds = now - getattr(self, "started", now)
 
 
-def train_round(trainer: Trainer, batches: Batches, warmup: int, steps: int, epoch: int) -> dict[str, Any]:
-    """Seconds of `steps` steps behind `warmup` others, all of one epoch, fed as svevae.model.fit feeds them."""
+def train_round(
+    trainer: Trainer, batches: Batches, warmup: int, steps: int, epoch: int
+) -> dict[str, Any]:
+    """Seconds of `steps` steps behind `warmup` others, all of one epoch, fed as svevae.model.fit
+    feeds them.
+    """
     if warmup + steps > len(batches):
-        raise ValueError(f"expected warmup + steps of at most the {len(batches)} steps of an epoch, received {warmup} + {steps}")
+        raise ValueError(
+            f"expected warmup + steps of at most the {len(batches)} steps of an epoch, received"
+            f" {warmup} + {steps}"
+        )
     clock = Clock(warmup)
     batches.start_epoch(epoch)
-    trainer.fit(batches, steps_per_epoch=warmup + steps, shuffle=False, verbose=0, callbacks=[clock])
+    trainer.fit(
+        batches, steps_per_epoch=warmup + steps, shuffle=False, verbose=0, callbacks=[clock]
+    )
     return {"seconds": clock.seconds, "loss": clock.loss}
 
 
 def once_an_epoch(trainer: Trainer, batches: Batches) -> dict[str, float]:
-    """Seconds an epoch for its batches (one thread, nothing beside it), for its figures in MLflow, for its checkpoint."""
-    numbers = {f"{part}{term}": 1.0 for part in ("", "val_") for term in (*TERMS, "loss")} | {"sve_per_second": 1.0}
+    """Seconds an epoch for its batches (one thread, nothing beside it), for its figures in MLflow,
+    for its checkpoint.
+    """
+    numbers = {f"{part}{term}": 1.0 for part in ("", "val_") for term in (*TERMS, "loss")} | {
+        "sve_per_second": 1.0
+    }
     with tempfile.TemporaryDirectory() as folder:
         os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{folder}/mlflow.db"
         from svevae import tracking  # only here: mlflow has threads of its own
@@ -71,7 +88,9 @@ def once_an_epoch(trainer: Trainer, batches: Batches) -> dict[str, float]:
         with tracking.run("benchmark"):
             return {
                 "input_seconds": median_seconds(make_batches),
-                "log_epoch_seconds": median_seconds(lambda epoch: tracking.log_epoch(epoch, numbers)),
+                "log_epoch_seconds": median_seconds(
+                    lambda epoch: tracking.log_epoch(epoch, numbers)
+                ),
                 "checkpoint_seconds": median_seconds(save),
             }
 
@@ -94,14 +113,27 @@ def start(setup: dict[str, Any]) -> tuple[dict[str, Any], Callable[..., dict[str
     data = open_dataset(split.dataset)
     keras.utils.set_random_seed(seed)
     vae = build_vae(config, data.n, np.array(split.mean), np.array(split.std))
-    batches = Batches(data, split.index("train", data.part_id), config.batch_size, seed, shuffle=True, augmentation=config.augmentation)
+    batches = Batches(
+        data,
+        split.index("train", data.part_id),
+        config.batch_size,
+        seed,
+        shuffle=True,
+        augmentation=config.augmentation,
+    )
     trainer = compile_trainer(vae, config, np.array(split.std), len(batches))
 
     def answer(**request: Any) -> dict[str, Any]:
-        return train_round(trainer, batches, **request) if request else once_an_epoch(trainer, batches)
+        return (
+            train_round(trainer, batches, **request) if request else once_an_epoch(trainer, batches)
+        )
 
     versions = {"tensorflow": tf.__version__, "keras": keras.__version__}
-    return {"parameters": parameter_count(vae), "steps_per_epoch": len(batches), "versions": versions}, answer
+    return {
+        "parameters": parameter_count(vae),
+        "steps_per_epoch": len(batches),
+        "versions": versions,
+    }, answer
 
 
 if __name__ == "__main__":

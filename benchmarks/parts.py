@@ -1,8 +1,10 @@
-"""A tensile bar of 4x4x8 SVEs with every pore resolved beside its latent simulation, in one run: time, memory, errors.
+"""A tensile bar of 4x4x8 SVEs with every pore resolved beside its latent simulation, in one run:
+time, memory, errors.
 
-Each side runs in a process of its own, one after the other, on an otherwise idle machine; its peak memory is that of the process. The
-latent time starts at the voxels: cutting, encoding, predicting, solving; what is done once for a model (loading, compilation) is not in it.
-Writes parts.json. `python benchmarks/parts.py` (about 20 minutes on 2 cores)
+Each side runs in a process of its own, one after the other, on an otherwise idle machine; its peak
+memory is that of the process. The latent time starts at the voxels: cutting, encoding, predicting,
+solving; what is done once for a model (loading, compilation) is not in it. Writes parts.json.
+`python benchmarks/parts.py` (about 20 minutes on 2 cores)
 """
 
 from __future__ import annotations
@@ -34,14 +36,28 @@ def direct() -> dict:
 
     params = load_multiscale()
     ground = Ground.read(params.parts)
-    [bar] = draw_bars(params.compare, params.compare.part, ground.data.n, 1, params.parts.seed, first=BAR)
+    [bar] = draw_bars(
+        params.compare, params.compare.part, ground.data.n, 1, params.parts.seed, first=BAR
+    )
     settings = Direct(ground.material, params.parts.strain, params.parts.tolerance, ground.data.n)
-    response, seconds = solve(settings, bar, np.ones(bar.shape, bool), f"bar {BAR}", lambda k: print(f"increment {k}", flush=True))
-    return {"seconds": seconds, "yield": float(response.yield_stress[0]), "strain": response.strain[0].tolist()} | loads(response)
+    response, seconds = solve(
+        settings,
+        bar,
+        np.ones(bar.shape, bool),
+        f"bar {BAR}",
+        lambda k: print(f"increment {k}", flush=True),
+    )
+    return {
+        "seconds": seconds,
+        "yield": float(response.yield_stress[0]),
+        "strain": response.strain[0].tolist(),
+    } | loads(response)
 
 
 def latent() -> dict:
-    """For each refinement the fastest of REPEATS, and its parts: neighbours on the machine slow a second down more than many minutes."""
+    """For each refinement the fastest of REPEATS, and its parts: neighbours on the machine slow a
+    second down more than many minutes.
+    """
     from svevae.config import load_multiscale
     from svevae.use.champion import load
     from svevae.use.fields import PropertyField
@@ -60,7 +76,11 @@ def latent() -> dict:
             response = simulate([field], ground.law, parts)
             times.append((time.monotonic() - begun, encoded - begun))
         seconds, encoding = min(times[1:])
-        found[f"refine {refine}"] = {"seconds": seconds, "encoding": encoding, "yield": float(response.yield_stress[0])} | loads(response)
+        found[f"refine {refine}"] = {
+            "seconds": seconds,
+            "encoding": encoding,
+            "yield": float(response.yield_stress[0]),
+        } | loads(response)
     return found
 
 
@@ -76,7 +96,10 @@ def alone(work: Callable[[], dict]) -> dict:
 
 def _measured(work: Callable[[], dict]) -> dict:
     found = work()
-    return {"result": found, "peak memory [GB]": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6}
+    return {
+        "result": found,
+        "peak memory [GB]": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6,
+    }
 
 
 def main() -> None:
@@ -84,8 +107,14 @@ def main() -> None:
     for name, side in fast["result"].items():
         side["times faster"] = slow["result"]["seconds"] / side["seconds"]
         side["yield off [%]"] = 100 * (side["yield"] / slow["result"]["yield"] - 1)
-        print(f"{name}: {side['seconds']:.2f} s, {side['times faster']:.0f} times faster, yield off {side['yield off [%]']:+.2f} %")
-    print(f"direct: {slow['result']['seconds']:.0f} s, {slow['peak memory [GB]']:.1f} GB; latent {fast['peak memory [GB]']:.1f} GB")
+        print(
+            f"{name}: {side['seconds']:.2f} s, {side['times faster']:.0f} times faster, yield off"
+            f" {side['yield off [%]']:+.2f} %"
+        )
+    print(
+        f"direct: {slow['result']['seconds']:.0f} s, {slow['peak memory [GB]']:.1f} GB; latent"
+        f" {fast['peak memory [GB]']:.1f} GB"
+    )
     RESULT.write_text(json.dumps({"direct": slow, "latent": fast}, indent=1) + "\n")
 
 

@@ -1,8 +1,11 @@
-"""The peers, in .venv-benchmark: svevae's `conv` and `patch` written in native PyTorch, and MONAI's VarAutoEncoder.
+"""The peers, in .venv-benchmark: svevae's `conv` and `patch` written in native PyTorch, and MONAI's
+VarAutoEncoder.
 
-Channels come first, as PyTorch has them. Layers, their shapes and the losses are those of svevae.model.vae; constant are the learning
-rate and the KL weight, which svevae warms up, and the initial weights are PyTorch's own: none of it changes the work of a step. All
-that makes PyTorch faster at no cost is on: fused AdamW, activations in place, denormals flushed, batches ready in memory.
+Channels come first, as PyTorch has them. Layers, their shapes and the losses are those of
+svevae.model.vae; constant are the learning rate and the KL weight, which svevae warms up, and the
+initial weights are PyTorch's own: none of it changes the work of a step. All that makes PyTorch
+faster at no cost is on: fused AdamW, activations in place, denormals flushed, batches ready in
+memory.
 """
 
 from __future__ import annotations
@@ -19,7 +22,9 @@ from torch import Tensor, nn
 from workers import THREADS, serve
 
 PATCH = 4  # svevae.model.vae.PATCH
-Outputs = tuple[Tensor, Tensor, Tensor, Tensor]  # mean, log_var (batch, latent), logits (batch, n, n, n), properties, standardised
+Outputs = tuple[
+    Tensor, Tensor, Tensor, Tensor
+]  # mean, log_var (batch, latent), logits (batch, n, n, n), properties, standardised
 
 
 class Residual(nn.Module):
@@ -50,13 +55,21 @@ def pool(x: Tensor) -> Tensor:
 
 
 class ConvEncoder(nn.Module):
-    """`encode_conv`: strided 3x3x3 convolutions. Keras pads only behind, this on both sides: the same shapes and work."""
+    """`encode_conv`: strided 3x3x3 convolutions. Keras pads only behind, this on both sides: the
+    same shapes and work.
+    """
 
     def __init__(self, n: int, widths: list[int], blocks: int):
         super().__init__()
         self.levels = nn.Sequential()
         for before, width in itertools.pairwise([1, *widths]):
-            self.levels.extend([nn.Conv3d(before, width, 3, stride=2, padding=1), nn.ReLU(inplace=True), *residuals(width, blocks)])
+            self.levels.extend(
+                [
+                    nn.Conv3d(before, width, 3, stride=2, padding=1),
+                    nn.ReLU(inplace=True),
+                    *residuals(width, blocks),
+                ]
+            )
         self.edge, self.channels = n // 2 ** len(widths), widths[-1]
         self.features = self.channels * (self.edge**3 + 2)
 
@@ -74,7 +87,9 @@ class PatchEncoder(nn.Module):
         for before, width in itertools.pairwise([1, *widths]):
             step = PATCH if before == 1 else 2
             embed = nn.Conv3d(before, width, step, stride=step)
-            self.levels.append(nn.Sequential(embed, nn.ReLU(inplace=True), *residuals(width, blocks)))
+            self.levels.append(
+                nn.Sequential(embed, nn.ReLU(inplace=True), *residuals(width, blocks))
+            )
         self.edge, self.channels = n // (PATCH * 2 ** (len(widths) - 1)), 16
         self.grid = nn.Conv3d(widths[-1], self.channels, 1)
         self.features = self.channels * self.edge**3 + 2 * sum(widths)
@@ -91,7 +106,11 @@ def decode_conv(widths: list[int], blocks: int) -> list[nn.Module]:
     """The mirror of ConvEncoder, from its coarsest grid."""
     layers = []
     for before, width in itertools.pairwise([*reversed(widths), 1]):
-        layers += [*residuals(before, blocks), nn.ConvTranspose3d(before, width, 4, stride=2, padding=1), nn.ReLU(inplace=True)]
+        layers += [
+            *residuals(before, blocks),
+            nn.ConvTranspose3d(before, width, 4, stride=2, padding=1),
+            nn.ReLU(inplace=True),
+        ]
     return layers[:-1]  # logits
 
 
@@ -99,8 +118,16 @@ def decode_patch(widths: list[int], blocks: int) -> list[nn.Module]:
     """The mirror of PatchEncoder, from its coarsest grid."""
     layers: list[nn.Module] = [nn.Conv3d(16, widths[-1], 1)]
     for before, width in itertools.pairwise(reversed(widths)):
-        layers += [*residuals(before, blocks), nn.ConvTranspose3d(before, width, 2, stride=2), nn.ReLU(inplace=True)]
-    return [*layers, *residuals(widths[0], blocks), nn.ConvTranspose3d(widths[0], 1, PATCH, stride=PATCH)]
+        layers += [
+            *residuals(before, blocks),
+            nn.ConvTranspose3d(before, width, 2, stride=2),
+            nn.ReLU(inplace=True),
+        ]
+    return [
+        *layers,
+        *residuals(widths[0], blocks),
+        nn.ConvTranspose3d(widths[0], 1, PATCH, stride=PATCH),
+    ]
 
 
 class Vae(nn.Module):
@@ -108,9 +135,18 @@ class Vae(nn.Module):
 
     def __init__(self, train: dict[str, Any], n: int, properties: int):
         super().__init__()
-        encoder, decode = {"conv": (ConvEncoder, decode_conv), "patch": (PatchEncoder, decode_patch)}[train["architecture"]]
-        latent, dense, predictor = train["latent_dim"], train["dense_width"], train["predictor_width"]
-        assert train["block"] == "residual", f"expected train.block: residual, received {train['block']}"
+        encoder, decode = {
+            "conv": (ConvEncoder, decode_conv),
+            "patch": (PatchEncoder, decode_patch),
+        }[train["architecture"]]
+        latent, dense, predictor = (
+            train["latent_dim"],
+            train["dense_width"],
+            train["predictor_width"],
+        )
+        assert train["block"] == "residual", (
+            f"expected train.block: residual, received {train['block']}"
+        )
         widths = widths_of(train)
         self.encoder = encoder(n, widths, train["blocks"])
         edge, channels = self.encoder.edge, self.encoder.channels
@@ -128,26 +164,41 @@ class Vae(nn.Module):
         )
         nn.init.constant_(self.decoder[-1].bias, -3.5)
         self.predictor = nn.Sequential(
-            nn.Linear(latent, predictor), nn.ReLU(inplace=True), nn.Dropout(train["dropout"]), nn.Linear(predictor, properties)
+            nn.Linear(latent, predictor),
+            nn.ReLU(inplace=True),
+            nn.Dropout(train["dropout"]),
+            nn.Linear(predictor, properties),
         )
 
     def forward(self, voxels: Tensor) -> Outputs:
         porosity = 20 * voxels.mean((1, 2, 3))[:, None]
-        h = F.relu(self.hidden(torch.cat([self.encoder(voxels[:, None]), porosity], dim=1)), inplace=True)
+        h = F.relu(
+            self.hidden(torch.cat([self.encoder(voxels[:, None]), porosity], dim=1)), inplace=True
+        )
         mean, log_var = self.mean(h), self.log_var(h)
         z = mean + torch.exp(log_var / 2) * torch.randn_like(mean) if self.training else mean
         return mean, log_var, self.decoder(z)[:, 0], self.predictor(mean)
 
 
 class MonaiVae(nn.Module):
-    """MONAI's VarAutoEncoder as it comes, on the grids of `conv`, and a linear head on the latent mean for the properties."""
+    """MONAI's VarAutoEncoder as it comes, on the grids of `conv`, and a linear head on the latent
+    mean for the properties.
+    """
 
     def __init__(self, train: dict[str, Any], n: int, properties: int):
         super().__init__()
         from monai.networks.nets import VarAutoEncoder
 
         widths, latent = widths_of(train), train["latent_dim"]
-        self.vae = VarAutoEncoder(3, (1, n, n, n), 1, latent, channels=widths, strides=[2] * len(widths), use_sigmoid=False)
+        self.vae = VarAutoEncoder(
+            3,
+            (1, n, n, n),
+            1,
+            latent,
+            channels=widths,
+            strides=[2] * len(widths),
+            use_sigmoid=False,
+        )
         self.head = nn.Linear(latent, properties)
 
     def forward(self, voxels: Tensor) -> Outputs:
@@ -161,25 +212,47 @@ def loss(train: dict[str, Any], voxels: Tensor, properties: Tensor, outputs: Out
     reconstruction = F.binary_cross_entropy_with_logits(logits, voxels, reduction="sum")
     kl = 0.5 * torch.sum(log_var.exp() + mean.square() - 1 - log_var)
     gaussian = 0.5 * torch.sum((properties - predicted).square())
-    terms = train["reconstruction_weight"] * reconstruction + train["kl_weight"] * kl + train["property_weight"] * gaussian
+    terms = (
+        train["reconstruction_weight"] * reconstruction
+        + train["kl_weight"] * kl
+        + train["property_weight"] * gaussian
+    )
     return terms / len(voxels)
 
 
 def start(setup: dict[str, Any]) -> tuple[dict[str, Any], Callable[..., dict[str, Any]]]:
-    """The model of `setup`, which has as many parameters as svevae's; its batches are made from the arrays of a file."""
+    """The model of `setup`, which has as many parameters as svevae's; its batches are made from the
+    arrays of a file.
+    """
     torch.set_num_threads(THREADS)
     torch.set_flush_denormal(True)  # TensorFlow does so
     torch.manual_seed(setup["seed"])
     train = setup["train"]
     with np.load(setup["batches"]) as arrays:
-        voxels, properties = torch.from_numpy(arrays["voxels"]), torch.from_numpy(arrays["properties"])
-    batches = itertools.cycle(list(zip(voxels.split(train["batch_size"]), properties.split(train["batch_size"]), strict=True)))
+        voxels, properties = (
+            torch.from_numpy(arrays["voxels"]),
+            torch.from_numpy(arrays["properties"]),
+        )
+    batches = itertools.cycle(
+        list(
+            zip(
+                voxels.split(train["batch_size"]),
+                properties.split(train["batch_size"]),
+                strict=True,
+            )
+        )
+    )
     model = (MonaiVae if setup["monai"] else Vae)(train, voxels.shape[-1], properties.shape[-1])
     parameters = sum(weight.numel() for weight in model.parameters())
-    # A transposed convolution has a bias for each channel, svevae's dense layer in its place one for each voxel of a patch.
+    # A transposed convolution has a bias for each channel, svevae's dense layer in its place one
+    # for each voxel of a patch.
     expected = setup["parameters"] or parameters
-    assert abs(parameters - expected) <= 1e-3 * expected, f"expected about svevae's {expected} parameters, made {parameters}"
-    optimizer = torch.optim.AdamW(model.parameters(), train["learning_rate"], weight_decay=train["weight_decay"], fused=True)
+    assert abs(parameters - expected) <= 1e-3 * expected, (
+        f"expected about svevae's {expected} parameters, made {parameters}"
+    )
+    optimizer = torch.optim.AdamW(
+        model.parameters(), train["learning_rate"], weight_decay=train["weight_decay"], fused=True
+    )
 
     def train_round(warmup: int, steps: int, epoch: int) -> dict[str, Any]:
         for step, (x, y) in enumerate(itertools.islice(batches, warmup + steps)):

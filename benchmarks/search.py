@@ -1,6 +1,8 @@
-"""The search: trials an hour by workers, what a worker's start costs, and the share of a trial that tracking and storage take.
+"""The search: trials an hour by workers, what a worker's start costs, and the share of a trial that
+tracking and storage take.
 
-`python benchmarks/search.py [--minutes 1] [--workers 1,2,4]` writes benchmarks/search.json. About 12 minutes on 2 cores.
+`python benchmarks/search.py [--minutes 1] [--workers 1,2,4]` writes benchmarks/search.json. About
+12 minutes on 2 cores.
 """
 
 from __future__ import annotations
@@ -24,20 +26,39 @@ from optuna.trial import TrialState
 ROOT = Path(__file__).parents[1]
 RESULT = Path(__file__).with_suffix(".json")
 TRIALS = 8
-SPACE = {"kl_weight": {"low": 0.5, "high": 2.0, "log": True}, "latent_dim": {"low": 16, "high": 64, "log": True}}
+SPACE = {
+    "kl_weight": {"low": 0.5, "high": 2.0, "log": True},
+    "latent_dim": {"low": 16, "high": 64, "log": True},
+}
 
 
 def make_project(folder: Path, **search: Any) -> None:
-    """A clone of this project whose data are split, with a search of the shipped model at small fidelity."""
+    """A clone of this project whose data are split, with a search of the shipped model at small
+    fidelity.
+    """
     subprocess.run(["git", "clone", "--quiet", ROOT, folder], check=True)
     settings = yaml.safe_load((folder / "params.yaml").read_text())
-    settings["search"] |= {"trials": TRIALS, "epochs": 2, "fraction": 0.2, "finalists": 1, "seeds": 1, "space": SPACE} | search
+    settings["search"] |= {
+        "trials": TRIALS,
+        "epochs": 2,
+        "fraction": 0.2,
+        "finalists": 1,
+        "seeds": 1,
+        "space": SPACE,
+    } | search
     (folder / "params.yaml").write_text(yaml.safe_dump(settings, sort_keys=False))
-    subprocess.run(["dvc", "repro", "--quiet", "--pull", "prepare"], cwd=folder, check=True, capture_output=True)
+    subprocess.run(
+        ["dvc", "repro", "--quiet", "--pull", "prepare"],
+        cwd=folder,
+        check=True,
+        capture_output=True,
+    )
 
 
 def trials_an_hour(workers: int) -> dict[str, float]:
-    """From the first trial's start to the last one's end; and the seconds from the command to the first trial."""
+    """From the first trial's start to the last one's end; and the seconds from the command to the
+    first trial.
+    """
     from svevae.search.storage import open_journal
     from svevae.search.study import Study
 
@@ -46,7 +67,9 @@ def trials_an_hour(workers: int) -> dict[str, float]:
         make_project(folder, workers=workers)
         began = datetime.now()
         subprocess.run(["svevae", "search"], cwd=folder, check=True, capture_output=True)
-        study = Study.load(open_journal(folder / "artifacts" / "search" / "study.journal"), "svevae")
+        study = Study.load(
+            open_journal(folder / "artifacts" / "search" / "study.journal"), "svevae"
+        )
         trials = study.trials(TrialState.COMPLETE)
     first, last = min(t.datetime_start for t in trials), max(t.datetime_complete for t in trials)
     seconds = [trial.user_attrs["seconds"] for trial in trials]
@@ -91,35 +114,52 @@ print(json.dumps(spent | {"trial": time.perf_counter() - began}))
 
 
 def overhead(minutes: float) -> dict[str, float]:
-    """Seconds of one trial of about so many minutes, and of what it spent on MLflow and on the study."""
+    """Seconds of one trial of about so many minutes, and of what it spent on MLflow and on the
+    study.
+    """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "project"
         make_project(folder, epochs=max(1, round(minutes * 20)))  # an epoch takes about 3 s
-        done = subprocess.run([sys.executable, "-c", OVERHEAD], cwd=folder, check=True, capture_output=True, text=True)
+        done = subprocess.run(
+            [sys.executable, "-c", OVERHEAD], cwd=folder, check=True, capture_output=True, text=True
+        )
     found = json.loads(done.stdout.splitlines()[-1])
     return found | {"share": (found["tracking"] + found["storage"]) / found["trial"]}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--minutes", type=float, default=1.0, help="length of the trial whose overhead is measured")
+    parser.add_argument(
+        "--minutes", type=float, default=1.0, help="length of the trial whose overhead is measured"
+    )
     parser.add_argument("--workers", default="1,2,4")
     options = parser.parse_args()
     began = time.monotonic()
     found: dict[str, Any] = {"overhead": overhead(options.minutes)}
-    print(f"a trial of {found['overhead']['trial']:.0f} s: tracking and storage {found['overhead']['share']:.2%}", flush=True)
+    print(
+        f"a trial of {found['overhead']['trial']:.0f} s: tracking and storage"
+        f" {found['overhead']['share']:.2%}",
+        flush=True,
+    )
     found["workers"] = {}
     for workers in map(int, options.workers.split(",")):
         row = found["workers"][workers] = trials_an_hour(workers)
         ratio = row["trials_an_hour"] / next(iter(found["workers"].values()))["trials_an_hour"]
-        name, rate = f"{workers} worker{'s' * (workers > 1)}", f"{row['trials_an_hour']:.0f} trials an hour ({ratio:.2f})"
+        name, rate = (
+            f"{workers} worker{'s' * (workers > 1)}",
+            f"{row['trials_an_hour']:.0f} trials an hour ({ratio:.2f})",
+        )
         print(
-            f"{name}: {rate}, {row['seconds_a_trial']:.1f} s a trial, the first {row['start_seconds']:.0f} s after the command", flush=True
+            f"{name}: {rate}, {row['seconds_a_trial']:.1f} s a trial, the first"
+            f" {row['start_seconds']:.0f} s after the command",
+            flush=True,
         )
     found["run"] = {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": platform.machine(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": (
+            len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        ),
         "minutes": (time.monotonic() - began) / 60,
     }
     beside = RESULT.with_suffix(".part")

@@ -1,10 +1,11 @@
-"""The spread over seeds: prepare, train and evaluate with the parameters of params.yaml, each seed with its own split and weights.
+"""The spread over seeds: prepare, train and evaluate with the parameters of params.yaml, each seed
+with its own split and weights.
 
     python benchmarks/seeds.py [--seeds 5] [-S train.epochs=60 ...]
 
-Each seed has a folder of its own under .checkpoints/seeds, so that a second call goes on where the first was interrupted. Writes
-benchmarks/seeds.json: what ran, the scores of each seed, their mean and standard deviation; prints them as a table. The runs are in the
-MLflow store of the project.
+Each seed has a folder of its own under .checkpoints/seeds, so that a second call goes on where the
+first was interrupted. Writes benchmarks/seeds.json: what ran, the scores of each seed, their mean
+and standard deviation; prints them as a table. The runs are in the MLflow store of the project.
 """
 
 from __future__ import annotations
@@ -54,7 +55,9 @@ TABLE = (
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("-S", dest="changes", action="append", default=[], metavar="SECTION.KEY=VALUE")
+    parser.add_argument(
+        "-S", dest="changes", action="append", default=[], metavar="SECTION.KEY=VALUE"
+    )
     options = parser.parse_args()
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     params["train"]["from_search"] = False
@@ -70,7 +73,9 @@ def main() -> None:
 
 
 def run_seed(params: dict, seed: int) -> dict:
-    """The scores of one seed, from its folder where that seed has run with these very parameters."""
+    """The scores of one seed, from its folder where that seed has run with these very
+    parameters.
+    """
     folder = ROOT / ".checkpoints" / "seeds" / str(seed)
     folder.mkdir(parents=True, exist_ok=True)
     wanted = params | {"base": params["base"] | {"seed": seed}}
@@ -82,7 +87,9 @@ def run_seed(params: dict, seed: int) -> dict:
             (folder / "data").symlink_to(ROOT / "data")
         for stage in ("prepare", "train", "evaluate"):
             print(f"seed {seed}: {stage}", file=sys.stderr, flush=True)
-            subprocess.run(["svevae", stage], cwd=folder, check=True, env=os.environ | {"DVC_ROOT": str(ROOT)})
+            subprocess.run(
+                ["svevae", stage], cwd=folder, check=True, env=os.environ | {"DVC_ROOT": str(ROOT)}
+            )
     return pd.json_normalize(json.loads(metrics.read_text()), sep=".").iloc[0].to_dict()
 
 
@@ -92,16 +99,26 @@ def spread(scores: dict[int, dict], key: str) -> tuple[float, float]:
 
 
 def report(params: dict, scores: dict[int, dict]) -> None:
-    keys = [key for key in next(iter(scores.values())) if all(key in found for found in scores.values())]
+    keys = [
+        key for key in next(iter(scores.values())) if all(key in found for found in scores.values())
+    ]
     summary = {key: dict(zip(("mean", "std"), spread(scores, key), strict=True)) for key in keys}
-    made = {"platform": platform.platform(), "cpu_count": os.cpu_count(), "train": params["train"], "evaluate": params["evaluate"]}
+    made = {
+        "platform": platform.platform(),
+        "cpu_count": os.cpu_count(),
+        "train": params["train"],
+        "evaluate": params["evaluate"],
+    }
     beside = RESULTS.with_suffix(".part")
     beside.write_text(json.dumps(made | {"summary": summary, "seeds": scores}, indent=1) + "\n")
     os.replace(beside, RESULTS)
 
 
 def table(scores: dict[int, dict]) -> list[str]:
-    rows = [f"| held-out parts, {len(scores)} seeds | mean | standard deviation |", "| --- | --- | --- |"]
+    rows = [
+        f"| held-out parts, {len(scores)} seeds | mean | standard deviation |",
+        "| --- | --- | --- |",
+    ]
     for key, words in TABLE:
         if all(key in found for found in scores.values()):
             mean, std = spread(scores, key)

@@ -1,4 +1,6 @@
-"""One contender of solver.py: python solver_worker.py JOB.npz RESULT.npz. Times are of the second run, after compilation."""
+"""One contender of solver.py: python solver_worker.py JOB.npz RESULT.npz. Times are of the second
+run, after compilation.
+"""
 
 from __future__ import annotations
 
@@ -27,21 +29,32 @@ def labels(voxels: np.ndarray, strain: np.ndarray) -> dict[str, Any]:
     label(voxels[:1], MATERIAL, tension, solver)
     started = time.perf_counter()
     done = [label(voxels[i : i + 1], MATERIAL, tension, solver) for i in range(len(voxels))]
-    return {"seconds": time.perf_counter() - started, "stress": np.array([[one.stress[axis][0] for axis in "xz"] for one in done])}
+    return {
+        "seconds": time.perf_counter() - started,
+        "stress": np.array([[one.stress[axis][0] for axis in "xz"] for one in done]),
+    }
 
 
 def prototype_labels(voxels: np.ndarray, strain: np.ndarray) -> dict[str, Any]:
     """The same by the prototype: six load cases of a small strain, and two curves."""
     E, nu = MATERIAL.E, MATERIAL.nu
-    law, n = (E * nu / (1 + nu) / (1 - 2 * nu), E / 2 / (1 + nu), MATERIAL.s0, MATERIAL.Q, MATERIAL.b), voxels.shape[1]
+    law, n = (
+        (E * nu / (1 + nu) / (1 - 2 * nu), E / 2 / (1 + nu), MATERIAL.s0, MATERIAL.Q, MATERIAL.b),
+        voxels.shape[1],
+    )
     case = jax.jit(prototype.build(n, law, free=[]).prescribed)
-    curves = {axis: jax.jit(prototype.build(n, law, [i for i in range(6) if i != AXES[axis]])) for axis in "xz"}
+    curves = {
+        axis: jax.jit(prototype.build(n, law, [i for i in range(6) if i != AXES[axis]]))
+        for axis in "xz"
+    }
     seconds, stress = [], []
     for sve in [voxels[0], *voxels]:
         solid = jnp.asarray(1.0 - sve, jnp.float32)
         started = time.perf_counter()
         jax.block_until_ready([case(solid, 1e-4 * np.eye(6)[j : j + 1]) for j in range(6)])
-        stress.append([np.asarray(curve(solid, strain)[0])[:, AXES[axis]] for axis, curve in curves.items()])
+        stress.append(
+            [np.asarray(curve(solid, strain)[0])[:, AXES[axis]] for axis, curve in curves.items()]
+        )
         seconds.append(time.perf_counter() - started)
     return {"seconds": sum(seconds[1:]), "stress": np.array(stress[1:])}
 
@@ -52,7 +65,10 @@ def elastic(voxels: np.ndarray, dtype: str, tolerance: float) -> dict[str, Any]:
     solver.elastic(MATERIAL, voxels[:1])
     started = time.perf_counter()
     done = [solver.elastic(MATERIAL, voxels[i : i + 1]) for i in range(len(voxels))]
-    return {"seconds": time.perf_counter() - started, "stiffness": np.concatenate([one.stiffness for one in done])}
+    return {
+        "seconds": time.perf_counter() - started,
+        "stiffness": np.concatenate([one.stiffness for one in done]),
+    }
 
 
 def growth(voxels: np.ndarray, strain: np.ndarray) -> dict[str, Any]:
@@ -64,26 +80,46 @@ def growth(voxels: np.ndarray, strain: np.ndarray) -> dict[str, Any]:
         between = time.perf_counter()
         path = solver.path(MATERIAL, loading, voxels, stiffness)
         finished = time.perf_counter()
-    counts = {"elastic_cg": stiffness.iterations.sum(), "newton": path.newton.sum(), "path_cg": path.iterations.sum()}
-    return {"elastic_seconds": between - started, "path_seconds": finished - between, "memory": solver.memory(), **counts}
+    counts = {
+        "elastic_cg": stiffness.iterations.sum(),
+        "newton": path.newton.sum(),
+        "path_cg": path.iterations.sum(),
+    }
+    return {
+        "elastic_seconds": between - started,
+        "path_seconds": finished - between,
+        "memory": solver.memory(),
+        **counts,
+    }
 
 
 def limit(voxels: np.ndarray) -> dict[str, Any]:
-    """Seconds of one CG iteration of a plastic increment, of its parts, and the memory bandwidth of a core, bytes/s.
+    """Seconds of one CG iteration of a plastic increment, of its parts, and the memory bandwidth of
+    a core, bytes/s.
 
-    The bytes are what must pass through memory at least: each array once in and once out for each part, no intermediate result.
+    The bytes are what must pass through memory at least: each array once in and once out for each
+    part, no intermediate result.
     """
     shape, n = voxels.shape[1:], voxels[0].size
     rng = np.random.default_rng(0)
     draw = lambda *head: jnp.asarray(rng.random((*head, 1, *shape)), jnp.float32)  # noqa: E731
-    tangent, mean = Tangent(draw(8), draw(5, 8), draw().reshape(1, *shape)), jnp.zeros((6, 1), jnp.float32)
+    tangent, mean = (
+        Tangent(draw(8), draw(5, 8), draw().reshape(1, *shape)),
+        jnp.zeros((6, 1), jnp.float32),
+    )
     free = jnp.array([1, 1, 0, 1, 1, 1], jnp.float32)
     eye = jnp.eye(5, dtype=jnp.float32)[..., None]
-    medium = homogeneous_medium(jnp.ones(1, jnp.float32), eye, free, shape, spectrum(shape, "float32"))
+    medium = homogeneous_medium(
+        jnp.ones(1, jnp.float32), eye, free, shape, spectrum(shape, "float32")
+    )
 
     @jax.jit
     def operator(x: Point) -> Point:
-        return Point(*element.assemble(element.corner_forces(*tangent(*element.strain(element.corner_displacement(*x))))))
+        return Point(
+            *element.assemble(
+                element.corner_forces(*tangent(*element.strain(element.corner_displacement(*x))))
+            )
+        )
 
     @jax.jit
     def fft(x: Point) -> Point:
@@ -95,7 +131,9 @@ def limit(voxels: np.ndarray) -> dict[str, Any]:
         "operator_seconds": _best(lambda: operator(x)),
         "operator_bytes": 4 * n * (3 + 48 + 1 + 3),  # displacement, tangent, bulk modulus; forces
         "fft_seconds": _best(lambda: fft(x)),
-        "fft_bytes": 4 * n * (3 * 2 * 3 + 3),  # three axes forth and back, three components; the symbol
+        "fft_bytes": (
+            4 * n * (3 * 2 * 3 + 3)
+        ),  # three axes forth and back, three components; the symbol
         "bandwidth": 2 * copied.size / _best(lambda: copied.copy()),
     }
 
@@ -112,5 +150,11 @@ def _best(function: Any, times: int = 20) -> float:
 if __name__ == "__main__":
     with np.load(sys.argv[1]) as file:
         job = {name: value if value.ndim else value.item() for name, value in file.items()}
-    kinds = {"labels": labels, "prototype": prototype_labels, "elastic": elastic, "growth": growth, "limit": limit}
+    kinds = {
+        "labels": labels,
+        "prototype": prototype_labels,
+        "elastic": elastic,
+        "growth": growth,
+        "limit": limit,
+    }
     np.savez(sys.argv[2], **kinds[job.pop("kind")](**job))

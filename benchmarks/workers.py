@@ -1,4 +1,5 @@
-"""A contender is a process of its own, asked for one round at a time and idle in between: a line of JSON in, a line of JSON out.
+"""A contender is a process of its own, asked for one round at a time and idle in between: a line of
+JSON in, a line of JSON out.
 
 Standard library only: both ends import it, in two environments.
 """
@@ -19,19 +20,39 @@ THREADS = 2
 
 
 class Worker(AbstractContextManager):
-    """The parent's end: starts `script` under `python`, with `environment` besides its own; leaving the context ends the process."""
+    """The parent's end: starts `script` under `python`, with `environment` besides its own; leaving
+    the context ends the process.
+    """
 
-    def __init__(self, name: str, python: Path, script: Path, setup: dict[str, Any], environment: dict[str, str]):
-        limits = {"OMP_NUM_THREADS": str(THREADS), "CUDA_VISIBLE_DEVICES": "", "KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    def __init__(
+        self,
+        name: str,
+        python: Path,
+        script: Path,
+        setup: dict[str, Any],
+        environment: dict[str, str],
+    ):
+        limits = {
+            "OMP_NUM_THREADS": str(THREADS),
+            "CUDA_VISIBLE_DEVICES": "",
+            "KERAS_BACKEND": "tensorflow",
+            "TF_CPP_MIN_LOG_LEVEL": "3",
+        }
         self.name = name
         self.cpu_seconds = 0.0  # of the process so far, as of its last answer
         self.process = subprocess.Popen(
-            [python, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ | limits | environment
+            [python, script],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | limits | environment,
         )
         self.about = self.ask(setup)
 
     def ask(self, request: dict[str, Any]) -> dict[str, Any]:
-        """The process's answer. Raises RuntimeError where it ended instead; what it had to say stands on stderr."""
+        """The process's answer. Raises RuntimeError where it ended instead; what it had to say
+        stands on stderr.
+        """
         try:
             print(json.dumps(request), file=self.process.stdin, flush=True)
             answer = self.process.stdout.readline()
@@ -47,8 +68,12 @@ class Worker(AbstractContextManager):
         self.process.wait()
 
 
-def serve(start: Callable[[dict[str, Any]], tuple[dict[str, Any], Callable[..., dict[str, Any]]]]) -> None:
-    """The child's end. `start` takes the first request and gives the answer to it and the function that answers all others."""
+def serve(
+    start: Callable[[dict[str, Any]], tuple[dict[str, Any], Callable[..., dict[str, Any]]]],
+) -> None:
+    """The child's end. `start` takes the first request and gives the answer to it and the function
+    that answers all others.
+    """
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever a library prints is no answer
     answer = None

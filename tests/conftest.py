@@ -1,4 +1,6 @@
-"""A tiny real dataset, cut from the reference one, and a project folder that runs the whole pipeline on it in a minute."""
+"""A tiny real dataset, cut from the reference one, and a project folder that runs the whole
+pipeline on it in a minute.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ import yaml
 from svevae.config import Params, load_params
 from svevae.dataset.store import SVEDataset, open_dataset, write_dataset
 
-signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background of a script it is ignored, which commands under test inherit
+signal.signal(
+    signal.SIGINT, signal.default_int_handler
+)  # in the background of a script it is ignored, which commands under test inherit
 
 ROOT = Path(__file__).parents[1]
 REFERENCE = ROOT / "data" / "reference_32.h5"
@@ -47,7 +51,10 @@ TINY_SEARCH = {
     "fraction": 1.0,
     "finalists": 1,
     "seeds": 1,
-    "space": {"kl_weight": {"low": 0.5, "high": 2.0, "log": True}, "property_weight": {"low": 500.0, "high": 20000.0, "log": True}},
+    "space": {
+        "kl_weight": {"low": 0.5, "high": 2.0, "log": True},
+        "property_weight": {"low": 500.0, "high": 20000.0, "log": True},
+    },
 }
 PARTS, SVES_PER_PART = 8, 12
 BROWSER_WAIT = 120  # seconds: pages load megabytes of script on two busy cores
@@ -62,9 +69,22 @@ def tiny_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with h5py.File(REFERENCE, "r") as file:
         part_id = file["part_id"][:]
         parts = np.unique(part_id)[:: len(np.unique(part_id)) // PARTS][:PARTS]
-        index = np.sort(np.concatenate([np.flatnonzero(part_id == part)[:SVES_PER_PART] for part in parts]))
-        keys = ("voxels", "properties", "part_id", "porosity", "position", "stiffness", "tension/stress_x", "tension/stress_z")
-        arrays = {key: file[key][:][index] for key in keys} | {"tension/strain": file["tension/strain"][:]}
+        index = np.sort(
+            np.concatenate([np.flatnonzero(part_id == part)[:SVES_PER_PART] for part in parts])
+        )
+        keys = (
+            "voxels",
+            "properties",
+            "part_id",
+            "porosity",
+            "position",
+            "stiffness",
+            "tension/stress_x",
+            "tension/stress_z",
+        )
+        arrays = {key: file[key][:][index] for key in keys} | {
+            "tension/strain": file["tension/strain"][:]
+        }
         names, units = (tuple(file["properties"].attrs[key]) for key in ("names", "units"))
         write_dataset(path, arrays, names, units, dict(file.attrs))
     return path
@@ -84,20 +104,29 @@ def shipped() -> Params:
 @pytest.fixture(scope="session")
 def params(shipped: Params) -> Params:
     """params.yaml with a model small enough for tests."""
-    small = {key: tuple(value) if isinstance(value, list) else value for key, value in TINY_TRAIN.items()}
+    small = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in TINY_TRAIN.items()
+    }
     return replace(shipped, train=replace(shipped.train, **small))
 
 
 @pytest.fixture(scope="session")
 def environment() -> dict[str, str]:
     """The environment of a user who has activated .venv and named no server."""
-    clean = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW_", "DVC_"))}
-    return clean | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    clean = {
+        key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW_", "DVC_"))
+    }
+    return clean | {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+    }
 
 
 @pytest.fixture(scope="session")
 def run(environment: dict[str, str]) -> Run:
-    """Run a command as a user would; stdout and stderr as text. Fails the test when the exit code is not `code`."""
+    """Run a command as a user would; stdout and stderr as text. Fails the test when the exit code
+    is not `code`.
+    """
 
     def run_command(
         *command: str | Path, cwd: Path, code: int | None = 0, timeout: int = 300, **variables: str
@@ -111,7 +140,9 @@ def run(environment: dict[str, str]) -> Run:
             timeout=timeout,
             check=False,
         )
-        assert code is None or done.returncode == code, f"{command} exited with {done.returncode}:\n{done.stdout}\n{done.stderr}"
+        assert code is None or done.returncode == code, (
+            f"{command} exited with {done.returncode}:\n{done.stdout}\n{done.stderr}"
+        )
         return done
 
     return run_command
@@ -136,11 +167,17 @@ def wait_for_port(port: int, patience: float = 60) -> None:
 
 
 @contextmanager
-def serving(command: list[str], health: str, cwd: Path, environment: dict[str, str], patience: int = 180) -> Iterator[str]:
-    """The address of a server started on a free port of this machine, once `health` answers; it ends with the context."""
+def serving(
+    command: list[str], health: str, cwd: Path, environment: dict[str, str], patience: int = 180
+) -> Iterator[str]:
+    """The address of a server started on a free port of this machine, once `health` answers; it
+    ends with the context.
+    """
     port = unused_port()
     silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    server = subprocess.Popen([*command, "--port", str(port)], cwd=cwd, env=environment, start_new_session=True, **silent)
+    server = subprocess.Popen(
+        [*command, "--port", str(port)], cwd=cwd, env=environment, start_new_session=True, **silent
+    )
     try:
         address = f"http://127.0.0.1:{port}"
         for _ in range(patience):
@@ -206,9 +243,21 @@ def see(browser, *words: str, picture: str) -> str:
 
 def make_project(folder: Path, tiny_file: Path, run: Run) -> Path:
     """The working tree's files in a repository of their own, with the tiny dataset added to DVC."""
-    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True)
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     for name in listed.stdout.split("\n"):
-        if name and not name.startswith((".dvc-store/", "artifacts/", "data.dvc", "champion.dvc", "dvc.lock")) and (ROOT / name).is_file():
+        if (
+            name
+            and not name.startswith(
+                (".dvc-store/", "artifacts/", "data.dvc", "champion.dvc", "dvc.lock")
+            )
+            and (ROOT / name).is_file()
+        ):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, folder / name)
     (folder / "data").mkdir()
@@ -217,7 +266,13 @@ def make_project(folder: Path, tiny_file: Path, run: Run) -> Path:
     settings["prepare"]["dataset"] = "data/tiny.h5"
     settings["search"] |= TINY_SEARCH
     settings["train"] |= TINY_TRAIN
-    settings["evaluate"] = {"samples": 8, "solved": 0, "pictures": 3, "regressor_epochs": 1, "others": []}
+    settings["evaluate"] = {
+        "samples": 8,
+        "solved": 0,
+        "pictures": 3,
+        "regressor_epochs": 1,
+        "others": [],
+    }
     (folder / "params.yaml").write_text(yaml.safe_dump(settings, sort_keys=False))
     run("git", "init", "-q", "-b", "main", cwd=folder)
     run("git", "config", "user.name", "Test", cwd=folder)
@@ -231,7 +286,9 @@ def make_project(folder: Path, tiny_file: Path, run: Run) -> Path:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory, tiny_file: Path, run: Run) -> Path:
-    """A project whose pipeline has run once, by `dvc repro`. Tests read it; what changes it works on a copy."""
+    """A project whose pipeline has run once, by `dvc repro`. Tests read it; what changes it works
+    on a copy.
+    """
     folder = make_project(tmp_path_factory.mktemp("finished"), tiny_file, run)
     run("dvc", "repro", "--pull", cwd=folder)
     return folder

@@ -1,4 +1,6 @@
-"""Bad input as a user meets it: exit code 2, one message that names what is wrong, no traceback, nothing half-written."""
+"""Bad input as a user meets it: exit code 2, one message that names what is wrong, no traceback,
+nothing half-written.
+"""
 
 from __future__ import annotations
 
@@ -55,9 +57,17 @@ def test_check_of_no_hdf5(run: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("section", "values", "message"),
     [
-        ("train", {"latent_dim": 0}, "params.yaml: train.latent_dim: expected at least 1, received 0"),
+        (
+            "train",
+            {"latent_dim": 0},
+            "params.yaml: train.latent_dim: expected at least 1, received 0",
+        ),
         ("train", {"latent_dims": 8}, "params.yaml: train.latent_dims: unknown key"),
-        ("prepare", {"dataset": "data/none.h5"}, "data/none.h5: expected an HDF5 file, found nothing"),
+        (
+            "prepare",
+            {"dataset": "data/none.h5"},
+            "data/none.h5: expected an HDF5 file, found nothing",
+        ),
     ],
 )
 def test_prepare_refuses(run: Run, project: Path, section: str, values: dict, message: str) -> None:
@@ -71,9 +81,14 @@ def test_train_refuses_what_the_architecture_cannot_do(run: Run, project: Path) 
     run("svevae", "prepare", cwd=project)
     set_params(project, "train", depth=5, from_search=False)
     message = fails(run, "svevae", "train", cwd=project)
-    assert "works for n = 64, 128, 192, 256, ... (multiples of 64), received SVEs of n = 32" in message
+    assert (
+        "works for n = 64, 128, 192, 256, ... (multiples of 64), received SVEs of n = 32" in message
+    )
     set_params(project, "train", depth=TINY_TRAIN["depth"], architecture="transformer")
-    assert "train.architecture: expected one of conv, residual, patch, received 'transformer'" in fails(run, "svevae", "train", cwd=project)
+    assert (
+        "train.architecture: expected one of conv, residual, patch, received 'transformer'"
+        in fails(run, "svevae", "train", cwd=project)
+    )
     set_params(project, "train", architecture="patch")
     message = fails(run, "svevae", "train", cwd=project, MLFLOW_TRACKING_URI="http://127.0.0.1:9")
     assert "expected an MLflow server at http://127.0.0.1:9, which does not answer" in message
@@ -89,14 +104,23 @@ def test_a_part_alone_cannot_be_split(run: Run, project: Path) -> None:
 def test_train_needs_the_search_that_it_is_told_to_use(run: Run, project: Path) -> None:
     run("svevae", "prepare", cwd=project)
     message = fails(run, "svevae", "train", cwd=project)
-    assert "artifacts/search/best.yaml: expected what the search found, found nothing; run `dvc repro search`" in message
+    assert (
+        "artifacts/search/best.yaml: expected what the search found, found nothing; run `dvc repro"
+        " search`" in message
+    )
 
 
 @pytest.mark.parametrize(
     ("option", "message"),
     [
-        (["--crop", "a:b", ":", ":"], "--crop: expected START:STOP, either may be left out, received 'a:b'"),
-        (["--crop", ":", "5", ":"], "--crop: expected START:STOP, either may be left out, received '5'"),
+        (
+            ["--crop", "a:b", ":", ":"],
+            "--crop: expected START:STOP, either may be left out, received 'a:b'",
+        ),
+        (
+            ["--crop", ":", "5", ":"],
+            "--crop: expected START:STOP, either may be left out, received '5'",
+        ),
         (
             ["--crop", ":", ":", "\N{SUPERSCRIPT TWO}:"],
             "--crop: expected START:STOP, either may be left out, received '\N{SUPERSCRIPT TWO}:'",
@@ -108,7 +132,9 @@ def test_train_needs_the_search_that_it_is_told_to_use(run: Run, project: Path) 
         (["--workers", "0"], "--workers: expected at least 1, received 0"),
     ],
 )
-def test_import_names_what_an_option_expects(option: list[str], message: str, capsys: pytest.CaptureFixture) -> None:
+def test_import_names_what_an_option_expects(
+    option: list[str], message: str, capsys: pytest.CaptureFixture
+) -> None:
     with pytest.raises(SystemExit) as refusal:
         main(["import", "a.tif", "-o", "a.h5", *option])
     assert refusal.value.code == 2
@@ -125,7 +151,13 @@ def test_crop_as_it_is_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_reader_that_has_enough(tiny_file: Path, environment: dict[str, str]) -> None:
     """`svevae check FILE | head -1`, whose pipe is closed before anything is written."""
-    check = subprocess.Popen(["svevae", "check", tiny_file], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    check = subprocess.Popen(
+        ["svevae", "check", tiny_file],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     check.stdout.close()
     assert check.stderr.read() == ""
     check.stderr.close()
@@ -138,7 +170,9 @@ def test_no_stdout(run: Run, tiny_file: Path, tmp_path: Path) -> None:
 
 
 def test_outside_a_project(run: Run, tmp_path: Path) -> None:
-    assert "params.yaml: expected the parameters of the pipeline" in fails(run, "svevae", "train", cwd=tmp_path)
+    assert "params.yaml: expected the parameters of the pipeline" in fails(
+        run, "svevae", "train", cwd=tmp_path
+    )
     assert "run `make repro`" in fails(run, "svevae", "summary", cwd=tmp_path)
 
 

@@ -1,4 +1,6 @@
-"""params.yaml against its dataclasses: what is shipped is valid, every wrong key or type is named."""
+"""params.yaml against its dataclasses: what is shipped is valid, every wrong key or type is
+named.
+"""
 
 from __future__ import annotations
 
@@ -32,67 +34,212 @@ def test_shipped_params_are_valid_and_typed() -> None:
         ("train.latent_dim", 3.5, "train.latent_dim: expected int, received 3.5"),
         ("train.latent_dim", "8", "train.latent_dim: expected int, received '8'"),
         ("train.latent_dim", True, "train.latent_dim: expected int, received True"),
-        ("train.latent_dims", 8, "train.latent_dims: unknown key; train has architecture, latent_dim"),
+        (
+            "train.latent_dims",
+            8,
+            "train.latent_dims: unknown key; train has architecture, latent_dim",
+        ),
         ("train.width", 0, "train.width: expected at least 1, received 0"),
         ("train.depth", 0, "train.depth: expected at least 1, received 0"),
         ("train.depth", [8, 16], r"train.depth: expected int, received \[8, 16\]"),
-        ("train.widths", [8, 16], "train.widths: unknown key; train has architecture, latent_dim, width, depth"),
-        ("train.learning_rate", "1e-3", r"train.learning_rate: expected float, received '1e-3' \(YAML reads 1e-3 as text: write 1.0e-3\)"),
+        (
+            "train.widths",
+            [8, 16],
+            "train.widths: unknown key; train has architecture, latent_dim, width, depth",
+        ),
+        (
+            "train.learning_rate",
+            "1e-3",
+            (
+                r"train.learning_rate: expected float, received '1e-3' \(YAML reads 1e-3 as text:"
+                r" write 1.0e-3\)"
+            ),
+        ),
         ("train.learning_rate", 0, "train.learning_rate: expected a number above 0, received 0"),
-        ("train.learning_rate", float("nan"), "train.learning_rate: expected a number above 0, received nan"),
+        (
+            "train.learning_rate",
+            float("nan"),
+            "train.learning_rate: expected a number above 0, received nan",
+        ),
         ("train.kl_weight", -1, "train.kl_weight: expected at least 0, received -1"),
         ("train.dropout", 1.0, "train.dropout: expected a number from 0 to below 1, received 1.0"),
-        ("train.augmentation", ["flip_w"], "train.augmentation: expected one of flip_x, flip_y, flip_z, swap_xy, received 'flip_w'"),
+        (
+            "train.augmentation",
+            ["flip_w"],
+            (
+                "train.augmentation: expected one of flip_x, flip_y, flip_z, swap_xy, received"
+                " 'flip_w'"
+            ),
+        ),
         ("generate.parts", 0, "generate.parts: expected at least 1, received 0"),
         ("generate.stride", 0, "generate.stride: expected at least 1, received 0"),
         ("generate.batch", 0, "generate.batch: expected at least 1, received 0"),
         ("generate.batch", 2.0, "generate.batch: expected int, received 2.0"),
         ("generate.seed", -1, "generate.seed: expected at least 0, received -1"),
         ("generate.sve", 1, "generate.sve: expected at least 2, received 1"),
-        ("generate.part", [4, 4], r"generate.part: expected three numbers of SVEs, each at least 1, received \[4, 4\]"),
-        ("generate.part", [4, 4, 0], r"generate.part: expected three numbers of SVEs, each at least 1, received \[4, 4, 0\]"),
+        (
+            "generate.part",
+            [4, 4],
+            r"generate.part: expected three numbers of SVEs, each at least 1, received \[4, 4\]",
+        ),
+        (
+            "generate.part",
+            [4, 4, 0],
+            r"generate.part: expected three numbers of SVEs, each at least 1, received \[4, 4, 0\]",
+        ),
         ("generate.voxel_size", 0, "generate.voxel_size: expected a number above 0, received 0"),
-        ("generate.voxel_size", float("nan"), "generate.voxel_size: expected a number above 0, received nan"),
-        ("generate.voxel_size", float("inf"), "generate.voxel_size: expected a number above 0, received inf"),
+        (
+            "generate.voxel_size",
+            float("nan"),
+            "generate.voxel_size: expected a number above 0, received nan",
+        ),
+        (
+            "generate.voxel_size",
+            float("inf"),
+            "generate.voxel_size: expected a number above 0, received inf",
+        ),
         ("generate.output", "", "generate.output: expected the name of a .h5 file, received ''"),
-        ("generate.output", "data", "generate.output: expected the name of a .h5 file, received 'data'"),
+        (
+            "generate.output",
+            "data",
+            "generate.output: expected the name of a .h5 file, received 'data'",
+        ),
         ("generate.tension", "x", "generate.tension: expected a list of str, received 'x'"),
-        ("generate.strain", [0.001, "0.01"], r"generate.strain\[1\]: expected float, received '0.01'"),
-        ("generate.tolerance", "5e-4", "generate.tolerance: expected float, received '5e-4' .*write 1.0e-3"),
-        ("generate.parameters", [0.1], r"generate.parameters: expected a mapping, received \[0.1\]"),
-        ("generate.parameters", {"porosity": "high"}, r"generate.parameters.porosity: expected a number, .* received 'high'"),
-        ("generate.parameters", {"porosity": True}, "generate.parameters.porosity: expected a number, .* received True"),
-        ("generate.parameters", {"porosity": None}, "generate.parameters.porosity: expected a number, .* received None"),
-        ("generate.parameters", {"porosity": [0.1]}, r"generate.parameters.porosity: expected a number, .* received \[0.1\]"),
-        ("generate.parameters", {"porosity": [0.1, 0.2, "lin"]}, "generate.parameters.porosity: expected a number, .* 'lin'"),
-        ("generate.parameters", {"porosity": [0.2, 0.1]}, r"generate.parameters.porosity: expected low <= high, .* received \[0.2, 0.1\]"),
-        ("generate.parameters", {"porosity": [0, 0.1, "log"]}, "generate.parameters.porosity: expected low <= high, and above 0 for log"),
-        ("generate.parameters", {"porosity": [float("nan"), 1]}, "generate.parameters.porosity: expected low <= high"),
-        ("base.backend", "numpy", "base.backend: expected one of tensorflow, jax, torch, received 'numpy'"),
+        (
+            "generate.strain",
+            [0.001, "0.01"],
+            r"generate.strain\[1\]: expected float, received '0.01'",
+        ),
+        (
+            "generate.tolerance",
+            "5e-4",
+            "generate.tolerance: expected float, received '5e-4' .*write 1.0e-3",
+        ),
+        (
+            "generate.parameters",
+            [0.1],
+            r"generate.parameters: expected a mapping, received \[0.1\]",
+        ),
+        (
+            "generate.parameters",
+            {"porosity": "high"},
+            r"generate.parameters.porosity: expected a number, .* received 'high'",
+        ),
+        (
+            "generate.parameters",
+            {"porosity": True},
+            "generate.parameters.porosity: expected a number, .* received True",
+        ),
+        (
+            "generate.parameters",
+            {"porosity": None},
+            "generate.parameters.porosity: expected a number, .* received None",
+        ),
+        (
+            "generate.parameters",
+            {"porosity": [0.1]},
+            r"generate.parameters.porosity: expected a number, .* received \[0.1\]",
+        ),
+        (
+            "generate.parameters",
+            {"porosity": [0.1, 0.2, "lin"]},
+            "generate.parameters.porosity: expected a number, .* 'lin'",
+        ),
+        (
+            "generate.parameters",
+            {"porosity": [0.2, 0.1]},
+            r"generate.parameters.porosity: expected low <= high, .* received \[0.2, 0.1\]",
+        ),
+        (
+            "generate.parameters",
+            {"porosity": [0, 0.1, "log"]},
+            "generate.parameters.porosity: expected low <= high, and above 0 for log",
+        ),
+        (
+            "generate.parameters",
+            {"porosity": [float("nan"), 1]},
+            "generate.parameters.porosity: expected low <= high",
+        ),
+        (
+            "base.backend",
+            "numpy",
+            "base.backend: expected one of tensorflow, jax, torch, received 'numpy'",
+        ),
         ("base.seed", None, "base.seed: expected int, received None"),
-        ("prepare.test_fraction", 1.0, "prepare.test_fraction: expected a number between 0 and 1, received 1.0"),
+        (
+            "prepare.test_fraction",
+            1.0,
+            "prepare.test_fraction: expected a number between 0 and 1, received 1.0",
+        ),
         ("prepare.test_fraction", 0.9, "prepare: expected validation_fraction .* below 1"),
-        ("evaluate.solved", 257, "evaluate.solved: expected at most evaluate.samples, 256, received 257"),
+        (
+            "evaluate.solved",
+            257,
+            "evaluate.solved: expected at most evaluate.samples, 256, received 257",
+        ),
         ("evaluate.samples", 0, "evaluate.samples: expected at least 1, received 0"),
-        ("serach", {}, "serach: unknown key; the file has base, generate, prepare, search, train, evaluate, register"),
+        (
+            "serach",
+            {},
+            (
+                "serach: unknown key; the file has base, generate, prepare, search, train,"
+                " evaluate, register"
+            ),
+        ),
         ("search.trials", 0, "search.trials: expected at least 1, received 0"),
         ("search.workers", 0, "search.workers: expected at least 1, received 0"),
         ("search.seeds", 0, "search.seeds: expected at least 1, received 0"),
         ("search.finalists", 0, "search.finalists: expected at least 1, received 0"),
         ("search.reduction", 1, "search.reduction: expected at least 2, received 1"),
-        ("search.fraction", 0.0, "search.fraction: expected a number above 0, at most 1, received 0.0"),
-        ("search.fraction", 1.5, "search.fraction: expected a number above 0, at most 1, received 1.5"),
-        ("search.pruner", "median", "search.pruner: expected one of none, hyperband, halving, received 'median'"),
-        ("search.resource", "time", "search.resource: expected one of epochs, fraction, received 'time'"),
-        ("search.rule", "knee", "search.rule: expected one of property, reconstruction, combined, received 'knee'"),
+        (
+            "search.fraction",
+            0.0,
+            "search.fraction: expected a number above 0, at most 1, received 0.0",
+        ),
+        (
+            "search.fraction",
+            1.5,
+            "search.fraction: expected a number above 0, at most 1, received 1.5",
+        ),
+        (
+            "search.pruner",
+            "median",
+            "search.pruner: expected one of none, hyperband, halving, received 'median'",
+        ),
+        (
+            "search.resource",
+            "time",
+            "search.resource: expected one of epochs, fraction, received 'time'",
+        ),
+        (
+            "search.rule",
+            "knee",
+            "search.rule: expected one of property, reconstruction, combined, received 'knee'",
+        ),
         ("search.study", "a/b", "search.study: expected a name without /, received 'a/b'"),
-        ("search.objectives", [], r"search.objectives: expected \[property, reconstruction\] or one of .*, received \[\]"),
-        ("search.objectives", ["property", "combined"], r"search.objectives: expected .*, received \['property', 'combined'\]"),
+        (
+            "search.objectives",
+            [],
+            r"search.objectives: expected \[property, reconstruction\] or one of .*, received \[\]",
+        ),
+        (
+            "search.objectives",
+            ["property", "combined"],
+            r"search.objectives: expected .*, received \['property', 'combined'\]",
+        ),
         ("search.space", [1], r"search.space: expected a mapping, received \[1\]"),
         ("train.from_search", "yes", "train.from_search: expected bool, received 'yes'"),
         ("train.from_search", 1, "train.from_search: expected bool, received 1"),
-        ("train.architecture", "u-net", "train.architecture: expected one of conv, residual, patch, received 'u-net'"),
-        ("train.block", "dense", "train.block: expected one of residual, bottleneck, plain, received 'dense'"),
+        (
+            "train.architecture",
+            "u-net",
+            "train.architecture: expected one of conv, residual, patch, received 'u-net'",
+        ),
+        (
+            "train.block",
+            "dense",
+            "train.block: expected one of residual, bottleneck, plain, received 'dense'",
+        ),
         ("train", None, "train: expected the keys architecture, .* received None"),
     ],
 )
@@ -116,11 +263,15 @@ def test_missing_key() -> None:
 
 def test_file_is_named(tmp_path: Path) -> None:
     path = tmp_path / "params.yaml"
-    with pytest.raises(ConfigError, match=r"params\.yaml: expected the parameters of the pipeline, found nothing"):
+    with pytest.raises(
+        ConfigError, match=r"params\.yaml: expected the parameters of the pipeline, found nothing"
+    ):
         load_params(path)
     path.write_text("base: [")
     with pytest.raises(ConfigError, match=r"params\.yaml: expected YAML"):
         load_params(path)
     path.write_text("")
-    with pytest.raises(ConfigError, match=r"params\.yaml: the file: expected the keys base, .* received None"):
+    with pytest.raises(
+        ConfigError, match=r"params\.yaml: the file: expected the keys base, .* received None"
+    ):
         load_params(path)

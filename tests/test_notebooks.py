@@ -1,4 +1,6 @@
-"""Each notebook runs from the top on a project whose pipeline has run; a number in each is checked."""
+"""Each notebook runs from the top on a project whose pipeline has run; a number in each is
+checked.
+"""
 
 from __future__ import annotations
 
@@ -15,16 +17,27 @@ ROOT = Path(__file__).parents[1]
 
 
 def execute(name: str, project: Path, environment: dict[str, str]) -> str:
-    """All text that the notebook's cells print; the kernel has the user's environment, not what mlflow wrote into this process's."""
+    """All text that the notebook's cells print; the kernel has the user's environment, not what
+    mlflow wrote into this process's.
+    """
     notebook = nbformat.read(ROOT / "notebooks" / name, as_version=4)
-    client = NotebookClient(notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(project / "notebooks")}})
+    client = NotebookClient(
+        notebook,
+        timeout=300,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(project / "notebooks")}},
+    )
     client.execute(env=environment)
-    return "".join(output.get("text", "") for cell in notebook.cells for output in cell.get("outputs", []))
+    return "".join(
+        output.get("text", "") for cell in notebook.cells for output in cell.get("outputs", [])
+    )
 
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
-def test_dataset_notebook_gives_the_baseline_of_the_evaluation(finished: Path, environment: dict[str, str]) -> None:
+def test_dataset_notebook_gives_the_baseline_of_the_evaluation(
+    finished: Path, environment: dict[str, str]
+) -> None:
     scores = json.loads((finished / "artifacts" / "evaluation" / "metrics.json").read_text())
     text = execute("01-dataset.ipynb", finished, environment)
     assert f"mean       R2 {scores['porosity_only_mean_r2']:.4f}" in text
@@ -36,7 +49,9 @@ def test_dataset_notebook_gives_the_baseline_of_the_evaluation(finished: Path, e
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
-def test_search_notebook_gives_the_winner_of_best_yaml(finished: Path, environment: dict[str, str]) -> None:
+def test_search_notebook_gives_the_winner_of_best_yaml(
+    finished: Path, environment: dict[str, str]
+) -> None:
     best = yaml.safe_load((finished / "artifacts" / "search" / "best.yaml").read_text())
     text = execute("02-search.ipynb", finished, environment)
     assert "study svevae: 2 complete" in text
@@ -47,7 +62,9 @@ def test_search_notebook_gives_the_winner_of_best_yaml(finished: Path, environme
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
-def test_latent_space_notebook_gives_the_errors_of_the_evaluation(finished: Path, environment: dict[str, str]) -> None:
+def test_latent_space_notebook_gives_the_errors_of_the_evaluation(
+    finished: Path, environment: dict[str, str]
+) -> None:
     scores = json.loads((finished / "artifacts" / "evaluation" / "metrics.json").read_text())
     text = execute("03-latent-space.ipynb", finished, environment)
     assert f"  E_x        {scores['mae']['E_x']:.4g} MPa" in text

@@ -1,4 +1,6 @@
-"""The whole pipeline as its users meet it, on a tiny real dataset: `dvc repro`, kill -9, the registry, `mlflow run .`."""
+"""The whole pipeline as its users meet it, on a tiny real dataset: `dvc repro`, kill -9, the
+registry, `mlflow run .`.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,14 @@ def python(run: Run, code: str, cwd: Path, **variables: str) -> str:
 
 
 def start_training(project: Path, environment: dict[str, str]) -> subprocess.Popen:
-    return subprocess.Popen(["svevae", "train"], cwd=project, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return subprocess.Popen(
+        ["svevae", "train"],
+        cwd=project,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
 
 
 def test_repro_ends_with_scores_pictures_and_a_registered_version(run: Run, finished: Path) -> None:
@@ -78,9 +87,16 @@ def test_repro_ends_with_scores_pictures_and_a_registered_version(run: Run, fini
 def test_test_parts_are_held_out_and_scored_beside_the_baseline(finished: Path) -> None:
     """R2 and the baseline recomputed from the files alone, without the pipeline's own metrics."""
     split = read_json(finished / "artifacts" / "split" / "split.json")
-    assert not set(split["parts"]["test"]) & {*split["parts"]["train"], *split["parts"]["validation"]}
+    assert not set(split["parts"]["test"]) & {
+        *split["parts"]["train"],
+        *split["parts"]["validation"],
+    }
     with h5py.File(finished / "data" / "tiny.h5") as file:
-        part_id, voxels, properties = file["part_id"][:], file["voxels"][:], file["properties"][:].astype(float)
+        part_id, voxels, properties = (
+            file["part_id"][:],
+            file["voxels"][:],
+            file["properties"][:].astype(float),
+        )
     test, train = (np.isin(part_id, split["parts"][subset]) for subset in ("test", "train"))
     predicted = load_folder(finished / "artifacts" / "model").predict(voxels[test])
     scores = read_json(finished / "artifacts" / "evaluation" / "metrics.json")
@@ -88,8 +104,12 @@ def test_test_parts_are_held_out_and_scored_beside_the_baseline(finished: Path) 
     for i, name in enumerate(NAMES):
         true = properties[test, i]
         fitted = np.polyval(np.polyfit(porosity[train], properties[train, i], 3), porosity[test])
-        assert scores["r2"][name] == pytest.approx(1 - ((true - predicted[:, i]) ** 2).mean() / true.var(), rel=1e-3, abs=1e-3)
-        assert scores["porosity_only_r2"][name] == pytest.approx(1 - ((true - fitted) ** 2).mean() / true.var(), abs=1e-4)
+        assert scores["r2"][name] == pytest.approx(
+            1 - ((true - predicted[:, i]) ** 2).mean() / true.var(), rel=1e-3, abs=1e-3
+        )
+        assert scores["porosity_only_r2"][name] == pytest.approx(
+            1 - ((true - fitted) ** 2).mean() / true.var(), abs=1e-4
+        )
 
 
 def test_second_repro_does_nothing(run: Run, finished: Path) -> None:
@@ -123,8 +143,19 @@ print(json.dumps(found))
     assert found["epochs"] == list(range(1, len(found["epochs"]) + 1))
     for name in ("loss", "reconstruction", "kl", "property"):
         assert {name, f"val_{name}"} <= set(found["metrics"])
-    assert {"system/sve_per_second", "system/peak_memory_mb", "test/mean_r2", "test/r2/nu_zx", "test/bce_ratio"} <= set(found["metrics"])
-    assert {"plots/parity.png", "plots/two_point.csv", "split/sves.png", "environment/packages.txt"} <= set(found["artifacts"])
+    assert {
+        "system/sve_per_second",
+        "system/peak_memory_mb",
+        "test/mean_r2",
+        "test/r2/nu_zx",
+        "test/bce_ratio",
+    } <= set(found["metrics"])
+    assert {
+        "plots/parity.png",
+        "plots/two_point.csv",
+        "split/sves.png",
+        "environment/packages.txt",
+    } <= set(found["artifacts"])
     for tags in (found["tags"], found["version"]):
         assert tags["svevae.git_commit"] == commit
         assert tags["svevae.git_dirty"] == "false"
@@ -135,7 +166,9 @@ print(json.dumps(found))
 
 
 @pytest.mark.slow
-def test_registering_twice_changes_nothing_and_a_better_model_takes_the_alias(run: Run, finished: Path, tmp_path: Path) -> None:
+def test_registering_twice_changes_nothing_and_a_better_model_takes_the_alias(
+    run: Run, finished: Path, tmp_path: Path
+) -> None:
     project = copy_project(finished, tmp_path / "project")
     state = """
 import json, mlflow
@@ -146,7 +179,9 @@ versions = mlflow.MlflowClient().search_model_versions("name = 'svevae'")
 print(json.dumps({"versions": len(versions), "aliases": {alias: str(version) for alias, version in model.aliases.items()}}))
 """
     # The tiny model may not beat the porosity: let the scores say that it does.
-    scores = read_json(project / "artifacts" / "evaluation" / "metrics.json") | {"porosity_only_mean_r2": -1e6}
+    scores = read_json(project / "artifacts" / "evaluation" / "metrics.json") | {
+        "porosity_only_mean_r2": -1e6
+    }
 
     def register(gain: float, changed: bool) -> dict:
         better = scores | {"mean_r2": scores["mean_r2"] + gain}
@@ -171,17 +206,27 @@ print(json.dumps({"versions": len(versions), "aliases": {alias: str(version) for
     text = run("svevae", "summary", cwd=project).stdout
     assert "champion: models:/svevae@champion, version 4" in text
     moved = shutil.move(project, tmp_path / "elsewhere")  # the registry's paths are mended
-    names = python(run, "import svevae; print(svevae.load('models:/svevae@champion').names)", Path(moved))
+    names = python(
+        run, "import svevae; print(svevae.load('models:/svevae@champion').names)", Path(moved)
+    )
     assert "nu_zx" in names
 
 
-def test_loading_from_the_registry(run: Run, finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_loading_from_the_registry(
+    run: Run, finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(finished)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     with h5py.File("data/tiny.h5") as file:
         voxels = file["voxels"][:5]
     model = svevae.load("models:/svevae/1")
-    assert (model.names, model.units[0], model.n, model.latent_dim, model.voxel_size) == (tuple(NAMES), "MPa", 32, 4, 10.0)
+    assert (model.names, model.units[0], model.n, model.latent_dim, model.voxel_size) == (
+        tuple(NAMES),
+        "MPa",
+        32,
+        4,
+        10.0,
+    )
     mean, std = model.encode(voxels)
     assert mean.shape == std.shape == (5, 4)
     assert (std > 0).all()
@@ -189,12 +234,22 @@ def test_loading_from_the_registry(run: Run, finished: Path, monkeypatch: pytest
     np.testing.assert_allclose(model.predict_from_latent(mean), model.predict(voxels), rtol=1e-5)
     assert 10_000 < model.predict(voxels)[:, 0].mean() < 90_000  # MPa
     everything = model.outputs(voxels)
-    np.testing.assert_allclose(everything["probability"], model.reconstruct(voxels), rtol=1e-4, atol=1e-6)
-    with pytest.raises(svevae.errors.DataError, match=r"voxels: expected shape \(sve, 32, 32, 32\), received \(5, 16, 32, 32\)"):
+    np.testing.assert_allclose(
+        everything["probability"], model.reconstruct(voxels), rtol=1e-4, atol=1e-6
+    )
+    with pytest.raises(
+        svevae.errors.DataError,
+        match=r"voxels: expected shape \(sve, 32, 32, 32\), received \(5, 16, 32, 32\)",
+    ):
         model.encode(voxels[:, :16])
-    with pytest.raises(svevae.errors.DataError, match=r"voxels: expected 0 \(solid\) and 1 \(pore\), received values from 0 to 3"):
+    with pytest.raises(
+        svevae.errors.DataError,
+        match=r"voxels: expected 0 \(solid\) and 1 \(pore\), received values from 0 to 3",
+    ):
         model.encode(voxels * 3)
-    with pytest.raises(svevae.errors.DataError, match=r"latent: expected shape \(sve, 4\), received \(5, 3\)"):
+    with pytest.raises(
+        svevae.errors.DataError, match=r"latent: expected shape \(sve, 4\), received \(5, 3\)"
+    ):
         model.decode(mean[:, :3])
 
 
@@ -220,7 +275,9 @@ def test_loads_where_svevae_cannot_be_imported(run: Run, finished: Path, tmp_pat
     """mlflow.keras needs Keras alone; pyfunc brings svevae's code along with the model."""
     with h5py.File(finished / "data" / "tiny.h5") as file:
         np.save(tmp_path / "cubes.npy", file["voxels"][:3])
-    start = f"uri = 'sqlite:///{finished}/mlflow.db'; cubes = '{tmp_path}/cubes.npy'\n" + WITHOUT_SVEVAE
+    start = (
+        f"uri = 'sqlite:///{finished}/mlflow.db'; cubes = '{tmp_path}/cubes.npy'\n" + WITHOUT_SVEVAE
+    )
     by_keras = (
         start
         + """
@@ -252,13 +309,31 @@ print(svevae.__file__)
 
 
 def test_predict_writes_a_table_and_hdf5(run: Run, finished: Path, tmp_path: Path) -> None:
-    run("svevae", "predict", "data/tiny.h5", "-o", tmp_path / "a.csv", "-m", "models:/svevae/1", cwd=finished)
+    run(
+        "svevae",
+        "predict",
+        "data/tiny.h5",
+        "-o",
+        tmp_path / "a.csv",
+        "-m",
+        "models:/svevae/1",
+        cwd=finished,
+    )
     table = pd.read_csv(tmp_path / "a.csv")
     assert list(table.columns[:4]) == ["sve", "part_id", "porosity", "E_x [MPa]"]
     assert {"nu_zx", "nu_zx_std", "E_x_std [MPa]", "novelty"} <= set(table.columns)
     assert (table["E_x_std [MPa]"] > 0).all()
     assert len(table) == 96
-    run("svevae", "predict", "data/tiny.h5", "-o", tmp_path / "a.h5", "-m", "artifacts/model", cwd=finished)
+    run(
+        "svevae",
+        "predict",
+        "data/tiny.h5",
+        "-o",
+        tmp_path / "a.h5",
+        "-m",
+        "artifacts/model",
+        cwd=finished,
+    )
     with h5py.File(tmp_path / "a.h5") as file:
         assert list(file["properties"].attrs["names"]) == NAMES
         np.testing.assert_allclose(file["properties"][:, 0], table["E_x [MPa]"], rtol=1e-5)
@@ -282,18 +357,25 @@ def test_sample_writes_a_file_of_the_contract(run: Run, finished: Path, tmp_path
     said = run(*arguments, "-t", f"yield_z={wished}", "-o", tmp_path / "c.h5", cwd=finished).stdout
     assert "yield_z: wished" in said
     with h5py.File(tmp_path / "c.h5") as file:
-        column, std = (file[key][:, NAMES.index("yield_z")] for key in ("properties", "properties_std"))
+        column, std = (
+            file[key][:, NAMES.index("yield_z")] for key in ("properties", "properties_std")
+        )
         assert np.abs(column - wished).mean() < 2 * std.mean()
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["-t", "yield_z=9000"], "target yield_z = 9000 MPa: out of reach: SVEs that the model knows have yield_z from"),
+        (
+            ["-t", "yield_z=9000"],
+            "target yield_z = 9000 MPa: out of reach: SVEs that the model knows have yield_z from",
+        ),
         (["-t", "yield=1"], "target yield: expected one of E_x, E_z"),
     ],
 )
-def test_sample_refuses(finished: Path, arguments: list[str], message: str, monkeypatch: pytest.MonkeyPatch, capfd) -> None:
+def test_sample_refuses(
+    finished: Path, arguments: list[str], message: str, monkeypatch: pytest.MonkeyPatch, capfd
+) -> None:
     monkeypatch.chdir(finished)
     assert main(["sample", "-m", "artifacts/model", "-o", "refused.h5", *arguments]) == 2
     assert message in capfd.readouterr().err
@@ -303,18 +385,35 @@ def test_sample_refuses(finished: Path, arguments: list[str], message: str, monk
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["data/tiny.h5", "-o", "a.xlsx", "-m", "artifacts/model"], "a.xlsx: expected a name that ends in .csv or .h5"),
-        (["data/tiny.h5", "-o", "none/a.csv", "-m", "artifacts/model"], "none/a.csv: not written: expected a folder none that can"),
+        (
+            ["data/tiny.h5", "-o", "a.xlsx", "-m", "artifacts/model"],
+            "a.xlsx: expected a name that ends in .csv or .h5",
+        ),
+        (
+            ["data/tiny.h5", "-o", "none/a.csv", "-m", "artifacts/model"],
+            "none/a.csv: not written: expected a folder none that can",
+        ),
         (
             ["data/tiny.h5", "-o", "a.csv", "-m", "models:/svevae@nobody"],
             "models:/svevae@nobody: expected a model of svevae in the registry",
         ),
-        (["data/tiny.h5", "-o", "a.csv", "-m", "models:/other/1"], "models:/other/1: expected a model of svevae in the registry"),
-        (["data/tiny.h5", "-o", "a.csv", "-m", "data"], "data: expected a folder with model.keras and contract.json"),
-        (["README.md", "-o", "a.csv", "-m", "artifacts/model"], "README.md: expected an HDF5 file, received something else"),
+        (
+            ["data/tiny.h5", "-o", "a.csv", "-m", "models:/other/1"],
+            "models:/other/1: expected a model of svevae in the registry",
+        ),
+        (
+            ["data/tiny.h5", "-o", "a.csv", "-m", "data"],
+            "data: expected a folder with model.keras and contract.json",
+        ),
+        (
+            ["README.md", "-o", "a.csv", "-m", "artifacts/model"],
+            "README.md: expected an HDF5 file, received something else",
+        ),
     ],
 )
-def test_predict_refuses(finished: Path, arguments: list[str], message: str, monkeypatch: pytest.MonkeyPatch, capfd) -> None:
+def test_predict_refuses(
+    finished: Path, arguments: list[str], message: str, monkeypatch: pytest.MonkeyPatch, capfd
+) -> None:
     monkeypatch.chdir(finished)
     assert main(["predict", *arguments]) == 2
     printed = capfd.readouterr().err
@@ -336,15 +435,21 @@ def test_keep_copies_the_model_its_card_and_figures_unless_a_better_one_is_kept(
     metrics = project / "champion" / "metrics.json"
     metrics.unlink()  # DVC links it
     metrics.write_text(json.dumps({"mean_r2": 1.0}))
-    refused = subprocess.run(["svevae", "keep"], cwd=project, env=environment, capture_output=True, text=True)
+    refused = subprocess.run(
+        ["svevae", "keep"], cwd=project, env=environment, capture_output=True, text=True
+    )
     assert refused.returncode == 2
     assert "a model of mean R2 1.0000 is kept, on the same test SVEs" in refused.stderr
     assert read_json(metrics) == {"mean_r2": 1.0}
 
 
 @pytest.mark.slow
-def test_kill_9_while_training_and_repro_goes_on(run: Run, finished: Path, tmp_path: Path, environment: dict[str, str]) -> None:
-    """`svevae train` killed after its second epoch; the next `dvc repro` ends where the undisturbed project ended, in the same run."""
+def test_kill_9_while_training_and_repro_goes_on(
+    run: Run, finished: Path, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    """`svevae train` killed after its second epoch; the next `dvc repro` ends where the undisturbed
+    project ended, in the same run.
+    """
     project = copy_project(finished, tmp_path / "project")
     for path in ("artifacts/model", ".checkpoints", "mlruns"):
         shutil.rmtree(project / path)
@@ -357,11 +462,14 @@ def test_kill_9_while_training_and_repro_goes_on(run: Run, finished: Path, tmp_p
     assert process.returncode == -signal.SIGKILL
     text = run("dvc", "repro", "train", cwd=project).stdout
     assert "goes on after epoch" in text
-    history, expected = (pd.read_csv(folder / "artifacts" / "training.csv") for folder in (project, finished))
+    history, expected = (
+        pd.read_csv(folder / "artifacts" / "training.csv") for folder in (project, finished)
+    )
     assert list(history["epoch"]) == list(expected["epoch"])
     np.testing.assert_allclose(history["val_loss"], expected["val_loss"], rtol=2e-3)
     found, wanted = (
-        keras.saving.load_model(folder / "artifacts" / "model" / "model.keras").get_weights() for folder in (project, finished)
+        keras.saving.load_model(folder / "artifacts" / "model" / "model.keras").get_weights()
+        for folder in (project, finished)
     )
     for weight, other in zip(found, wanted, strict=True):
         np.testing.assert_allclose(weight, other, atol=5e-4)
@@ -375,10 +483,14 @@ def test_kill_9_while_training_and_repro_goes_on(run: Run, finished: Path, tmp_p
 
 
 @pytest.mark.slow
-def test_interrupt_by_the_keyboard_says_that_it_goes_on(project: Path, run: Run, environment: dict[str, str]) -> None:
+def test_interrupt_by_the_keyboard_says_that_it_goes_on(
+    project: Path, run: Run, environment: dict[str, str]
+) -> None:
     run("svevae", "prepare", cwd=project)
     settings = (project / "params.yaml").read_text()
-    (project / "params.yaml").write_text(settings.replace("from_search: true", "from_search: false"))
+    (project / "params.yaml").write_text(
+        settings.replace("from_search: true", "from_search: false")
+    )
     text = ""
     with start_training(project, environment) as process:
         for line in process.stdout:
@@ -392,26 +504,47 @@ def test_interrupt_by_the_keyboard_says_that_it_goes_on(project: Path, run: Run,
 
 
 @pytest.mark.slow
-def test_serving_answers_a_request_and_refuses_a_wrong_shape(finished: Path, environment: dict[str, str]) -> None:
+def test_serving_answers_a_request_and_refuses_a_wrong_shape(
+    finished: Path, environment: dict[str, str]
+) -> None:
     command = ["mlflow", "models", "serve", "-m", "models:/svevae/1", "--env-manager", "local"]
     cubes = np.zeros((2, 32, 32, 32), int)
     cubes[1, 4:8, 4:8, 4:8] = 1
-    with serving(command, "/ping", finished, environment | {"MLFLOW_TRACKING_URI": "sqlite:///mlflow.db"}) as address:
-        answer = requests.post(f"{address}/invocations", json={"inputs": cubes.tolist()}, timeout=120)
-        wrong = requests.post(f"{address}/invocations", json={"inputs": cubes[:, :16].tolist()}, timeout=120)
+    with serving(
+        command, "/ping", finished, environment | {"MLFLOW_TRACKING_URI": "sqlite:///mlflow.db"}
+    ) as address:
+        answer = requests.post(
+            f"{address}/invocations", json={"inputs": cubes.tolist()}, timeout=120
+        )
+        wrong = requests.post(
+            f"{address}/invocations", json={"inputs": cubes[:, :16].tolist()}, timeout=120
+        )
     assert answer.status_code == 200, answer.text
     predicted = np.array(answer.json()["predictions"]["properties"])
-    np.testing.assert_allclose(predicted, load_folder(finished / "artifacts" / "model").predict(cubes), rtol=1e-4)
+    np.testing.assert_allclose(
+        predicted, load_folder(finished / "artifacts" / "model").predict(cubes), rtol=1e-4
+    )
     assert wrong.status_code == 400, wrong.text
 
 
 @pytest.mark.slow
-def test_a_server_takes_a_model_trained_elsewhere(run: Run, finished: Path, tmp_path: Path, environment: dict[str, str]) -> None:
-    """A real tracking server: evaluate makes a run of its own that names the one that trained, register fills its registry."""
+def test_a_server_takes_a_model_trained_elsewhere(
+    run: Run, finished: Path, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    """A real tracking server: evaluate makes a run of its own that names the one that trained,
+    register fills its registry.
+    """
     project = copy_project(finished, tmp_path / "project")
-    store = ["--backend-store-uri", f"sqlite:///{tmp_path}/server.db", "--artifacts-destination", str(tmp_path / "store")]
+    store = [
+        "--backend-store-uri",
+        f"sqlite:///{tmp_path}/server.db",
+        "--artifacts-destination",
+        str(tmp_path / "store"),
+    ]
     command = ["mlflow", "server", *store, "--host", "127.0.0.1", "--workers", "1"]
-    with serving(command, "/health", tmp_path, environment | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}) as address:
+    with serving(
+        command, "/health", tmp_path, environment | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    ) as address:
         for stage in ("evaluate", "register"):
             run("svevae", stage, cwd=project, MLFLOW_TRACKING_URI=address)
         registered = read_json(project / "artifacts" / "registered.json")
@@ -426,14 +559,20 @@ def test_a_server_takes_a_model_trained_elsewhere(run: Run, finished: Path, tmp_
 
 
 @pytest.mark.slow
-def test_experiments_metrics_diff_and_plots_of_dvc(run: Run, finished: Path, tmp_path: Path) -> None:
+def test_experiments_metrics_diff_and_plots_of_dvc(
+    run: Run, finished: Path, tmp_path: Path
+) -> None:
     project = copy_project(finished, tmp_path / "project")
     run("git", "add", "-A", cwd=project)
     run("git", "commit", "-qm", "results", cwd=project)
     run("dvc", "exp", "run", "-n", "wider", "-S", "train.latent_dim=6", cwd=project)
     assert read_json(project / "artifacts" / "evaluation" / "metrics.json")["latent_dim"] == 6
     diff = json.loads(run("dvc", "metrics", "diff", "--json", cwd=project).stdout)
-    assert diff["artifacts/evaluation/metrics.json"]["latent_dim"] == {"old": 4, "new": 6, "diff": 2}
+    assert diff["artifacts/evaluation/metrics.json"]["latent_dim"] == {
+        "old": 4,
+        "new": 6,
+        "diff": 2,
+    }
     assert "wider" in run("dvc", "exp", "show", "--csv", cwd=project).stdout
     run("dvc", "plots", "show", cwd=project)
     page = (project / "dvc_plots" / "index.html").read_text()
@@ -441,8 +580,9 @@ def test_experiments_metrics_diff_and_plots_of_dvc(run: Run, finished: Path, tmp
         assert title in page
     tagged = python(
         run,
-        "import mlflow\nfrom svevae import tracking\ntracking.connect()\n"
-        "print([r.data.tags.get('svevae.dvc_experiment') for r in mlflow.search_runs(output_format='list')])",
+        "import mlflow\nfrom svevae import"
+        " tracking\ntracking.connect()\nprint([r.data.tags.get('svevae.dvc_experiment') for r in"
+        " mlflow.search_runs(output_format='list')])",
         project,
     )
     assert "wider" in tagged
@@ -450,21 +590,40 @@ def test_experiments_metrics_diff_and_plots_of_dvc(run: Run, finished: Path, tmp
 
 @pytest.mark.slow
 @pytest.mark.parametrize("way", ["activated", "by path"])
-def test_plain_mlflow_run_in_a_fresh_clone(run: Run, project: Path, tmp_path: Path, environment: dict[str, str], way: str) -> None:
-    """`mlflow run .` and `.venv/bin/mlflow run .`, a stage with a parameter, then a fully cached run that is not empty."""
+def test_plain_mlflow_run_in_a_fresh_clone(
+    run: Run, project: Path, tmp_path: Path, environment: dict[str, str], way: str
+) -> None:
+    """`mlflow run .` and `.venv/bin/mlflow run .`, a stage with a parameter, then a fully cached
+    run that is not empty.
+    """
     clone = tmp_path / "clone"
     run("git", "clone", "-q", project, clone, cwd=tmp_path)
     program, variables = "mlflow", {}
     if way == "by path":
         (clone / ".venv").symlink_to(Path(sys.executable).parents[1])
         program = ".venv/bin/mlflow"
-        system = [entry for entry in environment["PATH"].split(os.pathsep) if entry != str(Path(sys.executable).parent)]
+        system = [
+            entry
+            for entry in environment["PATH"].split(os.pathsep)
+            if entry != str(Path(sys.executable).parent)
+        ]
         variables = {"PATH": os.pathsep.join(system), "VIRTUAL_ENV": ""}
     run(program, "run", ".", cwd=clone, timeout=600, **variables)
     assert (clone / "artifacts" / "registered.json").is_file()
     run(program, "run", ".", cwd=clone, timeout=600, **variables)
     if way == "activated":
-        run(program, "run", ".", "-e", "train", "-P", "latent_dim=8", cwd=clone, timeout=600, **variables)
+        run(
+            program,
+            "run",
+            ".",
+            "-e",
+            "train",
+            "-P",
+            "latent_dim=8",
+            cwd=clone,
+            timeout=600,
+            **variables,
+        )
         assert read_json(clone / "artifacts" / "model" / "contract.json")["latent_dim"] == 8
     listing = python(
         run,
@@ -488,12 +647,17 @@ print(json.dumps([[r.info.status, r.data.params.get("train.latent_dim"), "test/m
 
 
 @pytest.mark.slow
-def test_a_stage_with_a_parameter_is_the_first_command_in_a_fresh_clone(run: Run, project: Path, tmp_path: Path) -> None:
+def test_a_stage_with_a_parameter_is_the_first_command_in_a_fresh_clone(
+    run: Run, project: Path, tmp_path: Path
+) -> None:
     clone = tmp_path / "clone"
     run("git", "clone", "-q", project, clone, cwd=tmp_path)
     run("git", "config", "user.name", "Test", cwd=clone)
     run("git", "config", "user.email", "test@example.org", cwd=clone)
     run("mlflow", "run", ".", "-e", "prepare", "-P", "seed=3", cwd=clone)
     run("svevae", "prepare", cwd=project)
-    splits = [read_json(folder / "artifacts" / "split" / "split.json")["parts"] for folder in (clone, project)]
+    splits = [
+        read_json(folder / "artifacts" / "split" / "split.json")["parts"]
+        for folder in (clone, project)
+    ]
     assert splits[0] != splits[1]

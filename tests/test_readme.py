@@ -16,17 +16,33 @@ TEXT = (ROOT / "README.md").read_text()
 
 def commands(first: str) -> list[str]:
     """All commands in the README that begin with `first`, in blocks and in the running text."""
-    code = re.findall(r"^([a-z].*?)(?:  +#.*)?$", "\n".join(re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL)), re.MULTILINE)
-    return [command for command in code + re.findall(r"`([a-z][^`\n]*)`", TEXT) if command.split()[0] == first]
+    code = re.findall(
+        r"^([a-z].*?)(?:  +#.*)?$",
+        "\n".join(re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL)),
+        re.MULTILINE,
+    )
+    return [
+        command
+        for command in code + re.findall(r"`([a-z][^`\n]*)`", TEXT)
+        if command.split()[0] == first
+    ]
 
 
 @pytest.mark.slow
 def test_python_examples_run(run: Run, finished: Path, tmp_path: Path) -> None:
     code = "\n".join(re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL))
-    code = code.replace("models:/svevae@champion", "models:/svevae/1").replace("data/sve_porous_alsi10mg_32.h5", "data/tiny.h5")
-    shapes = "mean.shape, properties.shape, probability.shape, elastic.stiffness.shape, path.stress.shape"
+    code = code.replace("models:/svevae@champion", "models:/svevae/1").replace(
+        "data/sve_porous_alsi10mg_32.h5", "data/tiny.h5"
+    )
+    shapes = (
+        "mean.shape, properties.shape, probability.shape, elastic.stiffness.shape,"
+        " path.stress.shape"
+    )
     (tmp_path / "example.py").write_text(f"{code}\nprint({shapes})")
-    assert "(3, 4) (3, 7) (3, 32, 32, 32) (3, 6, 6) (3, 3, 6)" in run("python", tmp_path / "example.py", cwd=finished).stdout
+    assert (
+        "(3, 4) (3, 7) (3, 32, 32, 32) (3, 6, 6) (3, 3, 6)"
+        in run("python", tmp_path / "example.py", cwd=finished).stdout
+    )
 
 
 def test_make_targets_exist(run: Run) -> None:

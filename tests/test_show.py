@@ -1,4 +1,6 @@
-"""The picture of a dataset: which panels a file gives, what they show, and that none fails on an unusual file."""
+"""The picture of a dataset: which panels a file gives, what they show, and that none fails on an
+unusual file.
+"""
 
 from __future__ import annotations
 
@@ -18,18 +20,33 @@ from svevae.dataset.store import SVEDataset, open_dataset, write_dataset
 from svevae.errors import DataError
 from svevae.show import DPI, TRIANGLES, _surface, dataset_figure, draw_dataset
 
-POROSITY, DIAMETER, DISTANCE = "porosity [%]", "pore diameter, of equal sphere [um]", "distance in a part [SVE edges]"
+POROSITY, DIAMETER, DISTANCE = (
+    "porosity [%]",
+    "pore diameter, of equal sphere [um]",
+    "distance in a part [SVE edges]",
+)
 
 
 def make(
-    path: Path, voxels: np.ndarray, names: tuple[str, ...] = (), parts: int = 2, size: float | None = 10.0, **more: np.ndarray
+    path: Path,
+    voxels: np.ndarray,
+    names: tuple[str, ...] = (),
+    parts: int = 2,
+    size: float | None = 10.0,
+    **more: np.ndarray,
 ) -> SVEDataset:
-    """A file of `voxels`, with random properties where `names` are given; `more` are further arrays, / written as __."""
+    """A file of `voxels`, with random properties where `names` are given; `more` are further
+    arrays, / written as __.
+    """
     arrays = {"voxels": voxels} | {key.replace("__", "/"): array for key, array in more.items()}
     if names:
-        arrays["properties"] = np.random.default_rng(0).random((len(voxels), len(names))).astype(np.float32)
+        arrays["properties"] = (
+            np.random.default_rng(0).random((len(voxels), len(names))).astype(np.float32)
+        )
         arrays["part_id"] = np.arange(len(voxels)) * parts // len(voxels)
-    write_dataset(path, arrays, names, ("MPa",) * len(names), {} if size is None else {"voxel_size_um": size})
+    write_dataset(
+        path, arrays, names, ("MPa",) * len(names), {} if size is None else {"voxel_size_um": size}
+    )
     return open_dataset(path, labelled=bool(names))
 
 
@@ -43,12 +60,20 @@ def cubes(count: int, n: int, seed: int = 1) -> np.ndarray:
 
 
 def full(path: Path, count: int = 16, names: tuple[str, ...] = ("E_x", "E_z")) -> SVEDataset:
-    """A file with everything: two parts of 2 x 2 x 2 SVEs, their labels and stress curves along z and x."""
+    """A file with everything: two parts of 2 x 2 x 2 SVEs, their labels and stress curves along z
+    and x.
+    """
     strain = np.linspace(0.01, 0.03, 4)
     stress = strain * np.arange(1, count + 1)[:, None]
     position = np.array(list(np.ndindex(2, 2, 2)) * 2)
     return make(
-        path, cubes(count, 8), names, position=position, tension__strain=strain, tension__stress_x=stress / 2, tension__stress_z=stress
+        path,
+        cubes(count, 8),
+        names,
+        position=position,
+        tension__strain=strain,
+        tension__stress_x=stress / 2,
+        tension__stress_z=stress,
     )
 
 
@@ -78,7 +103,9 @@ def test_every_panel_of_a_file_with_everything(tmp_path: Path) -> None:
 
 
 def test_sves_stand_from_the_least_to_the_most_porous(tmp_path: Path) -> None:
-    """Six of 16, by rank 0, 3, 6, 9, 12, 15 of the porosity; pores are drawn where there are any; the slice is the fullest."""
+    """Six of 16, by rank 0, 3, 6, 9, 12, 15 of the porosity; pores are drawn where there are any;
+    the slice is the fullest.
+    """
     data = full(tmp_path / "a.h5")
     voxels = data.voxels(np.arange(16))
     porosity = voxels.mean((1, 2, 3))
@@ -86,9 +113,13 @@ def test_sves_stand_from_the_least_to_the_most_porous(tmp_path: Path) -> None:
     figure = dataset_figure(data)
     found = [text.split(": ") for text in texts(figure)[1:]]
     assert [name for name, _ in found] == [f"SVE {sve}" for sve in chosen]
-    assert [float(text.removesuffix(" % pores")) for _, text in found] == pytest.approx(100 * porosity[chosen], rel=5e-3)
+    assert [float(text.removesuffix(" % pores")) for _, text in found] == pytest.approx(
+        100 * porosity[chosen], rel=5e-3
+    )
     solids = [axes for axes in figure.get_axes() if axes.name == "3d"]
-    drawn = [any(isinstance(item, Poly3DCollection) for item in axes.collections) for axes in solids]
+    drawn = [
+        any(isinstance(item, Poly3DCollection) for item in axes.collections) for axes in solids
+    ]
     assert drawn == [False, True, True, True, True, True]
     slices = [axes.images[0].get_array() for axes in figure.subfigs[0].axes if axes.images]
     for sve, image in zip(chosen, slices, strict=True):
@@ -108,7 +139,9 @@ def test_histograms_count_every_sve(tmp_path: Path) -> None:
 
 
 def test_curves_begin_at_zero_and_keep_their_values(tmp_path: Path) -> None:
-    """Six SVEs along z and x; SVE k has the slope k + 1 MPa along z, half of it along x; strain in percent."""
+    """Six SVEs along z and x; SVE k has the slope k + 1 MPa along z, half of it along x; strain in
+    percent.
+    """
     cell = panel(dataset_figure(full(tmp_path / "a.h5")), "strain [%]")
     curves = [line.get_xydata() for line in cell.get_lines() if len(line.get_xydata())]
     assert len(curves) == 12
@@ -121,17 +154,25 @@ def test_curves_begin_at_zero_and_keep_their_values(tmp_path: Path) -> None:
 
 
 def test_the_legend_of_the_curves_hides_none(tmp_path: Path) -> None:
-    """The curves are a fan: the lowest run where a legend stood that was always at the lower right."""
+    """The curves are a fan: the lowest run where a legend stood that was always at the lower
+    right.
+    """
     figure = dataset_figure(full(tmp_path / "a.h5"))
     figure.savefig(tmp_path / "a.png", dpi=DPI)
     cell = panel(figure, "strain [%]")
     legend = cell.get_legend().get_window_extent()
     for line in cell.get_lines():
-        assert not line.get_path().transformed(line.get_transform()).intersects_bbox(legend, filled=False)
+        assert (
+            not line.get_path()
+            .transformed(line.get_transform())
+            .intersects_bbox(legend, filled=False)
+        )
 
 
 def test_labels_without_a_load_path_are_told(tmp_path: Path) -> None:
-    """Above the properties, in a line; nothing where every SVE has one, and where the file does not say."""
+    """Above the properties, in a line; nothing where every SVE has one, and where the file does not
+    say.
+    """
     said = [dataset_figure(full(tmp_path / "a.h5")).subfigs[2].get_suptitle()]
     for broken in ([3, 5], []):
         path = np.ones((16, 3), np.uint8)
@@ -143,7 +184,10 @@ def test_labels_without_a_load_path_are_told(tmp_path: Path) -> None:
     assert said == ["", "2 SVEs without a load path (2 along z), labelled 0 there", ""]
 
 
-@pytest.mark.parametrize(("parts", "title"), [(1, "neighbours: correlation"), (2, "neighbours: correlation, standard error")])
+@pytest.mark.parametrize(
+    ("parts", "title"),
+    [(1, "neighbours: correlation"), (2, "neighbours: correlation, standard error")],
+)
 def test_errors_are_named_where_they_are_drawn(tmp_path: Path, parts: int, title: str) -> None:
     position = np.array(list(np.ndindex(2, 2, 2)) * 2)[: 8 * parts]
     data = make(tmp_path / "a.h5", cubes(8 * parts, 8), ("E",), parts, position=position)
@@ -151,7 +195,9 @@ def test_errors_are_named_where_they_are_drawn(tmp_path: Path, parts: int, title
 
 
 def test_neighbours_show_the_table(tmp_path: Path) -> None:
-    """Porosity and both properties against distances 1, 2^0.5, 3^0.5, and pairs of different parts."""
+    """Porosity and both properties against distances 1, 2^0.5, 3^0.5, and pairs of different
+    parts.
+    """
     cell = panel(dataset_figure(full(tmp_path / "a.h5")), DISTANCE)
     lines = [line for line in cell.get_lines() if line.get_marker() in "os^" and line.get_marker()]
     assert [len(line.get_xydata()) for line in lines] == [3, 1, 3, 1, 3, 1]
@@ -159,9 +205,12 @@ def test_neighbours_show_the_table(tmp_path: Path) -> None:
     assert [text.get_text() for text in cell.get_legend().get_texts()] == ["porosity", "E_x", "E_z"]
 
 
-@pytest.mark.parametrize(("low", "high"), [((0, 2, 3), (4, 5, 6)), ((1, 1, 1), (2, 2, 2)), ((0, 0, 0), (12, 12, 12))])
+@pytest.mark.parametrize(
+    ("low", "high"), [((0, 2, 3), (4, 5, 6)), ((1, 1, 1), (2, 2, 2)), ((0, 0, 0), (12, 12, 12))]
+)
 def test_surface_of_a_box(low: tuple[int, ...], high: tuple[int, ...]) -> None:
-    """A pore that fills voxels low to high, also one cut by the SVE's faces: the closed surface spans exactly that box.
+    """A pore that fills voxels low to high, also one cut by the SVE's faces: the closed surface
+    spans exactly that box.
 
     Light comes from above: a face that looks up is brighter than one that looks down.
     """
@@ -182,7 +231,9 @@ def test_surface_of_a_box(low: tuple[int, ...], high: tuple[int, ...]) -> None:
 
 @pytest.mark.parametrize("n", [40, 100])
 def test_a_rough_surface_is_averaged_down(n: int) -> None:
-    """Noise has a triangle or more a voxel; what is drawn stays within the bound and within the cube."""
+    """Noise has a triangle or more a voxel; what is drawn stays within the bound and within the
+    cube.
+    """
     triangles, _ = _surface((np.random.default_rng(0).random((n, n, n)) < 0.5).astype(np.uint8))
     assert 100 < len(triangles) <= TRIANGLES
     assert triangles.min() >= 0
@@ -190,7 +241,9 @@ def test_a_rough_surface_is_averaged_down(n: int) -> None:
 
 
 def test_one_voxel_of_a_large_sve_is_drawn() -> None:
-    """A single pore voxel of 128^3 does not vanish in the averaging: it stays within a voxel of its place."""
+    """A single pore voxel of 128^3 does not vanish in the averaging: it stays within a voxel of its
+    place.
+    """
     cube = np.zeros((128, 128, 128), np.uint8)
     cube[100, 20, 63] = 1
     triangles, _ = _surface(cube)
@@ -201,36 +254,71 @@ def unusual(path: Path, kind: str) -> SVEDataset:
     if kind == "unlabelled":
         return make(path, cubes(9, 8))
     if kind == "pore-free":
-        return make(path, np.zeros((3, 8, 8, 8), np.uint8), ("E",), position=np.array([[0, 0, 0], [0, 0, 1], [0, 0, 2]]))
+        return make(
+            path,
+            np.zeros((3, 8, 8, 8), np.uint8),
+            ("E",),
+            position=np.array([[0, 0, 0], [0, 0, 1], [0, 0, 2]]),
+        )
     if kind == "one SVE":
-        return make(path, cubes(2, 8)[1:], ("E", "nu"), parts=1, size=None, position=np.zeros((1, 3), int))
+        return make(
+            path, cubes(2, 8)[1:], ("E", "nu"), parts=1, size=None, position=np.zeros((1, 3), int)
+        )
     if kind == "twice in one place":
         return make(path, cubes(4, 8), ("E",), position=np.zeros((4, 3), int))
     if kind == "fourteen properties":
         return make(path, cubes(4, 8), tuple(f"p{i}" for i in range(14)))
     if kind == "one part":
-        return make(path, cubes(8, 8), ("a$b",), parts=1, position=np.array(list(np.ndindex(2, 2, 2))))
+        return make(
+            path, cubes(8, 8), ("a$b",), parts=1, position=np.array(list(np.ndindex(2, 2, 2)))
+        )
     return make(path, cubes(2, {"2 voxels": 2, "128 voxels": 128}[kind]))
 
 
 @pytest.mark.parametrize(
     ("kind", "title", "expected"),
     [
-        ("unlabelled", "9 SVEs of 8^3 voxels of 10 um, from 1 part; no labels", [POROSITY, DIAMETER]),
-        ("pore-free", "3 SVEs of 8^3 voxels of 10 um, from 2 parts", [POROSITY, DIAMETER, DISTANCE, "E [MPa]"]),
-        ("one SVE", "1 SVE of 8^3 voxels, size unknown, from 1 part", [POROSITY, DIAMETER.replace("um", "voxels"), "E [MPa]", "nu [MPa]"]),
-        ("twice in one place", "4 SVEs of 8^3 voxels of 10 um, from 2 parts", [POROSITY, DIAMETER, "E [MPa]"]),
+        (
+            "unlabelled",
+            "9 SVEs of 8^3 voxels of 10 um, from 1 part; no labels",
+            [POROSITY, DIAMETER],
+        ),
+        (
+            "pore-free",
+            "3 SVEs of 8^3 voxels of 10 um, from 2 parts",
+            [POROSITY, DIAMETER, DISTANCE, "E [MPa]"],
+        ),
+        (
+            "one SVE",
+            "1 SVE of 8^3 voxels, size unknown, from 1 part",
+            [POROSITY, DIAMETER.replace("um", "voxels"), "E [MPa]", "nu [MPa]"],
+        ),
+        (
+            "twice in one place",
+            "4 SVEs of 8^3 voxels of 10 um, from 2 parts",
+            [POROSITY, DIAMETER, "E [MPa]"],
+        ),
         (
             "fourteen properties",
             "4 SVEs of 8^3 voxels of 10 um, from 2 parts; 12 of 14 properties",
             [POROSITY, DIAMETER, *(f"p{i} [MPa]" for i in range(12))],
         ),
-        ("one part", "8 SVEs of 8^3 voxels of 10 um, from 1 part", [POROSITY, DIAMETER, DISTANCE, "a$b [MPa]"]),
+        (
+            "one part",
+            "8 SVEs of 8^3 voxels of 10 um, from 1 part",
+            [POROSITY, DIAMETER, DISTANCE, "a$b [MPa]"],
+        ),
         ("2 voxels", "2 SVEs of 2^3 voxels of 10 um, from 1 part; no labels", [POROSITY, DIAMETER]),
-        ("128 voxels", "2 SVEs of 128^3 voxels of 10 um, from 1 part; no labels", [POROSITY, DIAMETER]),
+        (
+            "128 voxels",
+            "2 SVEs of 128^3 voxels of 10 um, from 1 part; no labels",
+            [POROSITY, DIAMETER],
+        ),
     ],
 )
-def test_unusual_files_are_drawn(tmp_path: Path, kind: str, title: str, expected: list[str]) -> None:
+def test_unusual_files_are_drawn(
+    tmp_path: Path, kind: str, title: str, expected: list[str]
+) -> None:
     """What a file lacks has no panel; the rest is drawn, and no warning comes."""
     data = unusual(tmp_path / "a$b.h5", kind)
     figure = dataset_figure(data)
@@ -263,7 +351,9 @@ def test_real_sves(tmp_path: Path, tiny: SVEDataset) -> None:
     assert_a_picture(tmp_path / "a.png", labelled=True)
 
 
-def test_the_seed_draws_the_sample_of_pores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_seed_draws_the_sample_of_pores(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With room for 4 of 16 SVEs, the title says so, and another seed measures others."""
     monkeypatch.setattr(show, "SIZED", 4 * 8**3)
     data = full(tmp_path / "a.h5")
@@ -281,7 +371,9 @@ def test_voxels_that_are_not_0_or_1(tmp_path: Path) -> None:
     data = unusual(tmp_path / "a.h5", "unlabelled")
     with h5py.File(data.path, "r+") as file:
         file["voxels"][3, 0, 0, 5] = 7
-    with pytest.raises(DataError, match=r"a\.h5: /voxels: expected 0 \(solid\) and 1 \(pore\), received 7 in SVE 3"):
+    with pytest.raises(
+        DataError, match=r"a\.h5: /voxels: expected 0 \(solid\) and 1 \(pore\), received 7 in SVE 3"
+    ):
         draw_dataset(data, tmp_path / "a.png")
 
 
@@ -296,7 +388,9 @@ def test_a_damaged_file(tmp_path: Path) -> None:
         draw_dataset(data, tmp_path / "a.png")
 
 
-def test_an_older_picture_survives_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_older_picture_survives_a_full_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "a.png").write_bytes(b"older")
 
     def full_disk(*_: object) -> None:

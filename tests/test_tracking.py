@@ -1,4 +1,6 @@
-"""The store: first use by several processes, a moved project, servers that do not answer, what a run tells of itself."""
+"""The store: first use by several processes, a moved project, servers that do not answer, what a
+run tells of itself.
+"""
 
 from __future__ import annotations
 
@@ -45,16 +47,32 @@ def make_root(folder: Path) -> Path:
     return folder
 
 
-def python(code: str, cwd: Path, environment: dict[str, str], **variables: str) -> subprocess.CompletedProcess:
-    return subprocess.run([sys.executable, "-c", code], cwd=cwd, env=environment | variables, capture_output=True, text=True, check=False)
+def python(
+    code: str, cwd: Path, environment: dict[str, str], **variables: str
+) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=cwd,
+        env=environment | variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 @pytest.mark.slow
-def test_several_processes_may_use_a_fresh_store_at_once(tmp_path: Path, environment: dict[str, str]) -> None:
+def test_several_processes_may_use_a_fresh_store_at_once(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
     root = make_root(tmp_path)
     start = [
         subprocess.Popen(
-            [sys.executable, "-c", FIRST_USE], cwd=root, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            [sys.executable, "-c", FIRST_USE],
+            cwd=root,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
         for _ in range(4)
     ]
@@ -68,13 +86,16 @@ def test_several_processes_may_use_a_fresh_store_at_once(tmp_path: Path, environ
 
 
 def test_a_moved_project_finds_its_artifacts(tmp_path: Path, environment: dict[str, str]) -> None:
-    log = FIRST_USE.replace("print(run_id)", "") + "\nwith tracking.run('a', run_id):\n    tracking.mlflow.log_text('kept', 'note.txt')\n"
+    log = (
+        FIRST_USE.replace("print(run_id)", "")
+        + "\nwith tracking.run('a', run_id):\n    tracking.mlflow.log_text('kept', 'note.txt')\n"
+    )
     assert python(log, make_root(tmp_path / "before"), environment).returncode == 0
     shutil.move(tmp_path / "before", tmp_path / "after")
     read = python(
-        "import mlflow\nfrom svevae import tracking\ntracking.connect()\n"
-        "(run,) = mlflow.search_runs(output_format='list')\nprint(mlflow.artifacts.load_text(run.info.artifact_uri + '/note.txt'))\n"
-        "print(run.info.artifact_uri)",
+        "import mlflow\nfrom svevae import tracking\ntracking.connect()\n(run,) ="
+        " mlflow.search_runs(output_format='list')\nprint(mlflow.artifacts.load_text(run.info.artifact_uri"
+        " + '/note.txt'))\nprint(run.info.artifact_uri)",
         tmp_path / "after",
         environment,
     )
@@ -82,14 +103,20 @@ def test_a_moved_project_finds_its_artifacts(tmp_path: Path, environment: dict[s
     assert str(tmp_path / "after") in read.stdout
 
 
-def test_a_run_names_its_commit_and_whether_files_differ(tmp_path: Path, environment: dict[str, str]) -> None:
+def test_a_run_names_its_commit_and_whether_files_differ(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
     root = make_root(tmp_path)
     git = ["git", "-c", "user.name=Test", "-c", "user.email=test@example.org"]
     for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "first"]):
         subprocess.run([*git, *command], cwd=root, check=True)
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, check=True).stdout.strip()
+    commit = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, check=True
+    ).stdout.strip()
     lineage = "from svevae import tracking\nprint(tracking.lineage())"
-    tags = eval(python(lineage, root, environment, DVC_STAGE="train", DVC_EXP_NAME="bold-idea").stdout)
+    tags = eval(
+        python(lineage, root, environment, DVC_STAGE="train", DVC_EXP_NAME="bold-idea").stdout
+    )
     assert tags == {
         "mlflow.source.git.commit": commit,
         "svevae.git_commit": commit,
@@ -103,15 +130,31 @@ def test_a_run_names_its_commit_and_whether_files_differ(tmp_path: Path, environ
 
 
 @pytest.mark.parametrize(
-    "uri", ["http://127.0.0.1:{port}", "postgresql+psycopg://nobody:secret@127.0.0.1:{port}/none", "oracle://a:secret@127.0.0.1/none"]
+    "uri",
+    [
+        "http://127.0.0.1:{port}",
+        "postgresql+psycopg://nobody:secret@127.0.0.1:{port}/none",
+        "oracle://a:secret@127.0.0.1/none",
+    ],
 )
 def test_unreachable_server_is_named(tmp_path: Path, environment: dict[str, str], uri: str) -> None:
     uri = uri.format(port=unused_port())
-    done = python(CONNECT, make_root(tmp_path), environment, MLFLOW_TRACKING_URI=uri, MLFLOW_SQLALCHEMYSTORE_POOL_SIZE="1")
+    done = python(
+        CONNECT,
+        make_root(tmp_path),
+        environment,
+        MLFLOW_TRACKING_URI=uri,
+        MLFLOW_SQLALCHEMYSTORE_POOL_SIZE="1",
+    )
     assert done.stdout.startswith("MLFLOW_TRACKING_URI: expected"), done.stdout + done.stderr
     assert "127.0.0.1" in done.stdout
     assert "secret" not in done.stdout
 
 
-def test_outside_a_project_the_error_says_what_is_missing(tmp_path: Path, environment: dict[str, str]) -> None:
-    assert "expected a svevae project (MLproject and dvc.yaml), or MLFLOW_TRACKING_URI" in python(CONNECT, tmp_path, environment).stdout
+def test_outside_a_project_the_error_says_what_is_missing(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    assert (
+        "expected a svevae project (MLproject and dvc.yaml), or MLFLOW_TRACKING_URI"
+        in python(CONNECT, tmp_path, environment).stdout
+    )

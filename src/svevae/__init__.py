@@ -12,7 +12,11 @@ if TYPE_CHECKING:
     from svevae.model.latent import LatentModel as LatentModel
     from svevae.use.champion import load as load
 
-_HOMES = {"open_dataset": "svevae.dataset.store", "LatentModel": "svevae.model.latent", "load": "svevae.use.champion"}
+_HOMES = {
+    "open_dataset": "svevae.dataset.store",
+    "LatentModel": "svevae.model.latent",
+    "load": "svevae.use.champion",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,6 @@
-"""The console script `svevae`: every stage of dvc.yaml and every entry of MLproject is one of its commands."""
+"""The console script `svevae`: every stage of dvc.yaml and every entry of MLproject is one of its
+commands.
+"""
 
 from __future__ import annotations
 
@@ -24,68 +26,142 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         options.run(options)
-        print(end="", flush=True)  # what a closed pipe refuses, now; nothing where there is no stdout
+        print(
+            end="", flush=True
+        )  # what a closed pipe refuses, now; nothing where there is no stdout
     except SvevaeError as error:
         print(f"svevae {options.command}: {error}", file=sys.stderr)
         return 2
     except BrokenPipeError:  # `svevae check ... | head`: who reads has enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python flushes into the pipe once more
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+        )  # else Python flushes into the pipe once more
         return 1
     except OSError as error:
-        if error.strerror is None:  # not the system's word but a library's, so likely our fault: show where
+        if (
+            error.strerror is None
+        ):  # not the system's word but a library's, so likely our fault: show where
             raise
-        print(f"svevae {options.command}: {error.filename or 'file system'}: {error.strerror}", file=sys.stderr)
+        print(
+            f"svevae {options.command}: {error.filename or 'file system'}: {error.strerror}",
+            file=sys.stderr,
+        )
         return 2
     except KeyboardInterrupt:
-        print(f"svevae {options.command}: interrupted; the same command goes on where it stopped", file=sys.stderr)
+        print(
+            f"svevae {options.command}: interrupted; the same command goes on where it stopped",
+            file=sys.stderr,
+        )
         return 130
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="svevae", description="Latent-space multiscale simulation of porous metals.")
+    parser = argparse.ArgumentParser(
+        prog="svevae", description="Latent-space multiscale simulation of porous metals."
+    )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True)
 
-    check = commands.add_parser("check", help="say what is in an SVE file, or everything that is wrong with it")
+    check = commands.add_parser(
+        "check", help="say what is in an SVE file, or everything that is wrong with it"
+    )
     check.add_argument("file", type=Path)
     check.set_defaults(run=_check)
 
-    text = "make and label the SVE dataset of params.yaml's section generate; goes on where it was interrupted"
-    more = "Interrupt it at any moment, or raise generate.parts later: the same command labels what is missing. Then: dvc add data."
-    generate = commands.add_parser("generate", help=text, description=f"{text[0].upper()}{text[1:]}. {more}")
+    text = (
+        "make and label the SVE dataset of params.yaml's section generate; goes on where it was"
+        " interrupted"
+    )
+    more = (
+        "Interrupt it at any moment, or raise generate.parts later: the same command labels what is"
+        " missing. Then: dvc add data."
+    )
+    generate = commands.add_parser(
+        "generate", help=text, description=f"{text[0].upper()}{text[1:]}. {more}"
+    )
     _add_cluster_options(generate)
     generate.set_defaults(run=_generate)
 
     _add_import(commands)
 
-    show = commands.add_parser("show", help="draw an SVE file: its SVEs, pores, properties and neighbours")
+    show = commands.add_parser(
+        "show", help="draw an SVE file: its SVEs, pores, properties and neighbours"
+    )
     show.add_argument("file", type=Path)
-    show.add_argument("-o", "--output", type=Path, help="a .png file (default: the name of FILE with .png, in this folder)")
+    show.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        help="a .png file (default: the name of FILE with .png, in this folder)",
+    )
     show.set_defaults(run=_show)
 
-    text = "how the scatter of properties falls with SVE size and correlates with distance, from an SVE file and from a model"
-    scatter = commands.add_parser("scatter", help=text, description=f"{text[0].upper()}{text[1:]}; a table and a picture.")
+    text = (
+        "how the scatter of properties falls with SVE size and correlates with distance, from an"
+        " SVE file and from a model"
+    )
+    scatter = commands.add_parser(
+        "scatter", help=text, description=f"{text[0].upper()}{text[1:]}; a table and a picture."
+    )
     scatter.add_argument("file", type=Path)
-    scatter.add_argument("-o", "--output", type=Path, default=Path("scatter.png"), help="a .png file (default: %(default)s)")
-    scatter.add_argument("-p", "--property", action="append", default=[], metavar="NAME", help="or porosity; repeat it (default: three)")
-    scatter.add_argument("-m", "--model", metavar="URI", help="registry URI or folder of a model to set beside the data (default: none)")
+    scatter.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        default=Path("scatter.png"),
+        help="a .png file (default: %(default)s)",
+    )
+    scatter.add_argument(
+        "-p",
+        "--property",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="or porosity; repeat it (default: three)",
+    )
+    scatter.add_argument(
+        "-m",
+        "--model",
+        metavar="URI",
+        help="registry URI or folder of a model to set beside the data (default: none)",
+    )
     scatter.set_defaults(run=_scatter)
 
-    export = commands.add_parser("export", help="one SVE or a whole part as a .vtkhdf file for ParaView")
+    export = commands.add_parser(
+        "export", help="one SVE or a whole part as a .vtkhdf file for ParaView"
+    )
     export.add_argument("file", type=Path)
     export.add_argument("-o", "--output", type=Path, required=True, help="a .vtkhdf file")
     which = export.add_mutually_exclusive_group(required=True)
     which.add_argument("--sve", type=int, metavar="I", help="index of the SVE in the file, from 0")
-    which.add_argument("--part", type=int, metavar="P", help="a number of /part_id; put together by /position")
+    which.add_argument(
+        "--part", type=int, metavar="P", help="a number of /part_id; put together by /position"
+    )
     export.set_defaults(run=_export)
 
-    text = "stage: find the configuration of the model by many short trainings; goes on where it was interrupted"
+    text = (
+        "stage: find the configuration of the model by many short trainings; goes on where it was"
+        " interrupted"
+    )
     search = commands.add_parser("search", help=text, description=f"{text[0].upper()}{text[1:]}.")
     how = search.add_mutually_exclusive_group()
-    how.add_argument("--join", action="store_true", help="work for a search begun elsewhere, on the same storage and MLflow server")
-    how.add_argument("--report", action="store_true", help="write artifacts/search/report.html of the study as it is now")
-    search.add_argument("--workers", type=_positive, metavar="N", help="processes of this machine (default: search.workers)")
+    how.add_argument(
+        "--join",
+        action="store_true",
+        help="work for a search begun elsewhere, on the same storage and MLflow server",
+    )
+    how.add_argument(
+        "--report",
+        action="store_true",
+        help="write artifacts/search/report.html of the study as it is now",
+    )
+    search.add_argument(
+        "--workers",
+        type=_positive,
+        metavar="N",
+        help="processes of this machine (default: search.workers)",
+    )
     search.set_defaults(run=_search)
 
     for name, text in (
@@ -96,58 +172,110 @@ def _parser() -> argparse.ArgumentParser:
     ):
         commands.add_parser(name, help=f"stage: {text}").set_defaults(run=_stage)
 
-    compare = commands.add_parser("compare", help="stage of multiscale/dvc.yaml: tensile bars, every pore resolved and encoded")
+    compare = commands.add_parser(
+        "compare",
+        help="stage of multiscale/dvc.yaml: tensile bars, every pore resolved and encoded",
+    )
     compare.set_defaults(run=_multiscale)
     text = "stage of multiscale/dvc.yaml: uncertainty of the microstructure to that of the response"
     propagate = commands.add_parser("propagate", help=text)
     _add_cluster_options(propagate)
     propagate.set_defaults(run=_multiscale)
 
-    text = "stage of multiscale/dvc.yaml: the gradation of porosity that carries a load at least mass"
+    text = (
+        "stage of multiscale/dvc.yaml: the gradation of porosity that carries a load at least mass"
+    )
     commands.add_parser("grade", help=text).set_defaults(run=_multiscale)
 
-    commands.add_parser("summary", help="the scores and where the champion is").set_defaults(run=_summary)
+    commands.add_parser("summary", help="the scores and where the champion is").set_defaults(
+        run=_summary
+    )
 
     text = "copy the evaluated model, its card and figures into champion/, for `dvc add champion`"
     commands.add_parser("keep", help=text).set_defaults(run=_keep)
 
-    text = "inside `mlflow run`: where DVC had everything already, give the new run the scores and the name of the run that trained"
+    text = (
+        "inside `mlflow run`: where DVC had everything already, give the new run the scores and the"
+        " name of the run that trained"
+    )
     commands.add_parser("record", help=text).set_defaults(run=_record)
 
     predict = commands.add_parser("predict", help="properties of every SVE of a file")
     predict.add_argument("file", type=Path)
     predict.add_argument("-o", "--output", type=Path, required=True, help="a .csv or .h5 file")
-    predict.add_argument("-m", "--model", default=CHAMPION, help="registry URI or folder (default: %(default)s)")
+    predict.add_argument(
+        "-m", "--model", default=CHAMPION, help="registry URI or folder (default: %(default)s)"
+    )
     predict.set_defaults(run=_predict)
 
     sample = commands.add_parser("sample", help="new SVEs, with wished properties if need be")
     sample.add_argument("-o", "--output", type=Path, required=True, help="an .h5 file")
-    sample.add_argument("-n", "--count", type=_positive, default=16, help="how many (default: %(default)s)")
     sample.add_argument(
-        "-t", "--target", type=_target, action="append", default=[], metavar="NAME=VALUE", help="e.g. yield_z=190; repeat it"
+        "-n", "--count", type=_positive, default=16, help="how many (default: %(default)s)"
+    )
+    sample.add_argument(
+        "-t",
+        "--target",
+        type=_target,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="e.g. yield_z=190; repeat it",
     )
     sample.add_argument("--seed", type=_count, default=0)
-    sample.add_argument("-m", "--model", default=CHAMPION, help="registry URI or folder (default: %(default)s)")
+    sample.add_argument(
+        "-m", "--model", default=CHAMPION, help="registry URI or folder (default: %(default)s)"
+    )
     sample.set_defaults(run=_sample)
 
-    text = "fields of elastoplastic properties of a scanned volume of any size; goes on where it was interrupted"
+    text = (
+        "fields of elastoplastic properties of a scanned volume of any size; goes on where it was"
+        " interrupted"
+    )
     field = commands.add_parser("field", help=text, description=f"{text[0].upper()}{text[1:]}.")
     field.add_argument("source", type=Path, help="a volume, as for `svevae import`")
-    field.add_argument("-o", "--output", type=Path, required=True, help="a .vtkhdf file for ParaView, or a .csv table of elements")
+    field.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        help="a .vtkhdf file for ParaView, or a .csv table of elements",
+    )
     _add_volume_options(field)
-    field.add_argument("-m", "--model", default=CHAMPION, help="registry URI or folder (default: %(default)s)")
+    field.add_argument(
+        "-m", "--model", default=CHAMPION, help="registry URI or folder (default: %(default)s)"
+    )
     field.set_defaults(run=_field)
 
-    explore = commands.add_parser("explore", help="a page on this machine: SVEs in 3-D, latent sliders, predicted and solved curves")
-    explore.add_argument("file", type=Path, nargs="?", help="an SVE file to pick from (default: the model's own data, if they are here)")
-    explore.add_argument("-m", "--model", default=CHAMPION, help="registry URI or folder (default: %(default)s)")
-    explore.add_argument("--port", type=int, default=5006, help="default: %(default)s; 0 takes a free one")
-    explore.add_argument("--no-browser", dest="browser", action="store_false", help="say the address and open nothing")
+    explore = commands.add_parser(
+        "explore",
+        help="a page on this machine: SVEs in 3-D, latent sliders, predicted and solved curves",
+    )
+    explore.add_argument(
+        "file",
+        type=Path,
+        nargs="?",
+        help="an SVE file to pick from (default: the model's own data, if they are here)",
+    )
+    explore.add_argument(
+        "-m", "--model", default=CHAMPION, help="registry URI or folder (default: %(default)s)"
+    )
+    explore.add_argument(
+        "--port", type=int, default=5006, help="default: %(default)s; 0 takes a free one"
+    )
+    explore.add_argument(
+        "--no-browser",
+        dest="browser",
+        action="store_false",
+        help="say the address and open nothing",
+    )
     explore.set_defaults(run=_explore)
 
     _add_design(commands)
 
-    ui = commands.add_parser("ui", help="the MLflow page of this project's store, on this machine only")
+    ui = commands.add_parser(
+        "ui", help="the MLflow page of this project's store, on this machine only"
+    )
     ui.add_argument("--port", type=int, default=5000)
     ui.set_defaults(run=_ui)
     return parser
@@ -155,7 +283,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_design(commands: argparse._SubParsersAction) -> None:
     text = "SVEs with wished properties, checked by the solver and ranked by what it says"
-    more = "Writes them, the best first, and a picture of the same name. Interrupt it at any moment: the same command goes on."
+    more = (
+        "Writes them, the best first, and a picture of the same name. Interrupt it at any moment:"
+        " the same command goes on."
+    )
     design = commands.add_parser("design", help=text, description=f"{text}. {more}")
     design.add_argument(
         "-t",
@@ -166,45 +297,128 @@ def _add_design(commands: argparse._SubParsersAction) -> None:
         metavar="NAME=VALUE",
         help="a property in the unit of the model, or porosity, e.g. yield_z=220; repeat it",
     )
-    design.add_argument("-o", "--output", type=Path, default=Path("design.h5"), help="an .h5 file (default: %(default)s)")
-    design.add_argument("-n", "--count", type=_positive, default=8, help="how many candidates (default: %(default)s)")
-    design.add_argument("--solve", type=_count, metavar="N", help="how many of them the solver checks (default: all; 0: none)")
+    design.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        default=Path("design.h5"),
+        help="an .h5 file (default: %(default)s)",
+    )
+    design.add_argument(
+        "-n",
+        "--count",
+        type=_positive,
+        default=8,
+        help="how many candidates (default: %(default)s)",
+    )
+    design.add_argument(
+        "--solve",
+        type=_count,
+        metavar="N",
+        help="how many of them the solver checks (default: all; 0: none)",
+    )
     design.add_argument("--seed", type=_count, default=0)
-    design.add_argument("-m", "--model", default=CHAMPION, help="registry URI or folder (default: %(default)s)")
-    text = "SVE file whose material, tension and tolerance the solver is to take (default: those the model was trained with)"
+    design.add_argument(
+        "-m", "--model", default=CHAMPION, help="registry URI or folder (default: %(default)s)"
+    )
+    text = (
+        "SVE file whose material, tension and tolerance the solver is to take (default: those the"
+        " model was trained with)"
+    )
     design.add_argument("--data", type=Path, metavar="FILE", help=text)
     _add_cluster_options(design)
     design.set_defaults(run=_design)
 
 
 def _add_import(commands: argparse._SubParsersAction) -> None:
-    take = commands.add_parser("import", help="other people's volumes or samples, with or without properties, as an SVE file")
-    take.add_argument("source", type=Path, nargs="+", help="a volume, a folder of slices or of volumes, .npz, HDF5 or FANS results")
+    take = commands.add_parser(
+        "import",
+        help="other people's volumes or samples, with or without properties, as an SVE file",
+    )
+    take.add_argument(
+        "source",
+        type=Path,
+        nargs="+",
+        help="a volume, a folder of slices or of volumes, .npz, HDF5 or FANS results",
+    )
     take.add_argument("-o", "--output", type=Path, required=True, help="the SVE file to write")
-    take.add_argument("--size", type=int, metavar="N", help="edge of the SVEs in voxels (default: whole samples)")
-    take.add_argument("--stride", type=int, metavar="N", help="voxels from one SVE to the next (default: the size)")
+    take.add_argument(
+        "--size", type=int, metavar="N", help="edge of the SVEs in voxels (default: whole samples)"
+    )
+    take.add_argument(
+        "--stride",
+        type=int,
+        metavar="N",
+        help="voxels from one SVE to the next (default: the size)",
+    )
     _add_volume_options(take)
-    take.add_argument("--table", help="CSV file of the properties, or the array of them in a .npz or HDF5 file")
-    take.add_argument("--properties", type=_words, metavar="NAME,NAME", help="those to keep (default: all)")
-    take.add_argument("--no-labels", dest="labels", action="store_false", help="leave properties out, so that samples may be cut")
-    take.add_argument("--tangent", default="*", metavar="PATTERN", help="which tangents of FANS results, e.g. '*load0/time_step0*'")
-    take.add_argument("--stress-unit", default="MPa", help="of FANS results: Pa, kPa, MPa or GPa (default: %(default)s)")
-    text = "let the solver find the properties, with material, tension, strain and tolerance of params.yaml's section generate"
+    take.add_argument(
+        "--table", help="CSV file of the properties, or the array of them in a .npz or HDF5 file"
+    )
+    take.add_argument(
+        "--properties", type=_words, metavar="NAME,NAME", help="those to keep (default: all)"
+    )
+    take.add_argument(
+        "--no-labels",
+        dest="labels",
+        action="store_false",
+        help="leave properties out, so that samples may be cut",
+    )
+    take.add_argument(
+        "--tangent",
+        default="*",
+        metavar="PATTERN",
+        help="which tangents of FANS results, e.g. '*load0/time_step0*'",
+    )
+    take.add_argument(
+        "--stress-unit",
+        default="MPa",
+        help="of FANS results: Pa, kPa, MPa or GPa (default: %(default)s)",
+    )
+    text = (
+        "let the solver find the properties, with material, tension, strain and tolerance of"
+        " params.yaml's section generate"
+    )
     take.add_argument("--label", action="store_true", help=text)
     _add_cluster_options(take)
     take.set_defaults(run=_import)
 
 
 def _add_volume_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--crop", type=_span, nargs=3, metavar=("X", "Y", "Z"), help="START:STOP along each axis, e.g. 20:980 : 100:")
-    command.add_argument("--threshold", type=_finite, help="grey that divides pore and solid (default: Otsu's)")
     command.add_argument(
-        "--pores", type=_pores, default="dark", help="dark, bright or the value of the pores (default: dark; 0/1 as they are)"
+        "--crop",
+        type=_span,
+        nargs=3,
+        metavar=("X", "Y", "Z"),
+        help="START:STOP along each axis, e.g. 20:980 : 100:",
     )
-    command.add_argument("--axes", help="what the axes of the file are, slowest first (default: zyx for tif, slices and raw; else xyz)")
-    command.add_argument("--shape", type=_positive, nargs=3, metavar=("A", "B", "C"), help="of a raw file, slowest axis first")
+    command.add_argument(
+        "--threshold", type=_finite, help="grey that divides pore and solid (default: Otsu's)"
+    )
+    command.add_argument(
+        "--pores",
+        type=_pores,
+        default="dark",
+        help="dark, bright or the value of the pores (default: dark; 0/1 as they are)",
+    )
+    command.add_argument(
+        "--axes",
+        help=(
+            "what the axes of the file are, slowest first (default: zyx for tif, slices and raw;"
+            " else xyz)"
+        ),
+    )
+    command.add_argument(
+        "--shape",
+        type=_positive,
+        nargs=3,
+        metavar=("A", "B", "C"),
+        help="of a raw file, slowest axis first",
+    )
     command.add_argument("--dtype", help="of a raw file, e.g. uint16, or '>u2' for big-endian")
-    command.add_argument("--voxel-size", type=float, metavar="UM", help="micrometres (default: what the file says)")
+    command.add_argument(
+        "--voxel-size", type=float, metavar="UM", help="micrometres (default: what the file says)"
+    )
     command.add_argument("--dataset", help="array of the voxels in a .npz or HDF5 file")
 
 
@@ -235,7 +449,9 @@ def _span(text: str) -> tuple[int | None, int | None]:
     try:
         start, stop = (int(end) if end else None for end in text.split(":"))
     except ValueError:
-        raise argparse.ArgumentTypeError(f"expected START:STOP, either may be left out, received {text!r}") from None
+        raise argparse.ArgumentTypeError(
+            f"expected START:STOP, either may be left out, received {text!r}"
+        ) from None
     return (start, stop)
 
 
@@ -243,7 +459,9 @@ def _pores(text: str) -> str | float:
     try:
         return text if text in ("dark", "bright") else float(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"expected dark, bright or a number, received {text!r}") from None
+        raise argparse.ArgumentTypeError(
+            f"expected dark, bright or a number, received {text!r}"
+        ) from None
 
 
 def _target(text: str) -> tuple[str, float]:
@@ -259,8 +477,17 @@ def _words(text: str) -> tuple[str, ...]:
 
 
 def _add_cluster_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--workers", type=_positive, metavar="N", help="processes of this machine (default: one for each core)")
-    command.add_argument("--scheduler", metavar="ADDRESS", help="run on this Dask scheduler instead, e.g. tcp://host:8786")
+    command.add_argument(
+        "--workers",
+        type=_positive,
+        metavar="N",
+        help="processes of this machine (default: one for each core)",
+    )
+    command.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="run on this Dask scheduler instead, e.g. tcp://host:8786",
+    )
 
 
 def _generate(options: argparse.Namespace) -> None:
@@ -282,7 +509,9 @@ def _import(options: argparse.Namespace) -> None:
         from svevae.dataset.generate import label_samples
 
         label = partial(label_samples, load_params().generate, options.scheduler, options.workers)
-    chosen = {field.name: getattr(options, field.name) for field in dataclasses.fields(ImportOptions)}
+    chosen = {
+        field.name: getattr(options, field.name) for field in dataclasses.fields(ImportOptions)
+    }
     print(import_dataset(options.source, options.output, ImportOptions(**chosen), label))
 
 
@@ -323,7 +552,11 @@ def _check(options: argparse.Namespace) -> None:
 
     problems = find_problems(options.file, labelled=False)
     if problems:
-        raise DataError("\n  ".join([f"{options.file}: {len(problems)} problem{'s' * (len(problems) > 1)}", *problems]))
+        raise DataError(
+            "\n  ".join(
+                [f"{options.file}: {len(problems)} problem{'s' * (len(problems) > 1)}", *problems]
+            )
+        )
     print(describe(options.file))
 
 
@@ -398,7 +631,11 @@ def _field(options: argparse.Namespace) -> None:
     from svevae.dataset.layouts import ImportOptions
     from svevae.use.encode import field_file
 
-    given = {field.name: getattr(options, field.name) for field in dataclasses.fields(ImportOptions) if hasattr(options, field.name)}
+    given = {
+        field.name: getattr(options, field.name)
+        for field in dataclasses.fields(ImportOptions)
+        if hasattr(options, field.name)
+    }
     print(field_file(options.source, options.output, options.model, ImportOptions(**given)))
 
 
@@ -407,7 +644,15 @@ def _sample(options: argparse.Namespace) -> None:
     from svevae.use.design import check_targets
     from svevae.use.sample import sample_file
 
-    print(sample_file(options.output, options.model, options.count, options.seed, check_targets(options.target)))
+    print(
+        sample_file(
+            options.output,
+            options.model,
+            options.count,
+            options.seed,
+            check_targets(options.target),
+        )
+    )
 
 
 def _design(options: argparse.Namespace) -> None:
@@ -416,7 +661,15 @@ def _design(options: argparse.Namespace) -> None:
     from svevae.use.design import check_targets, describe, design_file
 
     where = options.data, options.workers, options.scheduler
-    found = design_file(options.output, options.model, check_targets(options.target), options.count, options.solve, options.seed, *where)
+    found = design_file(
+        options.output,
+        options.model,
+        check_targets(options.target),
+        options.count,
+        options.solve,
+        options.seed,
+        *where,
+    )
     draw_design(found, options.output.with_suffix(".png"))
     print(f"{describe(found)}\n{options.output}, {options.output.with_suffix('.png')}")
 
@@ -434,18 +687,32 @@ def _ui(options: argparse.Namespace) -> None:
     uri = tracking.connect()
     print(f"http://127.0.0.1:{options.port}  ({uri}); Ctrl-C ends it", flush=True)
     os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
-    command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", uri, "--host", "127.0.0.1", "--port", str(options.port)]
+    command = [
+        sys.executable,
+        "-m",
+        "mlflow",
+        "ui",
+        "--backend-store-uri",
+        uri,
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(options.port),
+    ]
     os.execv(sys.executable, [*command, "--workers", "1"])
 
 
 def _import_keras(backend: str) -> None:
-    """Import Keras on `backend`, unless KERAS_BACKEND names another, without the start-up chatter of TensorFlow's C++ side.
+    """Import Keras on `backend`, unless KERAS_BACKEND names another, without the start-up chatter
+    of TensorFlow's C++ side.
 
-    No environment variable silences what it writes before its logging is set up, hence the detour of file descriptor 2; the
-    text is shown after all if the import fails.
+    No environment variable silences what it writes before its logging is set up, hence the detour
+    of file descriptor 2; the text is shown after all if the import fails.
     """
     os.environ.setdefault("KERAS_BACKEND", backend)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # what goes wrong comes as a Python error too
+    os.environ.setdefault(
+        "TF_CPP_MIN_LOG_LEVEL", "3"
+    )  # what goes wrong comes as a Python error too
     with tempfile.TemporaryFile() as chatter:
         stderr = os.dup(2)
         os.dup2(chatter.fileno(), 2)

@@ -1,8 +1,12 @@
-"""What svevae raises when its input is at fault; the command line prints the message and exits with 2."""
+"""What svevae raises when its input is at fault; the command line prints the message and exits with
+2.
+"""
 
 
 class SvevaeError(Exception):
-    """The user can mend this: the message names the file or parameter, what was expected and what was received."""
+    """The user can mend this: the message names the file or parameter, what was expected and what
+    was received.
+    """
 
 
 class DataError(SvevaeError):

@@ -1,7 +1,8 @@
-"""Entry point mlflow.default_experiment_provider: `mlflow run .` in a svevae project needs no --experiment-name.
+"""Entry point mlflow.default_experiment_provider: `mlflow run .` in a svevae project needs no
+--experiment-name.
 
-mlflow loads this module while it is being imported itself, so this one imports it only when it is asked. It is a
-DefaultExperimentProvider by its two methods, which is all that mlflow asks for.
+mlflow loads this module while it is being imported itself, so this one imports it only when it is
+asked. It is a DefaultExperimentProvider by its two methods, which is all that mlflow asks for.
 """
 
 from __future__ import annotations

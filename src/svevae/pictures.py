@@ -21,7 +21,9 @@ SHOWN = 6  # SVEs in the dataset's picture
 
 
 def draw_sves(data: SVEDataset, path: Path) -> None:
-    """SVEs from the least to the most porous: pores in 3-D above, the slice with most pores below."""
+    """SVEs from the least to the most porous: pores in 3-D above, the slice with most pores
+    below.
+    """
     rank = np.argsort(data.porosity())
     chosen = rank[(np.linspace(0.2, 1, SHOWN) * (len(rank) - 1)).astype(int)]
     cubes = data.voxels(chosen)
@@ -31,7 +33,14 @@ def draw_sves(data: SVEDataset, path: Path) -> None:
         _draw_pores(axes, cube)
         axes.set_title(f"SVE {sve}\nporosity {cube.mean():.2%}", fontsize=9)
         axes = figure.add_subplot(2, SHOWN, SHOWN + i + 1)
-        axes.imshow(cube[_fullest_slice(cube)].T, origin="lower", cmap="Greys", vmin=0, vmax=1, interpolation="nearest")
+        axes.imshow(
+            cube[_fullest_slice(cube)].T,
+            origin="lower",
+            cmap="Greys",
+            vmin=0,
+            vmax=1,
+            interpolation="nearest",
+        )
         axes.set(xticks=[], yticks=[], xlabel="y", ylabel="z (build)" if i == 0 else "")
     save(figure, path)
 
@@ -43,19 +52,36 @@ def draw_properties(data: SVEDataset, split: Split, path: Path) -> None:
     for column, (name, unit, cell) in enumerate(zip(data.names, data.units, axes, strict=True)):
         for subset in SUBSETS:
             index = split.index(subset, data.part_id)
-            cell.plot(porosity[index] * 100, data.properties[index, column], ".", ms=2, label=subset)
+            cell.plot(
+                porosity[index] * 100, data.properties[index, column], ".", ms=2, label=subset
+            )
         cell.set(xlabel="porosity [%]", ylabel=f"{name} [{unit}]")
     axes[0].legend(markerscale=4, fontsize=8)
     save(figure, path)
 
 
 def draw_parity(
-    path: Path, names: tuple[str, ...], units: tuple[str, ...], true: np.ndarray, predicted: np.ndarray, porosity_only: np.ndarray
+    path: Path,
+    names: tuple[str, ...],
+    units: tuple[str, ...],
+    true: np.ndarray,
+    predicted: np.ndarray,
+    porosity_only: np.ndarray,
 ) -> None:
-    """Predicted against true on the test parts, model over porosity-only baseline; three arrays (sve, property)."""
+    """Predicted against true on the test parts, model over porosity-only baseline; three arrays
+    (sve, property).
+    """
     figure, axes = _grid(len(names))
     for i, (name, unit, cell) in enumerate(zip(names, units, axes, strict=True)):
-        cell.plot(true[:, i], porosity_only[:, i], ".", ms=3, color=BASELINE, alpha=0.5, label="porosity only")
+        cell.plot(
+            true[:, i],
+            porosity_only[:, i],
+            ".",
+            ms=3,
+            color=BASELINE,
+            alpha=0.5,
+            label="porosity only",
+        )
         cell.plot(true[:, i], predicted[:, i], ".", ms=3, color=MODEL, label="model")
         cell.axline((true[0, i], true[0, i]), slope=1, color=TRUTH, lw=0.8)
         cell.set(xlabel=f"{name}, solver [{unit}]", ylabel=f"{name}, predicted [{unit}]")
@@ -65,22 +91,38 @@ def draw_parity(
 
 
 def draw_slices(path: Path, voxels: np.ndarray, probability: np.ndarray) -> None:
-    """The slice with most pores of each SVE beside its reconstruction; both (sve, n, n, n), from least to most porous."""
-    figure, axes = plt.subplots(2, len(voxels), figsize=(1.9 * len(voxels), 4.2), layout="constrained", squeeze=False)
+    """The slice with most pores of each SVE beside its reconstruction; both (sve, n, n, n), from
+    least to most porous.
+    """
+    figure, axes = plt.subplots(
+        2, len(voxels), figsize=(1.9 * len(voxels), 4.2), layout="constrained", squeeze=False
+    )
     for column, (cube, field) in enumerate(zip(voxels, probability, strict=True)):
         x = _fullest_slice(cube)
         for row, picture in enumerate((cube[x], field[x])):
-            image = axes[row, column].imshow(picture.T, origin="lower", cmap="Greys", vmin=0, vmax=1, interpolation="nearest")
+            image = axes[row, column].imshow(
+                picture.T, origin="lower", cmap="Greys", vmin=0, vmax=1, interpolation="nearest"
+            )
             axes[row, column].set(xticks=[], yticks=[])
-        axes[0, column].set_title(f"porosity {cube.mean():.2%}\ndecoded {field.mean():.2%}", fontsize=8)
+        axes[0, column].set_title(
+            f"porosity {cube.mean():.2%}\ndecoded {field.mean():.2%}", fontsize=8
+        )
     axes[0, 0].set_ylabel("truth")
     axes[1, 0].set_ylabel("reconstruction")
     figure.colorbar(image, ax=axes, label="pore probability", shrink=0.8)
     save(figure, path)
 
 
-def draw_latent(path: Path, latent_mean: np.ndarray, porosity: np.ndarray, strength: np.ndarray, strength_label: str) -> None:
-    """Latent means (sve, latent) on their first two principal axes, coloured by porosity and by a strength, each (sve,)."""
+def draw_latent(
+    path: Path,
+    latent_mean: np.ndarray,
+    porosity: np.ndarray,
+    strength: np.ndarray,
+    strength_label: str,
+) -> None:
+    """Latent means (sve, latent) on their first two principal axes, coloured by porosity and by a
+    strength, each (sve,).
+    """
     centred = latent_mean - latent_mean.mean(axis=0)
     _, singular, axes_of_data = np.linalg.svd(centred, full_matrices=False)
     scores = centred @ axes_of_data[:2].T
@@ -88,18 +130,34 @@ def draw_latent(path: Path, latent_mean: np.ndarray, porosity: np.ndarray, stren
         scores = np.column_stack([scores, np.zeros(len(scores))])
     share = np.append(singular**2 / max((singular**2).sum(), 1e-30), 0.0)
     figure, cells = plt.subplots(1, 2, figsize=(11, 4.6), layout="constrained")
-    for cell, values, label in zip(cells, (porosity * 100, strength), ("porosity [%]", strength_label), strict=True):
+    for cell, values, label in zip(
+        cells, (porosity * 100, strength), ("porosity [%]", strength_label), strict=True
+    ):
         points = cell.scatter(scores[:, 0], scores[:, 1], c=values, s=8, cmap="viridis")
         figure.colorbar(points, ax=cell, label=label)
-        cell.set(xlabel=f"latent mean, principal axis 1 ({share[0]:.0%})", ylabel=f"principal axis 2 ({share[1]:.0%})")
+        cell.set(
+            xlabel=f"latent mean, principal axis 1 ({share[0]:.0%})",
+            ylabel=f"principal axis 2 ({share[1]:.0%})",
+        )
     save(figure, path)
 
 
 def draw_correlation(path: Path, table: pd.DataFrame, unit: str) -> None:
-    """Two-point correlation over distance; columns distance, truth, reconstruction, samples, prior."""
+    """Two-point correlation over distance; columns distance, truth, reconstruction, samples,
+    prior.
+    """
     figure, cell = plt.subplots(figsize=(6, 4), layout="constrained")
-    labels = {"truth": "held-out SVEs", "samples": "samples of the aggregate posterior", "prior": "samples of the prior"}
-    styles = (("truth", TRUTH, "-"), ("reconstruction", MODEL, "--"), ("samples", BASELINE, "-"), ("prior", BASELINE, ":"))
+    labels = {
+        "truth": "held-out SVEs",
+        "samples": "samples of the aggregate posterior",
+        "prior": "samples of the prior",
+    }
+    styles = (
+        ("truth", TRUTH, "-"),
+        ("reconstruction", MODEL, "--"),
+        ("samples", BASELINE, "-"),
+        ("prior", BASELINE, ":"),
+    )
     for column, colour, style in styles:
         label = labels.get(column, column)
         cell.plot(table["distance"], table[column], style, color=colour, lw=2, label=label)
@@ -108,8 +166,12 @@ def draw_correlation(path: Path, table: pd.DataFrame, unit: str) -> None:
     save(figure, path)
 
 
-def draw_samples(path: Path, voxels: np.ndarray, samples: np.ndarray, count: int, random: np.random.Generator) -> None:
-    """Held-out SVEs above samples, both (sve, n, n, n) of 0 and 1, `count` of each at random in the order of their porosity."""
+def draw_samples(
+    path: Path, voxels: np.ndarray, samples: np.ndarray, count: int, random: np.random.Generator
+) -> None:
+    """Held-out SVEs above samples, both (sve, n, n, n) of 0 and 1, `count` of each at random in the
+    order of their porosity.
+    """
     figure = plt.figure(figsize=(1.9 * count, 4.6), layout="constrained")
     for row, (cubes, name) in enumerate(((voxels, "held-out"), (samples, "sampled"))):
         chosen = cubes[random.permutation(len(cubes))[:count]]
@@ -120,13 +182,24 @@ def draw_samples(path: Path, voxels: np.ndarray, samples: np.ndarray, count: int
     save(figure, path)
 
 
-def draw_loop(path: Path, names: tuple[str, ...], units: tuple[str, ...], solved: np.ndarray, predicted: np.ndarray) -> None:
-    """What the solver says of sampled SVEs against what the predictor said of their latent vectors; (sve, property) twice."""
+def draw_loop(
+    path: Path,
+    names: tuple[str, ...],
+    units: tuple[str, ...],
+    solved: np.ndarray,
+    predicted: np.ndarray,
+) -> None:
+    """What the solver says of sampled SVEs against what the predictor said of their latent vectors;
+    (sve, property) twice.
+    """
     figure, axes = _grid(len(names))
     for i, (name, unit, cell) in enumerate(zip(names, units, axes, strict=True)):
         cell.plot(solved[:, i], predicted[:, i], ".", ms=5, color=MODEL)
         cell.axline((solved[0, i], solved[0, i]), slope=1, color=TRUTH, lw=0.8)
-        cell.set(xlabel=f"{name}, solver on the decoded SVE [{unit}]", ylabel=f"{name}, predicted [{unit}]")
+        cell.set(
+            xlabel=f"{name}, solver on the decoded SVE [{unit}]",
+            ylabel=f"{name}, predicted [{unit}]",
+        )
         cell.locator_params(nbins=6)
     save(figure, path)
 
@@ -134,11 +207,17 @@ def draw_loop(path: Path, names: tuple[str, ...], units: tuple[str, ...], solved
 def draw_losses(path: Path, history: pd.DataFrame) -> None:
     """Each term of the loss over epochs, training and validation."""
     terms = ("loss", "reconstruction", "kl", "property")
-    figure, cells = plt.subplots(1, len(terms), figsize=(3.6 * len(terms), 3.4), layout="constrained")
+    figure, cells = plt.subplots(
+        1, len(terms), figsize=(3.6 * len(terms), 3.4), layout="constrained"
+    )
     for term, cell in zip(terms, cells, strict=True):
         cell.plot(history["epoch"], history[term], color=BASELINE, label="training")
         cell.plot(history["epoch"], history[f"val_{term}"], color=MODEL, label="validation")
-        cell.set(xlabel="epoch", title=f"{term} [nats]" if term != "loss" else "weighted sum", yscale="log")
+        cell.set(
+            xlabel="epoch",
+            title=f"{term} [nats]" if term != "loss" else "weighted sum",
+            yscale="log",
+        )
     cells[0].legend()
     save(figure, path)
 
@@ -158,7 +237,9 @@ def _fullest_slice(cube: np.ndarray) -> int:
 def _grid(count: int) -> tuple[Figure, list[plt.Axes]]:
     columns = min(4, count)
     rows = -(-count // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(3.6 * columns, 3.2 * rows), layout="constrained", squeeze=False)
+    figure, axes = plt.subplots(
+        rows, columns, figsize=(3.6 * columns, 3.2 * rows), layout="constrained", squeeze=False
+    )
     cells = list(axes.flat)
     for cell in cells[count:]:
         cell.remove()

@@ -1,4 +1,6 @@
-"""One picture of how the scatter of properties falls with size, and of its correlation with distance."""
+"""One picture of how the scatter of properties falls with size, and of its correlation with
+distance.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +17,21 @@ from svevae.errors import DataError
 from svevae.show import DPI, LINE
 from svevae.use.scatter import Scatter
 
-STYLES = (("#222222", "o"), ("#1f77b4", "s"), ("#d98c2b", "^"), ("#2a9d5c", "D"))  # colour, marker of each field
+STYLES = (
+    ("#222222", "o"),
+    ("#1f77b4", "s"),
+    ("#d98c2b", "^"),
+    ("#2a9d5c", "D"),
+)  # colour, marker of each field
 SHIFT = 0.03  # between fields, that error bars be told apart
 
 
-def draw_scatter(found: Mapping[str, Mapping[str, Scatter]], units: Mapping[str, str], path: Path) -> None:
-    """Write `scatter_figure` to a .png file at `path`, whole or not at all. Raises DataError for another name."""
+def draw_scatter(
+    found: Mapping[str, Mapping[str, Scatter]], units: Mapping[str, str], path: Path
+) -> None:
+    """Write `scatter_figure` to a .png file at `path`, whole or not at all. Raises DataError for
+    another name.
+    """
     if path.suffix != ".png":
         raise DataError(f"{path}: expected a name that ends in .png")
     with written_whole(path) as beside:
@@ -28,17 +39,32 @@ def draw_scatter(found: Mapping[str, Mapping[str, Scatter]], units: Mapping[str,
 
 
 def scatter_figure(found: Mapping[str, Mapping[str, Scatter]], units: Mapping[str, str]) -> Figure:
-    """A row for each quantity: standard deviation over block size, correlation over distance; a colour for each field of `found`.
+    """A row for each quantity: standard deviation over block size, correlation over distance; a
+    colour for each field of `found`.
 
-    `found` is {field: {quantity: Scatter}}, `units` {quantity: unit}. Error bars are jackknife standard errors over parts.
+    `found` is {field: {quantity: Scatter}}, `units` {quantity: unit}. Error bars are jackknife
+    standard errors over parts.
     """
     figure = Figure(figsize=(11, 3.4 * len(units)), layout="constrained")
     cells = figure.subplots(len(units), 2, squeeze=False)
     for (left, right), (name, unit) in zip(cells, units.items(), strict=True):
         for i, (label, scatters) in enumerate(found.items()):
             colour, marker = STYLES[i % len(STYLES)]
-            style = {"color": colour, "marker": marker, "ms": 5, "lw": 1, "elinewidth": 1, "capsize": 2}
-            _draw_sizes(left, scatters[name], f"{label}: variance as V^-{scatters[name].exponent:.2f}", i, style)
+            style = {
+                "color": colour,
+                "marker": marker,
+                "ms": 5,
+                "lw": 1,
+                "elinewidth": 1,
+                "capsize": 2,
+            }
+            _draw_sizes(
+                left,
+                scatters[name],
+                f"{label}: variance as V^-{scatters[name].exponent:.2f}",
+                i,
+                style,
+            )
             _draw_distances(right, scatters[name], label, i, style)
         left.set(xscale="log", yscale="log", xlabel="size of the block, V [SVEs]")
         left.set_ylabel(f"std of {name} within parts" + ("" if unit == "-" else f" [{unit}]"))
@@ -57,9 +83,18 @@ def scatter_figure(found: Mapping[str, Mapping[str, Scatter]], units: Mapping[st
 
 def _draw_sizes(cell: Axes, scatter: Scatter, label: str, i: int, style: dict) -> None:
     table = scatter.blocks
-    cell.errorbar(table["sves"] * (1 + SHIFT * i), table["std"], table["standard_error"], label=label, **style)
+    cell.errorbar(
+        table["sves"] * (1 + SHIFT * i), table["std"], table["standard_error"], label=label, **style
+    )
     if i == 0:
-        cell.plot(table["sves"], table["independent"], ":", color=style["color"], lw=1, label="independent SVEs: std as V^-1/2")
+        cell.plot(
+            table["sves"],
+            table["independent"],
+            ":",
+            color=style["color"],
+            lw=1,
+            label="independent SVEs: std as V^-1/2",
+        )
 
 
 def _draw_distances(cell: Axes, scatter: Scatter, label: str, i: int, style: dict) -> None:
@@ -67,11 +102,26 @@ def _draw_distances(cell: Axes, scatter: Scatter, label: str, i: int, style: dic
     table = scatter.neighbours
     inside = np.isfinite(table["distance"])
     near, apart = table[inside], table[~inside]
-    cell.errorbar(near["distance"] + SHIFT * i, near["correlation"], near["standard_error"], label=label, **style)
+    cell.errorbar(
+        near["distance"] + SHIFT * i,
+        near["correlation"],
+        near["standard_error"],
+        label=label,
+        **style,
+    )
     if len(apart) and len(near):
         farthest = near["distance"].max()
         place = 1.12 * farthest + 0.3
-        cell.errorbar([place + SHIFT * i], apart["correlation"], apart["standard_error"], ls="", **style)
+        cell.errorbar(
+            [place + SHIFT * i], apart["correlation"], apart["standard_error"], ls="", **style
+        )
         if i == 0:
             cell.axvline((farthest + place) / 2, color=LINE, lw=0.8, ls=":")
-            cell.annotate("other\nparts", (place, 0.97), xycoords=("data", "axes fraction"), ha="center", va="top", fontsize=8)
+            cell.annotate(
+                "other\nparts",
+                (place, 0.97),
+                xycoords=("data", "axes fraction"),
+                ha="center",
+                va="top",
+                fontsize=8,
+            )

@@ -1,6 +1,7 @@
 """The only module that imports mlflow: the store, runs and their lineage, the model registry.
 
-Without MLFLOW_TRACKING_URI the store is a sqlite file at the project's root, artifacts beside it in mlruns/.
+Without MLFLOW_TRACKING_URI the store is a sqlite file at the project's root, artifacts beside it in
+mlruns/.
 """
 
 from __future__ import annotations
@@ -67,17 +68,24 @@ def _telling_outages() -> Iterator[None]:
 
 
 def project_root() -> Path:
-    """The folder with dvc.yaml and MLproject: DVC_ROOT inside a stage, else the nearest one upwards. Raises TrackingError without."""
+    """The folder with dvc.yaml and MLproject: DVC_ROOT inside a stage, else the nearest one
+    upwards. Raises TrackingError without.
+    """
     if root := os.environ.get("DVC_ROOT"):
         return Path(root)
     for folder in (Path.cwd(), *Path.cwd().parents):
         if (folder / "MLproject").is_file() and (folder / "dvc.yaml").is_file():
             return folder
-    raise TrackingError(f"{Path.cwd()}: expected a svevae project (MLproject and dvc.yaml), or MLFLOW_TRACKING_URI to name a server")
+    raise TrackingError(
+        f"{Path.cwd()}: expected a svevae project (MLproject and dvc.yaml), or MLFLOW_TRACKING_URI"
+        " to name a server"
+    )
 
 
 def connect() -> str:
-    """Point mlflow at the store and make it on first use; its URI. Raises TrackingError where it cannot be reached."""
+    """Point mlflow at the store and make it on first use; its URI. Raises TrackingError where it
+    cannot be reached.
+    """
     uri = os.environ.get("MLFLOW_TRACKING_URI")
     if uri is None:
         uri = _open_embedded(project_root())
@@ -85,46 +93,69 @@ def connect() -> str:
         try:
             requests.get(f"{uri.rstrip('/')}/health", timeout=SERVER_TIMEOUT).raise_for_status()
         except requests.RequestException as error:
-            raise TrackingError(f"MLFLOW_TRACKING_URI: expected an MLflow server at {uri}, which does not answer: {error}") from error
+            raise TrackingError(
+                f"MLFLOW_TRACKING_URI: expected an MLflow server at {uri}, which does not answer:"
+                f" {error}"
+            ) from error
     elif "://" in uri and not uri.startswith("sqlite"):
         _greet_database(uri)
     mlflow.set_tracking_uri(uri)
-    try:  # an embedded or database store fails here by a library's own errors, an absent database driver among them
+    # an embedded or database store fails here by a library's own errors, an absent database driver
+    # among them
+    try:
         experiment = mlflow.get_experiment_by_name(EXPERIMENT)
         if "MLFLOW_RUN_ID" not in os.environ:  # `mlflow run` has chosen the experiment already
-            mlflow.set_experiment(experiment_id=experiment.experiment_id if experiment else mlflow.create_experiment(EXPERIMENT))
+            mlflow.set_experiment(
+                experiment_id=(
+                    experiment.experiment_id if experiment else mlflow.create_experiment(EXPERIMENT)
+                )
+            )
     except (MlflowException, SQLAlchemyError, ImportError) as error:
-        raise TrackingError(masked(f"MLFLOW_TRACKING_URI: expected a usable store at {uri}, received: {error}")) from error
+        raise TrackingError(
+            masked(f"MLFLOW_TRACKING_URI: expected a usable store at {uri}, received: {error}")
+        ) from error
     return uri
 
 
 def _greet_database(uri: str) -> None:
     """Raises TrackingError unless the database answers; MLflow alone tries for minutes."""
-    options = {"connect_args": {"connect_timeout": SERVER_TIMEOUT}} if uri.startswith("postgresql") else {}
+    options = (
+        {"connect_args": {"connect_timeout": SERVER_TIMEOUT}}
+        if uri.startswith("postgresql")
+        else {}
+    )
     try:
         engine = create_engine(uri, **options)
         engine.connect().close()
         engine.dispose()
     except (SQLAlchemyError, ImportError) as error:
-        raise TrackingError(masked(f"MLFLOW_TRACKING_URI: expected a usable store at {uri}, received: {error}")) from error
+        raise TrackingError(
+            masked(f"MLFLOW_TRACKING_URI: expected a usable store at {uri}, received: {error}")
+        ) from error
 
 
 def _open_embedded(root: Path) -> str:
-    """The sqlite store of `root`. Its schema is made by one process at a time: several at once corrupt a fresh file."""
+    """The sqlite store of `root`. Its schema is made by one process at a time: several at once
+    corrupt a fresh file.
+    """
     database = root / DATABASE
     uri = f"sqlite:///{database}"
     with FileLock(root / f".{DATABASE}.lock"):
         client = mlflow.MlflowClient(uri)
         experiment = client.get_experiment_by_name(EXPERIMENT)
         if experiment is None:
-            client.create_experiment(EXPERIMENT, artifact_location=(root / "mlruns" / EXPERIMENT).as_uri())
+            client.create_experiment(
+                EXPERIMENT, artifact_location=(root / "mlruns" / EXPERIMENT).as_uri()
+            )
         else:
             _mend_moved(database, experiment.artifact_location, root)
     return uri
 
 
 def _mend_moved(database: Path, location: str, root: Path) -> None:
-    """Artifact paths are stored absolute: where the project's folder was moved, point them to where it is now."""
+    """Artifact paths are stored absolute: where the project's folder was moved, point them to where
+    it is now.
+    """
     old, found, _ = location.partition("/mlruns/")
     new = root.as_uri()
     old, new = (old, new) if old.startswith("file:") else (old, str(root))
@@ -132,14 +163,19 @@ def _mend_moved(database: Path, location: str, root: Path) -> None:
         return
     with closing(sqlite3.connect(database)) as connection, connection:
         for table, column in ARTIFACT_COLUMNS:
-            connection.execute(f"UPDATE {table} SET {column} = replace({column}, ?, ?)", (f"{old}/mlruns/", f"{new}/mlruns/"))
+            connection.execute(
+                f"UPDATE {table} SET {column} = replace({column}, ?, ?)",
+                (f"{old}/mlruns/", f"{new}/mlruns/"),
+            )
 
 
 @contextmanager
 def run(name: str, run_id: str | None = None) -> Iterator[str]:
-    """An active run; its id. `run_id` goes on with that run where the store has it, else a new one begins.
+    """An active run; its id. `run_id` goes on with that run where the store has it, else a new one
+    begins.
 
-    Inside `mlflow run`, whose run is named by MLFLOW_RUN_ID, a new run is that one. A raised error ends it as FAILED.
+    Inside `mlflow run`, whose run is named by MLFLOW_RUN_ID, a new run is that one. A raised error
+    ends it as FAILED.
     """
     connect()
     if run_id is not None:
@@ -153,22 +189,33 @@ def run(name: str, run_id: str | None = None) -> Iterator[str]:
         origin = None
     if run_id is None:
         run_id = os.environ.get("MLFLOW_RUN_ID")
-    with mlflow.start_run(run_id=run_id, run_name=None if run_id else name, log_system_metrics=False) as active:
+    with mlflow.start_run(
+        run_id=run_id, run_name=None if run_id else name, log_system_metrics=False
+    ) as active:
         mlflow.set_tags(lineage() | ({"svevae.trained_in_run": origin} if origin else {}))
         yield active.info.run_id
 
 
 @_telling_outages()
 def start_trial_run(name: str, parent_run_id: str, tags: Mapping[str, str]) -> str:
-    """Make a run nested under `parent_run_id`, of whichever process, the active one; its id. Raises OutageError where no store answers."""
+    """Make a run nested under `parent_run_id`, of whichever process, the active one; its id. Raises
+    OutageError where no store answers.
+    """
     experiment = mlflow.get_run(parent_run_id).info.experiment_id
-    options = {"nested": True, "parent_run_id": parent_run_id, "experiment_id": experiment, "log_system_metrics": False}
+    options = {
+        "nested": True,
+        "parent_run_id": parent_run_id,
+        "experiment_id": experiment,
+        "log_system_metrics": False,
+    }
     return mlflow.start_run(run_name=name, tags=dict(tags), **options).info.run_id
 
 
 @_telling_outages()
 def end_trial_run(run_id: str, status: str) -> None:
-    """End the active run as FINISHED, KILLED or FAILED. Raises OutageError, and may be called again."""
+    """End the active run as FINISHED, KILLED or FAILED. Raises OutageError, and may be called
+    again.
+    """
     mlflow.MlflowClient().set_terminated(run_id, status)
     mlflow.end_run(status)
 
@@ -178,7 +225,10 @@ def check_run(run_id: str) -> None:
     try:
         mlflow.get_run(run_id)
     except MlflowException as error:
-        raise TrackingError(f"MLFLOW_TRACKING_URI: expected the store that holds run {run_id}, received {public_uri()}") from error
+        raise TrackingError(
+            f"MLFLOW_TRACKING_URI: expected the store that holds run {run_id}, received"
+            f" {public_uri()}"
+        ) from error
 
 
 def end_lost_run(run_id: str) -> None:
@@ -190,7 +240,9 @@ def end_lost_run(run_id: str) -> None:
 
 
 def lineage() -> dict[str, str]:
-    """Tags that say what made a run: git commit and whether files differ from it, DVC stage and experiment, svevae's version."""
+    """Tags that say what made a run: git commit and whether files differ from it, DVC stage and
+    experiment, svevae's version.
+    """
 
     def git(*arguments: str) -> str:
         result = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
@@ -198,7 +250,9 @@ def lineage() -> dict[str, str]:
 
     commit = git("rev-parse", "HEAD")
     # What the pipeline itself writes makes no run dirty.
-    changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!dvc.lock", ":!artifacts")
+    changed = git(
+        "status", "--porcelain", "--untracked-files=no", "--", ".", ":!dvc.lock", ":!artifacts"
+    )
     tags = {
         "mlflow.source.git.commit": commit,
         "svevae.git_commit": commit,
@@ -212,22 +266,35 @@ def lineage() -> dict[str, str]:
 
 @_telling_outages()
 def log_params(params: Mapping[str, Any]) -> None:
-    """Nested parameters, flattened with dots: {"train": {"latent_dim": 32}} becomes train.latent_dim."""
-    flat = {f"{section}.{key}": value for section, values in params.items() for key, value in values.items()}
+    """Nested parameters, flattened with dots: {"train": {"latent_dim": 32}} becomes
+    train.latent_dim.
+    """
+    flat = {
+        f"{section}.{key}": value
+        for section, values in params.items()
+        for key, value in values.items()
+    }
     try:
         mlflow.log_params(flat)
-    except MlflowException as error:  # MLflow never overwrites a parameter: a resumed run must have the same
+    except (
+        MlflowException
+    ) as error:  # MLflow never overwrites a parameter: a resumed run must have the same
         raise TrackingError(f"the run has other parameters already: {error}") from error
 
 
 @_telling_outages()
 def log_epoch(epoch: int, numbers: Mapping[str, float]) -> None:
-    """Every number of an epoch (counted from 0) in one request, with the process's peak memory so far."""
+    """Every number of an epoch (counted from 0) in one request, with the process's peak memory so
+    far.
+    """
     now = int(mlflow.utils.time.get_current_time_millis())
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     values = {**numbers, "system/peak_memory_mb": peak}
     values["system/sve_per_second"] = values.pop("sve_per_second")
-    mlflow.MlflowClient().log_batch(mlflow.active_run().info.run_id, [Metric(key, value, now, epoch + 1) for key, value in values.items()])
+    mlflow.MlflowClient().log_batch(
+        mlflow.active_run().info.run_id,
+        [Metric(key, value, now, epoch + 1) for key, value in values.items()],
+    )
 
 
 @_telling_outages()
@@ -240,14 +307,24 @@ def flatten(scores: dict, prefix: str = "test") -> dict[str, float]:
     """{"r2": {"E_x": 0.9}} -> {"test/r2/E_x": 0.9}, the names of test scores in MLflow."""
     flat = {}
     for key, value in scores.items():
-        flat |= flatten(value, f"{prefix}/{key}") if isinstance(value, dict) else {f"{prefix}/{key}": value}
+        flat |= (
+            flatten(value, f"{prefix}/{key}")
+            if isinstance(value, dict)
+            else {f"{prefix}/{key}": value}
+        )
     return flat
 
 
 def log_dataset(name: str, path: str, digest: str, properties: np.ndarray, context: str) -> None:
-    """The dataset as the run's input, found in the UI and by `dataset.digest`; properties (sve, property) give it its size."""
-    with warnings.catch_warnings():  # mlflow warns that two of its own source types fit a local path
-        warnings.filterwarnings("ignore", "The specified dataset source can be interpreted in multiple ways")
+    """The dataset as the run's input, found in the UI and by `dataset.digest`; properties (sve,
+    property) give it its size.
+    """
+    with (
+        warnings.catch_warnings()
+    ):  # mlflow warns that two of its own source types fit a local path
+        warnings.filterwarnings(
+            "ignore", "The specified dataset source can be interpreted in multiple ways"
+        )
         dataset = mlflow.data.from_numpy(properties, source=str(path), name=name, digest=digest)
     mlflow.log_input(dataset, context=context)
     mlflow.set_tag("svevae.data_md5", digest)
@@ -255,8 +332,13 @@ def log_dataset(name: str, path: str, digest: str, properties: np.ndarray, conte
 
 def log_environment() -> None:
     """The interpreter, the machine and every installed package's version."""
-    packages = sorted({f"{found.metadata['Name']}=={found.version}" for found in distributions()}, key=str.lower)
-    mlflow.log_dict({"python": sys.version, "platform": platform.platform(), "cpu_count": os.cpu_count()}, "environment/machine.json")
+    packages = sorted(
+        {f"{found.metadata['Name']}=={found.version}" for found in distributions()}, key=str.lower
+    )
+    mlflow.log_dict(
+        {"python": sys.version, "platform": platform.platform(), "cpu_count": os.cpu_count()},
+        "environment/machine.json",
+    )
     mlflow.log_text("\n".join(packages) + "\n", "environment/packages.txt")
 
 
@@ -275,20 +357,25 @@ def log_file(path: Path, artifact_path: str | None = None) -> None:
 
 
 def add_to_current_run(scores: Mapping[str, float], trained_in_run: str) -> None:
-    """Give the run of `mlflow run` the scores and the name of the run that trained, unless it is that run."""
+    """Give the run of `mlflow run` the scores and the name of the run that trained, unless it is
+    that run.
+    """
     current = os.environ["MLFLOW_RUN_ID"]
     connect()
     with mlflow.start_run(run_id=current):
         if current != trained_in_run:
-            mlflow.set_tags(lineage() | {"svevae.trained_in_run": trained_in_run, "svevae.cached": "true"})
+            mlflow.set_tags(
+                lineage() | {"svevae.trained_in_run": trained_in_run, "svevae.cached": "true"}
+            )
             mlflow.log_metrics(dict(scores))
 
 
 class _Flavor:
-    """Saves a folder with model.keras as an MLflow model of two flavors: `keras`, and `python_function` by svevae's own loader.
+    """Saves a folder with model.keras as an MLflow model of two flavors: `keras`, and
+    `python_function` by svevae's own loader.
 
-    mlflow.keras would save the same file, but its pyfunc makes an object array of a dictionary of outputs, and code_paths are
-    what let pyfunc load where svevae is not installed.
+    mlflow.keras would save the same file, but its pyfunc makes an object array of a dictionary of
+    outputs, and code_paths are what let pyfunc load where svevae is not installed.
     """
 
     __name__ = "svevae"
@@ -306,7 +393,11 @@ class _Flavor:
     ) -> None:
         mlflow_model.signature = signature
         mlflow_model.add_flavor(
-            "keras", data=f"data/{folder.name}", keras_version=keras_version, keras_backend=backend, save_exported_model=False
+            "keras",
+            data=f"data/{folder.name}",
+            keras_version=keras_version,
+            keras_backend=backend,
+            save_exported_model=False,
         )
         mlflow.pyfunc.save_model(
             path,
@@ -318,15 +409,21 @@ class _Flavor:
         )
 
 
-def log_model(folder: Path, loader: str, contract: Mapping[str, Any], tags: Mapping[str, str]) -> str:
-    """Log the model in `folder`, described by its contract, to the active run; its URI models:/m-..."""
+def log_model(
+    folder: Path, loader: str, contract: Mapping[str, Any], tags: Mapping[str, str]
+) -> str:
+    """Log the model in `folder`, described by its contract, to the active run; its URI
+    models:/m-...
+    """
     cube, latent = (-1, *3 * [contract["n"]]), (-1, contract["latent_dim"])
     properties = (-1, len(contract["names"]))
     outputs = {"latent_mean": latent, "latent_std": latent, "probability": cube}
     outputs |= {"properties": properties, "properties_std": properties, "novelty": (-1,)}
     signature = ModelSignature(
         inputs=Schema([TensorSpec(np.dtype(np.uint8), cube)]),
-        outputs=Schema([TensorSpec(np.dtype(np.float32), shape, name) for name, shape in outputs.items()]),
+        outputs=Schema(
+            [TensorSpec(np.dtype(np.float32), shape, name) for name, shape in outputs.items()]
+        ),
     )
     names = ("tensorflow", "keras", "numpy", "h5py", "pyyaml", "mlflow")
     versions = {found.metadata["Name"].lower(): found.version for found in distributions()}
@@ -348,7 +445,9 @@ def log_model(folder: Path, loader: str, contract: Mapping[str, Any], tags: Mapp
 
 def registered_version(name: str, model_md5: str) -> str | None:
     """The version of `name` that holds the model with this md5, if it is registered already."""
-    found = mlflow.MlflowClient().search_model_versions(f"name = '{name}' and tags.`model_md5` = '{model_md5}'")
+    found = mlflow.MlflowClient().search_model_versions(
+        f"name = '{name}' and tags.`model_md5` = '{model_md5}'"
+    )
     return max((str(version.version) for version in found), key=int, default=None)
 
 
@@ -375,17 +474,24 @@ def aliased_version(name: str, alias: str) -> str | None:
 
 
 def model_tags(uri: str) -> dict[str, str]:
-    """Tags that say which model a study used: its URI, and where that is an alias of a registered model, the version and its run."""
+    """Tags that say which model a study used: its URI, and where that is an alias of a registered
+    model, the version and its run.
+    """
     tags = {"svevae.model": uri}
     if uri.startswith("models:/") and "@" in uri:
         name, _, alias = uri.removeprefix("models:/").partition("@")
         if version := aliased_version(name, alias):
-            tags |= {"svevae.model_version": version, "svevae.model_run": version_tags(name, version).get("run_id", "")}
+            tags |= {
+                "svevae.model_version": version,
+                "svevae.model_run": version_tags(name, version).get("run_id", ""),
+            }
     return tags
 
 
 def log_study(name: str, params: Mapping[str, Any], model: str, scores: dict, folder: Path) -> None:
-    """A run of its own for a study of parts with the model at the URI `model`: parameters, the model's version, scores, the folder."""
+    """A run of its own for a study of parts with the model at the URI `model`: parameters, the
+    model's version, scores, the folder.
+    """
     with run(name):
         log_params(params)
         set_tags(model_tags(model))
@@ -398,9 +504,13 @@ def set_alias(name: str, alias: str, version: str) -> None:
 
 
 def public_uri() -> str:
-    """The store's address to be shown and kept in files: without a password, the embedded one without this machine's folders."""
+    """The store's address to be shown and kept in files: without a password, the embedded one
+    without this machine's folders.
+    """
     uri = mlflow.get_tracking_uri()
-    return f"sqlite:///{DATABASE}" if uri == f"sqlite:///{project_root() / DATABASE}" else masked(uri)
+    return (
+        f"sqlite:///{DATABASE}" if uri == f"sqlite:///{project_root() / DATABASE}" else masked(uri)
+    )
 
 
 def masked(text: str) -> str:
@@ -409,13 +519,17 @@ def masked(text: str) -> str:
 
 
 def download_model(uri: str) -> Path:
-    """The folder that `log_model` logged, on this machine. Raises TrackingError where the registry has no such model."""
+    """The folder that `log_model` logged, on this machine. Raises TrackingError where the registry
+    has no such model.
+    """
     connect()
     try:
         folder = Path(mlflow.artifacts.download_artifacts(artifact_uri=uri))
         return folder / Model.load(str(folder)).flavors["python_function"]["data"]
     except (MlflowException, OSError, KeyError) as error:
-        raise TrackingError(f"{uri}: expected a model of svevae in the registry, received: {error}") from error
+        raise TrackingError(
+            f"{uri}: expected a model of svevae in the registry, received: {error}"
+        ) from error
 
 
 def experiment_id() -> str:

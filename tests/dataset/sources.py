@@ -1,4 +1,6 @@
-"""What the tests of imports share: cubes and their properties, HDF5 files as others write them, and an import that is checked."""
+"""What the tests of imports share: cubes and their properties, HDF5 files as others write them, and
+an import that is checked.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,11 @@ def imported(sources: list[Path], folder: Path, **options: Any) -> tuple[h5py.Fi
     return h5py.File(output, "r"), report
 
 
-def write_hdf5(path: Path, content: Mapping[str, Any], attributes: Mapping[str, Mapping[str, Any]] | None = None) -> Path:
+def write_hdf5(
+    path: Path,
+    content: Mapping[str, Any],
+    attributes: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Path:
     with h5py.File(path, "w") as file:
         for key, value in content.items():
             file[key] = value

@@ -1,4 +1,6 @@
-"""Batches: nothing lost, nothing changed that the labels know of, the same for the same seed and epoch."""
+"""Batches: nothing lost, nothing changed that the labels know of, the same for the same seed and
+epoch.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,9 @@ def test_without_shuffle_all_come_once_in_order(tiny: SVEDataset) -> None:
     index = np.arange(40)
     batches = Batches(tiny, index, batch_size=16)
     assert [len(batches[i][0]) for i in range(len(batches))] == [16, 16, 8]
-    np.testing.assert_array_equal(np.concatenate([batches[i][1] for i in range(len(batches))]), tiny.properties[:40])
+    np.testing.assert_array_equal(
+        np.concatenate([batches[i][1] for i in range(len(batches))]), tiny.properties[:40]
+    )
 
 
 def test_an_epoch_depends_on_seed_and_number_alone(tiny: SVEDataset) -> None:
@@ -53,8 +57,12 @@ def test_an_epoch_depends_on_seed_and_number_alone(tiny: SVEDataset) -> None:
 
 
 def test_flips_keep_pores_and_labels_together(tiny: SVEDataset) -> None:
-    """Each SVE of a batch is one of the 8 mirror images of the SVE whose label it carries, and all 8 appear."""
-    batches = Batches(tiny, np.arange(96), 96, seed=0, shuffle=True, augmentation=("flip_x", "flip_y", "flip_z"))
+    """Each SVE of a batch is one of the 8 mirror images of the SVE whose label it carries, and all
+    8 appear.
+    """
+    batches = Batches(
+        tiny, np.arange(96), 96, seed=0, shuffle=True, augmentation=("flip_x", "flip_y", "flip_z")
+    )
     original = tiny.voxels(np.arange(96))
     seen = set()
     for epoch in range(4):
@@ -62,7 +70,10 @@ def test_flips_keep_pores_and_labels_together(tiny: SVEDataset) -> None:
         voxels, properties = batches[0]
         for cube, label in zip(voxels, properties, strict=True):
             source = original[np.flatnonzero((tiny.properties == label).all(axis=1))[0]]
-            images = {bits: np.flip(source, [axis for axis in range(3) if bits >> axis & 1]) for bits in range(8)}
+            images = {
+                bits: np.flip(source, [axis for axis in range(3) if bits >> axis & 1])
+                for bits in range(8)
+            }
             fitting = [bits for bits, image in images.items() if np.array_equal(image, cube)]
             assert fitting or not source.any()
             if len(fitting) == 1:
@@ -91,5 +102,11 @@ def test_swap_moves_labels_with_the_axes(tiny: SVEDataset) -> None:
 
 def test_swap_needs_labels_along_y(tiny: SVEDataset) -> None:
     assert xy_swap(tiny.names) is None
-    with pytest.raises(ConfigError, match=r"train\.augmentation: swap_xy needs the labels along both x and y, and .*tiny\.h5 has E_x, E_z"):
+    with pytest.raises(
+        ConfigError,
+        match=(
+            r"train\.augmentation: swap_xy needs the labels along both x and y, and .*tiny\.h5 has"
+            r" E_x, E_z"
+        ),
+    ):
         Batches(tiny, np.arange(4), 2, augmentation=("swap_xy",))

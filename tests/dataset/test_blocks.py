@@ -1,4 +1,6 @@
-"""Scatter of block means against closed forms: independent SVEs, a sum of common and own parts, an autoregressive field."""
+"""Scatter of block means against closed forms: independent SVEs, a sum of common and own parts, an
+autoregressive field.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,13 @@ def grid(parts: int, shape: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarra
 
 def test_shapes_double_where_there_is_room() -> None:
     part_id, position = grid(2, (4, 4, 3))
-    assert block_shapes(position, part_id) == [(1, 1, 1), (2, 1, 1), (2, 2, 1), (2, 2, 2), (4, 2, 2)]
+    assert block_shapes(position, part_id) == [
+        (1, 1, 1),
+        (2, 1, 1),
+        (2, 2, 1),
+        (2, 2, 2),
+        (4, 2, 2),
+    ]
     assert block_shapes(position * [1, 0, 0], part_id * 0)[-1] == (2, 1, 1)
 
 
@@ -37,13 +45,17 @@ def test_independent_sves_average_out() -> None:
 
 def test_what_a_part_has_in_common_does_not_count() -> None:
     part_id, position = grid(5, (2, 2, 2))
-    np.testing.assert_allclose(block_scatter(1.0 * part_id, part_id, position)["std"], 0, atol=1e-12)
+    np.testing.assert_allclose(
+        block_scatter(1.0 * part_id, part_id, position)["std"], 0, atol=1e-12
+    )
 
 
 def test_autoregressive_neighbours_average_out_less() -> None:
-    """Along x v_i = a v_(i-1) + sqrt(1 - a^2) e_i: a mean over L has variance s(L) = (1/L) (1 + 2 sum_(k<L) (1 - k/L) a^k).
+    """Along x v_i = a v_(i-1) + sqrt(1 - a^2) e_i: a mean over L has variance s(L) = (1/L) (1 + 2
+    sum_(k<L) (1 - k/L) a^k).
 
-    About the mean of a part of N blocks the expected variance of a block is (s(L) - s(N L)) N / (N - 1), exactly.
+    About the mean of a part of N blocks the expected variance of a block is (s(L) - s(N L)) N / (N
+    - 1), exactly.
     """
 
     def variance(edge: int) -> float:
@@ -58,7 +70,9 @@ def test_autoregressive_neighbours_average_out_less() -> None:
         fields[:, i] = a * fields[:, i - 1] + np.sqrt(1 - a**2) * random.standard_normal(60)
     shapes = [(edge, 1, 1) for edge in (1, 2, 4, 8, 16)]
     table = block_scatter(fields[part_id, position[:, 0]], part_id, position, shapes)
-    expected = [np.sqrt((variance(edge) - variance(length)) / (1 - edge / length)) for edge, *_ in shapes]
+    expected = [
+        np.sqrt((variance(edge) - variance(length)) / (1 - edge / length)) for edge, *_ in shapes
+    ]
     np.testing.assert_allclose(table["std"], expected, rtol=0.05)
     assert (np.abs(table["std"] - expected) < 4 * table["standard_error"]).all()
     assert 0.4 < scatter_exponent(table) < 0.9
@@ -77,7 +91,10 @@ def test_blocks_that_are_not_full_are_left_out() -> None:
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda v, p, x: (v, p, x[:, :2]), r"position \(sve, 3\), received \(8,\), \(8,\), \(8, 2\)"),
+        (
+            lambda v, p, x: (v, p, x[:, :2]),
+            r"position \(sve, 3\), received \(8,\), \(8,\), \(8, 2\)",
+        ),
         (lambda v, p, x: (v * np.nan, p, x), "expected finite numbers, received nan"),
         (lambda v, p, x: (v, np.arange(8), x), "expected parts of two SVEs or more"),
     ],

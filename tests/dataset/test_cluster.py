@@ -1,4 +1,6 @@
-"""Work on processes of this machine and on Dask clusters: all results, errors as they are, and what dies or is lost."""
+"""Work on processes of this machine and on Dask clusters: all results, errors as they are, and what
+dies or is lost.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ from svevae.dataset.cluster import ONE_THREAD, Cluster, open_cluster
 from svevae.dataset.labelling import read_material
 from svevae.errors import ConfigError, SvevaeError
 
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed .socket:ResourceWarning")  # Dask's, of a worker that died
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:unclosed .socket:ResourceWarning"
+)  # Dask's, of a worker that died
 
 
 @pytest.fixture(autouse=True)
@@ -53,7 +57,9 @@ def test_map_has_every_result_once(cluster: Cluster) -> None:
 
 
 def test_each_process_has_one_thread(cluster: Cluster) -> None:
-    """Before it starts: XLA reads them when it is first imported, which a process that is spawned may do at once."""
+    """Before it starts: XLA reads them when it is first imported, which a process that is spawned
+    may do at once.
+    """
     [(_, process)] = cluster.map(os.getpid, [()])
     assert ONE_THREAD.items() <= psutil.Process(process).environ().items()
 
@@ -98,7 +104,9 @@ def test_address_that_is_none(address: str) -> None:
     ],
 )
 def test_another_kind_of_server(banner: bytes, capfd: pytest.CaptureFixture) -> None:
-    """It speaks first, and Dask reads what it says as a message: told in one sentence, and not by Dask's log."""
+    """It speaks first, and Dask reads what it says as a message: told in one sentence, and not by
+    Dask's log.
+    """
 
     def speak() -> None:
         with suppress(OSError):
@@ -111,7 +119,10 @@ def test_another_kind_of_server(banner: bytes, capfd: pytest.CaptureFixture) -> 
     with socket.create_server(("127.0.0.1", 0)) as server:
         threading.Thread(target=speak, daemon=True).start()
         address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
-        message = f"^--scheduler {address}: expected a Dask scheduler such as tcp://host:8786, found none: another kind of server answers$"
+        message = (
+            f"^--scheduler {address}: expected a Dask scheduler such as tcp://host:8786, found"
+            " none: another kind of server answers$"
+        )
         with pytest.raises(ConfigError, match=message), open_cluster(address):
             pytest.fail("opened")
         server.shutdown(socket.SHUT_RDWR)
@@ -122,26 +133,40 @@ def test_another_kind_of_server(banner: bytes, capfd: pytest.CaptureFixture) -> 
 
 @pytest.mark.parametrize("scheme", ["tcp://", ""])
 def test_nobody_there_is_said_at_once(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the system says so, in its words, not after the 10 s in which Dask tries again; a host that it does not know likewise."""
+    """Where the system says so, in its words, not after the 10 s in which Dask tries again; a host
+    that it does not know likewise.
+    """
 
     def unknown(*_: object, **__: object) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     begun = time.monotonic()
     address = f"{scheme}127.0.0.1:{unused_port()}"
-    with pytest.raises(ConfigError, match=f"^--scheduler {address}: .*, found none: Connection refused$"), open_cluster(address):
+    with (
+        pytest.raises(
+            ConfigError, match=f"^--scheduler {address}: .*, found none: Connection refused$"
+        ),
+        open_cluster(address),
+    ):
         pytest.fail("opened")
     monkeypatch.setattr("socket.getaddrinfo", unknown)
-    with pytest.raises(ConfigError, match=r"found none: Name or service not known$"), open_cluster(f"{scheme}nowhere.invalid:8786"):
+    with (
+        pytest.raises(ConfigError, match=r"found none: Name or service not known$"),
+        open_cluster(f"{scheme}nowhere.invalid:8786"),
+    ):
         pytest.fail("opened")
     assert time.monotonic() - begun < module.ANSWER / 2
 
 
 @contextmanager
-def dask_process(name: str, *options: str, environment: dict[str, str], folder: Path) -> Iterator[subprocess.Popen]:
+def dask_process(
+    name: str, *options: str, environment: dict[str, str], folder: Path
+) -> Iterator[subprocess.Popen]:
     """`dask scheduler` or `dask worker`, killed in the end."""
     silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    with subprocess.Popen(["dask", name, *options], cwd=folder, env=environment, **silent) as process:
+    with subprocess.Popen(
+        ["dask", name, *options], cwd=folder, env=environment, **silent
+    ) as process:
         try:
             yield process
         finally:
@@ -149,7 +174,9 @@ def dask_process(name: str, *options: str, environment: dict[str, str], folder: 
 
 
 @contextmanager
-def dask_scheduler(environment: dict[str, str], folder: Path) -> Iterator[tuple[str, subprocess.Popen]]:
+def dask_scheduler(
+    environment: dict[str, str], folder: Path
+) -> Iterator[tuple[str, subprocess.Popen]]:
     """The address of a `dask scheduler` on loopback that listens, and its process."""
     port = unused_port()
     options = ("--host", "127.0.0.1", "--port", str(port), "--dashboard-address", "127.0.0.1:0")
@@ -158,13 +185,17 @@ def dask_scheduler(environment: dict[str, str], folder: Path) -> Iterator[tuple[
         yield f"tcp://127.0.0.1:{port}", scheduler
 
 
-def dask_worker(address: str, environment: dict[str, str], folder: Path) -> AbstractContextManager[subprocess.Popen]:
+def dask_worker(
+    address: str, environment: dict[str, str], folder: Path
+) -> AbstractContextManager[subprocess.Popen]:
     """The process of a `dask worker` of a scheduler, which it ends with."""
     options = (address, "--no-nanny", "--no-dashboard", "--local-directory", str(folder))
     return dask_process("worker", *options, environment=environment, folder=folder)
 
 
-def test_scheduler_without_workers(environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_scheduler_without_workers(
+    environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Workers may be late, so they are waited for, but not for ever: here 2 s."""
     monkeypatch.setattr(module, "PATIENCE", 2)
     with (
@@ -175,8 +206,12 @@ def test_scheduler_without_workers(environment: dict[str, str], tmp_path: Path, 
         list(cluster.map(operator.mul, [(6, 7)]))
 
 
-def test_last_worker_lost(environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Killed with work in hand and no other to take it: an error after the 2 s in which another may come, not a wait without end."""
+def test_last_worker_lost(
+    environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed with work in hand and no other to take it: an error after the 2 s in which another may
+    come, not a wait without end.
+    """
     errors: list[SvevaeError] = []
 
     def work(cluster: Cluster) -> None:
@@ -197,12 +232,16 @@ def test_last_worker_lost(environment: dict[str, str], tmp_path: Path, monkeypat
         time.sleep(1)
         worker.kill()
         thread.join(timeout=90)
-        assert not thread.is_alive(), "".join(["it waits for ever:\n", *traceback.format_stack(sys._current_frames()[thread.ident])])
+        assert not thread.is_alive(), "".join(
+            ["it waits for ever:\n", *traceback.format_stack(sys._current_frames()[thread.ident])]
+        )
     assert "the Dask scheduler has had no worker for 2 s" in str(errors[0])
 
 
 def test_scheduler_lost_as_a_result_is_fetched(environment: dict[str, str], tmp_path: Path) -> None:
-    """A worker's result passes through the scheduler, which it kills here as its first byte is to be sent."""
+    """A worker's result passes through the scheduler, which it kills here as its first byte is to
+    be sent.
+    """
 
     def work(scheduler: int) -> object:
         class Deadly:
@@ -225,7 +264,9 @@ def test_scheduler_lost_as_a_result_is_fetched(environment: dict[str, str], tmp_
 def test_scheduler_lost_while_the_command_is_elsewhere(
     environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Dask's client, told to try for 2 s, closes by itself: the work that is under way and the next are told why."""
+    """Dask's client, told to try for 2 s, closes by itself: the work that is under way and the next
+    are told why.
+    """
     monkeypatch.setattr(module, "ANSWER", 2)
     with (
         dask_scheduler(environment, tmp_path) as (address, scheduler),

@@ -17,8 +17,15 @@ def test_digest_is_that_of_dvc_where_it_tracks_the_data(tmp_path: Path) -> None:
     folder.mkdir()
     file = folder / "a.h5"
     file.write_bytes(b"abc")
-    assert dataset_digest(file) == file_md5(file) == text_md5("abc") == "900150983cd24fb0d6963f7d28e17f72"  # md5("abc"), RFC 1321
-    (tmp_path / "data.dvc").write_text("outs:\n- md5: 0123456789abcdef0123456789abcdef.dir\n  path: data\n")
+    assert (
+        dataset_digest(file)
+        == file_md5(file)
+        == text_md5("abc")
+        == "900150983cd24fb0d6963f7d28e17f72"
+    )  # md5("abc"), RFC 1321
+    (tmp_path / "data.dvc").write_text(
+        "outs:\n- md5: 0123456789abcdef0123456789abcdef.dir\n  path: data\n"
+    )
     assert dataset_digest(file) == "0123456789abcdef0123456789abcdef.dir"
     (tmp_path / "data.dvc").write_text("outs: []\n")
     with pytest.raises(DataError, match=r"data\.dvc: expected the md5"):

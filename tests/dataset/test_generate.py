@@ -1,4 +1,6 @@
-"""`svevae generate` as a user runs it: what is in the file, that no accident loses work or changes it, and every bad input."""
+"""`svevae generate` as a user runs it: what is in the file, that no accident loses work or changes
+it, and every bad input.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +49,15 @@ GAUSSIAN = {
     "modulation_length": 8,
     "modulation_strength": 0.5,
 }
-TINY = {"output": "data/tiny.h5", "parameters": GAUSSIAN, "parts": 2, "part": [2, 2, 1], "sve": 8, "stride": 8, "batch": 2}
+TINY = {
+    "output": "data/tiny.h5",
+    "parameters": GAUSSIAN,
+    "parts": 2,
+    "part": [2, 2, 1],
+    "sve": 8,
+    "stride": 8,
+    "batch": 2,
+}
 TINY |= {"tension": ["x", "z"], "strain": [0.001, 0.003, 0.006, 0.01]}
 pytestmark = pytest.mark.slow
 OUTPUT, JOURNAL = Path("data/tiny.h5"), Path(".checkpoints/generate")
@@ -64,12 +74,20 @@ def contents(folder: Path) -> dict[str, np.ndarray]:
     """Every dataset of the file that was made in a folder."""
     found: dict[str, np.ndarray] = {}
     with h5py.File(folder / OUTPUT) as file:
-        file.visititems(lambda name, item: found.update({name: item[()]} if isinstance(item, h5py.Dataset) else {}))
+        file.visititems(
+            lambda name, item: found.update(
+                {name: item[()]} if isinstance(item, h5py.Dataset) else {}
+            )
+        )
     return found
 
 
-def assert_same(found: dict[str, np.ndarray], expected: dict[str, np.ndarray], sves: slice = slice(None)) -> None:
-    """Voxels and all that follows from them byte for byte, labels to the tolerance of the solver, 5e-4, and a little more."""
+def assert_same(
+    found: dict[str, np.ndarray], expected: dict[str, np.ndarray], sves: slice = slice(None)
+) -> None:
+    """Voxels and all that follows from them byte for byte, labels to the tolerance of the solver,
+    5e-4, and a little more.
+    """
     assert set(found) == set(expected)
     for name in ("voxels", "part_id", "position", "porosity", "load_path"):
         assert found[name][sves].tobytes() == expected[name].tobytes(), name
@@ -92,7 +110,9 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def small(tmp_path_factory: pytest.TempPathFactory, run: Run, quick: dict[str, str]) -> Path:
-    """A folder in which the command has made the tiny dataset, on one process. Tests read it; what changes it works on a copy."""
+    """A folder in which the command has made the tiny dataset, on one process. Tests read it; what
+    changes it works on a copy.
+    """
     folder = tmp_path_factory.mktemp("small")
     write_params(folder)
     done = run("svevae", "generate", "--workers", "1", cwd=folder, **quick)
@@ -102,7 +122,9 @@ def small(tmp_path_factory: pytest.TempPathFactory, run: Run, quick: dict[str, s
 
 
 @pytest.fixture(scope="session")
-def larger(tmp_path_factory: pytest.TempPathFactory, run: Run, quick: dict[str, str], small: Path) -> Path:
+def larger(
+    tmp_path_factory: pytest.TempPathFactory, run: Run, quick: dict[str, str], small: Path
+) -> Path:
     """A copy of `small` in which the command was run again for more parts, on two processes."""
     folder = tmp_path_factory.mktemp("larger") / "project"
     shutil.copytree(small, folder)
@@ -120,7 +142,9 @@ def copied(small: Path, tmp_path: Path) -> Path:
 
 
 def test_file_is_valid_and_whole(small: Path) -> None:
-    """2 parts of 2 x 2 x 1 SVEs of 8^3 voxels: 8 rows, positions in C order of x, y, z, every dataset of the contract."""
+    """2 parts of 2 x 2 x 1 SVEs of 8^3 voxels: 8 rows, positions in C order of x, y, z, every
+    dataset of the contract.
+    """
     assert find_problems(small / OUTPUT) == []
     data, arrays = open_dataset(small / OUTPUT), contents(small)
     assert (data.count, data.n, data.voxel_size) == (8, 8, 10.0)
@@ -130,16 +154,32 @@ def test_file_is_valid_and_whole(small: Path) -> None:
     assert arrays["position"].tolist() == [[0, 0, 0], [0, 1, 0], [1, 0, 0], [1, 1, 0]] * 2
     np.testing.assert_allclose(arrays["porosity"], arrays["voxels"].mean(axis=(1, 2, 3)))
     assert arrays["tension/strain"].tolist() == TINY["strain"]
-    shapes = {"stiffness": (8, 6, 6), "tension/stress_x": (8, 4), "tension/stress_z": (8, 4), "residual": (8,), "load_path": (8, 3)}
+    shapes = {
+        "stiffness": (8, 6, 6),
+        "tension/stress_x": (8, 4),
+        "tension/stress_z": (8, 4),
+        "residual": (8,),
+        "load_path": (8, 3),
+    }
     assert {name: arrays[name].shape for name in shapes} == shapes
 
 
 def test_file_alone_makes_the_voxels_again(small: Path) -> None:
-    """Its attributes hold the settings and /parts what each part drew; the generator gives the same bytes from either."""
+    """Its attributes hold the settings and /parts what each part drew; the generator gives the same
+    bytes from either.
+    """
     with h5py.File(small / OUTPUT) as file:
-        made, columns, table = json.loads(file.attrs["generate"]), list(file["parts"].attrs["columns"]), file["parts"][:]
+        made, columns, table = (
+            json.loads(file.attrs["generate"]),
+            list(file["parts"].attrs["columns"]),
+            file["parts"][:],
+        )
     assert columns == ["part_id", *parameter_names("gaussian"), "porosity_realised"]
-    settings = replace(load_params(small / "params.yaml").generate, parameters=made["parameters"], seed=made["seed"])
+    settings = replace(
+        load_params(small / "params.yaml").generate,
+        parameters=made["parameters"],
+        seed=made["seed"],
+    )
     cubes = []
     for k, (part_id, *values, realised) in enumerate(table):
         parameters = dict(zip(columns[1:-1], values, strict=True))
@@ -152,27 +192,64 @@ def test_file_alone_makes_the_voxels_again(small: Path) -> None:
 
 
 def test_provenance_is_complete(small: Path) -> None:
-    """Every key of the section but where the file went and how the work was cut; material, solver and the version of the code."""
+    """Every key of the section but where the file went and how the work was cut; material, solver
+    and the version of the code.
+    """
     attributes = open_dataset(small / OUTPUT).attributes
     section = yaml.safe_load((small / "params.yaml").read_text())["generate"]
-    assert json.loads(attributes["generate"]) == {key: value for key, value in section.items() if key not in ("output", "batch")}
-    assert json.loads(attributes["material"]) == {"E": 70_000, "nu": 0.33, "s0": 216, "Q": 312, "b": 40}
-    assert json.loads(attributes["solver_settings"]) == asdict(Settings(dtype="float32", tolerance=5e-4))
+    assert json.loads(attributes["generate"]) == {
+        key: value for key, value in section.items() if key not in ("output", "batch")
+    }
+    assert json.loads(attributes["material"]) == {
+        "E": 70_000,
+        "nu": 0.33,
+        "s0": 216,
+        "Q": 312,
+        "b": 40,
+    }
+    assert json.loads(attributes["solver_settings"]) == asdict(
+        Settings(dtype="float32", tolerance=5e-4)
+    )
     assert re.fullmatch(r"\d+\.\d+\.\d+\S*( [0-9a-f]{40}\+?)?", attributes["svevae"])
     assert {"title", "axes", "phase", "stride", "solver", "properties"} <= set(attributes)
 
 
-def test_commit_is_of_this_code_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
-    """Installed inside another project's repository, e.g. in its .venv, svevae does not give that project's commit as its own."""
+def test_commit_is_of_this_code_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Run
+) -> None:
+    """Installed inside another project's repository, e.g. in its .venv, svevae does not give that
+    project's commit as its own.
+    """
     run("git", "init", "-q", cwd=tmp_path)
-    run("git", "-c", "user.name=T", "-c", "user.email=t@example.org", "commit", "-qm", "theirs", "--allow-empty", cwd=tmp_path)
+    run(
+        "git",
+        "-c",
+        "user.name=T",
+        "-c",
+        "user.email=t@example.org",
+        "commit",
+        "-qm",
+        "theirs",
+        "--allow-empty",
+        cwd=tmp_path,
+    )
     installed = tmp_path / ".venv" / "generate.py"
     installed.parent.mkdir()
     installed.touch()
     monkeypatch.setattr(generating, "__file__", str(installed))
     assert generating._commit() == ""
     run("git", "add", "-f", installed, cwd=tmp_path)
-    run("git", "-c", "user.name=T", "-c", "user.email=t@example.org", "commit", "-qm", "ours", cwd=tmp_path)
+    run(
+        "git",
+        "-c",
+        "user.name=T",
+        "-c",
+        "user.email=t@example.org",
+        "commit",
+        "-qm",
+        "ours",
+        cwd=tmp_path,
+    )
     commit = run("git", "rev-parse", "HEAD", cwd=tmp_path).stdout.strip()
     assert generating._commit() == commit
     installed.write_text("changed")
@@ -186,7 +263,9 @@ def test_residuals_keep_the_tolerance(small: Path) -> None:
 
 
 def test_pore_free_sves_are_the_material(small: Path) -> None:
-    """Uniaxial tension in closed form: strain = sigma/E + p with sigma = s0 + Q (1 - exp(-b p)); here E 70 GPa, nu 0.33."""
+    """Uniaxial tension in closed form: strain = sigma/E + p with sigma = s0 + Q (1 - exp(-b p));
+    here E 70 GPa, nu 0.33.
+    """
     arrays, m = contents(small), PRESETS["as-built-z"]
     solid = arrays["porosity"] == 0
     assert solid.any()
@@ -196,14 +275,24 @@ def test_pore_free_sves_are_the_material(small: Path) -> None:
         def stress(p: float) -> float:
             return m.s0 + m.Q * (1 - np.exp(-m.b * p))
 
-        plastic = [brentq(lambda p, strain=strain: stress(p) / m.E + p - strain, -1, 1) for strain in TINY["strain"]]
-        exact = [stress(p) if p > 0 else m.E * strain for p, strain in zip(plastic, TINY["strain"], strict=True)]
-        np.testing.assert_allclose(arrays[f"tension/stress_{axis}"][solid], [exact] * solid.sum(), rtol=1e-3)
+        plastic = [
+            brentq(lambda p, strain=strain: stress(p) / m.E + p - strain, -1, 1)
+            for strain in TINY["strain"]
+        ]
+        exact = [
+            stress(p) if p > 0 else m.E * strain
+            for p, strain in zip(plastic, TINY["strain"], strict=True)
+        ]
+        np.testing.assert_allclose(
+            arrays[f"tension/stress_{axis}"][solid], [exact] * solid.sum(), rtol=1e-3
+        )
     np.testing.assert_allclose(arrays["properties"][solid, 2], m.nu, rtol=1e-5)
 
 
 def test_pores_soften(small: Path) -> None:
-    """No modulus exceeds the mean of the phases, (1 - f) E, and each SVE with pores lies below it."""
+    """No modulus exceeds the mean of the phases, (1 - f) E, and each SVE with pores lies below
+    it.
+    """
     arrays = contents(small)
     bound = (1 - arrays["porosity"]) * 70_000
     porous = arrays["porosity"] > 0
@@ -212,20 +301,30 @@ def test_pores_soften(small: Path) -> None:
 
 
 def test_what_the_command_says(small: Path) -> None:
-    """The summary and the next step on stdout; progress with SVE/s and time left on stderr, which has nothing else."""
+    """The summary and the next step on stdout; progress with SVE/s and time left on stderr, which
+    has nothing else.
+    """
     assert re.fullmatch(
-        r"data/tiny\.h5: 8 SVEs of 2 parts, porosity \S+% to \S+%, largest residual \S+\nnext: dvc add data\n", (small / "out").read_text()
+        r"data/tiny\.h5: 8 SVEs of 2 parts, porosity \S+% to \S+%, largest residual \S+\nnext: dvc"
+        r" add data\n",
+        (small / "out").read_text(),
     )
     lines = [line for line in re.split(r"[\r\n]+", (small / "err").read_text()) if line.strip()]
     assert all(line.startswith(("parts: ", "labels: ")) for line in lines)
-    assert re.search(r"labels: 100% \|.*\| (\d)/\1 \[\d\d:\d\d gone, \d\d:\d\d left, +[\d.]+ ?SVE/s\]", lines[-1])
+    assert re.search(
+        r"labels: 100% \|.*\| (\d)/\1 \[\d\d:\d\d gone, \d\d:\d\d left, +[\d.]+ ?SVE/s\]", lines[-1]
+    )
 
 
 # Work that is finished, and accidents
 
 
-def test_rerun_labels_nothing_again(copied: Path, small: Path, run: Run, quick: dict[str, str]) -> None:
-    """Not even in pieces of another size: the journal is untouched and the new file has the bytes of the old one."""
+def test_rerun_labels_nothing_again(
+    copied: Path, small: Path, run: Run, quick: dict[str, str]
+) -> None:
+    """Not even in pieces of another size: the journal is untouched and the new file has the bytes
+    of the old one.
+    """
     before = journal(copied)
     write_params(copied, batch=5)
     (copied / OUTPUT).unlink()
@@ -236,7 +335,9 @@ def test_rerun_labels_nothing_again(copied: Path, small: Path, run: Run, quick: 
 
 
 def test_finished_file_is_a_journal_too(copied: Path, small: Path, run: Run) -> None:
-    """Without `.checkpoints`, as after `git clone` and `dvc pull`: the parts are made again, no SVE is labelled, the bytes are the same."""
+    """Without `.checkpoints`, as after `git clone` and `dvc pull`: the parts are made again, no SVE
+    is labelled, the bytes are the same.
+    """
     shutil.rmtree(copied / ".checkpoints")
     run("svevae", "generate", "--workers", "1", cwd=copied)
     assert not journal(copied)
@@ -245,17 +346,25 @@ def test_finished_file_is_a_journal_too(copied: Path, small: Path, run: Run) -> 
 
 
 def test_more_parts_label_only_the_new_ones(small: Path, larger: Path) -> None:
-    """The first parts keep their bytes, labels included; their journal files are those of the first run."""
+    """The first parts keep their bytes, labels included; their journal files are those of the first
+    run.
+    """
     old, new = journal(small), journal(larger)
     kept = {path.name for path in old}
-    assert {path.name: time for path, time in new.items() if path.name in kept} == {path.name: time for path, time in old.items()}
+    assert {path.name: time for path, time in new.items() if path.name in kept} == {
+        path.name: time for path, time in old.items()
+    }
     assert len(new) > len(old)
     before, after = contents(small), contents(larger)
     assert len(after["voxels"]) == 16
-    assert all(after[name][: len(before[name])].tobytes() == before[name].tobytes() for name in before)
+    assert all(
+        after[name][: len(before[name])].tobytes() == before[name].tobytes() for name in before
+    )
 
 
-def test_workers_and_batch_do_not_matter(small: Path, tmp_path: Path, run: Run, quick: dict[str, str]) -> None:
+def test_workers_and_batch_do_not_matter(
+    small: Path, tmp_path: Path, run: Run, quick: dict[str, str]
+) -> None:
     """Two processes and another batch: the voxels byte for byte, the labels to the tolerance."""
     write_params(tmp_path, batch=3)
     run("svevae", "generate", "--workers", "2", cwd=tmp_path, **quick)
@@ -263,10 +372,21 @@ def test_workers_and_batch_do_not_matter(small: Path, tmp_path: Path, run: Run, 
 
 
 @contextmanager
-def started(command: list[str], folder: Path, environment: dict[str, str]) -> Iterator[subprocess.Popen]:
-    """A command in a session of its own, its stderr in the file `err`; whatever is left of the session is killed in the end."""
+def started(
+    command: list[str], folder: Path, environment: dict[str, str]
+) -> Iterator[subprocess.Popen]:
+    """A command in a session of its own, its stderr in the file `err`; whatever is left of the
+    session is killed in the end.
+    """
     with (folder / "err").open("w") as err:
-        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=err, start_new_session=True)
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=err,
+            start_new_session=True,
+        )
     try:
         yield process
     finally:
@@ -287,7 +407,9 @@ def living(session: int) -> list[int]:
     return found
 
 
-def wait_for(what: Callable[[], bool], process: subprocess.Popen | None = None, seconds: float = 240) -> None:
+def wait_for(
+    what: Callable[[], bool], process: subprocess.Popen | None = None, seconds: float = 240
+) -> None:
     """Until it is so; fails when it is not in time, or the process ends before."""
     end = time.monotonic() + seconds
     while not what():
@@ -296,8 +418,11 @@ def wait_for(what: Callable[[], bool], process: subprocess.Popen | None = None, 
         time.sleep(0.01)
 
 
-def test_killed_twice_the_result_is_the_same(larger: Path, tmp_path: Path, run: Run, quick: dict[str, str], environment: dict) -> None:
-    """kill -9 of the command, whose workers then end by themselves, and on the next run of all its processes; the third finishes.
+def test_killed_twice_the_result_is_the_same(
+    larger: Path, tmp_path: Path, run: Run, quick: dict[str, str], environment: dict
+) -> None:
+    """kill -9 of the command, whose workers then end by themselves, and on the next run of all its
+    processes; the third finishes.
 
     What the first runs finished stands; the result is that of a run without accidents.
     """
@@ -318,15 +443,25 @@ def test_killed_twice_the_result_is_the_same(larger: Path, tmp_path: Path, run: 
     assert find_problems(tmp_path / OUTPUT) == []
 
 
-def test_ctrl_c(larger: Path, tmp_path: Path, run: Run, quick: dict[str, str], environment: dict) -> None:
-    """A terminal sends SIGINT to the workers too: exit code 130, one sentence and no traceback, no process left; it goes on later."""
+def test_ctrl_c(
+    larger: Path, tmp_path: Path, run: Run, quick: dict[str, str], environment: dict
+) -> None:
+    """A terminal sends SIGINT to the workers too: exit code 130, one sentence and no traceback, no
+    process left; it goes on later.
+    """
     write_params(tmp_path, parts=MORE, batch=1)
-    with started(["svevae", "generate", "--workers", "2"], tmp_path, environment | quick) as process:
+    with started(
+        ["svevae", "generate", "--workers", "2"], tmp_path, environment | quick
+    ) as process:
         wait_for(lambda: bool(journal(tmp_path)), process)
         os.killpg(process.pid, signal.SIGINT)
         assert process.wait(timeout=60) == 130
         wait_for(lambda: not living(process.pid), seconds=20)
-    said = [line for line in re.split(r"[\r\n]+", (tmp_path / "err").read_text()) if line and not line.startswith(("parts:", "labels:"))]
+    said = [
+        line
+        for line in re.split(r"[\r\n]+", (tmp_path / "err").read_text())
+        if line and not line.startswith(("parts:", "labels:"))
+    ]
     assert said == ["svevae generate: interrupted; the same command goes on where it stopped"]
     finished = journal(tmp_path)
     run("svevae", "generate", "--workers", "2", cwd=tmp_path, **quick)
@@ -334,8 +469,12 @@ def test_ctrl_c(larger: Path, tmp_path: Path, run: Run, quick: dict[str, str], e
     assert_same(contents(tmp_path), contents(larger))
 
 
-def test_damaged_files_are_made_again(copied: Path, small: Path, run: Run, quick: dict[str, str]) -> None:
-    """An empty journal file, one cut off, a part of rubbish, half an output: all redone, nothing else, and the result is the same."""
+def test_damaged_files_are_made_again(
+    copied: Path, small: Path, run: Run, quick: dict[str, str]
+) -> None:
+    """An empty journal file, one cut off, a part of rubbish, half an output: all redone, nothing
+    else, and the result is the same.
+    """
     empty, short, *others = sorted(journal(copied))
     untouched = {path: journal(copied)[path] for path in others}
     empty.write_bytes(b"")
@@ -352,14 +491,43 @@ def test_damaged_files_are_made_again(copied: Path, small: Path, run: Run, quick
 
 
 @contextmanager
-def dask_cluster(folder: Path, environment: dict[str, str]) -> Iterator[tuple[str, subprocess.Popen, list[subprocess.Popen]]]:
+def dask_cluster(
+    folder: Path, environment: dict[str, str]
+) -> Iterator[tuple[str, subprocess.Popen, list[subprocess.Popen]]]:
     """The address of a scheduler on loopback, its process, and those of its two workers."""
     port = unused_port()
     address = f"tcp://127.0.0.1:{port}"
-    scheduler = ["dask", "scheduler", "--host", "127.0.0.1", "--port", str(port), "--dashboard-address", "127.0.0.1:0"]
-    worker = ["dask", "worker", address, "--nthreads", "1", "--no-nanny", "--no-dashboard", "--local-directory", str(folder / "scratch")]
-    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": environment | ONE_THREAD, "cwd": folder}
-    processes = [subprocess.Popen(command, start_new_session=True, **silent) for command in (scheduler, worker, worker)]
+    scheduler = [
+        "dask",
+        "scheduler",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "--dashboard-address",
+        "127.0.0.1:0",
+    ]
+    worker = [
+        "dask",
+        "worker",
+        address,
+        "--nthreads",
+        "1",
+        "--no-nanny",
+        "--no-dashboard",
+        "--local-directory",
+        str(folder / "scratch"),
+    ]
+    silent = {
+        "stdout": subprocess.DEVNULL,
+        "stderr": subprocess.DEVNULL,
+        "env": environment | ONE_THREAD,
+        "cwd": folder,
+    }
+    processes = [
+        subprocess.Popen(command, start_new_session=True, **silent)
+        for command in (scheduler, worker, worker)
+    ]
     try:
         wait_for_port(port)
         yield address, processes[0], processes[1:]
@@ -370,11 +538,17 @@ def dask_cluster(folder: Path, environment: dict[str, str]) -> Iterator[tuple[st
             process.wait()
 
 
-def test_dask_worker_killed_in_the_middle(larger: Path, tmp_path: Path, quick: dict[str, str], environment: dict) -> None:
-    """On a scheduler and two workers, one of which is killed: the other finishes, and the result is that of local processes."""
+def test_dask_worker_killed_in_the_middle(
+    larger: Path, tmp_path: Path, quick: dict[str, str], environment: dict
+) -> None:
+    """On a scheduler and two workers, one of which is killed: the other finishes, and the result is
+    that of local processes.
+    """
     write_params(tmp_path, parts=MORE, batch=1)
     with dask_cluster(tmp_path, environment | quick) as (address, _, workers):
-        with started(["svevae", "generate", "--scheduler", address], tmp_path, environment | quick) as process:
+        with started(
+            ["svevae", "generate", "--scheduler", address], tmp_path, environment | quick
+        ) as process:
             wait_for(lambda: bool(journal(tmp_path)), process)
             workers[0].kill()
             finished = len(journal(tmp_path))
@@ -385,17 +559,25 @@ def test_dask_worker_killed_in_the_middle(larger: Path, tmp_path: Path, quick: d
     assert "Traceback" not in (tmp_path / "err").read_text()
 
 
-def test_dask_scheduler_killed_in_the_middle(tmp_path: Path, quick: dict[str, str], environment: dict) -> None:
+def test_dask_scheduler_killed_in_the_middle(
+    tmp_path: Path, quick: dict[str, str], environment: dict
+) -> None:
     """Exit code 2 and one sentence; what was finished is in the journal."""
     write_params(tmp_path, parts=MORE, batch=1)
     with (
         dask_cluster(tmp_path, environment | quick) as (address, scheduler, _),
-        started(["svevae", "generate", "--scheduler", address], tmp_path, environment | quick) as process,
+        started(
+            ["svevae", "generate", "--scheduler", address], tmp_path, environment | quick
+        ) as process,
     ):
         wait_for(lambda: bool(journal(tmp_path)), process)
         scheduler.kill()
         assert process.wait(timeout=60) == 2
-    said = [line for line in re.split(r"[\r\n]+", (tmp_path / "err").read_text()) if line and not line.startswith(("parts:", "labels:"))]
+    said = [
+        line
+        for line in re.split(r"[\r\n]+", (tmp_path / "err").read_text())
+        if line and not line.startswith(("parts:", "labels:"))
+    ]
     assert said == ["svevae generate: the Dask scheduler was lost; what was finished is kept"]
     assert journal(tmp_path)
     assert not (tmp_path / OUTPUT).exists()
@@ -409,15 +591,21 @@ class Silent(http.server.BaseHTTPRequestHandler):
 
 
 def test_scheduler_that_is_not_there(tmp_path: Path, run: Run) -> None:
-    """Nobody at the address, or a web server: exit code 2 within about 15 s, the address in the message, no traceback."""
+    """Nobody at the address, or a web server: exit code 2 within about 15 s, the address in the
+    message, no traceback.
+    """
     write_params(tmp_path)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Silent) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         for port in (unused_port(), server.server_port):
             address, begun = f"tcp://127.0.0.1:{port}", time.monotonic()
-            done = run("svevae", "generate", "--scheduler", address, cwd=tmp_path, code=2, timeout=60)
+            done = run(
+                "svevae", "generate", "--scheduler", address, cwd=tmp_path, code=2, timeout=60
+            )
             assert time.monotonic() - begun < 30
-            assert done.stderr.startswith(f"svevae generate: --scheduler {address}: expected a Dask scheduler")
+            assert done.stderr.startswith(
+                f"svevae generate: --scheduler {address}: expected a Dask scheduler"
+            )
             assert "Traceback" not in done.stderr
         server.shutdown()
 
@@ -426,8 +614,12 @@ def test_scheduler_that_is_not_there(tmp_path: Path, run: Run) -> None:
 
 
 @pytest.fixture
-def refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> Callable[..., str]:
-    """The message of a command that must exit with 2, and leave alone the older file and start no journal."""
+def refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> Callable[..., str]:
+    """The message of a command that must exit with 2, and leave alone the older file and start no
+    journal.
+    """
 
     def message(*options: str, **changes: Any) -> str:
         monkeypatch.chdir(tmp_path)
@@ -453,34 +645,105 @@ VOCE = {"E": 70_000, "nu": 0.33, "s0": 216, "Q": 312, "b": 40}
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"material": VOCE | {"E": -1}}, "params.yaml: generate.material.E: expected a number above 0, received -1"),
-        ({"material": VOCE | {"s0": float("nan")}}, "material.s0: expected a number at least 0, received nan"),
-        ({"material": VOCE | {"nu": 0.5}}, "material.nu: expected a number between -1 and 0.5, received 0.5"),
-        ({"material": {"E": 70_000}}, "material: expected a preset or a mapping of E, nu, s0, Q, b"),
-        ({"material": "steel"}, "material: expected one of as-built-z, as-built-xy, aged-z or a mapping, received 'steel'"),
-        ({"strain": [0.001, 0.001, 0.01]}, "generate.strain: expected positive strains, each above the one before, received [0.001, 0.001"),
-        ({"strain": [0.01, 0.005]}, "generate.strain: expected positive strains, each above the one before, received [0.01, 0.005]"),
-        ({"strain": [float("nan")]}, "generate.strain: expected positive strains, each above the one before, received [nan]"),
+        (
+            {"material": VOCE | {"E": -1}},
+            "params.yaml: generate.material.E: expected a number above 0, received -1",
+        ),
+        (
+            {"material": VOCE | {"s0": float("nan")}},
+            "material.s0: expected a number at least 0, received nan",
+        ),
+        (
+            {"material": VOCE | {"nu": 0.5}},
+            "material.nu: expected a number between -1 and 0.5, received 0.5",
+        ),
+        (
+            {"material": {"E": 70_000}},
+            "material: expected a preset or a mapping of E, nu, s0, Q, b",
+        ),
+        (
+            {"material": "steel"},
+            (
+                "material: expected one of as-built-z, as-built-xy, aged-z or a mapping, received"
+                " 'steel'"
+            ),
+        ),
+        (
+            {"strain": [0.001, 0.001, 0.01]},
+            (
+                "generate.strain: expected positive strains, each above the one before, received"
+                " [0.001, 0.001"
+            ),
+        ),
+        (
+            {"strain": [0.01, 0.005]},
+            (
+                "generate.strain: expected positive strains, each above the one before, received"
+                " [0.01, 0.005]"
+            ),
+        ),
+        (
+            {"strain": [float("nan")]},
+            "generate.strain: expected positive strains, each above the one before, received [nan]",
+        ),
         ({"strain": []}, "generate.strain: expected positive strains"),
-        ({"strain": [0.003]}, "generate.strain: expected to end at 0.004 or more, or there is no yield; received 0.003"),
+        (
+            {"strain": [0.003]},
+            (
+                "generate.strain: expected to end at 0.004 or more, or there is no yield; received"
+                " 0.003"
+            ),
+        ),
         ({"strain": [0.002, 0.006]}, "params.yaml: generate.strain: expected to go on to 0.006"),
         (
             {"material": VOCE | {"s0": float("inf")}},
-            "generate.material.s0: expected a finite number, received inf: the material never yields",
+            (
+                "generate.material.s0: expected a finite number, received inf: the material never"
+                " yields"
+            ),
         ),
-        ({"material": VOCE | {"E": 0}}, "params.yaml: generate.material.E: expected a number above 0, received 0"),
-        ({"tension": ["w"]}, "generate.tension: expected some of x, y, z, each once, received ['w']"),
-        ({"dtype": "float16"}, "params.yaml: generate.dtype: expected float32 or float64, received 'float16'"),
-        ({"tolerance": 0.0}, "params.yaml: generate.tolerance: expected a number between 0 and 1, received 0.0"),
-        ({"generator": "foam"}, "params.yaml: generate.generator: expected one of gaussian, overlapping_spheres"),
-        ({"parameters": {"porosity": 0.1}}, "params.yaml: generate.parameters.pore_length: missing; gaussian has porosity, pore_length"),
-        ({"parameters": GAUSSIAN | {"poros": 1}}, "params.yaml: generate.parameters.poros: unknown; gaussian has porosity, pore_length"),
+        (
+            {"material": VOCE | {"E": 0}},
+            "params.yaml: generate.material.E: expected a number above 0, received 0",
+        ),
+        (
+            {"tension": ["w"]},
+            "generate.tension: expected some of x, y, z, each once, received ['w']",
+        ),
+        (
+            {"dtype": "float16"},
+            "params.yaml: generate.dtype: expected float32 or float64, received 'float16'",
+        ),
+        (
+            {"tolerance": 0.0},
+            "params.yaml: generate.tolerance: expected a number between 0 and 1, received 0.0",
+        ),
+        (
+            {"generator": "foam"},
+            "params.yaml: generate.generator: expected one of gaussian, overlapping_spheres",
+        ),
+        (
+            {"parameters": {"porosity": 0.1}},
+            (
+                "params.yaml: generate.parameters.pore_length: missing; gaussian has porosity,"
+                " pore_length"
+            ),
+        ),
+        (
+            {"parameters": GAUSSIAN | {"poros": 1}},
+            "params.yaml: generate.parameters.poros: unknown; gaussian has porosity, pore_length",
+        ),
         ({"seed": -1}, "params.yaml: generate.seed: expected at least 0, received -1"),
         ({"output": f"data/{250 * 'a'}.h5"}, "aaa.h5: not written: File name too long"),
-        ({"output": "data"}, "params.yaml: generate.output: expected the name of a .h5 file, received 'data'"),
+        (
+            {"output": "data"},
+            "params.yaml: generate.output: expected the name of a .h5 file, received 'data'",
+        ),
     ],
 )
-def test_wrong_settings_are_refused_at_once(refused: Callable[..., str], changes: dict[str, Any], message: str) -> None:
+def test_wrong_settings_are_refused_at_once(
+    refused: Callable[..., str], changes: dict[str, Any], message: str
+) -> None:
     """Before a process is started or a part made: not in the tenth hour."""
     said = refused(**changes)
     assert said.startswith("svevae generate: ")
@@ -499,13 +762,27 @@ def test_no_workers_are_refused(refused: Callable[..., str], workers: str) -> No
         ({"porosity": 1.0}, "porosity: expected a number from 0 to below 1, received 1.0"),
         ({"porosity": -0.1}, "porosity: expected a number from 0 to below 1, received -0.1"),
         ({"porosity": float("nan")}, "porosity: expected a number from 0 to below 1, received nan"),
-        ({"pore_length": 200}, "pore_length: expected from 1 voxel to the part's smallest edge, 8 voxels, received 200"),
+        (
+            {"pore_length": 200},
+            (
+                "pore_length: expected from 1 voxel to the part's smallest edge, 8 voxels,"
+                " received 200"
+            ),
+        ),
     ],
 )
-def test_part_that_cannot_be_made(tmp_path: Path, run: Run, changes: dict[str, Any], message: str) -> None:
-    """The generator's own words and the part, once; no account of it by Dask, no part in the journal."""
+def test_part_that_cannot_be_made(
+    tmp_path: Path, run: Run, changes: dict[str, Any], message: str
+) -> None:
+    """The generator's own words and the part, once; no account of it by Dask, no part in the
+    journal.
+    """
     write_params(tmp_path, parameters=GAUSSIAN | changes)
-    said = run("svevae", "generate", "--workers", "1", cwd=tmp_path, code=2).stderr.split("\r")[-1].splitlines()
+    said = (
+        run("svevae", "generate", "--workers", "1", cwd=tmp_path, code=2)
+        .stderr.split("\r")[-1]
+        .splitlines()
+    )
     assert len([line for line in said if line.strip() and not line.startswith("parts:")]) == 1
     assert said[-1].startswith("svevae generate: ")
     assert said[-1].endswith(message)
@@ -513,10 +790,14 @@ def test_part_that_cannot_be_made(tmp_path: Path, run: Run, changes: dict[str, A
 
 
 def test_no_load_path_is_a_label(tmp_path: Path, run: Run, quick: dict[str, str]) -> None:
-    """Part 0 is pores to the last 51 voxels of 2048, so that its SVEs have no load path or no matrix at all: zeros, not a hang."""
+    """Part 0 is pores to the last 51 voxels of 2048, so that its SVEs have no load path or no
+    matrix at all: zeros, not a hang.
+    """
     write_params(tmp_path, parameters=GAUSSIAN | {"porosity": 0.975}, parts=1)
     done = run("svevae", "generate", "--workers", "1", cwd=tmp_path, **quick)
-    assert done.stdout.splitlines()[0].endswith("; 4 SVEs without a load path (4 along x, 4 along y, 4 along z), labelled 0 there")
+    assert done.stdout.splitlines()[0].endswith(
+        "; 4 SVEs without a load path (4 along x, 4 along y, 4 along z), labelled 0 there"
+    )
     arrays = contents(tmp_path)
     assert find_problems(tmp_path / OUTPUT) == []
     assert arrays["porosity"].max() == 1
@@ -527,18 +808,40 @@ def test_no_load_path_is_a_label(tmp_path: Path, run: Run, quick: dict[str, str]
 
 
 def test_imported_samples_are_labelled(tmp_path: Path, run: Run, quick: dict[str, str]) -> None:
-    """Of a solid cube and one that pores part across x the report of `import` and that of `check` say which labels are 0."""
+    """Of a solid cube and one that pores part across x the report of `import` and that of `check`
+    say which labels are 0.
+    """
     write_params(tmp_path)
     cubes = np.zeros((2, 8, 8, 8), np.uint8)
     cubes[1, 0] = 1
     np.savez(tmp_path / "cubes.npz", voxels=cubes)
-    done = run("svevae", "import", "cubes.npz", "-o", OUTPUT.name, "--label", "--workers", "1", cwd=tmp_path, **quick)
+    done = run(
+        "svevae",
+        "import",
+        "cubes.npz",
+        "-o",
+        OUTPUT.name,
+        "--label",
+        "--workers",
+        "1",
+        cwd=tmp_path,
+        **quick,
+    )
     said = "1 SVE without a load path (1 along x), labelled 0 there"
-    assert f"  properties by the solver: E_x, E_z, nu_zx, yield_x, yield_z, flow_x, flow_z\n  {said}\n" in done.stdout
+    assert (
+        f"  properties by the solver: E_x, E_z, nu_zx, yield_x, yield_z, flow_x, flow_z\n  {said}\n"
+        in done.stdout
+    )
     checked = run("svevae", "check", OUTPUT.name, cwd=tmp_path).stdout
     assert f"  {said}\n" in checked
     assert re.search(r"^  largest residual of the solver \d\.\de-\d\d$", checked, re.MULTILINE)
-    properties = dict(zip(open_dataset(tmp_path / OUTPUT.name).names, open_dataset(tmp_path / OUTPUT.name).properties.T, strict=True))
+    properties = dict(
+        zip(
+            open_dataset(tmp_path / OUTPUT.name).names,
+            open_dataset(tmp_path / OUTPUT.name).properties.T,
+            strict=True,
+        )
+    )
     np.testing.assert_allclose(properties["E_z"], [70_000, 70_000 * 7 / 8], rtol=1e-4)
     for name in ("E_x", "yield_x", "flow_x"):
         assert properties[name][0] > 0 == properties[name][1], name
@@ -548,16 +851,26 @@ def test_imported_samples_are_labelled(tmp_path: Path, run: Run, quick: dict[str
 
 
 def limited(size: int) -> list[str]:
-    """The command in a process whose files may have `size` bytes, which to it is a full disk that no test needs root for."""
+    """The command in a process whose files may have `size` bytes, which to it is a full disk that
+    no test needs root for.
+    """
     code = f"import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size}))"
-    return [sys.executable, "-c", f"{code}; from svevae.cli import main; sys.exit(main(['generate', '--workers', '1']))"]
+    return [
+        sys.executable,
+        "-c",
+        f"{code}; from svevae.cli import main; sys.exit(main(['generate', '--workers', '1']))",
+    ]
 
 
 def test_output_that_does_not_fit(copied: Path, run: Run, quick: dict[str, str]) -> None:
-    """The message has its name, the older file its bytes, the folder nothing else; with space again the labels are all there."""
+    """The message has its name, the older file its bytes, the folder nothing else; with space again
+    the labels are all there.
+    """
     before, finished = (copied / OUTPUT).read_bytes(), journal(copied)
     said = run(*limited(8000), cwd=copied, code=2, **quick).stderr
-    assert re.search(r"svevae generate: data/tiny\.h5: not written: .*File too large", said, re.DOTALL)
+    assert re.search(
+        r"svevae generate: data/tiny\.h5: not written: .*File too large", said, re.DOTALL
+    )
     assert "Traceback" not in said
     assert (copied / OUTPUT).read_bytes() == before
     assert [path.name for path in (copied / "data").iterdir()] == [OUTPUT.name]
@@ -565,18 +878,26 @@ def test_output_that_does_not_fit(copied: Path, run: Run, quick: dict[str, str])
 
 
 @pytest.mark.parametrize(("size", "name"), [(100, r"parts/\w+\.npy"), (1000, r"\w+/\w+\.npz")])
-def test_journal_that_does_not_fit(tmp_path: Path, run: Run, quick: dict[str, str], size: int, name: str) -> None:
-    """A part of 8 x 16 x 16 voxels takes 384 bytes, two labels take 2,408; the message has the file's name, nothing half-written stays."""
+def test_journal_that_does_not_fit(
+    tmp_path: Path, run: Run, quick: dict[str, str], size: int, name: str
+) -> None:
+    """A part of 8 x 16 x 16 voxels takes 384 bytes, two labels take 2,408; the message has the
+    file's name, nothing half-written stays.
+    """
     write_params(tmp_path)
     said = run(*limited(size), cwd=tmp_path, code=2, **quick).stderr
-    assert re.search(rf"svevae generate: \.checkpoints/generate/{name}: not written: File too large", said)
+    assert re.search(
+        rf"svevae generate: \.checkpoints/generate/{name}: not written: File too large", said
+    )
     assert "Traceback" not in said
     assert not list((tmp_path / JOURNAL).rglob("*.part"))
 
 
 def test_full_file_system(copied: Path, run: Run, quick: dict[str, str]) -> None:
     """A real one of 8 KiB under data/, where the machine lets us mount one."""
-    mounted = run("mount", "-t", "tmpfs", "-o", "size=8k", "tmpfs", copied / "data", cwd=copied, code=None)
+    mounted = run(
+        "mount", "-t", "tmpfs", "-o", "size=8k", "tmpfs", copied / "data", cwd=copied, code=None
+    )
     if mounted.returncode:
         pytest.skip("mounting a small file system needs root")
     try:
@@ -584,7 +905,9 @@ def test_full_file_system(copied: Path, run: Run, quick: dict[str, str]) -> None
         assert not list((copied / "data").iterdir())
     finally:
         run("umount", copied / "data", cwd=copied)
-    assert re.search(r"svevae generate: data/tiny\.h5: not written: .*No space left on device", said, re.DOTALL)
+    assert re.search(
+        r"svevae generate: data/tiny\.h5: not written: .*No space left on device", said, re.DOTALL
+    )
     assert (copied / OUTPUT).is_file()
 
 
@@ -592,7 +915,10 @@ def test_folder_that_may_not_be_written(tmp_path: Path, run: Run) -> None:
     """Said at once, not after the labels: here a file stands where the folder should be."""
     write_params(tmp_path)
     (tmp_path / "data").write_text("")
-    assert run("svevae", "generate", cwd=tmp_path, code=2).stderr == "svevae generate: data: File exists\n"
+    assert (
+        run("svevae", "generate", cwd=tmp_path, code=2).stderr
+        == "svevae generate: data: File exists\n"
+    )
     assert not (tmp_path / ".checkpoints").exists()
 
 
@@ -600,8 +926,12 @@ def test_folder_that_may_not_be_written(tmp_path: Path, run: Run) -> None:
 
 
 @pytest.fixture
-def unlabelled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, np.ndarray]]:
-    """What `generate` writes with labels that are the number of pores, worked out in this process."""
+def unlabelled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., dict[str, np.ndarray]]:
+    """What `generate` writes with labels that are the number of pores, worked out in this
+    process.
+    """
 
     class Here:
         workers = 1
@@ -613,11 +943,20 @@ def unlabelled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[...,
     def here(*_: Any) -> Iterator[Here]:
         yield Here()
 
-    def count_pores(voxels: np.ndarray, _: Any, settings: Any) -> tuple[dict[str, np.ndarray], list[str]]:
+    def count_pores(
+        voxels: np.ndarray, _: Any, settings: Any
+    ) -> tuple[dict[str, np.ndarray], list[str]]:
         pores = voxels.sum(axis=(1, 2, 3), dtype=np.float32)
         names, _ = property_names(settings.tension.axes)
         columns = {"properties": np.repeat(pores[:, None], len(names), 1), "residual": 0 * pores}
-        return columns | {"stiffness": np.zeros((len(voxels), 6, 6)), "load_path": np.ones((len(voxels), 3), np.uint8)}, []
+        return (
+            columns
+            | {
+                "stiffness": np.zeros((len(voxels), 6, 6)),
+                "load_path": np.ones((len(voxels), 3), np.uint8),
+            },
+            [],
+        )
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(generating, "open_cluster", here)
@@ -632,9 +971,13 @@ def unlabelled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[...,
 
 
 def test_sves_that_overlap_share_voxels(unlabelled: Callable[..., dict[str, np.ndarray]]) -> None:
-    """With a stride of 4 and SVEs of 8, the second half of one is the first half of the next along x, y and z."""
+    """With a stride of 4 and SVEs of 8, the second half of one is the first half of the next along
+    x, y and z.
+    """
     arrays = unlabelled(part=[3, 2, 2], stride=4, parts=1)
-    voxels = {tuple(p): sve for p, sve in zip(arrays["position"].tolist(), arrays["voxels"], strict=True)}
+    voxels = {
+        tuple(p): sve for p, sve in zip(arrays["position"].tolist(), arrays["voxels"], strict=True)
+    }
     assert len(voxels) == 12
     np.testing.assert_array_equal(voxels[0, 0, 0][4:], voxels[1, 0, 0][:4])
     np.testing.assert_array_equal(voxels[1, 0, 0][4:], voxels[2, 0, 0][:4])
@@ -643,17 +986,31 @@ def test_sves_that_overlap_share_voxels(unlabelled: Callable[..., dict[str, np.n
 
 
 @pytest.mark.parametrize("generator", GENERATORS)
-def test_every_generator_by_its_name(unlabelled: Callable[..., dict[str, np.ndarray]], generator: str) -> None:
+def test_every_generator_by_its_name(
+    unlabelled: Callable[..., dict[str, np.ndarray]], generator: str
+) -> None:
     """Their parameters as a number; each part has its porosity to the voxel, and /parts says so."""
-    values = {"porosity": 0.05, "diameter": 3, "diameter_spread": 0.0, "elongation": 1.2, "tilt": 30}
+    values = {
+        "porosity": 0.05,
+        "diameter": 3,
+        "diameter_spread": 0.0,
+        "elongation": 1.2,
+        "tilt": 30,
+    }
     values |= {"pore_length": 2, "modulation_length": 8, "modulation_strength": 0.5}
-    arrays = unlabelled(generator=generator, parameters={name: values[name] for name in parameter_names(generator)})
+    arrays = unlabelled(
+        generator=generator, parameters={name: values[name] for name in parameter_names(generator)}
+    )
     assert arrays["parts"][:, -1].tolist() == [round(0.05 * 2048) / 2048] * 2
     assert arrays["properties"][:, 0].sum() == arrays["voxels"].sum() == 2 * round(0.05 * 2048)
 
 
-def test_labels_of_one_setting_are_not_those_of_another(unlabelled: Callable[..., dict[str, np.ndarray]]) -> None:
-    """Another tolerance labels all again beside the old ones; another seed makes other parts, and coming back costs nothing."""
+def test_labels_of_one_setting_are_not_those_of_another(
+    unlabelled: Callable[..., dict[str, np.ndarray]],
+) -> None:
+    """Another tolerance labels all again beside the old ones; another seed makes other parts, and
+    coming back costs nothing.
+    """
     first = unlabelled()
     pieces = len(journal(Path()))
     unlabelled(tolerance=1e-4)
@@ -674,7 +1031,9 @@ def settings(**parameters: Any) -> Generate:
 
 
 def test_draws_depend_on_seed_and_part_alone() -> None:
-    """Not on the number of parts, nor on what else is drawn: fixing the porosity leaves the pore length as it was."""
+    """Not on the number of parts, nor on what else is drawn: fixing the porosity leaves the pore
+    length as it was.
+    """
     first = draw_parameters(settings(), 3)
     assert first == draw_parameters(replace(settings(), parts=1000), 3)
     assert first == draw_parameters(settings(), 3)
@@ -685,11 +1044,15 @@ def test_draws_depend_on_seed_and_part_alone() -> None:
 
 
 def test_draws_are_even_or_even_in_the_logarithm() -> None:
-    """Of 2,000 parts: within the range, each quarter of it (of its logarithm) has 500, to 4 standard deviations of 19.4."""
+    """Of 2,000 parts: within the range, each quarter of it (of its logarithm) has 500, to 4
+    standard deviations of 19.4.
+    """
     shipped = settings()
     drawn = [draw_parameters(shipped, part) for part in range(2000)]
     length = np.array([parameters["pore_length"] for parameters in drawn])
-    porosity = np.log(np.array([parameters["porosity"] for parameters in drawn]) / 0.005) / np.log(0.08 / 0.005)
+    porosity = np.log(np.array([parameters["porosity"] for parameters in drawn]) / 0.005) / np.log(
+        0.08 / 0.005
+    )
     for share in (length - 2, porosity):
         assert 0 <= share.min() < share.max() <= 1
         counts = np.histogram(share, 4, (0, 1))[0]
@@ -697,8 +1060,14 @@ def test_draws_are_even_or_even_in_the_logarithm() -> None:
 
 
 def test_unknown_and_missing_parameters() -> None:
-    with pytest.raises(ConfigError, match=r"^params\.yaml: generate\.parameters\.colour: unknown; gaussian has porosity, "):
+    with pytest.raises(
+        ConfigError,
+        match=r"^params\.yaml: generate\.parameters\.colour: unknown; gaussian has porosity, ",
+    ):
         draw_parameters(settings(colour=1), 0)
     lacking = {name: value for name, value in GAUSSIAN.items() if name != "elongation"}
-    with pytest.raises(ConfigError, match=r"^params\.yaml: generate\.parameters\.elongation: missing; gaussian has porosity, "):
+    with pytest.raises(
+        ConfigError,
+        match=r"^params\.yaml: generate\.parameters\.elongation: missing; gaussian has porosity, ",
+    ):
         draw_parameters(replace(settings(), parameters=lacking), 0)

@@ -29,5 +29,12 @@ def test_what_is_damaged_is_not_found(tmp_path: Path, damage: str) -> None:
         with path.open("wb") as file:
             np.save(file, np.zeros(3))
     else:
-        path.write_bytes({"cut": whole[:200], "scrambled": whole[:150] + bytes(50) + whole[200:], "empty": b"", "text": b"hello"}[damage])
+        path.write_bytes(
+            {
+                "cut": whole[:200],
+                "scrambled": whole[:150] + bytes(50) + whole[200:],
+                "empty": b"",
+                "text": b"hello",
+            }[damage]
+        )
     assert kept(path) is None

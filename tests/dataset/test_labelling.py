@@ -1,4 +1,6 @@
-"""Labels of many SVEs: the journal, work that fails or dies, SVEs without a load path, and where the work is done."""
+"""Labels of many SVEs: the journal, work that fails or dies, SVEs without a load path, and where
+the work is done.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,15 @@ import numpy as np
 import pytest
 
 from svevae.dataset import labelling
-from svevae.dataset.labelling import Journal, LabelSettings, label_sves, parse_settings, read_material, read_settings, voxel_digest
+from svevae.dataset.labelling import (
+    Journal,
+    LabelSettings,
+    label_sves,
+    parse_settings,
+    read_material,
+    read_settings,
+    voxel_digest,
+)
 from svevae.dataset.store import find_problems, label_record, open_dataset, write_dataset
 from svevae.errors import ConfigError, DataError, SolverError
 from svevae.physics.elasticity import PRESETS, Material
@@ -29,14 +39,18 @@ NAMES, UNITS = property_names(SETTINGS.tension.axes)
 
 
 class Here:
-    """Stands for a cluster: works in this process, the last piece first, and remembers what it was asked for."""
+    """Stands for a cluster: works in this process, the last piece first, and remembers what it was
+    asked for.
+    """
 
     workers = 1
 
     def __init__(self) -> None:
         self.asked: list[str] = []
 
-    def map(self, function: Callable, arguments: Iterable[tuple], *_: Any) -> Iterator[tuple[int, Any]]:
+    def map(
+        self, function: Callable, arguments: Iterable[tuple], *_: Any
+    ) -> Iterator[tuple[int, Any]]:
         for index, argument in reversed(list(enumerate(arguments))):
             self.asked += argument[1] if function is labelling.label_batch else []
             yield index, function(*argument)
@@ -50,11 +64,18 @@ def named(count: int) -> list[str]:
     return [f"SVE {i}" for i in range(count)]
 
 
-def quick_batch(voxels: np.ndarray, names: list[str], settings: LabelSettings) -> tuple[dict[str, np.ndarray], list[str]]:
-    """Stands for `label_batch`: all labels are the number of pores, and what is called "bad" fails."""
+def quick_batch(
+    voxels: np.ndarray, names: list[str], settings: LabelSettings
+) -> tuple[dict[str, np.ndarray], list[str]]:
+    """Stands for `label_batch`: all labels are the number of pores, and what is called "bad"
+    fails.
+    """
     pores = voxels.sum(axis=(1, 2, 3)).astype(np.float32)
     pores[[name == "bad" for name in names]] = np.nan
-    columns = {"properties": np.repeat(pores[:, None], len(NAMES), 1), "tension/stress_x": np.repeat(pores[:, None], len(STRAIN), 1)}
+    columns = {
+        "properties": np.repeat(pores[:, None], len(NAMES), 1),
+        "tension/stress_x": np.repeat(pores[:, None], len(STRAIN), 1),
+    }
     return columns, [f"{name}: residual 1" for name in names if name == "bad"]
 
 
@@ -67,30 +88,78 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_material_is_a_preset_or_a_mapping() -> None:
-    """One that hardens from a yield stress of 0 is none the less a material, as is one that does not harden."""
+    """One that hardens from a yield stress of 0 is none the less a material, as is one that does
+    not harden.
+    """
     assert read_material("aged-z") is PRESETS["aged-z"]
-    assert read_material({"E": 70000, "nu": 0.33, "s0": 0, "Q": 312, "b": 40}) == Material(70_000.0, 0.33, 0.0, 312.0, 40.0)
-    assert read_material({"E": 70000, "nu": 0.33, "s0": 216, "Q": 0, "b": 0}) == Material(70_000.0, 0.33, 216.0)
-    assert read_material({"E": 70000, "nu": 0.33, "s0": 216, "Q": 312, "b": 40}) == PRESETS["as-built-z"]
+    assert read_material({"E": 70000, "nu": 0.33, "s0": 0, "Q": 312, "b": 40}) == Material(
+        70_000.0, 0.33, 0.0, 312.0, 40.0
+    )
+    assert read_material({"E": 70000, "nu": 0.33, "s0": 216, "Q": 0, "b": 0}) == Material(
+        70_000.0, 0.33, 216.0
+    )
+    assert (
+        read_material({"E": 70000, "nu": 0.33, "s0": 216, "Q": 312, "b": 40})
+        == PRESETS["as-built-z"]
+    )
 
 
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ("steel", "material: expected one of as-built-z, as-built-xy, aged-z or a mapping, received 'steel'"),
+        (
+            "steel",
+            (
+                "material: expected one of as-built-z, as-built-xy, aged-z or a mapping, received"
+                " 'steel'"
+            ),
+        ),
         (3, "material: expected a preset or a mapping of E, nu, s0, Q, b, received 3"),
         (None, "material: expected a preset or a mapping of E, nu, s0, Q, b, received None"),
-        ({"E": 1, "nu": 0.3, "s0": 1, "Q": 1}, "material: expected a preset or a mapping of E, nu, s0, Q, b, received {'E': 1"),
-        ({"E": "7e4", "nu": 0.3, "s0": 1, "Q": 1, "b": 1}, "material.E: expected a number, received '7e4'"),
-        ({"E": 1, "nu": True, "s0": 1, "Q": 1, "b": 1}, "material.nu: expected a number, received True"),
-        ({"E": -1, "nu": 0.3, "s0": 1, "Q": 1, "b": 1}, "material.E: expected a number above 0, received -1"),
-        ({"E": 0, "nu": 0.3, "s0": 1, "Q": 1, "b": 1}, "material.E: expected a number above 0, received 0"),
-        ({"E": float("nan"), "nu": 0.3, "s0": 1, "Q": 1, "b": 1}, "material.E: expected a number above 0, received nan"),
-        ({"E": 1, "nu": 0.3, "s0": 0, "Q": 0, "b": 1}, "material.s0: expected a number above 0 where nothing hardens (Q or b is 0)"),
-        ({"E": 1, "nu": 0.3, "s0": 0, "Q": 1, "b": 0.0}, "material.s0: expected a number above 0 where nothing hardens (Q or b is 0)"),
-        ({"E": 1, "nu": 0.3, "s0": 1, "Q": -1, "b": 1}, "material.Q: expected a number at least 0, received -1"),
-        ({"E": 1, "nu": 0.5, "s0": 1, "Q": 1, "b": 1}, "material.nu: expected a number between -1 and 0.5, received 0.5"),
-        ({"E": 1, "nu": 0.3, "s0": float("nan"), "Q": 1, "b": 1}, "material.s0: expected a number at least 0, received nan"),
+        (
+            {"E": 1, "nu": 0.3, "s0": 1, "Q": 1},
+            "material: expected a preset or a mapping of E, nu, s0, Q, b, received {'E': 1",
+        ),
+        (
+            {"E": "7e4", "nu": 0.3, "s0": 1, "Q": 1, "b": 1},
+            "material.E: expected a number, received '7e4'",
+        ),
+        (
+            {"E": 1, "nu": True, "s0": 1, "Q": 1, "b": 1},
+            "material.nu: expected a number, received True",
+        ),
+        (
+            {"E": -1, "nu": 0.3, "s0": 1, "Q": 1, "b": 1},
+            "material.E: expected a number above 0, received -1",
+        ),
+        (
+            {"E": 0, "nu": 0.3, "s0": 1, "Q": 1, "b": 1},
+            "material.E: expected a number above 0, received 0",
+        ),
+        (
+            {"E": float("nan"), "nu": 0.3, "s0": 1, "Q": 1, "b": 1},
+            "material.E: expected a number above 0, received nan",
+        ),
+        (
+            {"E": 1, "nu": 0.3, "s0": 0, "Q": 0, "b": 1},
+            "material.s0: expected a number above 0 where nothing hardens (Q or b is 0)",
+        ),
+        (
+            {"E": 1, "nu": 0.3, "s0": 0, "Q": 1, "b": 0.0},
+            "material.s0: expected a number above 0 where nothing hardens (Q or b is 0)",
+        ),
+        (
+            {"E": 1, "nu": 0.3, "s0": 1, "Q": -1, "b": 1},
+            "material.Q: expected a number at least 0, received -1",
+        ),
+        (
+            {"E": 1, "nu": 0.5, "s0": 1, "Q": 1, "b": 1},
+            "material.nu: expected a number between -1 and 0.5, received 0.5",
+        ),
+        (
+            {"E": 1, "nu": 0.3, "s0": float("nan"), "Q": 1, "b": 1},
+            "material.s0: expected a number at least 0, received nan",
+        ),
     ],
 )
 def test_wrong_material_is_named(value: object, message: str) -> None:
@@ -109,11 +178,16 @@ def test_settings_are_known_by_everything_that_a_label_depends_on() -> None:
         replace(SETTINGS, tolerance=1e-4),
     ]
     assert len({settings.digest() for settings in [SETTINGS, *others]}) == 6
-    assert replace(SETTINGS, material=Material(70_000.0, 0.33, 216.0, 312.0, 40.0)).digest() == SETTINGS.digest()
+    assert (
+        replace(SETTINGS, material=Material(70_000.0, 0.33, 216.0, 312.0, 40.0)).digest()
+        == SETTINGS.digest()
+    )
 
 
 def test_settings_are_read_from_a_file_and_from_json() -> None:
-    """Of the dataset that the project labelled itself; not of the one of another code, nor of a record that was made otherwise."""
+    """Of the dataset that the project labelled itself; not of the one of another code, nor of a
+    record that was made otherwise.
+    """
     data = open_dataset(ROOT / "data" / "sve_porous_alsi10mg_32.h5")
     settings, record = read_settings(data), json.loads(json.dumps(label_record(data)))
     assert settings.material == PRESETS["as-built-z"]
@@ -125,9 +199,16 @@ def test_settings_are_read_from_a_file_and_from_json() -> None:
 
 
 def test_an_sve_is_known_by_its_voxels() -> None:
-    """Whatever the integer type; but 2 x 4 x 4 pores are not 4 x 2 x 4, and one voxel makes another SVE."""
+    """Whatever the integer type; but 2 x 4 x 4 pores are not 4 x 2 x 4, and one voxel makes another
+    SVE.
+    """
     sve = random_sves(1)[0]
-    assert voxel_digest(sve) == voxel_digest(sve.astype(bool)) == voxel_digest(sve.astype(np.int64)) == voxel_digest(sve.copy("F"))
+    assert (
+        voxel_digest(sve)
+        == voxel_digest(sve.astype(bool))
+        == voxel_digest(sve.astype(np.int64))
+        == voxel_digest(sve.copy("F"))
+    )
     assert voxel_digest(np.ones((2, 4, 4))) != voxel_digest(np.ones((4, 2, 4)))
     other = sve.copy()
     other[0, 0, 0] ^= 1
@@ -138,7 +219,10 @@ def test_an_sve_is_known_by_its_voxels() -> None:
 
 
 def rows(count: int) -> dict[str, np.ndarray]:
-    return {"properties": np.arange(count * 2.0).reshape(count, 2), "tension/stress_x": np.ones((count, 3), np.float32)}
+    return {
+        "properties": np.arange(count * 2.0).reshape(count, 2),
+        "tension/stress_x": np.ones((count, 3), np.float32),
+    }
 
 
 def test_journal_is_read_again(tmp_path: Path) -> None:
@@ -167,9 +251,22 @@ def forget(path: Path) -> None:
         np.savez(file, properties=np.zeros((1, 2)))
 
 
-@pytest.mark.parametrize("damage", [truncate, scramble, forget, lambda path: path.write_bytes(b""), lambda path: path.write_text("hello")])
-def test_damaged_file_of_the_journal_is_no_file(tmp_path: Path, damage: Callable[[Path], object]) -> None:
-    """Cut off, overwritten, without its digests, empty or text: what it held is forgotten, the other file is not."""
+@pytest.mark.parametrize(
+    "damage",
+    [
+        truncate,
+        scramble,
+        forget,
+        lambda path: path.write_bytes(b""),
+        lambda path: path.write_text("hello"),
+    ],
+)
+def test_damaged_file_of_the_journal_is_no_file(
+    tmp_path: Path, damage: Callable[[Path], object]
+) -> None:
+    """Cut off, overwritten, without its digests, empty or text: what it held is forgotten, the
+    other file is not.
+    """
     journal = Journal(tmp_path, SETTINGS)
     journal.add(["a"], rows(1))
     journal.add(["b"], rows(1))
@@ -182,14 +279,24 @@ def test_damaged_file_of_the_journal_is_no_file(tmp_path: Path, damage: Callable
 def made(path: Path, settings: LabelSettings) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """A finished file of 3 SVEs whose labels are numbers from 0; its voxels and labels."""
     voxels = random_sves(3)
-    columns = {"properties": np.arange(21.0).reshape(3, 7), "stiffness": np.zeros((3, 6, 6)), "tension/stress_x": np.ones((3, 4))}
-    arrays = columns | {"voxels": voxels, "part_id": np.arange(3), "tension/strain": np.array(STRAIN)}
+    columns = {
+        "properties": np.arange(21.0).reshape(3, 7),
+        "stiffness": np.zeros((3, 6, 6)),
+        "tension/stress_x": np.ones((3, 4)),
+    }
+    arrays = columns | {
+        "voxels": voxels,
+        "part_id": np.arange(3),
+        "tension/strain": np.array(STRAIN),
+    }
     write_dataset(path, arrays, NAMES, UNITS, {"label_digest": settings.digest()})
     return voxels, columns
 
 
 def test_finished_file_is_adopted(tmp_path: Path) -> None:
-    """Its labels are those of its voxels, curves included; nothing is of one made with another tolerance, of none, of a damaged one."""
+    """Its labels are those of its voxels, curves included; nothing is of one made with another
+    tolerance, of none, of a damaged one.
+    """
     voxels, columns = made(tmp_path / "a.h5", SETTINGS)
     journal = Journal(tmp_path, SETTINGS)
     journal.adopt(tmp_path / "a.h5")
@@ -214,11 +321,19 @@ def test_file_of_a_killed_process_is_no_obstacle(tmp_path: Path) -> None:
 
 
 def test_journal_that_cannot_be_written_names_its_file(tmp_path: Path) -> None:
-    """/dev/full is a disk without space: DataError with the file's name; what stood there before still does."""
+    """/dev/full is a disk without space: DataError with the file's name; what stood there before
+    still does.
+    """
     journal = Journal(tmp_path, SETTINGS)
     journal.add(["a"], rows(1))
-    for name in ("a.npz", "b.npz"):  # however the name of the file beside is formed, it leads to the full disk
-        for beside in (f".{name}.{os.getpid()}.part", f"{name.removesuffix('.npz')}.{os.getpid()}.part"):
+    for name in (
+        "a.npz",
+        "b.npz",
+    ):  # however the name of the file beside is formed, it leads to the full disk
+        for beside in (
+            f".{name}.{os.getpid()}.part",
+            f"{name.removesuffix('.npz')}.{os.getpid()}.part",
+        ):
             (journal.folder / beside).symlink_to("/dev/full")
         with pytest.raises(DataError, match=rf"{name}: not written: No space left on device"):
             journal.add([name.removesuffix(".npz")], rows(1))
@@ -240,7 +355,9 @@ def test_rows_come_in_the_order_of_the_sves(tmp_path: Path, batch: int) -> None:
 
 @pytest.mark.usefixtures("quick")
 def test_equal_sves_are_labelled_once(tmp_path: Path) -> None:
-    """6 SVEs, of which two are solid and two a copy of the first: 3 are solved, 6 rows returned. Another run solves none of them."""
+    """6 SVEs, of which two are solid and two a copy of the first: 3 are solved, 6 rows returned.
+    Another run solves none of them.
+    """
     first, other = random_sves(2)
     solid = np.zeros_like(first)
     voxels, here = np.stack([first, solid, first, other, solid, first]), Here()
@@ -256,18 +373,27 @@ def test_equal_sves_are_labelled_once(tmp_path: Path) -> None:
 def test_copies_of_an_sve_that_fails_are_counted(tmp_path: Path) -> None:
     """3 of 4 SVEs are one that fails once: 3 of the file have no label."""
     voxels, names = random_sves(2)[[0, 1, 0, 0]], ["bad", "fine", "copy", "copy"]
-    with pytest.raises(SolverError, match=r"^3 of 4 SVEs did not converge, all others are kept:\n  bad: residual 1$"):
+    with pytest.raises(
+        SolverError,
+        match=r"^3 of 4 SVEs did not converge, all others are kept:\n  bad: residual 1$",
+    ):
         label_sves(voxels, names, SETTINGS, Journal(tmp_path, SETTINGS), Here(), 2)
 
 
 @pytest.mark.usefixtures("quick")
 def test_sves_that_fail_are_listed_and_all_others_kept(tmp_path: Path) -> None:
-    """Two of 5 fail, in pieces of two: the error has both, the journal the other three; the next run tries the two alone."""
+    """Two of 5 fail, in pieces of two: the error has both, the journal the other three; the next
+    run tries the two alone.
+    """
     voxels, names = random_sves(5), ["good", "bad", "fine", "bad", "well"]
     with pytest.raises(SolverError) as error:
         label_sves(voxels, names, SETTINGS, Journal(tmp_path, SETTINGS), Here(), 2)
     lines = str(error.value).splitlines()
-    assert lines == ["2 of 5 SVEs did not converge, all others are kept:", "  bad: residual 1", "  bad: residual 1"]
+    assert lines == [
+        "2 of 5 SVEs did not converge, all others are kept:",
+        "  bad: residual 1",
+        "  bad: residual 1",
+    ]
     kept = Journal(tmp_path, SETTINGS)
     assert set(kept.rows) == {voxel_digest(voxels[i]) for i in (0, 2, 4)}
     again = Here()
@@ -280,12 +406,21 @@ def test_sves_that_fail_are_listed_and_all_others_kept(tmp_path: Path) -> None:
 
 
 def shapes() -> dict[str, np.ndarray]:
-    """SVEs by what is special about them; the matrix of `plates` is cut by pores across x, that of `island` across all axes."""
+    """SVEs by what is special about them; the matrix of `plates` is cut by pores across x, that of
+    `island` across all axes.
+    """
     solid, plates, island = np.zeros((3, N, N, N), np.uint8)
     plates[0] = 1
     island[0], island[:, 0], island[:, :, 0] = 1, 1, 1
     first, second = random_sves(2)
-    return {"solid": solid, "plates": plates, "island": island, "pores": np.ones_like(solid), "first": first, "second": second}
+    return {
+        "solid": solid,
+        "plates": plates,
+        "island": island,
+        "pores": np.ones_like(solid),
+        "first": first,
+        "second": second,
+    }
 
 
 @pytest.fixture(scope="module")
@@ -306,7 +441,9 @@ def properties(columns: dict[str, np.ndarray], name: str) -> dict[str, float]:
 
 
 def test_solid_is_the_material(labelled: dict[str, np.ndarray]) -> None:
-    """Without pores E = 70 GPa and nu = 0.33 along every axis, and the curves of x and z are one."""
+    """Without pores E = 70 GPa and nu = 0.33 along every axis, and the curves of x and z are
+    one.
+    """
     found = properties(labelled, "solid")
     assert found["E_x"] == pytest.approx(70_000, rel=1e-5)
     assert found["E_z"] == pytest.approx(70_000, rel=1e-5)
@@ -316,7 +453,9 @@ def test_solid_is_the_material(labelled: dict[str, np.ndarray]) -> None:
 
 
 def test_plates_carry_along_their_plane_alone(labelled: dict[str, np.ndarray]) -> None:
-    """Five of six layers are left, in parallel along z: exactly 5/6 of the solid's stiffness, yield and flow; across them all is 0."""
+    """Five of six layers are left, in parallel along z: exactly 5/6 of the solid's stiffness, yield
+    and flow; across them all is 0.
+    """
     found, solid = properties(labelled, "plates"), properties(labelled, "solid")
     for name in ("E_z", "yield_z", "flow_z"):
         assert found[name] == pytest.approx(solid[name] * 5 / 6, rel=2e-3)
@@ -327,13 +466,23 @@ def test_plates_carry_along_their_plane_alone(labelled: dict[str, np.ndarray]) -
 
 @pytest.mark.parametrize("name", ["island", "pores"])
 def test_without_a_load_path_all_is_zero(labelled: dict[str, np.ndarray], name: str) -> None:
-    """An island in pores and pores alone: no stiffness, no stress and no residual, and load_path says why."""
+    """An island in pores and pores alone: no stiffness, no stress and no residual, and load_path
+    says why.
+    """
     assert all(not column.any() for column in row(labelled, name).values())
 
 
-def test_labels_are_datasets_of_the_contract(labelled: dict[str, np.ndarray], tmp_path: Path) -> None:
-    """They make a valid file, SVEs without a load path included, and residuals keep the tolerance."""
-    arrays = labelled | {"voxels": np.stack(list(shapes().values())), "part_id": np.arange(6), "tension/strain": np.array(STRAIN)}
+def test_labels_are_datasets_of_the_contract(
+    labelled: dict[str, np.ndarray], tmp_path: Path
+) -> None:
+    """They make a valid file, SVEs without a load path included, and residuals keep the
+    tolerance.
+    """
+    arrays = labelled | {
+        "voxels": np.stack(list(shapes().values())),
+        "part_id": np.arange(6),
+        "tension/strain": np.array(STRAIN),
+    }
     write_dataset(tmp_path / "a.h5", arrays, NAMES, UNITS, {})
     assert find_problems(tmp_path / "a.h5") == []
     assert labelled["stiffness"].shape == (6, 6, 6)
@@ -348,7 +497,15 @@ class Stubborn:
         self.label, self.dtypes, self.tried = labelling.label, dtypes, []
         monkeypatch.setattr(labelling, "label", self)
 
-    def __call__(self, voxels: np.ndarray, material: Material, tension: Tension, solver: Any, names: list[str], **steps: bool) -> Any:
+    def __call__(
+        self,
+        voxels: np.ndarray,
+        material: Material,
+        tension: Tension,
+        solver: Any,
+        names: list[str],
+        **steps: bool,
+    ) -> Any:
         self.tried += [(name, solver.settings.dtype) for name in names]
         if "first" in names and solver.settings.dtype in self.dtypes:
             raise SolverError("first, increment 2: residual 0.1")
@@ -359,40 +516,79 @@ class Stubborn:
 def test_an_sve_that_fails_is_tried_with_more_care(
     labelled: dict[str, np.ndarray], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Double precision and half increments find the same labels to the tolerance, at the given strains; the other SVE is not redone."""
+    """Double precision and half increments find the same labels to the tolerance, at the given
+    strains; the other SVE is not redone.
+    """
     stubborn = Stubborn(monkeypatch, "float32")
     pair = np.stack([shapes()["first"], shapes()["second"]])
-    columns = label_sves(pair, ["first", "second"], SETTINGS, Journal(tmp_path, SETTINGS), Here(), 2)
-    assert sorted(stubborn.tried) == [("first", "float32"), ("first", "float64"), ("second", "float32")]
+    columns = label_sves(
+        pair, ["first", "second"], SETTINGS, Journal(tmp_path, SETTINGS), Here(), 2
+    )
+    assert sorted(stubborn.tried) == [
+        ("first", "float32"),
+        ("first", "float64"),
+        ("second", "float32"),
+    ]
     expected = row(labelled, "first")
-    assert {key: column.dtype for key, column in columns.items()} == {key: column.dtype for key, column in labelled.items()}
-    np.testing.assert_allclose(columns["tension/stress_z"][0], expected["tension/stress_z"], rtol=2e-3)
+    assert {key: column.dtype for key, column in columns.items()} == {
+        key: column.dtype for key, column in labelled.items()
+    }
+    np.testing.assert_allclose(
+        columns["tension/stress_z"][0], expected["tension/stress_z"], rtol=2e-3
+    )
     np.testing.assert_allclose(columns["stiffness"][0], expected["stiffness"], atol=1e-3 * 70_000)
     np.testing.assert_allclose(columns["properties"][0], expected["properties"], rtol=2e-3)
 
 
-def test_an_sve_that_fails_twice_has_no_label(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, labelled: dict[str, np.ndarray]) -> None:
-    """The error names it, and `second`, of the same piece, is in the journal with the labels it has anyway."""
+def test_an_sve_that_fails_twice_has_no_label(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, labelled: dict[str, np.ndarray]
+) -> None:
+    """The error names it, and `second`, of the same piece, is in the journal with the labels it has
+    anyway.
+    """
     Stubborn(monkeypatch, "float32", "float64")
     pair = np.stack([shapes()["first"], shapes()["second"]])
-    with pytest.raises(SolverError, match=r"^1 of 2 SVEs did not converge, all others are kept:\n  first, increment 2: residual 0\.1$"):
+    with pytest.raises(
+        SolverError,
+        match=(
+            r"^1 of 2 SVEs did not converge, all others are kept:\n  first, increment 2: residual"
+            r" 0\.1$"
+        ),
+    ):
         label_sves(pair, ["first", "second"], SETTINGS, Journal(tmp_path, SETTINGS), Here(), 2)
     kept = Journal(tmp_path, SETTINGS).rows
     assert set(kept) == {voxel_digest(pair[1])}
-    np.testing.assert_allclose(kept[voxel_digest(pair[1])]["properties"], row(labelled, "second")["properties"], rtol=1e-4)
+    np.testing.assert_allclose(
+        kept[voxel_digest(pair[1])]["properties"], row(labelled, "second")["properties"], rtol=1e-4
+    )
 
 
 @pytest.mark.parametrize("dtypes", [(), ("float32",)])
-def test_a_curve_that_ends_before_yield_names_the_key(monkeypatch: pytest.MonkeyPatch, dtypes: tuple[str, ...]) -> None:
-    """In a worker, at the first attempt or the second: of an SVE that yields much later than its material."""
+def test_a_curve_that_ends_before_yield_names_the_key(
+    monkeypatch: pytest.MonkeyPatch, dtypes: tuple[str, ...]
+) -> None:
+    """In a worker, at the first attempt or the second: of an SVE that yields much later than its
+    material.
+    """
     Stubborn(monkeypatch, *dtypes)
-    message = r"^params\.yaml: generate\.strain: expected to go on until the 0\.2 % yield of first along x, received 0\.01 as the last$"
+    message = (
+        r"^params\.yaml: generate\.strain: expected to go on until the 0\.2 % yield of first along"
+        r" x, received 0\.01 as the last$"
+    )
     with pytest.raises(ConfigError, match=message):
-        labelling.label_batch(shapes()["first"][None], ["first"], replace(SETTINGS, material=Material(70_000.0, 0.33, 5000.0)))
+        labelling.label_batch(
+            shapes()["first"][None],
+            ["first"],
+            replace(SETTINGS, material=Material(70_000.0, 0.33, 5000.0)),
+        )
 
 
-def test_memory_is_said_before_the_work_begins(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
-    """One SVE on a CPU; where a GPU's memory is known, 80 % of what is free, in whole SVEs, is one batch."""
+def test_memory_is_said_before_the_work_begins(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    """One SVE on a CPU; where a GPU's memory is known, 80 % of what is free, in whole SVEs, is one
+    batch.
+    """
     assert labelling.batch_memory((N, N, N), SETTINGS) == (1, Solver((N, N, N)).memory())
     label_sves(shapes()["first"][None], ["first"], SETTINGS, Journal(tmp_path, SETTINGS), Here(), 2)
     assert "labels: each worker solves 1 SVE at a time, in 0.3 MiB" in capsys.readouterr().err
@@ -400,14 +596,18 @@ def test_memory_is_said_before_the_work_begins(tmp_path: Path, capsys: pytest.Ca
 
 def test_batch_of_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     each = Solver((N, N, N)).memory()
-    device = SimpleNamespace(memory_stats=lambda: {"bytes_limit": 110 * each, "bytes_in_use": 10 * each})
+    device = SimpleNamespace(
+        memory_stats=lambda: {"bytes_limit": 110 * each, "bytes_in_use": 10 * each}
+    )
     monkeypatch.setattr("jax.default_backend", lambda: "gpu")
     monkeypatch.setattr("jax.local_devices", lambda: [device])
     assert labelling.batch_memory((N, N, N), SETTINGS) == (80, 80 * each)
 
 
 @pytest.mark.usefixtures("quick")
-def test_batch_of_a_gpu_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_batch_of_a_gpu_is_said(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
     monkeypatch.setattr(labelling, "batch_memory", lambda *_: (80, 2**27))
     label_sves(random_sves(2), named(2), SETTINGS, Journal(tmp_path, SETTINGS), Here(), 2)
     assert "labels: each worker solves 80 SVEs at a time, in 128.0 MiB" in capsys.readouterr().err

@@ -42,7 +42,9 @@ def test_seed_decides_and_file_round_trip(tiny: SVEDataset, tmp_path: Path) -> N
 @pytest.mark.parametrize("parts", [1, 2])
 def test_too_few_parts(tiny: SVEDataset, parts: int) -> None:
     few = replace(tiny, part_id=np.arange(tiny.count) % parts)
-    with pytest.raises(DataError, match=f"tiny.h5: /part_id: expected at least 3 parts, .* received {parts}"):
+    with pytest.raises(
+        DataError, match=f"tiny.h5: /part_id: expected at least 3 parts, .* received {parts}"
+    ):
         split_by_part(few, 0.25, 0.25, seed=0)
 
 

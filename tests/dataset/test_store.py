@@ -28,7 +28,10 @@ def arrays(count: int = 6, n: int = 8) -> dict[str, np.ndarray]:
 
 
 def write_raw(
-    path: Path, content: dict[str, np.ndarray], names: tuple[str, ...] = ("E_x", "E_z"), units: tuple[str, ...] = ("MPa", "MPa")
+    path: Path,
+    content: dict[str, np.ndarray],
+    names: tuple[str, ...] = ("E_x", "E_z"),
+    units: tuple[str, ...] = ("MPa", "MPa"),
 ) -> Path:
     """A file with whatever content, not checked."""
     with h5py.File(path, "w") as file:
@@ -41,12 +44,26 @@ def write_raw(
 
 def test_round_trip_keeps_every_array_and_attribute(tmp_path: Path) -> None:
     content = arrays()
-    write_dataset(tmp_path / "a.h5", content, ("E_x", "E_z"), ("MPa", "GPa"), {"voxel_size_um": 5.0, "seed": 3})
+    write_dataset(
+        tmp_path / "a.h5",
+        content,
+        ("E_x", "E_z"),
+        ("MPa", "GPa"),
+        {"voxel_size_um": 5.0, "seed": 3},
+    )
     data = open_dataset(tmp_path / "a.h5")
-    assert (data.count, data.n, data.names, data.units, data.voxel_size) == (6, 8, ("E_x", "E_z"), ("MPa", "GPa"), 5.0)
+    assert (data.count, data.n, data.names, data.units, data.voxel_size) == (
+        6,
+        8,
+        ("E_x", "E_z"),
+        ("MPa", "GPa"),
+        5.0,
+    )
     np.testing.assert_array_equal(data.properties, content["properties"])
     np.testing.assert_array_equal(data.voxels(np.array([4, 0, 4])), content["voxels"][[4, 0, 4]])
-    np.testing.assert_array_equal(np.concatenate([voxels for _, voxels in data.slabs()]), content["voxels"])
+    np.testing.assert_array_equal(
+        np.concatenate([voxels for _, voxels in data.slabs()]), content["voxels"]
+    )
     assert data.attributes["seed"] == 3
 
 
@@ -58,7 +75,9 @@ def test_reference_dataset_is_valid(tiny_file: Path) -> None:
     assert re.search(r"yield_z .* MPa", text)
 
 
-def change(key: str, value: Callable[[dict[str, np.ndarray]], np.ndarray | None]) -> Callable[[dict[str, np.ndarray]], None]:
+def change(
+    key: str, value: Callable[[dict[str, np.ndarray]], np.ndarray | None]
+) -> Callable[[dict[str, np.ndarray]], None]:
     def apply(content: dict[str, np.ndarray]) -> None:
         replacement = value(content)
         content.pop(key, None)
@@ -68,7 +87,9 @@ def change(key: str, value: Callable[[dict[str, np.ndarray]], np.ndarray | None]
     return apply
 
 
-def with_value(key: str, position: tuple[int, ...], value: float) -> Callable[[dict[str, np.ndarray]], None]:
+def with_value(
+    key: str, position: tuple[int, ...], value: float
+) -> Callable[[dict[str, np.ndarray]], None]:
     def apply(content: dict[str, np.ndarray]) -> None:
         content[key] = content[key].copy()
         content[key][position] = value
@@ -79,27 +100,77 @@ def with_value(key: str, position: tuple[int, ...], value: float) -> Callable[[d
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (change("voxels", lambda c: None), "/voxels is missing; the file has part_id, porosity, properties"),
+        (
+            change("voxels", lambda c: None),
+            "/voxels is missing; the file has part_id, porosity, properties",
+        ),
         (change("part_id", lambda c: None), "/part_id is missing"),
-        (change("voxels", lambda c: c["voxels"][0]), "/voxels: expected 4 axes, received 3: shape (8, 8, 8)"),
-        (change("voxels", lambda c: c["voxels"][:, :4]), "/voxels: expected cubes (sve, n, n, n), received shape (6, 4, 8, 8)"),
-        (change("properties", lambda c: c["properties"][:5]), "/properties: expected 6 rows, one for each SVE of /voxels, received 5"),
-        (change("part_id", lambda c: c["part_id"] + 0.5), "/part_id: expected integers, received float64"),
-        (change("position", lambda c: np.zeros((6, 2), int)), "/position: expected shape (sve, 3), received (6, 2)"),
-        (change("stiffness", lambda c: np.zeros((6, 6, 5))), "/stiffness: expected shape (sve, 6, 6), received (6, 6, 5)"),
-        (change("load_path", lambda c: np.ones((6, 2), int)), "/load_path: expected shape (sve, 3), received (6, 2)"),
-        (change("residual", lambda c: np.full(6, np.nan)), "/residual: expected finite numbers, received nan at (0,); 6 in all"),
-        (change("residual", lambda c: np.zeros(3)), "/residual: expected 6 rows, one for each SVE of /voxels, received 3"),
-        (change("parts", lambda c: np.zeros((3, 2))), "/parts: expected a table (part, column) with an attribute `columns`"),
-        (change("parts/seed", lambda c: np.zeros(3)), "/parts: expected a table (part, column) with an attribute `columns`"),
-        (change("tension/stress_x", lambda c: np.zeros((6, 3))), "/tension: expected a group with strain (increment,)"),
-        (with_value("voxels", (3, 1, 2, 5), 2), "/voxels: expected 0 (solid) and 1 (pore), received 2 in SVE 3 at voxel (1, 2, 5)"),
-        (with_value("properties", (2, 1), np.nan), "/properties: expected finite numbers, received nan at (2, 1); 1 in all"),
-        (with_value("properties", (0, 0), np.inf), "/properties: expected finite numbers, received inf at (0, 0)"),
+        (
+            change("voxels", lambda c: c["voxels"][0]),
+            "/voxels: expected 4 axes, received 3: shape (8, 8, 8)",
+        ),
+        (
+            change("voxels", lambda c: c["voxels"][:, :4]),
+            "/voxels: expected cubes (sve, n, n, n), received shape (6, 4, 8, 8)",
+        ),
+        (
+            change("properties", lambda c: c["properties"][:5]),
+            "/properties: expected 6 rows, one for each SVE of /voxels, received 5",
+        ),
+        (
+            change("part_id", lambda c: c["part_id"] + 0.5),
+            "/part_id: expected integers, received float64",
+        ),
+        (
+            change("position", lambda c: np.zeros((6, 2), int)),
+            "/position: expected shape (sve, 3), received (6, 2)",
+        ),
+        (
+            change("stiffness", lambda c: np.zeros((6, 6, 5))),
+            "/stiffness: expected shape (sve, 6, 6), received (6, 6, 5)",
+        ),
+        (
+            change("load_path", lambda c: np.ones((6, 2), int)),
+            "/load_path: expected shape (sve, 3), received (6, 2)",
+        ),
+        (
+            change("residual", lambda c: np.full(6, np.nan)),
+            "/residual: expected finite numbers, received nan at (0,); 6 in all",
+        ),
+        (
+            change("residual", lambda c: np.zeros(3)),
+            "/residual: expected 6 rows, one for each SVE of /voxels, received 3",
+        ),
+        (
+            change("parts", lambda c: np.zeros((3, 2))),
+            "/parts: expected a table (part, column) with an attribute `columns`",
+        ),
+        (
+            change("parts/seed", lambda c: np.zeros(3)),
+            "/parts: expected a table (part, column) with an attribute `columns`",
+        ),
+        (
+            change("tension/stress_x", lambda c: np.zeros((6, 3))),
+            "/tension: expected a group with strain (increment,)",
+        ),
+        (
+            with_value("voxels", (3, 1, 2, 5), 2),
+            "/voxels: expected 0 (solid) and 1 (pore), received 2 in SVE 3 at voxel (1, 2, 5)",
+        ),
+        (
+            with_value("properties", (2, 1), np.nan),
+            "/properties: expected finite numbers, received nan at (2, 1); 1 in all",
+        ),
+        (
+            with_value("properties", (0, 0), np.inf),
+            "/properties: expected finite numbers, received inf at (0, 0)",
+        ),
         (with_value("porosity", (4,), 0.9), "/porosity: SVE 4 is given as 0.9, its voxels have"),
     ],
 )
-def test_each_fault_is_named(tmp_path: Path, spoil: Callable[[dict[str, np.ndarray]], None], message: str) -> None:
+def test_each_fault_is_named(
+    tmp_path: Path, spoil: Callable[[dict[str, np.ndarray]], None], message: str
+) -> None:
     content = arrays()
     spoil(content)
     path = write_raw(tmp_path / "bad.h5", content)
@@ -174,7 +245,9 @@ def test_writing_a_broken_dataset_leaves_the_old_file(tmp_path: Path) -> None:
     assert [found.name for found in tmp_path.iterdir()] == ["a.h5"]
 
 
-def test_full_disk_while_writing_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_disk_while_writing_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def no_space(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -194,7 +267,9 @@ def test_unlabelled_file_opens_only_when_asked(tmp_path: Path) -> None:
 
 
 def test_labels_without_a_load_path_are_told(tmp_path: Path) -> None:
-    """Three SVEs, the first without a load path along z, the second along y and z; then the second alone."""
+    """Three SVEs, the first without a load path along z, the second along y and z; then the second
+    alone.
+    """
     arrays = {
         "voxels": np.zeros((3, 4, 4, 4), np.uint8),
         "properties": np.ones((3, 1)),
@@ -206,13 +281,23 @@ def test_labels_without_a_load_path_are_told(tmp_path: Path) -> None:
     text = describe(tmp_path / "a.h5")
     assert "2 SVEs without a load path (1 along y, 2 along z), labelled 0 there" in text
     assert "largest residual of the solver 3.0e-04" in text
-    write_dataset(tmp_path / "a.h5", {key: array[1:2] for key, array in arrays.items()}, ("E_x",), ("MPa",), {})
+    write_dataset(
+        tmp_path / "a.h5",
+        {key: array[1:2] for key, array in arrays.items()},
+        ("E_x",),
+        ("MPa",),
+        {},
+    )
     text = describe(tmp_path / "a.h5")
     assert "  1 SVE of 4 x 4 x 4 voxels" in text
     assert "  1 part of 1 SVE: one part only" in text
     assert "  1 SVE without a load path (1 along y, 1 along z), labelled 0 there" in text
     write_dataset(
-        tmp_path / "a.h5", arrays | {"load_path": np.ones((3, 3), np.uint8), "part_id": np.array([0, 1, 1])}, ("E_x",), ("MPa",), {}
+        tmp_path / "a.h5",
+        arrays | {"load_path": np.ones((3, 3), np.uint8), "part_id": np.array([0, 1, 1])},
+        ("E_x",),
+        ("MPa",),
+        {},
     )
     text = describe(tmp_path / "a.h5")
     assert "  2 parts of 1 to 2 SVEs\n" in text

@@ -32,10 +32,14 @@ def test_a_subset_is_what_the_file_holds(tiny: SVEDataset, train: assess.Subset)
     np.testing.assert_array_equal(train.properties, tiny.properties[index])
 
 
-def test_baselines_are_ordered_as_what_they_know(tiny: SVEDataset, train: assess.Subset, held: assess.Subset) -> None:
+def test_baselines_are_ordered_as_what_they_know(
+    tiny: SVEDataset, train: assess.Subset, held: assess.Subset
+) -> None:
     scores = assess.baseline_scores(tiny.names, train, held, latent_dim=8)
     assert 0.7 < scores["two_point_mean_r2"] < scores["elastic_ridge_mean_r2"] < 1
-    assert scores["elastic_ridge_mean_r2"] == pytest.approx(np.mean(list(scores["elastic_ridge_r2"].values())))
+    assert scores["elastic_ridge_mean_r2"] == pytest.approx(
+        np.mean(list(scores["elastic_ridge_r2"].values()))
+    )
     assert 0.1 < scores["pca_bce_ratio"] < 2
 
 
@@ -44,7 +48,13 @@ def test_the_model_is_scored_block_by_block_as_in_one_go(
 ) -> None:
     split = split_by_part(tiny, 0.25, 0.25, seed=0)
     vae = set_up(replace(params.train, latent_dim=8), 0, split, tiny)[0].vae
-    contract = {"names": tiny.names, "units": tiny.units, "n": tiny.n, "latent_dim": 8, "voxel_size": None}
+    contract = {
+        "names": tiny.names,
+        "units": tiny.units,
+        "n": tiny.n,
+        "latent_dim": 8,
+        "voxel_size": None,
+    }
     model = LatentModel(vae, contract)
     whole = assess.run_model(model, held, 0.03, np.random.default_rng(0))
     monkeypatch.setattr("svevae.dataset.batches.BLOCK", 7)
@@ -54,30 +64,51 @@ def test_the_model_is_scored_block_by_block_as_in_one_go(
     assert {len(value) for key, value in whole.items() if key != "overlap"} == {len(held.porosity)}
     scores = assess.voxel_scores(model, whole)
     assert scores["bce_ratio"] == pytest.approx(scores["bce"] / scores["bce_constant_porosity"])
-    assert scores["aggregate_kl"] == metrics.divergence_from_prior(whole["latent_mean"], whole["latent_std"])
+    assert scores["aggregate_kl"] == metrics.divergence_from_prior(
+        whole["latent_mean"], whole["latent_std"]
+    )
 
 
 def test_perfect_and_useless_predictions() -> None:
     random = np.random.default_rng(0)
     true = random.standard_normal((400, 2))
     baseline = np.zeros_like(true)
-    found = {"properties": true, "properties_std": np.full_like(true, 0.1), "novelty": np.linspace(0, 2, 400)}
+    found = {
+        "properties": true,
+        "properties_std": np.full_like(true, 0.1),
+        "novelty": np.linspace(0, 2, 400),
+    }
     scores = assess.property_scores(("a", "b"), true, found, baseline)
-    assert (scores["mean_r2"], scores["coverage_90"], scores["unexplained_of_porosity_only"]) == (1, 1, 0)
+    assert (scores["mean_r2"], scores["coverage_90"], scores["unexplained_of_porosity_only"]) == (
+        1,
+        1,
+        0,
+    )
     assert scores["novel"] == pytest.approx(0.5)
-    scores = assess.property_scores(("a", "b"), true, found | {"properties": baseline, "properties_std": np.ones_like(true)}, baseline)
+    scores = assess.property_scores(
+        ("a", "b"),
+        true,
+        found | {"properties": baseline, "properties_std": np.ones_like(true)},
+        baseline,
+    )
     assert scores["unexplained_of_porosity_only"] == pytest.approx(1)
     assert scores["coverage_90"] == pytest.approx(0.9, abs=0.03)
 
 
-def test_samples_like_the_held_out_sves_are_not_told_apart_and_others_are(train: assess.Subset) -> None:
-    """SVEs of the very parts pass; twice as porous ones, and ones of the right porosity in single voxels, do not."""
+def test_samples_like_the_held_out_sves_are_not_told_apart_and_others_are(
+    train: assess.Subset,
+) -> None:
+    """SVEs of the very parts pass; twice as porous ones, and ones of the right porosity in single
+    voxels, do not.
+    """
     random = np.random.default_rng(0)
     voxels = train.voxels[:]
     alike = assess.sample_scores(train, voxels[random.permutation(len(voxels))[:40]], random)
     assert max(alike.values()) < 1
     dense = assess.sample_scores(train, np.maximum(voxels, np.roll(voxels, 11, axis=1)), random)
-    assert min(dense["porosity"], dense["two_point"]) > 0.5 + max(alike["porosity"], alike["two_point"])
+    assert min(dense["porosity"], dense["two_point"]) > 0.5 + max(
+        alike["porosity"], alike["two_point"]
+    )
     dust = (random.random(voxels.shape) < voxels.mean((1, 2, 3), keepdims=True)).astype(np.uint8)
     scores = assess.sample_scores(train, dust, random)
     assert scores["porosity"] < 1 < scores["pore_size"]

@@ -1,4 +1,6 @@
-"""The elastic statistics against closed forms, sum rules, symmetries and the Fourier transform of numpy."""
+"""The elastic statistics against closed forms, sum rules, symmetries and the Fourier transform of
+numpy.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +16,20 @@ EVEN_PAIRS = list(zip(*np.triu_indices(6), strict=True))
 
 
 def statistics(voxels: np.ndarray) -> np.ndarray:
-    return elastic_statistics(voxels.shape[1]).predict(voxels.astype(np.uint8), verbose=0).astype(np.float64)
+    return (
+        elastic_statistics(voxels.shape[1])
+        .predict(voxels.astype(np.uint8), verbose=0)
+        .astype(np.float64)
+    )
 
 
 def blobs(count: int = 3, n: int = 16) -> np.ndarray:
-    return (np.random.default_rng(0).random((count, n // 4, n // 4, n // 4)) < 0.2).repeat(4, 1).repeat(4, 2).repeat(4, 3)
+    return (
+        (np.random.default_rng(0).random((count, n // 4, n // 4, n // 4)) < 0.2)
+        .repeat(4, 1)
+        .repeat(4, 2)
+        .repeat(4, 3)
+    )
 
 
 def grains(count: int = 3, n: int = 16) -> np.ndarray:
@@ -38,7 +49,9 @@ def test_the_basis_is_orthonormal_and_its_derivatives_are_those_of_waves(n: int)
 
 
 def by_fft(voxels: np.ndarray) -> np.ndarray:
-    """The 84 statistics by numpy's transform, straight from their definition, on voxels averaged in cubes of two."""
+    """The 84 statistics by numpy's transform, straight from their definition, on voxels averaged in
+    cubes of two.
+    """
     n = voxels.shape[1] // 2
     chi = voxels.reshape(-1, n, 2, n, 2, n, 2).mean(axis=(2, 4, 6))
     k = np.fft.fftfreq(n, 1 / n)
@@ -50,7 +63,9 @@ def by_fft(voxels: np.ndarray) -> np.ndarray:
         factor = np.prod([(k[i] / length) ** p for i, p in enumerate(powers)], axis=0)
         for i, p in enumerate(powers):
             factor = np.where((p % 2 == 1) & (np.abs(k[i]) == n / 2), 0, factor)  # no sign to tell
-        fields[powers] = np.fft.ifftn(factor * np.fft.fftn(chi, axes=(1, 2, 3)), axes=(1, 2, 3)).real
+        fields[powers] = np.fft.ifftn(
+            factor * np.fft.fftn(chi, axes=(1, 2, 3)), axes=(1, 2, 3)
+        ).real
     rows = [(chi * fields[powers]).mean(axis=(1, 2, 3)) for powers in EVEN]
     for phase in (1 - chi, chi):
         for group in (EVEN, *SHEAR):
@@ -77,13 +92,18 @@ def test_a_laminate() -> None:
 
 
 def test_the_sum_rule() -> None:
-    """(n_x^2 + n_y^2 + n_z^2)^2 is 1, so g_xxxx + g_yyyy + g_zzzz + 2 (g_yyzz + g_xxzz + g_xxyy) is chi less its mean."""
+    """(n_x^2 + n_y^2 + n_z^2)^2 is 1, so g_xxxx + g_yyyy + g_zzzz + 2 (g_yyzz + g_xxzz + g_xxyy) is
+    chi less its mean.
+    """
     voxels = blobs()
     c = voxels.mean((1, 2, 3))
     weights = np.array([1, 1, 1, 2, 2, 2])
     found = statistics(voxels)
     np.testing.assert_allclose(found[:, :6] @ weights, c * (1 - c), rtol=1e-5)
-    products = sum(found[:, 45 + at] * weights[i] * weights[j] * (1 if i == j else 2) for at, (i, j) in enumerate(EVEN_PAIRS))
+    products = sum(
+        found[:, 45 + at] * weights[i] * weights[j] * (1 if i == j else 2)
+        for at, (i, j) in enumerate(EVEN_PAIRS)
+    )
     np.testing.assert_allclose(products, c * (1 - c) ** 2, rtol=1e-5)
 
 
@@ -94,7 +114,9 @@ def test_mirrors_and_shifts_change_nothing_and_swaps_only_the_order() -> None:
     for axis in (1, 2, 3):
         np.testing.assert_allclose(statistics(np.flip(voxels, axis)), found, atol=tolerance)
         np.testing.assert_allclose(statistics(np.roll(voxels, 6, axis)), found, atol=tolerance)
-    np.testing.assert_allclose(statistics(voxels.swapaxes(1, 2))[:, [1, 0, 2, 4, 3, 5]], found[:, :6], atol=tolerance)
+    np.testing.assert_allclose(
+        statistics(voxels.swapaxes(1, 2))[:, [1, 0, 2, 4, 3, 5]], found[:, :6], atol=tolerance
+    )
 
 
 def test_it_is_saved_with_built_in_layers_and_nothing_is_trained(tmp_path: Path) -> None:

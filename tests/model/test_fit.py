@@ -1,4 +1,6 @@
-"""The training loop: resumed equals undisturbed, early stopping keeps the best, a loss that is not finite stops."""
+"""The training loop: resumed equals undisturbed, early stopping keeps the best, a loss that is not
+finite stops.
+"""
 
 from __future__ import annotations
 
@@ -21,14 +23,27 @@ from svevae.model.vae import Trainer, build_vae, compile_trainer
 
 @pytest.fixture
 def session(tiny: SVEDataset, params: Params, tmp_path: Path):
-    """-> start(**changes): what `train` sets up before fit, as in a new process, on tmp_path's checkpoint."""
+    """-> start(**changes): what `train` sets up before fit, as in a new process, on tmp_path's
+    checkpoint.
+    """
     split = split_by_part(tiny, 0.25, 0.25, seed=0)
 
-    def start(path: Path = tmp_path / "a.npz", fingerprint: str = "f", **changes: object) -> tuple[Trainer, dict]:
-        config = replace(params.train, elastic=False, **changes)  # what is fitted does not matter here
+    def start(
+        path: Path = tmp_path / "a.npz", fingerprint: str = "f", **changes: object
+    ) -> tuple[Trainer, dict]:
+        config = replace(
+            params.train, elastic=False, **changes
+        )  # what is fitted does not matter here
         keras.utils.set_random_seed(0)
         vae = build_vae(config, tiny.n, np.array(split.mean), np.array(split.std))
-        train = Batches(tiny, split.index("train", tiny.part_id), config.batch_size, 0, shuffle=True, augmentation=config.augmentation)
+        train = Batches(
+            tiny,
+            split.index("train", tiny.part_id),
+            config.batch_size,
+            0,
+            shuffle=True,
+            augmentation=config.augmentation,
+        )
         validation = Batches(tiny, split.index("validation", tiny.part_id), config.batch_size)
         trainer = compile_trainer(vae, config, np.array(split.std), len(train))
         checkpoint = Checkpoint(path, trainer, fingerprint)
@@ -46,7 +61,9 @@ def session(tiny: SVEDataset, params: Params, tmp_path: Path):
 
 
 class Killed(Exception):
-    """Stands for kill -9 between a checkpoint and the end of the epoch; test_pipeline does it for real."""
+    """Stands for kill -9 between a checkpoint and the end of the epoch; test_pipeline does it for
+    real.
+    """
 
 
 def test_resumed_training_ends_where_an_undisturbed_one_ends(session, tmp_path: Path) -> None:
@@ -66,7 +83,9 @@ def test_resumed_training_ends_where_an_undisturbed_one_ends(session, tmp_path: 
     resumed = fit(trainer, **arguments, on_epoch=lambda epoch, numbers: seen.append(epoch))
     assert seen == [2, 3]
     for name in ("loss", "val_loss", "val_kl", "val_property"):
-        np.testing.assert_allclose([row[name] for row in resumed.history], [row[name] for row in whole.history], rtol=1e-3)
+        np.testing.assert_allclose(
+            [row[name] for row in resumed.history], [row[name] for row in whole.history], rtol=1e-3
+        )
     for found, weight in zip(trainer.vae.get_weights(), expected, strict=True):
         np.testing.assert_allclose(found, weight, atol=2e-4)
 
@@ -89,7 +108,9 @@ def test_a_checkpoint_of_another_configuration_is_ignored(session) -> None:
 
 
 def test_early_stopping_keeps_the_best_weights(session) -> None:
-    """The predictor is pushed further off after each epoch from the third on: training stops `patience` epochs behind the best."""
+    """The predictor is pushed further off after each epoch from the third on: training stops
+    `patience` epochs behind the best.
+    """
     trainer, arguments = session(epochs=12, patience=2)
 
     def push(epoch: int, numbers: dict) -> None:
@@ -110,14 +131,20 @@ def test_loss_that_is_not_finite_names_step_term_and_rate(session) -> None:
     bias = trainer.vae.get_layer("predictor").trainable_weights[-1]
     bias.assign(np.full(bias.shape, np.nan))
     with pytest.raises(
-        TrainingError, match=r"not finite at step 1 \(epoch 1, batch 1\): property = nan, loss = nan, at a learning rate of \d"
+        TrainingError,
+        match=(
+            r"not finite at step 1 \(epoch 1, batch 1\): property = nan, loss = nan, at a learning"
+            r" rate of \d"
+        ),
     ):
         fit(trainer, **arguments)
 
 
 @pytest.mark.slow
 def test_validation_that_is_not_finite_stops_too(session) -> None:
-    """The decoder is spoilt behind the last batch of the first epoch, so that only validation sees it."""
+    """The decoder is spoilt behind the last batch of the first epoch, so that only validation sees
+    it.
+    """
     trainer, arguments = session()
     validation = arguments["validation"]
     bias = trainer.vae.get_layer("decoder").trainable_weights[-1]
@@ -129,7 +156,13 @@ def test_validation_that_is_not_finite_stops_too(session) -> None:
             return deal(self, i)
 
     validation.__class__ = Spoilt
-    with pytest.raises(TrainingError, match=r"not finite at step \d+ \(epoch 1, batch \d+\): val_reconstruction = nan, val_loss = nan"):
+    with pytest.raises(
+        TrainingError,
+        match=(
+            r"not finite at step \d+ \(epoch 1, batch \d+\): val_reconstruction = nan, val_loss"
+            r" = nan"
+        ),
+    ):
         fit(trainer, **arguments)
 
 

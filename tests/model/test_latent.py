@@ -13,7 +13,13 @@ from svevae.errors import DataError
 from svevae.model.latent import LatentModel, load_folder, save_folder, sigmoid
 from svevae.model.vae import build_vae
 
-CONTRACT = {"names": ["E_x", "nu"], "units": ["MPa", "-"], "n": 8, "latent_dim": 4, "voxel_size": None}
+CONTRACT = {
+    "names": ["E_x", "nu"],
+    "units": ["MPa", "-"],
+    "n": 8,
+    "latent_dim": 4,
+    "voxel_size": None,
+}
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +37,9 @@ def voxels() -> np.ndarray:
     return (np.random.default_rng(0).random((6, 8, 8, 8)) < 0.1).astype(np.uint8)
 
 
-def test_shapes_and_that_the_parts_agree_with_the_whole(model: LatentModel, voxels: np.ndarray) -> None:
+def test_shapes_and_that_the_parts_agree_with_the_whole(
+    model: LatentModel, voxels: np.ndarray
+) -> None:
     mean, std = model.encode(voxels)
     everything = model.outputs(voxels)
     assert mean.shape == std.shape == (6, 4)
@@ -45,7 +53,9 @@ def test_shapes_and_that_the_parts_agree_with_the_whole(model: LatentModel, voxe
 
 
 def test_the_batch_size_changes_nothing(network: keras.Model, voxels: np.ndarray) -> None:
-    one, all_at_once = (LatentModel(network, CONTRACT, batch_size=size).predict(voxels) for size in (1, 6))
+    one, all_at_once = (
+        LatentModel(network, CONTRACT, batch_size=size).predict(voxels) for size in (1, 6)
+    )
     np.testing.assert_allclose(one, all_at_once, rtol=1e-5)
 
 
@@ -55,7 +65,10 @@ def test_the_batch_size_changes_nothing(network: keras.Model, voxels: np.ndarray
         (lambda x: x[:, :4], r"voxels: expected shape \(sve, 8, 8, 8\), received \(6, 4, 8, 8\)"),
         (lambda x: x[0], r"voxels: expected shape \(sve, 8, 8, 8\), received \(8, 8, 8\)"),
         (lambda x: x[:0], r"voxels: expected shape \(sve, 8, 8, 8\), received \(0, 8, 8, 8\)"),
-        (lambda x: 255 * x, r"voxels: expected 0 \(solid\) and 1 \(pore\), received values from 0 to 255"),
+        (
+            lambda x: 255 * x,
+            r"voxels: expected 0 \(solid\) and 1 \(pore\), received values from 0 to 255",
+        ),
     ],
 )
 def test_wrong_voxels(model: LatentModel, voxels: np.ndarray, spoil, message: str) -> None:
@@ -78,9 +91,18 @@ def test_folder_round_trip(model: LatentModel, voxels: np.ndarray, tmp_path: Pat
 
 
 def test_a_model_of_an_earlier_version(network: keras.Model, tmp_path: Path) -> None:
-    old = keras.Model(network.input, {key: value for key, value in network.output.items() if key != "properties_std"})
+    old = keras.Model(
+        network.input,
+        {key: value for key, value in network.output.items() if key != "properties_std"},
+    )
     save_folder(tmp_path / "model", old, CONTRACT)
-    with pytest.raises(DataError, match=r"model\.keras: expected a model that gives properties_std, received one of an earlier svevae"):
+    with pytest.raises(
+        DataError,
+        match=(
+            r"model\.keras: expected a model that gives properties_std, received one of an earlier"
+            r" svevae"
+        ),
+    ):
         load_folder(tmp_path / "model")
 
 
@@ -93,20 +115,44 @@ def test_the_prediction_agrees_with_all_outputs(model: LatentModel, voxels: np.n
 
 
 def test_folder_without_a_model(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"expected a folder with model\.keras and contract\.json, model\.keras is missing"):
+    with pytest.raises(
+        DataError,
+        match=r"expected a folder with model\.keras and contract\.json, model\.keras is missing",
+    ):
         load_folder(tmp_path)
 
 
 @pytest.mark.parametrize(
     ("file", "content", "message"),
     [
-        ("model.keras", "oid sha256:4d7a", r"model\.keras: expected a Keras model, cannot be read: "),
-        ("contract.json", "{", r"contract\.json: expected a JSON file with names, .* cannot be read: JSONDecodeError"),
-        ("contract.json", '{"names": []}', r"contract\.json: expected a JSON file with names, .* cannot be read: KeyError: 'units'"),
-        ("posterior.npz", "oid sha256:4d7a", r"posterior\.npz: expected the arrays of a posterior, cannot be read: "),
+        (
+            "model.keras",
+            "oid sha256:4d7a",
+            r"model\.keras: expected a Keras model, cannot be read: ",
+        ),
+        (
+            "contract.json",
+            "{",
+            r"contract\.json: expected a JSON file with names, .* cannot be read: JSONDecodeError",
+        ),
+        (
+            "contract.json",
+            '{"names": []}',
+            (
+                r"contract\.json: expected a JSON file with names, .* cannot be read: KeyError:"
+                r" 'units'"
+            ),
+        ),
+        (
+            "posterior.npz",
+            "oid sha256:4d7a",
+            r"posterior\.npz: expected the arrays of a posterior, cannot be read: ",
+        ),
     ],
 )
-def test_a_damaged_folder(model: LatentModel, tmp_path: Path, file: str, content: str, message: str) -> None:
+def test_a_damaged_folder(
+    model: LatentModel, tmp_path: Path, file: str, content: str, message: str
+) -> None:
     """A pointer of a tool that versions data, in place of the file, or half a file."""
     save_folder(tmp_path / "model", model.model, CONTRACT, model.posterior)
     (tmp_path / "model" / file).write_text(content)
@@ -115,4 +161,6 @@ def test_a_damaged_folder(model: LatentModel, tmp_path: Path, file: str, content
 
 
 def test_sigmoid_does_not_overflow() -> None:
-    np.testing.assert_allclose(sigmoid(np.array([-1e4, 0.0, np.log(3), 1e4])), [0, 0.5, 0.75, 1], atol=1e-12)
+    np.testing.assert_allclose(
+        sigmoid(np.array([-1e4, 0.0, np.log(3), 1e4])), [0, 0.5, 0.75, 1], atol=1e-12
+    )

@@ -1,4 +1,6 @@
-"""One battery for every block: shape, configuration round trip, save and load, a training step; then fixed numbers."""
+"""One battery for every block: shape, configuration round trip, save and load, a training step;
+then fixed numbers.
+"""
 
 from __future__ import annotations
 
@@ -84,7 +86,9 @@ def test_space_to_depth_gathers_patches_and_depth_to_space_puts_them_back() -> N
     x = np.random.default_rng(0).random((2, *FIELD)).astype(np.float32)
     inputs = keras.Input(FIELD)
     patches = space_to_depth(inputs, 2)
-    found, back = (np.asarray(value) for value in keras.Model(inputs, [patches, depth_to_space(patches, 2)])(x))
+    found, back = (
+        np.asarray(value) for value in keras.Model(inputs, [patches, depth_to_space(patches, 2)])(x)
+    )
     np.testing.assert_array_equal(found[1, 1, 0, 1], x[1, 2:4, 0:2, 2:4].reshape(-1))
     np.testing.assert_array_equal(back, x)
 
@@ -108,7 +112,9 @@ def test_pool_does_not_see_periodic_shifts() -> None:
 
 
 def test_sample_has_the_moments_it_names_in_training_and_is_the_mean_otherwise() -> None:
-    """mean + exp(log_var / 2) eps: with mean 2 and log_var ln 9, mean 2 and standard deviation 3."""
+    """mean + exp(log_var / 2) eps: with mean 2 and log_var ln 9, mean 2 and standard deviation
+    3.
+    """
     mean, log_var = keras.Input((1,)), keras.Input((1,))
     model = keras.Model([mean, log_var], sample(mean, log_var))
     ones = np.ones((40_000, 1), np.float32)

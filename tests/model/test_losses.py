@@ -12,7 +12,9 @@ def test_reconstruction_is_the_bernoulli_likelihood_summed_over_voxels() -> None
     voxels = np.zeros((1, 2, 2, 2), np.uint8)
     voxels[0, 0, 0, :] = 1
     logits = np.full(voxels.shape, np.log(1 / 3), np.float32)
-    np.testing.assert_allclose(reconstruction_loss(voxels, logits), [-2 * np.log(1 / 4) - 6 * np.log(3 / 4)], rtol=1e-6)
+    np.testing.assert_allclose(
+        reconstruction_loss(voxels, logits), [-2 * np.log(1 / 4) - 6 * np.log(3 / 4)], rtol=1e-6
+    )
 
 
 def test_reconstruction_stays_finite_for_extreme_logits() -> None:
@@ -33,10 +35,14 @@ def test_kl_matches_a_monte_carlo_estimate() -> None:
     mean, std = 0.7, 0.4
     z = mean + std * np.random.default_rng(0).standard_normal(200_000)
     sampled = np.mean(-0.5 * ((z - mean) / std) ** 2 - np.log(std) + 0.5 * z**2)
-    np.testing.assert_allclose(kl_divergence(np.float32([[mean]]), np.float32([[2 * np.log(std)]])), [[sampled]], rtol=0.01)
+    np.testing.assert_allclose(
+        kl_divergence(np.float32([[mean]]), np.float32([[2 * np.log(std)]])), [[sampled]], rtol=0.01
+    )
 
 
 def test_property_loss_is_in_units_of_the_standard_deviation() -> None:
     """Errors of 2 and 1 standard deviations cost (4 + 1) / 2."""
     true, std = np.array([[70_000.0, 0.33]], np.float32), np.array([5_000.0, 0.01], np.float32)
-    np.testing.assert_allclose(property_loss(true, true + std * np.float32([2, -1]), std), [2.5], rtol=1e-5)
+    np.testing.assert_allclose(
+        property_loss(true, true + std * np.float32([2, -1]), std), [2.5], rtol=1e-5
+    )

@@ -24,7 +24,8 @@ def test_constant_cross_entropy_is_that_of_constant_logits() -> None:
     voxels = (np.random.default_rng(0).random((3, 6, 6, 6)) < 0.1).astype(np.uint8)
     logits = np.full(voxels.shape, np.log(0.1 / 0.9))
     np.testing.assert_allclose(
-        metrics.constant_cross_entropy(voxels.mean((1, 2, 3)), 0.1, voxels.shape[1]), metrics.voxel_cross_entropy(voxels, logits)
+        metrics.constant_cross_entropy(voxels.mean((1, 2, 3)), 0.1, voxels.shape[1]),
+        metrics.voxel_cross_entropy(voxels, logits),
     )
 
 
@@ -37,16 +38,22 @@ def test_overlap_counts_as_dice_defines_it() -> None:
 
 def test_active_units_ignore_a_collapsed_one() -> None:
     random = np.random.default_rng(0)
-    latent = np.column_stack([random.standard_normal(500), 0.05 * random.standard_normal(500), np.ones(500)])
+    latent = np.column_stack(
+        [random.standard_normal(500), 0.05 * random.standard_normal(500), np.ones(500)]
+    )
     assert metrics.active_units(latent) == 1
 
 
 def test_two_point_correlation_of_a_laminate() -> None:
-    """Pores in 2 of 8 layers across x: S2 is 1/4 along y and z at any distance; along x 1/4, 1/8, 0, 0, 0. Their mean follows."""
+    """Pores in 2 of 8 layers across x: S2 is 1/4 along y and z at any distance; along x 1/4, 1/8,
+    0, 0, 0. Their mean follows.
+    """
     field = np.zeros((1, 8, 8, 8))
     field[0, :2] = 1
     along_x = np.array([2, 1, 0, 0, 0]) / 8
-    np.testing.assert_allclose(metrics.two_point_correlation(field), (along_x + 2 * 0.25) / 3, atol=1e-7)
+    np.testing.assert_allclose(
+        metrics.two_point_correlation(field), (along_x + 2 * 0.25) / 3, atol=1e-7
+    )
 
 
 def test_two_point_correlation_of_independent_voxels_is_the_porosity_squared() -> None:
@@ -59,7 +66,9 @@ def test_two_point_correlation_of_independent_voxels_is_the_porosity_squared() -
 def test_coverage_of_normal_errors() -> None:
     error = np.random.default_rng(0).standard_normal((20_000, 2))
     np.testing.assert_allclose(
-        metrics.coverage(error, np.zeros_like(error), np.array([1.0, 2.0]) * np.ones_like(error)), [0.9, 0.999], atol=0.005
+        metrics.coverage(error, np.zeros_like(error), np.array([1.0, 2.0]) * np.ones_like(error)),
+        [0.9, 0.999],
+        atol=0.005,
     )
 
 
@@ -74,14 +83,22 @@ def test_half_distances_divide_parts_not_sves() -> None:
         seen.append(tuple(a))
         return 1.0
 
-    assert len(metrics.half_distances(part_id, distance, np.random.default_rng(0))) == metrics.HALVINGS == len(seen)
+    assert (
+        len(metrics.half_distances(part_id, distance, np.random.default_rng(0)))
+        == metrics.HALVINGS
+        == len(seen)
+    )
     assert len(set(seen)) > 10
 
 
 def test_divergence_of_the_aggregate_posterior() -> None:
-    """KL(N(m, s^2) || N(0, 1)) = (s^2 + m^2 - 1 - log s^2) / 2; means spread by 0.3 and samples by 0.4 make s = 0.5."""
+    """KL(N(m, s^2) || N(0, 1)) = (s^2 + m^2 - 1 - log s^2) / 2; means spread by 0.3 and samples by
+    0.4 make s = 0.5.
+    """
     mean = 2 + 0.3 * np.array([[-1.0], [1.0]])
     expected = (0.25 + 4 - 1 - np.log(0.25)) / 2
     assert metrics.divergence_from_prior(mean, np.full((2, 1), 0.4)) == pytest.approx(expected)
     independent = np.random.default_rng(0).standard_normal((20_000, 3))
-    assert metrics.divergence_from_prior(np.sqrt(0.5) * independent, np.full((20_000, 3), np.sqrt(0.5))) == pytest.approx(0, abs=1e-3)
+    assert metrics.divergence_from_prior(
+        np.sqrt(0.5) * independent, np.full((20_000, 3), np.sqrt(0.5))
+    ) == pytest.approx(0, abs=1e-3)

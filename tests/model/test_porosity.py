@@ -1,4 +1,6 @@
-"""The porosity as a property: a model whose predictor knows it, learnt from what the model makes itself."""
+"""The porosity as a property: a model whose predictor knows it, learnt from what the model makes
+itself.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +14,18 @@ from svevae.model.sampling import sample_latent
 
 
 class Stiff(LatentModel):
-    """E = 70 (1 - p)^2 GPa of SVEs of porosity p, exactly; the latent unit is the normal score of p, and its decoder is 20 % off."""
+    """E = 70 (1 - p)^2 GPa of SVEs of porosity p, exactly; the latent unit is the normal score of
+    p, and its decoder is 20 % off.
+    """
 
     def __init__(self, *_: object, **__: object) -> None:
         contract = {"names": ["E"], "units": ["MPa"], "n": 16, "latent_dim": 1, "voxel_size": None}
         super().__init__(None, contract, posterior=Posterior.prior(1))
 
     def decode(self, latent: np.ndarray) -> np.ndarray:
-        return np.broadcast_to(0.06 * np.exp(0.5 * latent)[:, :, None, None], (len(latent), 16, 16, 16))
+        return np.broadcast_to(
+            0.06 * np.exp(0.5 * latent)[:, :, None, None], (len(latent), 16, 16, 16)
+        )
 
     def encode(self, voxels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         latent = 2 * np.log(np.maximum(voxels.mean((1, 2, 3))[:, None], 1e-4) / 0.05)
@@ -45,7 +51,9 @@ def test_the_porosity_follows_from_the_properties(model: LatentModel) -> None:
     porosity = np.array([0.02, 0.05, 0.1])
     found = model.prediction(2 * np.log(porosity / 0.05)[:, None])
     np.testing.assert_allclose(found.properties[:, 1], porosity, rtol=0.01)
-    np.testing.assert_allclose(found.std[:, 1], model.spread * (found.properties[:, 1] + FLOOR), rtol=1e-5)
+    np.testing.assert_allclose(
+        found.std[:, 1], model.spread * (found.properties[:, 1] + FLOOR), rtol=1e-5
+    )
     assert model.spread < 0.02
 
 

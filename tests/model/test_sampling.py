@@ -1,4 +1,6 @@
-"""Binary SVEs from probabilities, and latent vectors with wished properties, against what is known of them."""
+"""Binary SVEs from probabilities, and latent vectors with wished properties, against what is known
+of them.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,10 @@ def test_every_voxel_is_a_pore_with_its_probability(grain: float) -> None:
 
 def test_grain_makes_pores_of_several_voxels() -> None:
     probability = np.full((20, 16, 16, 16), 0.1)
-    fine, coarse = (two_point_correlation(draw(probability, grain, np.random.default_rng(0))) for grain in (0.0, 1.0))
+    fine, coarse = (
+        two_point_correlation(draw(probability, grain, np.random.default_rng(0)))
+        for grain in (0.0, 1.0)
+    )
     assert fine[1] == pytest.approx(0.01, rel=0.1)  # independent voxels
     assert coarse[1] > 0.05
     assert fine[0] == pytest.approx(coarse[0], rel=0.1)
@@ -39,32 +44,44 @@ def test_fit_grain_finds_the_one_that_made_the_voxels() -> None:
 
 
 def test_realise_keeps_the_draw_whose_properties_are_the_predicted_ones() -> None:
-    """A decoder that is off by a third in porosity, and a predictor that knows the porosity: the SVEs have the predicted one."""
+    """A decoder that is off by a third in porosity, and a predictor that knows the porosity: the
+    SVEs have the predicted one.
+    """
     random = np.random.default_rng(0)
     blurred = gaussian_filter(random.standard_normal((12, 12, 12)), 2)
     scale = np.linspace(0.02, 0.08, 6)
 
     def decode(latent: np.ndarray) -> np.ndarray:
-        return np.clip(0.7 * latent[:, :1, None, None] * np.exp(3 * blurred / blurred.std() - 4.5), 0, 0.95)
+        return np.clip(
+            0.7 * latent[:, :1, None, None] * np.exp(3 * blurred / blurred.std() - 4.5), 0, 0.95
+        )
 
     model = SimpleNamespace(
         grain=1.0,
         decode=decode,
-        prediction=lambda latent: Prediction(decode(latent).mean((1, 2, 3))[:, None] / 0.7, np.full((len(latent), 1), 1e-3), np.zeros(1)),
+        prediction=lambda latent: Prediction(
+            decode(latent).mean((1, 2, 3))[:, None] / 0.7,
+            np.full((len(latent), 1), 1e-3),
+            np.zeros(1),
+        ),
         predict=lambda voxels: voxels.mean((1, 2, 3))[:, None],
     )
     latent = (scale / decode(np.ones((1, 1))).mean() * 0.7)[:, None]
     wished = model.prediction(latent).properties[:, 0]
     once = draw(decode(latent), 1.0, random).mean((1, 2, 3))
     found, distance = realise(model, latent, random)
-    np.testing.assert_allclose(distance, np.square((found.mean((1, 2, 3)) - wished) / 1e-3), rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(
+        distance, np.square((found.mean((1, 2, 3)) - wished) / 1e-3), rtol=1e-3, atol=1e-3
+    )
     assert found.dtype == np.uint8
     errors = [np.abs(porosity - wished).mean() for porosity in (once, found.mean((1, 2, 3)))]
     assert errors[1] < errors[0] / 3
 
 
 def linear(std: float, latent_dim: int = 3) -> SimpleNamespace:
-    """A model whose one property, E, is 10 times the first latent unit, known to `std`; the latent codes are N(0, I)."""
+    """A model whose one property, E, is 10 times the first latent unit, known to `std`; the latent
+    codes are N(0, I).
+    """
 
     def prediction(latent: np.ndarray) -> Prediction:
         return Prediction(10 * latent[:, :1], np.full((len(latent), 1), std), np.zeros(len(latent)))
@@ -81,7 +98,9 @@ def linear(std: float, latent_dim: int = 3) -> SimpleNamespace:
 
 @pytest.mark.parametrize("std", [10.0, 1.0])
 def test_conditional_samples_have_the_exact_conditional_distribution(std: float) -> None:
-    """z ~ N(0, 1) and 10 z = 15 +- std: z | 15 ~ N(1.5 / (1 + s^2), s^2 / (1 + s^2)) with s = std / 10; the other units stay N(0, 1)."""
+    """z ~ N(0, 1) and 10 z = 15 +- std: z | 15 ~ N(1.5 / (1 + s^2), s^2 / (1 + s^2)) with s = std /
+    10; the other units stay N(0, 1).
+    """
     z = sample_latent(linear(std), 1000, np.random.default_rng(0), {"E": 15.0})
     s2 = (std / 10) ** 2
     assert z[:, 0].mean() == pytest.approx(1.5 / (1 + s2), abs=0.08)
@@ -96,7 +115,9 @@ def test_without_targets_they_are_the_posteriors() -> None:
 
 
 def correlated() -> SimpleNamespace:
-    """Two properties, both from the first latent unit but for a thousandth: the pair (20, 20) is common, (20, -20) is not there."""
+    """Two properties, both from the first latent unit but for a thousandth: the pair (20, 20) is
+    common, (20, -20) is not there.
+    """
 
     def prediction(latent: np.ndarray) -> Prediction:
         values = 10 * latent[:, :1] + np.array([0.01, -0.01]) * latent[:, 1:2]
@@ -114,7 +135,13 @@ def correlated() -> SimpleNamespace:
 def test_targets_that_contradict_each_other() -> None:
     z = sample_latent(correlated(), 100, np.random.default_rng(0), {"E": 20.0, "nu": 20.0})
     np.testing.assert_allclose(z[:, 0], 2, atol=0.2)
-    with pytest.raises(DataError, match=r"E = 20 MPa, nu = -20: out of reach: each is known, but not together; the nearest found: E = "):
+    with pytest.raises(
+        DataError,
+        match=(
+            r"E = 20 MPa, nu = -20: out of reach: each is known, but not together; the nearest"
+            r" found: E = "
+        ),
+    ):
         sample_latent(correlated(), 100, np.random.default_rng(0), {"E": 20.0, "nu": -20.0})
 
 
@@ -135,10 +162,14 @@ def test_aimed_sves_have_the_target_and_not_what_was_predicted() -> None:
         grain=0.0,
         names=("E", "porosity"),
         decode=decode,
-        prediction=lambda latent: Prediction(np.repeat(latent[:, :1] / 12, 2, axis=1), np.full((len(latent), 2), 1e-3), np.zeros(1)),
+        prediction=lambda latent: Prediction(
+            np.repeat(latent[:, :1] / 12, 2, axis=1), np.full((len(latent), 2), 1e-3), np.zeros(1)
+        ),
         predict=lambda voxels: np.column_stack([np.full(len(voxels), 7.0), voxels.mean((1, 2, 3))]),
     )
-    voxels, distance = realise(model, np.full((4, 1), 3.4), np.random.default_rng(0), {"porosity": 0.28})
+    voxels, distance = realise(
+        model, np.full((4, 1), 3.4), np.random.default_rng(0), {"porosity": 0.28}
+    )
     np.testing.assert_allclose(voxels.mean((1, 2, 3)), 0.28, atol=2e-3)
     assert (distance < 4).all(), "E is free"
 
@@ -151,11 +182,16 @@ def test_out_of_reach_of_any_arithmetic(wished: float) -> None:
 
 
 def test_out_of_reach_says_how_near_one_comes() -> None:
-    with pytest.raises(DataError, match=r"target E = 1000 MPa: .* the nearest found: E = \d+\.?\d* MPa"):
+    with pytest.raises(
+        DataError, match=r"target E = 1000 MPa: .* the nearest found: E = \d+\.?\d* MPa"
+    ):
         sample_latent(linear(0.1), 10, np.random.default_rng(0), {"E": 1000.0})
 
 
-@pytest.mark.parametrize(("targets", "message"), [({"nu": 0.3}, "target nu: expected one of E"), ({"E": np.nan}, "received nan")])
+@pytest.mark.parametrize(
+    ("targets", "message"),
+    [({"nu": 0.3}, "target nu: expected one of E"), ({"E": np.nan}, "received nan")],
+)
 def test_wrong_targets(targets: dict[str, float], message: str) -> None:
     with pytest.raises(DataError, match=message):
         sample_latent(linear(1.0), 10, np.random.default_rng(0), targets)

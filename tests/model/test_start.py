@@ -1,4 +1,6 @@
-"""Training starts at the ridge regression: before the first step the model predicts what the regression does."""
+"""Training starts at the ridge regression: before the first step the model predicts what the
+regression does.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ from svevae.model.metrics import r2
 
 
 @pytest.mark.parametrize(("latent_dim", "close"), [(32, 0.03), (6, 0.2)])
-def test_the_untrained_model_is_the_regression(params: Params, tiny: SVEDataset, latent_dim: int, close: float) -> None:
+def test_the_untrained_model_is_the_regression(
+    params: Params, tiny: SVEDataset, latent_dim: int, close: float
+) -> None:
     """With a latent unit for each property; with fewer, its principal axes keep most of it."""
     split = split_by_part(tiny, 0.25, 0.25, seed=0)
     trainer, _, _ = set_up(replace(params.train, latent_dim=latent_dim), 0, split, tiny)
@@ -34,6 +38,8 @@ def test_the_untrained_model_is_the_regression(params: Params, tiny: SVEDataset,
 def test_without_the_statistics_nothing_is_set(params: Params, tiny: SVEDataset) -> None:
     split = split_by_part(tiny, 0.25, 0.25, seed=0)
     trainer, _, _ = set_up(replace(params.train, elastic=False), 0, split, tiny)
-    assert "elastic_statistics" not in [layer.name for layer in trainer.vae.get_layer("encoder").layers]
+    assert "elastic_statistics" not in [
+        layer.name for layer in trainer.vae.get_layer("encoder").layers
+    ]
     properties = trainer.vae.predict(tiny.voxels(np.arange(4)), verbose=0)["properties"]
     assert np.isfinite(properties).all()

@@ -1,4 +1,6 @@
-"""The assembled model: shapes for any n, each weight acts, the saved file moves between backends."""
+"""The assembled model: shapes for any n, each weight acts, the saved file moves between
+backends.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,9 @@ PARAMETERS = {  # of the tiny model with n = 8 and two properties, by architectu
 
 @pytest.fixture(scope="module")
 def config(params: Params) -> Train:
-    """Without the elastic statistics, which most of what is tested here has nothing to do with, and which take a second to build."""
+    """Without the elastic statistics, which most of what is tested here has nothing to do with, and
+    which take a second to build.
+    """
     return replace(params.train, batch_size=4, dropout=0.0, elastic=False)
 
 
@@ -42,9 +46,15 @@ def cubes(n: int, count: int = 4) -> np.ndarray:
 
 @pytest.mark.parametrize(
     ("n", "architecture", "elastic"),
-    [*((n, name, False) for n in (8, 16, 24, 32) for name in ARCHITECTURES), (8, "patch", True), (24, "conv", True)],
+    [
+        *((n, name, False) for n in (8, 16, 24, 32) for name in ARCHITECTURES),
+        (8, "patch", True),
+        (24, "conv", True),
+    ],
 )
-def test_shapes_follow_n_and_the_properties(config: Train, n: int, architecture: str, elastic: bool) -> None:
+def test_shapes_follow_n_and_the_properties(
+    config: Train, n: int, architecture: str, elastic: bool
+) -> None:
     model = build_vae(replace(config, architecture=architecture, elastic=elastic), n, MEAN, STD)
     found = model(cubes(n))
     assert {key: tuple(value.shape) for key, value in found.items()} == {
@@ -58,7 +68,9 @@ def test_shapes_follow_n_and_the_properties(config: Train, n: int, architecture:
 
 
 @pytest.mark.parametrize(("architecture", "multiple"), [("patch", 8), ("conv", 4), ("residual", 4)])
-def test_n_that_does_not_divide_names_the_sizes_that_work(config: Train, architecture: str, multiple: int) -> None:
+def test_n_that_does_not_divide_names_the_sizes_that_work(
+    config: Train, architecture: str, multiple: int
+) -> None:
     message = f"works for n = {multiple}, {2 * multiple}, .* received SVEs of n = 30"
     with pytest.raises(ConfigError, match=message):
         build_vae(replace(config, architecture=architecture), 30, MEAN, STD)
@@ -86,11 +98,17 @@ def test_conv_has_no_blocks(config: Train) -> None:
     """Whatever `blocks` and `block` say, it is `residual` with `blocks` 0."""
     residual = build_vae(replace(config, architecture="residual", blocks=0), 8, MEAN, STD)
     conv = build_vae(replace(config, architecture="conv", blocks=3, block="plain"), 8, MEAN, STD)
-    assert [weight.shape for weight in conv.weights] == [weight.shape for weight in residual.weights]
+    assert [weight.shape for weight in conv.weights] == [
+        weight.shape for weight in residual.weights
+    ]
 
 
-def test_only_informed_units_reach_the_properties_and_only_the_statistics_reach_them(config: Train) -> None:
-    """Pores of the same statistics, shifted, have the same properties and informed units, and other units of their own."""
+def test_only_informed_units_reach_the_properties_and_only_the_statistics_reach_them(
+    config: Train,
+) -> None:
+    """Pores of the same statistics, shifted, have the same properties and informed units, and other
+    units of their own.
+    """
     model = build_vae(replace(config, elastic=True), 8, MEAN, STD)
     x = cubes(8)
     here, there = model(x), model(np.roll(x, 4, axis=2))
@@ -104,12 +122,20 @@ def test_only_informed_units_reach_the_properties_and_only_the_statistics_reach_
 
 def first_step(model: keras.Model, config: Train) -> dict[str, float]:
     trainer = compile_trainer(model, config, STD, steps_per_epoch=1)
-    return trainer.train_on_batch(cubes(8), np.tile(MEAN, (4, 1)).astype(np.float32), return_dict=True)
+    return trainer.train_on_batch(
+        cubes(8), np.tile(MEAN, (4, 1)).astype(np.float32), return_dict=True
+    )
 
 
-TRAINED = [  # `patch` puts the blocks of `residual` together in another way: by default it is tried with one of them
+# `patch` puts the blocks of `residual` together in another way: by default it is tried with one of
+# them
+TRAINED = [
     *(
-        pytest.param(*names, False, marks=[pytest.mark.slow] if names[0] == "patch" and names[1] != "residual" else [])
+        pytest.param(
+            *names,
+            False,
+            marks=[pytest.mark.slow] if names[0] == "patch" and names[1] != "residual" else [],
+        )
         for names in PARAMETERS
     ),
     ("patch", "residual", True),
@@ -117,8 +143,12 @@ TRAINED = [  # `patch` puts the blocks of `residual` together in another way: by
 
 
 @pytest.mark.parametrize(("architecture", "block", "elastic"), TRAINED)
-def test_trains_a_step_saves_and_loads(config: Train, architecture: str, block: str, elastic: bool, tmp_path: Path) -> None:
-    model = build_vae(replace(config, architecture=architecture, block=block, elastic=elastic), 8, MEAN, STD)
+def test_trains_a_step_saves_and_loads(
+    config: Train, architecture: str, block: str, elastic: bool, tmp_path: Path
+) -> None:
+    model = build_vae(
+        replace(config, architecture=architecture, block=block, elastic=elastic), 8, MEAN, STD
+    )
     assert np.isfinite(first_step(model, config)["loss"])
     model.save(tmp_path / "model.keras")
     copy, x = keras.saving.load_model(tmp_path / "model.keras"), cubes(8)
@@ -136,8 +166,12 @@ def mixed_bfloat16() -> Iterator[None]:
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 @pytest.mark.usefixtures("mixed_bfloat16")
-def test_mixed_precision_computes_what_the_loss_reads_in_float32(config: Train, architecture: str) -> None:
-    """Layers in between are in bfloat16; the sample z is not, so that its noise is no coarser than the posterior."""
+def test_mixed_precision_computes_what_the_loss_reads_in_float32(
+    config: Train, architecture: str
+) -> None:
+    """Layers in between are in bfloat16; the sample z is not, so that its noise is no coarser than
+    the posterior.
+    """
     model = build_vae(replace(config, architecture=architecture), 8, MEAN, STD)
     encoder = model.get_layer("encoder")
     assert "bfloat16" in {layer.compute_dtype for layer in encoder.layers}
@@ -161,12 +195,16 @@ def test_inference_is_deterministic_and_training_is_not(config: Train) -> None:
 
 
 def losses(config: Train, **weights: float) -> tuple[dict[str, float], dict[str, float]]:
-    """Figures of the first training step and of validation, from the same initial weights whatever the loss weights."""
+    """Figures of the first training step and of validation, from the same initial weights whatever
+    the loss weights.
+    """
     keras.utils.set_random_seed(0)
     config = replace(config, kl_warmup=0, learning_rate=1e-9, **weights)
     trainer = compile_trainer(build_vae(config, 8, MEAN, STD), config, STD, steps_per_epoch=1)
     x, y = cubes(8), (MEAN + STD).astype(np.float32) * np.ones((4, 1), np.float32)
-    return trainer.train_on_batch(x, y, return_dict=True), trainer.test_on_batch(x, y, return_dict=True)
+    return trainer.train_on_batch(x, y, return_dict=True), trainer.test_on_batch(
+        x, y, return_dict=True
+    )
 
 
 UNIT = {"reconstruction_weight": 1.0, "kl_weight": 1.0, "property_weight": 1.0}
@@ -178,19 +216,28 @@ def unit_losses(config: Train) -> tuple[dict[str, float], dict[str, float]]:
 
 
 @pytest.mark.parametrize(
-    ("weight", "term"), [("reconstruction_weight", "reconstruction"), ("kl_weight", "kl"), ("property_weight", "property")]
+    ("weight", "term"),
+    [
+        ("reconstruction_weight", "reconstruction"),
+        ("kl_weight", "kl"),
+        ("property_weight", "property"),
+    ],
 )
 def test_each_weight_multiplies_its_term_in_training_and_validation_alike(
     config: Train, unit_losses: tuple[dict[str, float], dict[str, float]], weight: str, term: str
 ) -> None:
     for base, tripled in zip(unit_losses, losses(config, **UNIT | {weight: 3.0}), strict=True):
-        assert base["loss"] == pytest.approx(base["reconstruction"] + base["kl"] + base["property"], rel=1e-5)
+        assert base["loss"] == pytest.approx(
+            base["reconstruction"] + base["kl"] + base["property"], rel=1e-5
+        )
         assert tripled["loss"] - base["loss"] == pytest.approx(2 * base[term], rel=1e-3)
         assert tripled[term] == pytest.approx(base[term], rel=1e-5)
 
 
 def test_kl_warm_up_scales_training_only(config: Train) -> None:
-    """At the first step of a warm-up of 4 epochs of 1 step the KL weight is 0; validation has all of it."""
+    """At the first step of a warm-up of 4 epochs of 1 step the KL weight is 0; validation has all
+    of it.
+    """
     config = replace(config, kl_weight=1.0, kl_warmup=4, property_weight=0.0, learning_rate=1e-9)
     trainer = compile_trainer(build_vae(config, 8, MEAN, STD), config, STD, steps_per_epoch=1)
     x, y = cubes(8), np.tile(MEAN, (4, 1)).astype(np.float32)
@@ -201,11 +248,15 @@ def test_kl_warm_up_scales_training_only(config: Train) -> None:
     assert second["loss"] == pytest.approx(second["reconstruction"] + second["kl"] / 4, rel=1e-4)
     trainer.reset_metrics()
     validation = trainer.test_on_batch(x, y, return_dict=True)
-    assert validation["loss"] == pytest.approx(validation["reconstruction"] + validation["kl"], rel=1e-4)
+    assert validation["loss"] == pytest.approx(
+        validation["reconstruction"] + validation["kl"], rel=1e-4
+    )
 
 
 def test_gradient_matches_a_finite_difference(config: Train) -> None:
-    """d loss along a common shift of the last decoder layer's biases, by TensorFlow's tape and by a central difference."""
+    """d loss along a common shift of the last decoder layer's biases, by TensorFlow's tape and by a
+    central difference.
+    """
     import tensorflow as tf
 
     trainer = compile_trainer(build_vae(config, 8, MEAN, STD), config, STD, steps_per_epoch=1)

@@ -1,4 +1,6 @@
-"""The elliptic return against the radial one, closed forms of tension and pressure, an ODE of its flow, and finite differences."""
+"""The elliptic return against the radial one, closed forms of tension and pressure, an ODE of its
+flow, and finite differences.
+"""
 
 from __future__ import annotations
 
@@ -34,27 +36,51 @@ def _double() -> Iterator[None]:
 
 
 def points(nu_p: np.ndarray) -> tuple[jax.Array, jax.Array, PlasticState, Constants]:
-    """Strain deviators from elastic to far beyond yield, volume changes, states and materials, hard and soft, hardening or not."""
-    shear, Q, b = RNG.uniform(1e4, 5e4, COUNT), RNG.uniform(0, 400, COUNT), 10 ** RNG.uniform(0, 3, COUNT)
+    """Strain deviators from elastic to far beyond yield, volume changes, states and materials, hard
+    and soft, hardening or not.
+    """
+    shear, Q, b = (
+        RNG.uniform(1e4, 5e4, COUNT),
+        RNG.uniform(0, 400, COUNT),
+        10 ** RNG.uniform(0, 3, COUNT),
+    )
     Q[::5] = 0
     columns = 2 * shear, shear, RNG.uniform(50, 400, COUNT), Q, b, dilatancy(nu_p)
-    constants = Constants(*(jnp.asarray(np.broadcast_to(column, COUNT).reshape(-1, 1, 1, 1)) for column in columns))
+    constants = Constants(
+        *(jnp.asarray(np.broadcast_to(column, COUNT).reshape(-1, 1, 1, 1)) for column in columns)
+    )
     shape = (1, COUNT, 1, 1, 1)
-    state = PlasticState(*map(jnp.asarray, (0.01 * RNG.normal(size=(5, *shape)), 0.05 * RNG.random(shape), 0.005 * RNG.normal(size=shape))))
+    state = PlasticState(
+        *map(
+            jnp.asarray,
+            (
+                0.01 * RNG.normal(size=(5, *shape)),
+                0.05 * RNG.random(shape),
+                0.005 * RNG.normal(size=shape),
+            ),
+        )
+    )
     strain = state.strain + 0.01 * RNG.normal(size=(5, *shape)) * 10 ** RNG.uniform(-2, 0.7, shape)
     return strain, jnp.asarray(0.01 * RNG.normal(size=(COUNT, 1, 1, 1))), state, constants
 
 
 def equivalent(deviator: jax.Array, pressure: jax.Array, a: jax.Array) -> np.ndarray:
-    return np.sqrt((1.5 * np.asarray(inner(deviator, deviator)) + 9 * np.asarray(a * pressure**2)) / (1 + np.asarray(a)))
+    return np.sqrt(
+        (1.5 * np.asarray(inner(deviator, deviator)) + 9 * np.asarray(a * pressure**2))
+        / (1 + np.asarray(a))
+    )
 
 
 def test_without_dilatancy_it_is_the_radial_return() -> None:
     strain, dilatation, state, constants = points(0.5)
     stress, pressure, tangent, new = elliptic_return(strain, dilatation, state, constants)
-    expected, other, after = radial_return(strain, state._replace(dilatation=None), constants._replace(dilatancy=None))
+    expected, other, after = radial_return(
+        strain, state._replace(dilatation=None), constants._replace(dilatancy=None)
+    )
     np.testing.assert_allclose(stress, expected, atol=1e-9)
-    np.testing.assert_allclose(pressure, constants.bulk * (dilatation - state.dilatation), rtol=1e-12)
+    np.testing.assert_allclose(
+        pressure, constants.bulk * (dilatation - state.dilatation), rtol=1e-12
+    )
     np.testing.assert_allclose(new.accumulated, after.accumulated, atol=1e-14)
     np.testing.assert_allclose(new.strain, after.strain, atol=1e-14)
     np.testing.assert_array_equal(new.dilatation, state.dilatation)
@@ -64,9 +90,13 @@ def test_without_dilatancy_it_is_the_radial_return() -> None:
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_without_strength_it_flows(dtype: str) -> None:
     """And the rest beside it is as strong as it was; the local iteration ends in time."""
-    strain, dilatation, state, constants = jax.tree.map(lambda part: part.astype(dtype), points(0.4))
+    strain, dilatation, state, constants = jax.tree.map(
+        lambda part: part.astype(dtype), points(0.4)
+    )
     weak = jnp.arange(COUNT).reshape(-1, 1, 1, 1) % 2 == 0
-    none = constants._replace(s0=jnp.where(weak, 0.0, constants.s0), Q=jnp.where(weak, 0.0, constants.Q))
+    none = constants._replace(
+        s0=jnp.where(weak, 0.0, constants.s0), Q=jnp.where(weak, 0.0, constants.Q)
+    )
     stress, pressure, _, _ = elliptic_return(strain, dilatation, state, none)
     share = equivalent(stress, pressure, constants.dilatancy) / np.asarray(constants.shear)
     assert share[:, weak.ravel()].max() < 2e-6
@@ -83,38 +113,63 @@ def test_stress_lies_on_the_yield_surface_or_within() -> None:
     assert 0.5 < plastic.mean() < 0.9
     np.testing.assert_allclose(share[plastic], 1, rtol=1e-12)
     assert (share[~plastic] <= 1).all()
-    np.testing.assert_allclose(stress, 2 * constants.shear * (strain - new.strain), rtol=1e-9, atol=1e-7)
-    np.testing.assert_allclose(pressure, constants.bulk * (dilatation - new.dilatation), rtol=1e-9, atol=1e-7)
+    np.testing.assert_allclose(
+        stress, 2 * constants.shear * (strain - new.strain), rtol=1e-9, atol=1e-7
+    )
+    np.testing.assert_allclose(
+        pressure, constants.bulk * (dilatation - new.dilatation), rtol=1e-9, atol=1e-7
+    )
 
 
 def test_the_work_of_the_plastic_strain_is_that_of_the_equivalent_stress() -> None:
-    """By which the accumulated plastic strain is defined: stress : plastic strain = equivalent stress times its increment."""
+    """By which the accumulated plastic strain is defined: stress : plastic strain = equivalent
+    stress times its increment.
+    """
     strain, dilatation, state, constants = points(RNG.uniform(0, 0.5, COUNT))
     stress, pressure, _, new = elliptic_return(strain, dilatation, state, constants)
     work = inner(stress, new.strain - state.strain) + pressure * (new.dilatation - state.dilatation)
-    expected = equivalent(stress, pressure, constants.dilatancy) * np.asarray(new.accumulated - state.accumulated)
+    expected = equivalent(stress, pressure, constants.dilatancy) * np.asarray(
+        new.accumulated - state.accumulated
+    )
     np.testing.assert_allclose(work, expected, rtol=1e-9, atol=1e-12)
 
 
 def test_tangent_is_the_derivative_and_symmetric() -> None:
     strain, dilatation, state, constants = points(RNG.uniform(0, 0.5, COUNT))
-    moves = [(jnp.asarray(RNG.normal(size=strain.shape)), jnp.asarray(RNG.normal(size=dilatation.shape))) for _ in range(2)]
+    moves = [
+        (jnp.asarray(RNG.normal(size=strain.shape)), jnp.asarray(RNG.normal(size=dilatation.shape)))
+        for _ in range(2)
+    ]
     _, _, tangent, _ = elliptic_return(strain, dilatation, state, constants)
     images = [tangent(*move) for move in moves]
     step = 1e-8
     for (e, v), (ds, dp) in zip(moves, images, strict=True):
-        up, down = (elliptic_return(strain + sign * step * e, dilatation + sign * step * v, state, constants)[:2] for sign in (1, -1))
+        up, down = (
+            elliptic_return(
+                strain + sign * step * e, dilatation + sign * step * v, state, constants
+            )[:2]
+            for sign in (1, -1)
+        )
         size = np.asarray(constants.bulk)
-        np.testing.assert_allclose(np.asarray(up[0] - down[0]) / (2 * step) / size, np.asarray(ds) / size, atol=1e-5)
-        np.testing.assert_allclose(np.asarray(up[1] - down[1]) / (2 * step) / size, np.asarray(dp) / size, atol=1e-5)
+        np.testing.assert_allclose(
+            np.asarray(up[0] - down[0]) / (2 * step) / size, np.asarray(ds) / size, atol=1e-5
+        )
+        np.testing.assert_allclose(
+            np.asarray(up[1] - down[1]) / (2 * step) / size, np.asarray(dp) / size, atol=1e-5
+        )
     (one, other), (image, twin) = moves, images
     left, right = (inner(a[0], b[0]) + a[1] * b[1] for a, b in ((one, twin), (other, image)))
     np.testing.assert_allclose(left, right, rtol=1e-9, atol=1e-6)
 
 
 def test_many_small_steps_follow_the_flow_rule() -> None:
-    """A strain path of shear and volume change, against its rate equations integrated by Runge-Kutta."""
-    nu_p, path = 0.3, np.array([0.012, 0.006])  # shear along one deviator, and volume change, at time 1
+    """A strain path of shear and volume change, against its rate equations integrated by
+    Runge-Kutta.
+    """
+    nu_p, path = (
+        0.3,
+        np.array([0.012, 0.006]),
+    )  # shear along one deviator, and volume change, at time 1
     a, bulk, shear = float(dilatancy(nu_p)), 68_627.0, 26_316.0
     s0, Q, b = 216.0, 312.0, 40.0
 
@@ -129,53 +184,91 @@ def test_many_small_steps_follow_the_flow_rule() -> None:
         multiplier = max(normal @ elastic / (normal @ stiff + b * Q * np.exp(-b * done)), 0.0)
         return np.append(elastic - multiplier * stiff, multiplier)
 
-    expected = solve_ivp(rate, (0, 1), [1e-9, 1e-9, 0.0], rtol=1e-10, atol=1e-9, max_step=1e-3).y[:, -1]
+    expected = solve_ivp(rate, (0, 1), [1e-9, 1e-9, 0.0], rtol=1e-10, atol=1e-9, max_step=1e-3).y[
+        :, -1
+    ]
     constants = Constants(*(jnp.full((1, 1, 1, 1), value) for value in (bulk, shear, s0, Q, b, a)))
     zero = jnp.zeros((1, 1, 1, 1, 1))
     state = PlasticState(jnp.zeros((5, 1, 1, 1, 1, 1)), zero, zero)
     for share in np.linspace(0, 1, 2001)[1:]:
         strain = jnp.zeros((5, 1, 1, 1, 1, 1)).at[2].set(share * path[0])
-        stress, pressure, _, state = elliptic_return(strain, jnp.full((1, 1, 1, 1), share * path[1]), state, constants)
-    found = [float(stress[2].squeeze()), float(pressure.squeeze()), float(state.accumulated.squeeze())]
+        stress, pressure, _, state = elliptic_return(
+            strain, jnp.full((1, 1, 1, 1), share * path[1]), state, constants
+        )
+    found = [
+        float(stress[2].squeeze()),
+        float(pressure.squeeze()),
+        float(state.accumulated.squeeze()),
+    ]
     np.testing.assert_allclose(found, expected, rtol=2e-3)
 
 
 @pytest.mark.parametrize("nu_p", [0.5, 0.45, 0.2])
 def test_tension_is_that_of_the_matrix_but_for_the_contraction(nu_p: float) -> None:
-    """Whatever the plastic Poisson's ratio, the curve is Voce's; the sides contract by nu and nu_p."""
+    """Whatever the plastic Poisson's ratio, the curve is Voce's; the sides contract by nu and
+    nu_p.
+    """
     strain = np.array([0.001, 0.004, 0.01, 0.03])
     material = PorousMaterial(MATRIX.E, MATRIX.nu, MATRIX.s0, MATRIX.Q, MATRIX.b, nu_p)
-    path = Solver((2, 2, 2), EXACT).path(material, Loading.uniaxial_stress("z", strain), np.zeros((1, 2, 2, 2), np.uint8))
+    path = Solver((2, 2, 2), EXACT).path(
+        material, Loading.uniaxial_stress("z", strain), np.zeros((1, 2, 2, 2), np.uint8)
+    )
     stress = voce_curve(MATRIX.E, MATRIX.s0, MATRIX.Q, MATRIX.b, strain)
     np.testing.assert_allclose(path.stress[0, :, 2], stress, rtol=1e-6)
     plastic = strain - stress / MATRIX.E
-    np.testing.assert_allclose(path.strain[0, :, 0], -MATRIX.nu * stress / MATRIX.E - nu_p * plastic, rtol=1e-6)
+    np.testing.assert_allclose(
+        path.strain[0, :, 0], -MATRIX.nu * stress / MATRIX.E - nu_p * plastic, rtol=1e-6
+    )
 
 
 def test_pressure_alone_makes_it_yield() -> None:
-    """At a mean stress of s0 sqrt((1 + a) / (9 a)), beyond which without hardening there is none."""
+    """At a mean stress of s0 sqrt((1 + a) / (9 a)), beyond which without hardening there is
+    none.
+    """
     a = float(dilatancy(0.3))
     material = PorousMaterial(MATRIX.E, MATRIX.nu, MATRIX.s0, 0.0, 0.0, 0.3)
     strain = np.array([0.0005, 0.01])[:, None] * [1, 1, 1, 0, 0, 0]
-    path = Solver((2, 2, 2), EXACT).path(material, Loading.prescribed_strain(strain), np.zeros((1, 2, 2, 2), np.uint8))
+    path = Solver((2, 2, 2), EXACT).path(
+        material, Loading.prescribed_strain(strain), np.zeros((1, 2, 2, 2), np.uint8)
+    )
     limit = MATRIX.s0 * np.sqrt((1 + a) / (9 * a))
     assert path.stress[0, 0, :3] == pytest.approx(MATRIX.E / (1 - 2 * MATRIX.nu) * 0.0005, rel=1e-6)
     assert path.stress[0, 1, :3] == pytest.approx(limit, rel=1e-6)
 
 
 def test_plastic_poisson_follows_the_elastic_one() -> None:
-    np.testing.assert_allclose(plastic_poisson(np.array([0.33, 0.34, 0.31, 0.1]), 0.33), [0.5, 0.5, 0.5 - 0.02 * porous.SLOPE, 0.0])
-    with pytest.raises(ConfigError, match=r"material.nu_p: expected a number between -1 and 0.5, or 0.5, received 0.6"):
+    np.testing.assert_allclose(
+        plastic_poisson(np.array([0.33, 0.34, 0.31, 0.1]), 0.33),
+        [0.5, 0.5, 0.5 - 0.02 * porous.SLOPE, 0.0],
+    )
+    with pytest.raises(
+        ConfigError,
+        match=r"material.nu_p: expected a number between -1 and 0.5, or 0.5, received 0.6",
+    ):
         PorousMaterial(70e3, 0.33, nu_p=0.6)
 
 
 @pytest.mark.slow
 def test_plastic_poisson_of_porous_cells() -> None:
-    """The solver's own contraction of SVEs like the dataset's, which the ratio was not taken from."""
-    how = {"pore_length": 4.0, "elongation": 1.5, "modulation_length": 24, "modulation_strength": 0.5}
-    voxels = np.stack([make_part("gaussian", (24, 24, 24), 3, k, how | {"porosity": 0.02 + 0.02 * k}) for k in range(6)])
+    """The solver's own contraction of SVEs like the dataset's, which the ratio was not taken
+    from.
+    """
+    how = {
+        "pore_length": 4.0,
+        "elongation": 1.5,
+        "modulation_length": 24,
+        "modulation_strength": 0.5,
+    }
+    voxels = np.stack(
+        [
+            make_part("gaussian", (24, 24, 24), 3, k, how | {"porosity": 0.02 + 0.02 * k})
+            for k in range(6)
+        ]
+    )
     solver, strain = Solver((24, 24, 24)), np.array([0.0008, 0.004, 0.01, 0.02])
-    path = solver.path(MATRIX, Loading.uniaxial_stress("z", strain), voxels, solver.elastic(MATRIX, voxels))
+    path = solver.path(
+        MATRIX, Loading.uniaxial_stress("z", strain), voxels, solver.elastic(MATRIX, voxels)
+    )
     stress, lateral = path.stress[:, :, 2], -path.strain[:, :, :2].mean(axis=2)
     modulus, nu = stress[:, 0] / strain[0], lateral[:, 0] / strain[0]
     plastic = strain - stress / modulus[:, None]

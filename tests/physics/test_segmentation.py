@@ -1,4 +1,6 @@
-"""Segmentation of greys and phases against counts known by construction, and against scikit-image."""
+"""Segmentation of greys and phases against counts known by construction, and against
+scikit-image.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +14,15 @@ from svevae.physics.segmentation import LABELS, Shift, grey_values, segmentation
 GREYS = np.arange(5 * 6 * 7, dtype=np.uint16).reshape(5, 6, 7)  # every voxel its own value
 
 
-def binarise(volume: np.ndarray, threshold: float | None = None, pores: str | float = "dark") -> np.ndarray:
+def binarise(
+    volume: np.ndarray, threshold: float | None = None, pores: str | float = "dark"
+) -> np.ndarray:
     return segmentation([volume], threshold, pores).apply(volume)
 
 
-def porosity_sensitivity(volume: np.ndarray, threshold: float | None = None, pores: str | float = "dark") -> tuple[Shift, ...]:
+def porosity_sensitivity(
+    volume: np.ndarray, threshold: float | None = None, pores: str | float = "dark"
+) -> tuple[Shift, ...]:
     return segmentation([volume], threshold, pores).sensitivity
 
 
@@ -39,30 +45,49 @@ def test_of_two_values_the_smaller_or_the_larger_is_pore() -> None:
 
 @pytest.mark.parametrize("dtype", [np.uint16, np.int16, np.float32])
 def test_greys_are_split_by_otsu(dtype: type) -> None:
-    """Two normal classes: the threshold of scikit-image for the whole volume, from counts made a slab at a time."""
+    """Two normal classes: the threshold of scikit-image for the whole volume, from counts made a
+    slab at a time.
+    """
     random = np.random.default_rng(0)
     solid = random.random((40, 41, 42)) > 0.1
     volume = (
-        np.where(solid, random.normal(3000, 300, solid.shape), random.normal(-500, 200, solid.shape)).round() + (dtype != np.int16) * 5000
+        np.where(
+            solid, random.normal(3000, 300, solid.shape), random.normal(-500, 200, solid.shape)
+        ).round()
+        + (dtype != np.int16) * 5000
     )
     volume = volume.astype(dtype).T  # no order of memory is special
     rule = segmentation([volume])
     np.testing.assert_array_equal(rule.apply(volume), ~solid.T)
     assert rule.porosity == pytest.approx(1 - solid.mean(), rel=1e-12)
     assert str(rule) == f"at or below Otsu's threshold {rule.threshold:g}"
-    assert threshold_otsu(volume) - 30 < rule.threshold < volume[solid.T].min()  # 30: a bin of scikit-image, for floats
+    assert (
+        threshold_otsu(volume) - 30 < rule.threshold < volume[solid.T].min()
+    )  # 30: a bin of scikit-image, for floats
     np.testing.assert_array_equal(binarise(volume, pores="bright"), solid.T)
 
 
 def test_porosity_moves_with_the_threshold_by_shares_of_the_step_between_the_classes() -> None:
-    """Greys 0 to 999, once each: classes 0-499 and 500-999 have means 249.5 and 749.5, 5 % of the step are 25 greys."""
+    """Greys 0 to 999, once each: classes 0-499 and 500-999 have means 249.5 and 749.5, 5 % of the
+    step are 25 greys.
+    """
     volume = np.random.default_rng(0).permutation(1000).astype(np.uint16).reshape(10, 10, 10)
-    expected = ((-0.05, 474, 0.475), (-0.02, 489, 0.49), (0.0, 499, 0.5), (0.02, 509, 0.51), (0.05, 524, 0.525))
+    expected = (
+        (-0.05, 474, 0.475),
+        (-0.02, 489, 0.49),
+        (0.0, 499, 0.5),
+        (0.02, 509, 0.51),
+        (0.05, 524, 0.525),
+    )
     np.testing.assert_allclose(porosity_sensitivity(volume), expected, rtol=1e-12)
-    np.testing.assert_allclose(porosity_sensitivity(volume, 499, "bright")[0], (-0.05, 474, 0.525), rtol=1e-12)
+    np.testing.assert_allclose(
+        porosity_sensitivity(volume, 499, "bright")[0], (-0.05, 474, 0.525), rtol=1e-12
+    )
     assert segmentation([volume], 199).porosity == pytest.approx(0.2)
     np.testing.assert_allclose(
-        porosity_sensitivity(3.0 * volume + 7, 3 * 499 + 7), [(s, 3 * t + 7, p) for s, t, p in expected], atol=1.1e-3
+        porosity_sensitivity(3.0 * volume + 7, 3 * 499 + 7),
+        [(s, 3 * t + 7, p) for s, t, p in expected],
+        atol=1.1e-3,
     )
 
 
@@ -105,18 +130,51 @@ def phases(*values: float, dtype: type = np.uint8) -> np.ndarray:
 @pytest.mark.parametrize(
     ("volume", "options", "message"),
     [
-        (phases(0, 1, 2), {}, r"expected greys or two phases, received 3 phases: 0, 1, 2; say which is pore: --pores VALUE or --threshold"),
+        (
+            phases(0, 1, 2),
+            {},
+            (
+                r"expected greys or two phases, received 3 phases: 0, 1, 2; say which is pore:"
+                r" --pores VALUE or --threshold"
+            ),
+        ),
         (phases(7), {}, r"expected greys or two phases, received a single value: 7"),
         (phases(0, 1, 2), {"pores": 3}, r"--pores: expected one of the values 0, 1, 2, received 3"),
-        (phases(0, 1, 2), {"pores": "black"}, r"--pores: expected dark, bright or the value of the pores, received 'black'"),
-        (phases(0, 1, 2), {"pores": 2, "threshold": 1}, r"expected --threshold or a value for --pores, received both: 1 and 2"),
-        (phases(10, 20), {"threshold": 20}, r"--threshold: expected one that leaves some solid of the greys 10 to 20, received 20"),
-        (phases(*range(64)), {"threshold": -1, "pores": "bright"}, r"leaves some solid of the greys 0 to 63, received -1"),
-        (phases(1, 2, np.nan, dtype=np.float32), {}, r"expected finite greys, received nan at voxel \(0, 0, 2\)"),
-        (phases(1, np.inf, dtype=np.float32), {"threshold": 1}, r"expected finite greys, received inf at voxel \(0, 0, 1\)"),
+        (
+            phases(0, 1, 2),
+            {"pores": "black"},
+            r"--pores: expected dark, bright or the value of the pores, received 'black'",
+        ),
+        (
+            phases(0, 1, 2),
+            {"pores": 2, "threshold": 1},
+            r"expected --threshold or a value for --pores, received both: 1 and 2",
+        ),
+        (
+            phases(10, 20),
+            {"threshold": 20},
+            r"--threshold: expected one that leaves some solid of the greys 10 to 20, received 20",
+        ),
+        (
+            phases(*range(64)),
+            {"threshold": -1, "pores": "bright"},
+            r"leaves some solid of the greys 0 to 63, received -1",
+        ),
+        (
+            phases(1, 2, np.nan, dtype=np.float32),
+            {},
+            r"expected finite greys, received nan at voxel \(0, 0, 2\)",
+        ),
+        (
+            phases(1, np.inf, dtype=np.float32),
+            {"threshold": 1},
+            r"expected finite greys, received inf at voxel \(0, 0, 1\)",
+        ),
     ],
 )
-def test_each_fault_of_a_segmentation_is_named(volume: np.ndarray, options: dict[str, object], message: str) -> None:
+def test_each_fault_of_a_segmentation_is_named(
+    volume: np.ndarray, options: dict[str, object], message: str
+) -> None:
     with pytest.raises(DataError, match=message):
         binarise(volume, **options)
 

@@ -1,4 +1,6 @@
-"""GPUs are found as the system names them and dealt in turn; cores are shared; the backend is one that sees a GPU."""
+"""GPUs are found as the system names them and dealt in turn; cores are shared; the backend is one
+that sees a GPU.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,10 @@ def two_gpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine whose nvidia-smi lists two GPUs and a MIG slice of the second."""
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     command = tmp_path / "nvidia-smi"
-    command.write_text("#!/bin/sh\necho 'GPU 0: NVIDIA H100 (UUID: GPU-1)'\necho 'GPU 1: NVIDIA H100 (UUID: GPU-2)'\necho '  MIG 1g'\n")
+    command.write_text(
+        "#!/bin/sh\necho 'GPU 0: NVIDIA H100 (UUID: GPU-1)'\necho 'GPU 1: NVIDIA H100 (UUID:"
+        " GPU-2)'\necho '  MIG 1g'\n"
+    )
     command.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
 
@@ -28,7 +33,9 @@ def test_gpus_are_dealt_in_turn(two_gpus: None) -> None:
     assert worker_environment(0, 3)["XLA_PYTHON_CLIENT_PREALLOCATE"] == "false"
 
 
-def test_what_the_scheduler_of_a_cluster_gave_is_all_there_is(two_gpus: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_the_scheduler_of_a_cluster_gave_is_all_there_is(
+    two_gpus: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,GPU-7f")
     assert gpus() == ["3", "GPU-7f"]
     for none in ("", "-1"):
@@ -71,8 +78,13 @@ def test_no_gpu_is_seen_where_there_is_none() -> None:
     assert not device._sees_gpu("jax")
 
 
-@pytest.mark.parametrize(("devices", "policy"), [(["gpu:0"], "mixed_bfloat16"), (["cuda:0"], "mixed_bfloat16"), (["cpu:0"], "float32")])
-def test_products_are_of_bfloat16_on_a_gpu_alone(devices: list[str], policy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("devices", "policy"),
+    [(["gpu:0"], "mixed_bfloat16"), (["cuda:0"], "mixed_bfloat16"), (["cpu:0"], "float32")],
+)
+def test_products_are_of_bfloat16_on_a_gpu_alone(
+    devices: list[str], policy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(keras.distribution, "list_devices", lambda: devices)
     try:
         assert devices[0] in set_precision()

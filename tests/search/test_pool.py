@@ -1,4 +1,6 @@
-"""The pool: workers are begun, begun anew when they die, given up when they never get anywhere, and ended whatever happens."""
+"""The pool: workers are begun, begun anew when they die, given up when they never get anywhere, and
+ended whatever happens.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,9 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
 
 
 def use(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Workers run this text instead of svevae's own, which takes ten seconds to import TensorFlow."""
+    """Workers run this text instead of svevae's own, which takes ten seconds to import
+    TensorFlow.
+    """
     (tmp_path / "stand_in.py").write_text(text)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setattr(module, "worker", SimpleNamespace(__name__="stand_in"))
@@ -58,16 +62,22 @@ def test_the_watch_ends_when_each_ticket_is_spent(
         run_to_the_end(study, tickets, pool, "search")
     assert [trial.user_attrs["ticket"] for trial in study.finished()] == list(range(5))
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("search ")]
-    assert [line.split(": trial")[0] for line in lines] == [f"search {count} of 5" for count in range(1, 6)]
+    assert [line.split(": trial")[0] for line in lines] == [
+        f"search {count} of 5" for count in range(1, 6)
+    ]
     with Pool(2) as pool:
         run_to_the_end(study, tickets, pool, "search")
         assert pool._processes == [], "nothing to do, so no worker"
 
 
-def test_workers_that_die_at_once_are_given_up_with_their_last_words(study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_workers_that_die_at_once_are_given_up_with_their_last_words(
+    study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     use(DYING, tmp_path, monkeypatch)
     with (
-        pytest.raises(SvevaeError, match=r"worker \d ended with code 9; .*worker-\d\.log ends with:\nno luck") as given_up,
+        pytest.raises(
+            SvevaeError, match=r"worker \d ended with code 9; .*worker-\d\.log ends with:\nno luck"
+        ) as given_up,
         Pool(2) as pool,
     ):
         run_to_the_end(study, [Ticket(0, 0)], pool, "search")
@@ -78,13 +88,18 @@ def test_workers_that_die_at_once_are_given_up_with_their_last_words(study: Stud
 def test_a_worker_that_names_a_mistake_is_believed_at_once(study: Study) -> None:
     """svevae's own worker in a folder without params.yaml."""
     with (
-        pytest.raises(SvevaeError, match=r"worker 0 ended with code 2(.|\n)*worker: params\.yaml: expected the parameters"),
+        pytest.raises(
+            SvevaeError,
+            match=r"worker 0 ended with code 2(.|\n)*worker: params\.yaml: expected the parameters",
+        ),
         Pool(1) as pool,
     ):
         run_to_the_end(study, [Ticket(0, 0)], pool, "search")
 
 
-def test_a_worker_that_does_not_end_is_killed(study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_that_does_not_end_is_killed(
+    study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     use(STUBBORN, tmp_path, monkeypatch)
     monkeypatch.setattr(module, "FAREWELL", 1)
     monkeypatch.setattr(module, "AGAIN", 0.2)
@@ -108,17 +123,28 @@ def test_lost_trials_are_handed_out_again(study: Study) -> None:
     assert study.trials()[lost.number].user_attrs["lost"] == DIED
 
 
-def test_each_worker_has_its_environment(study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    use("import os, json; open(f'{os.getpid()}.json', 'w').write(json.dumps(dict(os.environ)))", tmp_path, monkeypatch)
+def test_each_worker_has_its_environment(
+    study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(
+        "import os, json; open(f'{os.getpid()}.json', 'w').write(json.dumps(dict(os.environ)))",
+        tmp_path,
+        monkeypatch,
+    )
     monkeypatch.setenv("MLFLOW_RUN_ID", "the study's")
-    monkeypatch.setattr(module, "worker_environment", lambda index, count: {"WHICH": f"{index} of {count}"})
+    monkeypatch.setattr(
+        module, "worker_environment", lambda index, count: {"WHICH": f"{index} of {count}"}
+    )
     with Pool(2) as pool:
         pool.tend()
         for process in pool._processes:
             process.wait(60)
         assert pool.over
     texts = [path.read_text() for path in tmp_path.glob("*.json")]
-    assert {word for text in texts for word in ("0 of 2", "1 of 2") if word in text} == {"0 of 2", "1 of 2"}
+    assert {word for text in texts for word in ("0 of 2", "1 of 2") if word in text} == {
+        "0 of 2",
+        "1 of 2",
+    }
     assert not any("MLFLOW_RUN_ID" in text for text in texts)
     assert os.environ["MLFLOW_RUN_ID"] == "the study's"
 
@@ -129,9 +155,15 @@ def test_a_finished_trial_in_a_line() -> None:
         value = 0.5 if state == optuna.trial.TrialState.COMPLETE else None
         return optuna.create_trial(state=state, value=value, user_attrs=attributes)
 
-    complete = trial(state=optuna.trial.TrialState.COMPLETE, errors={"property": 0.123456, "reconstruction": 0.5}, seconds=61.4)
+    complete = trial(
+        state=optuna.trial.TrialState.COMPLETE,
+        errors={"property": 0.123456, "reconstruction": 0.5},
+        seconds=61.4,
+    )
     assert told(complete) == "trial -1: property error 0.1235, reconstruction error 0.5000, 61 s"
-    again = trial(state=optuna.trial.TrialState.COMPLETE, errors={"property": 0.1}, finalist=7, seed=3)
+    again = trial(
+        state=optuna.trial.TrialState.COMPLETE, errors={"property": 0.1}, finalist=7, seed=3
+    )
     assert told(again) == "trial 7 with seed 3: property error 0.1000"
     pruned = trial(state=optuna.trial.TrialState.PRUNED, reason="hyperband at step 1", seconds=9.0)
     assert told(pruned) == "trial -1 pruned: hyperband at step 1, 9 s"

@@ -33,7 +33,12 @@ def study_of(objectives: list[str], count: int, fixed: bool = False) -> optuna.S
     draw = random.Random(0)
     for number in range(count):
         latent, kl = (32, 1.0) if fixed else (draw.choice([8, 16, 64, 128]), draw.uniform(0.1, 2.0))
-        params = {"latent_dim": latent, "kl_weight": kl, "architecture": "patch", "augmentation": "[]"}
+        params = {
+            "latent_dim": latent,
+            "kl_weight": kl,
+            "architecture": "patch",
+            "augmentation": "[]",
+        }
         if not fixed:
             params |= {
                 "architecture": draw.choice(["conv", "residual", "patch"]),
@@ -65,7 +70,14 @@ def study_of(objectives: list[str], count: int, fixed: bool = False) -> optuna.S
 
 def best_of(reason: str = "least mean combined error") -> dict:
     spread = {"mean": 0.25, "std": 0.0125}
-    row = {"trial": 3, "params_yaml": False, "seeds": [1, 2], "property": spread, "reconstruction": spread, "score": spread}
+    row = {
+        "trial": 3,
+        "params_yaml": False,
+        "seeds": [1, 2],
+        "property": spread,
+        "reconstruction": spread,
+        "score": spread,
+    }
     return {
         "study": "svevae",
         "trial": 3,
@@ -131,24 +143,41 @@ def test_a_single_study_with_pruned_failed_and_lost_trials(tmp_path: Path) -> No
     for state, attributes, steps in (
         (
             TrialState.PRUNED,
-            {"reason": "hyperband at step 2 (epochs): not among the best 1/3", "seconds": 9.0, "ticket": 5},
+            {
+                "reason": "hyperband at step 2 (epochs): not among the best 1/3",
+                "seconds": 9.0,
+                "ticket": 5,
+            },
             {1: 0.9, 2: 0.8},
         ),
         (TrialState.FAIL, {"reason": "TrainingError: <the loss> & more", "ticket": 6}, {}),
-        (TrialState.FAIL, {"reason": "its worker died", "lost": "its worker died", "ticket": 7}, {}),
+        (
+            TrialState.FAIL,
+            {"reason": "its worker died", "lost": "its worker died", "ticket": 7},
+            {},
+        ),
     ):
-        study.add_trial(optuna.create_trial(state=state, user_attrs=attributes, intermediate_values=steps))
+        study.add_trial(
+            optuna.create_trial(state=state, user_attrs=attributes, intermediate_values=steps)
+        )
     page = page_of(study, tmp_path)
     text = visible(page)
     assert "Trials: 5 complete, 1 pruned, 1 failed, 1 lost" in text
-    assert re.search(r"5\s+pruned\s+5\s+2\s+9\s+hyperband at step 2 \(epochs\): not among the best 1/3", text)
+    assert re.search(
+        r"5\s+pruned\s+5\s+2\s+9\s+hyperband at step 2 \(epochs\): not among the best 1/3", text
+    )
     assert "TrainingError: &lt;the loss&gt; &amp; more" in page
     assert "None yet: the search is not over" in text
     assert "Pareto" not in text
 
 
 @pytest.mark.parametrize(
-    ("count", "fixed", "missing"), [(0, False, "Plots need a complete trial"), (3, True, "that differ"), (1, False, "that differ")]
+    ("count", "fixed", "missing"),
+    [
+        (0, False, "Plots need a complete trial"),
+        (3, True, "that differ"),
+        (1, False, "that differ"),
+    ],
 )
 def test_too_few_trials_are_no_fault(count: int, fixed: bool, missing: str, tmp_path: Path) -> None:
     study = study_of(["property", "reconstruction"], count, fixed)
@@ -158,13 +187,20 @@ def test_too_few_trials_are_no_fault(count: int, fixed: bool, missing: str, tmp_
 
 
 def test_text_is_escaped(tmp_path: Path) -> None:
-    """In the reason, in a choice that tables, plots and hovering have, in the name of an objective."""
+    """In the reason, in a choice that tables, plots and hovering have, in the name of an
+    objective.
+    """
     study, evil = optuna.create_study(study_name="svevae"), "<script>alert(1)</script>"
     study.set_metric_names([evil])
     space = {"architecture": CategoricalDistribution((evil, "conv"))}
     for choice, value in ((evil, 0.2), ("conv", 0.3)):
         study.add_trial(
-            optuna.create_trial(state=TrialState.COMPLETE, params={"architecture": choice}, distributions=space, values=[value])
+            optuna.create_trial(
+                state=TrialState.COMPLETE,
+                params={"architecture": choice},
+                distributions=space,
+                values=[value],
+            )
         )
     page = page_of(study, tmp_path, best_of(evil))
     assert "<script>alert(1)" not in page
@@ -172,19 +208,32 @@ def test_text_is_escaped(tmp_path: Path) -> None:
 
 
 def test_a_table_has_the_numbers_of_the_study(tmp_path: Path) -> None:
-    """The best trial's row, by number: both errors, each parameter to four digits, lists as words, epoch, seconds, speed, seed."""
+    """The best trial's row, by number: both errors, each parameter to four digits, lists as words,
+    epoch, seconds, speed, seed.
+    """
     study = study_of(["combined"], 5)
     best = study.best_trial
-    row = re.search(rf"SVE/s\s+seed\s+{best.number}\s+(.*?)\s+{best.user_attrs['seed']}\s", visible(page_of(study, tmp_path)), re.DOTALL)
+    row = re.search(
+        rf"SVE/s\s+seed\s+{best.number}\s+(.*?)\s+{best.user_attrs['seed']}\s",
+        visible(page_of(study, tmp_path)),
+        re.DOTALL,
+    )
     errors, params = best.user_attrs["errors"], best.params
     flips = {"[]": "none"}.get(params["augmentation"], "flip_x flip_y").split()
-    numbers = [f"{errors['property']:.4f}", f"{errors['reconstruction']:.4f}", str(params["latent_dim"]), f"{params['kl_weight']:.4g}"]
+    numbers = [
+        f"{errors['property']:.4f}",
+        f"{errors['reconstruction']:.4f}",
+        str(params["latent_dim"]),
+        f"{params['kl_weight']:.4g}",
+    ]
     assert row.group(1).split() == [*numbers, params["architecture"], *flips, "3", "61.25", "204.5"]
 
 
 def test_the_winner_of_another_study_is_not_shown(tmp_path: Path) -> None:
     """best.yaml is of the study before; this one has a new name and still runs."""
-    text = visible(page_of(study_of(["combined"], 3), tmp_path, best_of("won long ago") | {"study": "older"}))
+    text = visible(
+        page_of(study_of(["combined"], 3), tmp_path, best_of("won long ago") | {"study": "older"})
+    )
     assert "won long ago" not in text
     assert "None yet: the search is not over" in text
 
@@ -194,7 +243,14 @@ def test_an_error_that_is_the_same_everywhere_is_told(tmp_path: Path) -> None:
     study.set_metric_names(["combined"])
     for kl in (0.5, 1.0):
         space = {"kl_weight": SPACE["kl_weight"]}
-        study.add_trial(optuna.create_trial(state=TrialState.COMPLETE, params={"kl_weight": kl}, distributions=space, values=[0.25]))
+        study.add_trial(
+            optuna.create_trial(
+                state=TrialState.COMPLETE,
+                params={"kl_weight": kl},
+                distributions=space,
+                values=[0.25],
+            )
+        )
     assert "All complete trials have the same combined error" in visible(page_of(study, tmp_path))
 
 
@@ -203,7 +259,11 @@ def test_pictures(tmp_path: Path) -> None:
     paths = draw_study(study_of(["property", "reconstruction"], 12), tmp_path)
     assert [path.stem for path in paths] == [
         "front",
-        *(f"{kind}-{name}" for kind in ("importance", "parallel", "slice", "history") for name in ("property", "reconstruction")),
+        *(
+            f"{kind}-{name}"
+            for kind in ("importance", "parallel", "slice", "history")
+            for name in ("property", "reconstruction")
+        ),
     ]
     for path in paths:
         assert path.read_bytes().startswith(b"\x89PNG")

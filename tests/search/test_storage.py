@@ -19,34 +19,55 @@ from tests.conftest import unused_port
 @pytest.mark.parametrize(
     ("url", "message"),
     [
-        ("file.journal", "search.storage: expected journal, or an address .*, received 'file.journal'"),
+        (
+            "file.journal",
+            "search.storage: expected journal, or an address .*, received 'file.journal'",
+        ),
         (
             "postgresql+psycopg://me:secret@127.0.0.1:{port}/db",
             r"search.storage: expected a storage at postgresql\+psycopg://me:\*\*\*@127",
         ),
         (
             "grpc://127.0.0.1:{port}",
-            "search.storage: expected a storage at grpc://127.0.0.1:.*which cannot be used: GRPC connection timeout",
+            (
+                "search.storage: expected a storage at grpc://127.0.0.1:.*which cannot be used:"
+                " GRPC connection timeout"
+            ),
         ),
-        ("grpc://127.0.0.1", "search.storage: expected a storage at grpc://127.0.0.1, which cannot be used: expected grpc://host:port"),
+        (
+            "grpc://127.0.0.1",
+            (
+                "search.storage: expected a storage at grpc://127.0.0.1, which cannot be used:"
+                " expected grpc://host:port"
+            ),
+        ),
         ("oracle+none://here/db", "search.storage: expected a storage at oracle"),
-        ("nonsense://here/db", "search.storage: expected a storage at nonsense://here/db, which cannot be used"),
+        (
+            "nonsense://here/db",
+            "search.storage: expected a storage at nonsense://here/db, which cannot be used",
+        ),
         ("mysql+pymysql://here/db", "search.storage: expected a storage at mysql.*pymysql"),
     ],
 )
-def test_a_storage_that_cannot_be_used_is_named_without_its_password(url: str, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_storage_that_cannot_be_used_is_named_without_its_password(
+    url: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(storage, "TIMEOUT", 1)
     with pytest.raises(ConfigError, match=f"^{message}") as refused:
         open_storage(url.format(port=unused_port()))
     assert "secret" not in str(refused.value)
 
 
-def test_a_server_that_accepts_and_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_accepts_and_says_nothing_is_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(storage, "TIMEOUT", 2)
     with socket.socket() as mute:
         mute.bind(("127.0.0.1", 0))
         mute.listen()
-        with pytest.raises(ConfigError, match=r"expected a storage at postgresql\+psycopg://127\.0\.0\.1"):
+        with pytest.raises(
+            ConfigError, match=r"expected a storage at postgresql\+psycopg://127\.0\.0\.1"
+        ):
             open_storage(f"postgresql+psycopg://127.0.0.1:{mute.getsockname()[1]}/db")
 
 
@@ -58,7 +79,9 @@ def test_the_environment_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_line_that_a_full_disk_left_unfinished_is_cut_off(tmp_path: Path) -> None:
-    """Without that, the next line would be written behind it, and the journal could never be read again."""
+    """Without that, the next line would be written behind it, and the journal could never be read
+    again.
+    """
     path = tmp_path / "study.journal"
     study = Study.create(open_journal(path), "s", ("combined",), {})
     study.issue([Ticket(0, 0)])
@@ -72,7 +95,9 @@ def test_a_line_that_a_full_disk_left_unfinished_is_cut_off(tmp_path: Path) -> N
     assert all(json.loads(line) for line in path.read_text().splitlines())
 
 
-def test_patience_outlasts_an_outage_and_ends(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+def test_patience_outlasts_an_outage_and_ends(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
     pauses: list[float] = []
     clock = [0.0]
 
@@ -82,7 +107,9 @@ def test_patience_outlasts_an_outage_and_ends(monkeypatch: pytest.MonkeyPatch, c
 
     monkeypatch.setattr(storage.time, "sleep", sleep)
     monkeypatch.setattr(storage.time, "monotonic", lambda: clock[0])
-    answers = iter([OperationalError("select", {}, Exception("server closed the connection")), None])
+    answers = iter(
+        [OperationalError("select", {}, Exception("server closed the connection")), None]
+    )
 
     def call(value: int, more: int) -> int:
         if error := next(answers):
@@ -90,7 +117,10 @@ def test_patience_outlasts_an_outage_and_ends(monkeypatch: pytest.MonkeyPatch, c
         return value + more
 
     assert patiently(call, 1, more=2) == 3
-    assert "OperationalError: (builtins.Exception) server closed the connection; trying again for 10 min" in capsys.readouterr().err
+    assert (
+        "OperationalError: (builtins.Exception) server closed the connection; trying again for"
+        " 10 min" in capsys.readouterr().err
+    )
 
     def never() -> None:
         raise OperationalError("select", {}, Exception("gone"))

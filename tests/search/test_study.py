@@ -1,4 +1,6 @@
-"""Tickets: the budget is met exactly, whoever works; a lost trial is told from a slow one and tried again with its parameters."""
+"""Tickets: the budget is met exactly, whoever works; a lost trial is told from a slow one and tried
+again with its parameters.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +17,23 @@ from optuna.trial import TrialState
 from svevae.errors import ConfigError
 from svevae.search import study as module
 from svevae.search.storage import open_journal
-from svevae.search.study import DEATHS, DIED, INTERRUPTED, Study, Ticket, Watch, canonical, this_process, trial_seed
+from svevae.search.study import (
+    DEATHS,
+    DIED,
+    INTERRUPTED,
+    Study,
+    Ticket,
+    Watch,
+    canonical,
+    this_process,
+    trial_seed,
+)
 
-CONTRACT = {"space": {"x": {"low": 0.0, "high": 1.0}}, "search": {"epochs": 3}, "dataset_digest": "abc"}
+CONTRACT = {
+    "space": {"x": {"low": 0.0, "high": 1.0}},
+    "search": {"epochs": 3},
+    "dataset_digest": "abc",
+}
 TICKETS = [Ticket(number, trial_seed(0, number)) for number in range(6)]
 
 
@@ -59,11 +75,16 @@ def claim_all(path: Path, found: multiprocessing.Queue) -> None:
 
 
 def test_four_processes_never_claim_the_same_ticket(study: Study, tmp_path: Path) -> None:
-    """40 tickets among 4 processes that begin at once: 40 trials, each of one process, none left."""
+    """40 tickets among 4 processes that begin at once: 40 trials, each of one process, none
+    left.
+    """
     study.issue([Ticket(number, number) for number in range(40)])
     context = multiprocessing.get_context("spawn")
     found = context.Queue()
-    processes = [context.Process(target=claim_all, args=(tmp_path / "study.journal", found)) for _ in range(4)]
+    processes = [
+        context.Process(target=claim_all, args=(tmp_path / "study.journal", found))
+        for _ in range(4)
+    ]
     for process in processes:
         process.start()
     claimed = [found.get(timeout=120) for _ in range(40)]
@@ -74,10 +95,14 @@ def test_four_processes_never_claim_the_same_ticket(study: Study, tmp_path: Path
 
 
 def test_suggestions_depend_on_seed_and_ticket_alone(tmp_path: Path) -> None:
-    """Two studies whose tickets are claimed by other processes, or in another study of the same seed, suggest the same values."""
+    """Two studies whose tickets are claimed by other processes, or in another study of the same
+    seed, suggest the same values.
+    """
     values = []
     for name in ("a", "b"):
-        study = Study.create(open_journal(tmp_path / f"{name}.journal"), name, ("combined",), CONTRACT)
+        study = Study.create(
+            open_journal(tmp_path / f"{name}.journal"), name, ("combined",), CONTRACT
+        )
         study.issue(TICKETS)
         values.append([study.claim(7).suggest_float("x", 0, 1) for _ in TICKETS])
     assert values[0] == values[1]
@@ -92,9 +117,16 @@ def test_a_lost_trial_is_tried_again_with_its_parameters(study: Study) -> None:
     assert not study.give_up(study.trials()[0], DIED), "it had been given up already"
     again = study.claim(0)
     assert again.suggest_float("x", 0, 1) == value
-    assert (again.user_attrs["ticket"], again.user_attrs["seed"], again.user_attrs["retry_of"]) == (0, TICKETS[0].seed, 0)
+    assert (again.user_attrs["ticket"], again.user_attrs["seed"], again.user_attrs["retry_of"]) == (
+        0,
+        TICKETS[0].seed,
+        0,
+    )
     finish(study, again)
-    assert [(trial.state.name, trial.user_attrs.get("lost")) for trial in study.trials()] == [("FAIL", DIED), ("COMPLETE", None)]
+    assert [(trial.state.name, trial.user_attrs.get("lost")) for trial in study.trials()] == [
+        ("FAIL", DIED),
+        ("COMPLETE", None),
+    ]
     assert len(study.finished()) == 1
 
 
@@ -109,7 +141,9 @@ def test_what_comes_after_it_was_given_up_is_dropped(study: Study) -> None:
 
 
 def test_a_ticket_that_costs_too_many_workers_has_failed(study: Study) -> None:
-    """Interruptions do not count, deaths do: after DEATHS of them the trial has failed and its ticket is spent."""
+    """Interruptions do not count, deaths do: after DEATHS of them the trial has failed and its
+    ticket is spent.
+    """
     study.issue(TICKETS[:1])
     for lost in [INTERRUPTED] * 4 + [DIED] * DEATHS:
         study.claim(0)
@@ -125,11 +159,15 @@ def test_the_process_that_is_gone_is_told_at_once(study: Study) -> None:
     dead, alive = study.claim(0), study.claim(0)
     dead.set_user_attr("owner", this_process() | {"pid": 2**22 + 1})
     assert [trial.number for trial in Watch().lost(study)] == [dead.number]
-    alive.set_user_attr("owner", this_process() | {"born": 1.0})  # the number of a process that began later
+    alive.set_user_attr(
+        "owner", this_process() | {"born": 1.0}
+    )  # the number of a process that began later
     assert len(Watch().lost(study)) == 2
 
 
-def test_a_beat_that_stands_still_is_a_loss_and_one_that_goes_on_is_not(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_beat_that_stands_still_is_a_loss_and_one_that_goes_on_is_not(
+    study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Two trials of another machine, GRACE seconds by this process's clock; one of them beats."""
     study.issue(TICKETS[:2])
     silent, beating = study.claim(0), study.claim(0)
@@ -155,7 +193,9 @@ def test_a_beat_that_stands_still_is_a_loss_and_one_that_goes_on_is_not(study: S
 
 
 def test_two_searches_that_begin_at_once_spend_each_ticket_once(study: Study) -> None:
-    """Both have put up all tickets: the earlier trial holds each; the others are never claimed, and withdrawn."""
+    """Both have put up all tickets: the earlier trial holds each; the others are never claimed, and
+    withdrawn.
+    """
     for ticket in TICKETS + TICKETS:
         study.study.enqueue_trial({}, user_attrs={"ticket": ticket.number, "seed": ticket.seed})
     for _ in TICKETS:
@@ -167,7 +207,9 @@ def test_two_searches_that_begin_at_once_spend_each_ticket_once(study: Study) ->
     assert len(study.finished()) == len(TICKETS)
 
 
-def test_a_smaller_budget_withdraws_what_waits_and_a_larger_one_puts_it_up_again(study: Study) -> None:
+def test_a_smaller_budget_withdraws_what_waits_and_a_larger_one_puts_it_up_again(
+    study: Study,
+) -> None:
     study.issue(TICKETS)
     study.withdraw(TICKETS[:2])
     assert numbers(study, TrialState.WAITING) == [0, 1]
@@ -175,8 +217,14 @@ def test_a_smaller_budget_withdraws_what_waits_and_a_larger_one_puts_it_up_again
     assert sorted(numbers(study, TrialState.WAITING)) == [0, 1, 2, 3, 4, 5]
 
 
-def test_a_study_of_another_contract_is_refused_with_what_differs(study: Study, tmp_path: Path) -> None:
-    other = {"space": {"x": {"low": 0.0, "high": 2.0}, "y": {"low": 1, "high": 2}}, "search": {"epochs": 3}, "dataset_digest": "def"}
+def test_a_study_of_another_contract_is_refused_with_what_differs(
+    study: Study, tmp_path: Path
+) -> None:
+    other = {
+        "space": {"x": {"low": 0.0, "high": 2.0}, "y": {"low": 1, "high": 2}},
+        "search": {"epochs": 3},
+        "dataset_digest": "def",
+    }
     with pytest.raises(ConfigError) as refused:
         Study.create(open_journal(tmp_path / "study.journal"), "s", ("combined",), other)
     text = str(refused.value)
@@ -204,9 +252,18 @@ def test_canonical_holder_is_the_earliest_that_is_not_lost() -> None:
 
     lost = trial(TrialState.FAIL, ticket=0, lost=DIED)
     held, late = trial(TrialState.RUNNING, ticket=0), trial(TrialState.WAITING, ticket=0)
-    own_fault, foreign = trial(TrialState.FAIL, ticket=1, reason="diverged"), trial(TrialState.COMPLETE)
-    came_through = trial(TrialState.COMPLETE, ticket=2, lost=DIED)  # its watcher gave up a moment too late
-    assert canonical([lost, held, late, own_fault, foreign, came_through]) == {0: held, 1: own_fault, 2: came_through}
+    own_fault, foreign = (
+        trial(TrialState.FAIL, ticket=1, reason="diverged"),
+        trial(TrialState.COMPLETE),
+    )
+    came_through = trial(
+        TrialState.COMPLETE, ticket=2, lost=DIED
+    )  # its watcher gave up a moment too late
+    assert canonical([lost, held, late, own_fault, foreign, came_through]) == {
+        0: held,
+        1: own_fault,
+        2: came_through,
+    }
 
 
 def test_seeds_differ_by_ticket_and_by_base_seed() -> None:

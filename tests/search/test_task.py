@@ -1,4 +1,6 @@
-"""The contract: what makes trials comparable, and nothing else, so that a longer search or other workers join the same study."""
+"""The contract: what makes trials comparable, and nothing else, so that a longer search or other
+workers join the same study.
+"""
 
 from __future__ import annotations
 
@@ -18,11 +20,16 @@ from svevae.search.task import Task, contract, load_task
 @pytest.fixture(scope="module")
 def task(params: Params, tiny: SVEDataset) -> Task:
     split = split_by_part(tiny, 0.25, 0.25, seed=0)
-    return Task(params, parse_space({"kl_weight": {"low": 0.5, "high": 2.0}}, params.train), split, tiny)
+    return Task(
+        params, parse_space({"kl_weight": {"low": 0.5, "high": 2.0}}, params.train), split, tiny
+    )
 
 
 def changed(task: Task, section: str, **values: object) -> Task:
-    return replace(task, params=replace(task.params, **{section: replace(getattr(task.params, section), **values)}))
+    return replace(
+        task,
+        params=replace(task.params, **{section: replace(getattr(task.params, section), **values)}),
+    )
 
 
 @pytest.mark.parametrize(
@@ -67,10 +74,16 @@ def test_other_data_another_split_and_another_space_change_it(task: Task) -> Non
 
 def test_a_pruner_is_part_of_a_single_study(task: Task) -> None:
     single = changed(task, "search", objectives=("property",))
-    assert contract(changed(single, "search", pruner="halving")) != contract(changed(single, "search", pruner="none"))
+    assert contract(changed(single, "search", pruner="halving")) != contract(
+        changed(single, "search", pruner="none")
+    )
 
 
-def test_nothing_prepared_is_named(params: Params, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_prepared_is_named(
+    params: Params, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ConfigError, match=r"artifacts/split/split\.json: expected the split, found nothing"):
+    with pytest.raises(
+        ConfigError, match=r"artifacts/split/split\.json: expected the split, found nothing"
+    ):
         load_task(params)

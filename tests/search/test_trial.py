@@ -1,4 +1,6 @@
-"""One trial at a time, in this process, on the tiny dataset: what it tells the study and MLflow when it ends well, badly or early."""
+"""One trial at a time, in this process, on the tiny dataset: what it tells the study and MLflow
+when it ends well, badly or early.
+"""
 
 from __future__ import annotations
 
@@ -42,20 +44,44 @@ Start = Callable[..., tuple[Study, Callable[[dict], FrozenTrial]]]
 
 @pytest.fixture
 def start(params: Params, tiny: SVEDataset, parent: str, tmp_path: Path) -> Start:
-    """-> start(objectives, **search): a study, and a function that runs a trial of given parameters in it."""
+    """-> start(objectives, **search): a study, and a function that runs a trial of given parameters
+    in it.
+    """
     split = split_by_part(tiny, 0.25, 0.25, seed=0)
-    params = replace(params, train=replace(params.train, elastic=False))  # from scratch: the learning rate and the seed decide
+    params = replace(
+        params, train=replace(params.train, elastic=False)
+    )  # from scratch: the learning rate and the seed decide
 
-    def begin(objectives: tuple[str, ...] = BOTH, **changes: object) -> tuple[Study, Callable[[dict], FrozenTrial]]:
-        search = replace(params.search, objectives=objectives, **({"epochs": 2, "fraction": 0.5, "trials": 9} | changes))
-        space = parse_space({"learning_rate": {"low": 1e-5, "high": 1e9, "log": True}, "latent_dim": {"choices": [3, 5]}}, params.train)
+    def begin(
+        objectives: tuple[str, ...] = BOTH, **changes: object
+    ) -> tuple[Study, Callable[[dict], FrozenTrial]]:
+        search = replace(
+            params.search,
+            objectives=objectives,
+            **({"epochs": 2, "fraction": 0.5, "trials": 9} | changes),
+        )
+        space = parse_space(
+            {
+                "learning_rate": {"low": 1e-5, "high": 1e9, "log": True},
+                "latent_dim": {"choices": [3, 5]},
+            },
+            params.train,
+        )
         task = Task(replace(params, search=search), space, split, tiny)
         study = Study.create(open_journal(tmp_path / "study.journal"), "s", objectives, {})
         study.study.pruner = make_pruner(search)
 
         def run(values: dict) -> FrozenTrial:
             number = len(study.trials())
-            study.issue([Ticket(number, seed=11 + number, params={"latent_dim": 3, "learning_rate": 1e-3} | values)])
+            study.issue(
+                [
+                    Ticket(
+                        number,
+                        seed=11 + number,
+                        params={"latent_dim": 3, "learning_rate": 1e-3} | values,
+                    )
+                ]
+            )
             run_trial(task, study, study.claim(0), parent, "tensorflow cpu:0")
             return study.trials()[number]
 
@@ -87,25 +113,43 @@ def test_a_complete_trial_tells_study_and_mlflow_the_same(start: Start, parent: 
     assert metrics["validation/property_error"] == pytest.approx(errors["property"])
     assert metrics["validation/reconstruction_error"] == pytest.approx(errors["reconstruction"])
     assert metrics["sve_per_second"] == pytest.approx(trial.user_attrs["sve_per_second"])
-    assert {"loss", "val_loss", "reconstruction", "val_reconstruction", "kl", "val_kl", "property", "val_property", "seconds"} <= set(
-        metrics
-    )
+    assert {
+        "loss",
+        "val_loss",
+        "reconstruction",
+        "val_reconstruction",
+        "kl",
+        "val_kl",
+        "property",
+        "val_property",
+        "seconds",
+    } <= set(metrics)
     history = mlflow.MlflowClient().get_metric_history(found.info.run_id, "val_loss")
     assert [point.step for point in history] == [1, 2]
 
 
 def test_errors_are_1_for_what_knows_the_means_alone(start: Start, tiny: SVEDataset) -> None:
-    """With labels and porosity at their training means the property error is the validation variance over the training variance
-    plus the squared shift, and the reconstruction error is exactly 1."""
+    """With labels and porosity at their training means the property error is the validation
+    variance over the training variance plus the squared shift, and the reconstruction error is
+    exactly 1.
+    """
     _, run = start()
     task = run.__closure__[run.__code__.co_freevars.index("task")].cell_contents
     judge = module._Judge(task)
-    train, validation = (task.split.index(subset, tiny.part_id) for subset in ("train", "validation"))
-    standardised = (tiny.properties[validation] - np.array(task.split.mean)) / np.array(task.split.std)
+    train, validation = (
+        task.split.index(subset, tiny.part_id) for subset in ("train", "validation")
+    )
+    standardised = (tiny.properties[validation] - np.array(task.split.mean)) / np.array(
+        task.split.std
+    )
     porosity = tiny.voxels(train).mean()
     voxels = tiny.voxels(validation)
-    constant = -(voxels * np.log(porosity) + (1 - voxels) * np.log(1 - porosity)).sum((1, 2, 3)).mean()
-    errors = judge({"val_property": 0.5 * (standardised**2).sum(1).mean(), "val_reconstruction": constant})
+    constant = (
+        -(voxels * np.log(porosity) + (1 - voxels) * np.log(1 - porosity)).sum((1, 2, 3)).mean()
+    )
+    errors = judge(
+        {"val_property": 0.5 * (standardised**2).sum(1).mean(), "val_reconstruction": constant}
+    )
     assert errors["reconstruction"] == pytest.approx(1, rel=1e-5)
     assert errors["property"] == pytest.approx((standardised**2).mean(), rel=1e-5)
 
@@ -118,7 +162,9 @@ def test_a_trial_is_its_seed_and_its_parameters(start: Start) -> None:
     task = run.__closure__[run.__code__.co_freevars.index("task")].cell_contents
     run_trial(task, study, study.claim(0), first.user_attrs["run_id"], "")
     np.testing.assert_allclose(study.trials()[1].values, first.values, rtol=1e-3)
-    assert run({}).values != pytest.approx(first.values, rel=1e-3), "another seed is another training"
+    assert run({}).values != pytest.approx(first.values, rel=1e-3), (
+        "another seed is another training"
+    )
 
 
 @pytest.mark.slow
@@ -135,8 +181,12 @@ def test_a_trial_that_diverges_fails_with_the_reason_and_the_study_goes_on(start
 
 
 @pytest.mark.slow
-def test_a_trial_without_memory_fails_with_the_reason(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What TensorFlow raises where an array does not fit, raised by TensorFlow itself: 4 PB asked for."""
+def test_a_trial_without_memory_fails_with_the_reason(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What TensorFlow raises where an array does not fit, raised by TensorFlow itself: 4 PB asked
+    for.
+    """
 
     def too_large(*_: object) -> None:
         keras.ops.zeros((2**50,)) + 1
@@ -145,10 +195,15 @@ def test_a_trial_without_memory_fails_with_the_reason(start: Start, monkeypatch:
     _, run = start()
     trial = run({})
     assert trial.state == TrialState.FAIL
-    assert "ResourceExhaustedError" in trial.user_attrs["reason"] or "OOM" in trial.user_attrs["reason"]
+    assert (
+        "ResourceExhaustedError" in trial.user_attrs["reason"]
+        or "OOM" in trial.user_attrs["reason"]
+    )
 
 
-def test_an_interrupted_trial_stays_running_and_its_run_is_killed(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_trial_stays_running_and_its_run_is_killed(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
@@ -164,8 +219,12 @@ def test_an_interrupted_trial_stays_running_and_its_run_is_killed(start: Start, 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("resource", "steps"), [("epochs", [1, 2]), ("fraction", [1, 2, 4])])
-def test_halving_prunes_the_worse_of_two_by_epochs_and_by_data(start: Start, resource: str, steps: list[int]) -> None:
-    """A trial that learns, then one that cannot: the second ends at the first step as KILLED; the first reports each portion."""
+def test_halving_prunes_the_worse_of_two_by_epochs_and_by_data(
+    start: Start, resource: str, steps: list[int]
+) -> None:
+    """A trial that learns, then one that cannot: the second ends at the first step as KILLED; the
+    first reports each portion.
+    """
     _, run = start(("combined",), pruner="halving", resource=resource, reduction=2, fraction=1.0)
     good = run({"learning_rate": 3e-3})
     assert good.state == TrialState.COMPLETE

@@ -1,4 +1,6 @@
-"""A worker by itself: it ends with the process that started it. What it does with trials: test_trial, test_study and tests/test_search."""
+"""A worker by itself: it ends with the process that started it. What it does with trials:
+test_trial, test_study and tests/test_search.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,9 @@ time.sleep(600)
 
 
 def test_a_worker_ends_with_its_parent_even_where_that_was_killed(tmp_path: Path) -> None:
-    parent = subprocess.Popen([sys.executable, "-c", PARENT], cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+    parent = subprocess.Popen(
+        [sys.executable, "-c", PARENT], cwd=tmp_path, stdout=subprocess.PIPE, text=True
+    )
     with parent:
         lines = [parent.stdout.readline().strip() for _ in range(2)]
         child = psutil.Process(int(next(line for line in lines if line.isdigit())))

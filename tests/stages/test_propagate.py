@@ -1,4 +1,6 @@
-"""What is said of distributions: quantiles with their confidence, tests against the direct ones, bands that hold."""
+"""What is said of distributions: quantiles with their confidence, tests against the direct ones,
+bands that hold.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +14,14 @@ DIRECT = RANDOM.normal(235, 4.5, 24)
 
 
 def test_the_encoded_parts_are_paired_with_the_direct_ones() -> None:
-    """A shift of a fifth of the scatter: nothing to two samples of 24, all there is to see between pairs."""
-    sources = {"direct": DIRECT, "latent": RANDOM.normal(235.9, 4.5, 24), ENCODED: DIRECT + RANDOM.normal(0.9, 0.3, 24)}
+    """A shift of a fifth of the scatter: nothing to two samples of 24, all there is to see between
+    pairs.
+    """
+    sources = {
+        "direct": DIRECT,
+        "latent": RANDOM.normal(235.9, 4.5, 24),
+        ENCODED: DIRECT + RANDOM.normal(0.9, 0.3, 24),
+    }
     found = summary({"yield load / area [MPa]": sources})["yield_load"]
     assert found["latent"]["p_value"] > 0.05
     assert found["the_direct_ones_encoded"]["p_value"] < 1e-5
@@ -22,7 +30,9 @@ def test_the_encoded_parts_are_paired_with_the_direct_ones() -> None:
 
 
 def test_quantiles_have_intervals_where_the_sample_has() -> None:
-    table = quantile_table({"load": {"direct": DIRECT, "latent": RANDOM.normal(235, 4.5, 200)}}).set_index(["source", "quantile"])
+    table = quantile_table(
+        {"load": {"direct": DIRECT, "latent": RANDOM.normal(235, 4.5, 200)}}
+    ).set_index(["source", "quantile"])
     few, many = table.loc["direct"], table.loc["latent"]
     np.testing.assert_allclose(few["value"], np.quantile(DIRECT, QUANTILES))
     assert few["low"].isna().tolist() == [True, False, False, False, False]

@@ -1,4 +1,6 @@
-"""Inverse design: the solver's word decides, what is out of reach is said, and the command is tried as a user does."""
+"""Inverse design: the solver's word decides, what is out of reach is said, and the command is tried
+as a user does.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ from svevae.physics.label import Tension, property_names
 from svevae.use.design import Design, describe, design, solver_settings
 
 N = 8
-SETTINGS = LabelSettings(PRESETS["as-built-z"], Tension(("z",), (0.002, 0.004, 0.01)), "float32", 5e-4)
+SETTINGS = LabelSettings(
+    PRESETS["as-built-z"], Tension(("z",), (0.002, 0.004, 0.01)), "float32", 5e-4
+)
 NAMES, UNITS = property_names(SETTINGS.tension.axes)
 RECORD = {
     "material": asdict(SETTINGS.material),
@@ -38,11 +42,17 @@ RECORD = {
 
 
 def layered() -> SimpleNamespace:
-    """A model of layers of pores across x, as thick as the latent unit says: along z they carry the share of the matrix, exactly."""
+    """A model of layers of pores across x, as thick as the latent unit says: along z they carry the
+    share of the matrix, exactly.
+    """
 
     def prediction(latent: np.ndarray) -> Prediction:
         solid = 1 - latent[:, :1] / N
-        return Prediction(solid * [70_000, 230, 330], np.tile([500.0, 3.0, 3.0], (len(latent), 1)), np.zeros(len(latent)))
+        return Prediction(
+            solid * [70_000, 230, 330],
+            np.tile([500.0, 3.0, 3.0], (len(latent), 1)),
+            np.zeros(len(latent)),
+        )
 
     def encode(voxels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         latent = N * voxels.mean((1, 2, 3))[:, None]
@@ -54,7 +64,9 @@ def layered() -> SimpleNamespace:
         grain=0.0,
         posterior=Posterior(np.ones(1), np.full((1, 1), 2.0), np.ones((1, 1, 1))),
         encode=encode,
-        decode=lambda latent: np.broadcast_to((np.arange(N) < np.rint(latent))[:, :, None, None], (len(latent), N, N, N)).astype(float),
+        decode=lambda latent: np.broadcast_to(
+            (np.arange(N) < np.rint(latent))[:, :, None, None], (len(latent), N, N, N)
+        ).astype(float),
         prediction=prediction,
         predict=lambda voxels: prediction(encode(voxels)[0]).properties,
         predict_from_latent=lambda latent: prediction(latent).properties,
@@ -77,22 +89,41 @@ def test_the_solver_confirms_what_was_wished(layers: Design) -> None:
 
 
 def test_rank_is_by_the_solver(layers: Design) -> None:
-    """Distance: what the solver is away over the standard deviation; what was not solved comes last."""
-    np.testing.assert_allclose(layers.distance[:3], np.abs(layers.solved[:3, 0] - 52_500) / 500, rtol=1e-5)
+    """Distance: what the solver is away over the standard deviation; what was not solved comes
+    last.
+    """
+    np.testing.assert_allclose(
+        layers.distance[:3], np.abs(layers.solved[:3, 0] - 52_500) / 500, rtol=1e-5
+    )
     assert (np.diff(layers.distance[:3]) >= 0).all()
-    assert layers.distance[3] == pytest.approx(0, abs=1e-4), "by the prediction it would be the first"
+    assert layers.distance[3] == pytest.approx(0, abs=1e-4), (
+        "by the prediction it would be the first"
+    )
 
 
 def test_in_words(layers: Design) -> None:
     lines = describe(layers).splitlines()
-    assert lines[0].split() == ["rank", "E_z", "[MPa]", "in", "90", "%", "solver", "porosity", "distance", "novelty"]
+    assert lines[0].split() == [
+        "rank",
+        "E_z",
+        "[MPa]",
+        "in",
+        "90",
+        "%",
+        "solver",
+        "porosity",
+        "distance",
+        "novelty",
+    ]
     assert "51678 .. 53322" in lines[1]  # 1.645 standard deviations
     assert "3 of 3 within 820 MPa" in lines[5]
     assert lines[-1].startswith("4 SVEs, 3 solved")
 
 
 def test_each_target_has_its_own_columns(layers: Design) -> None:
-    table = replace(layers, targets={"E_z": 52_500.0, "yield_z": 170.0}, scale=np.array([500.0, 3.0])).table()
+    table = replace(
+        layers, targets={"E_z": 52_500.0, "yield_z": 170.0}, scale=np.array([500.0, 3.0])
+    ).table()
     assert list(table) == [
         "rank",
         "E_z [MPa]",
@@ -113,7 +144,10 @@ def test_what_the_voxels_do_not_reach_is_said() -> None:
     """Between two layers and three the latent space has everything, the voxels nothing."""
     found = design(layered(), {"E_z": 70_000 * (1 - 2.5 / N), "yield_z": 230 * (1 - 2.5 / N)}, 3, 0)
     assert not found.is_solved.any()
-    assert "out of reach together: no SVE was found with these; the nearest: E_z = 5.25e+04" in describe(found).replace("52500", "5.25e+04")
+    assert (
+        "out of reach together: no SVE was found with these; the nearest: E_z = 5.25e+04"
+        in describe(found).replace("52500", "5.25e+04")
+    )
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +155,15 @@ def folder(params: Params, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny model, untrained, whose labels the solver can make."""
     keras.utils.set_random_seed(0)
     mean, std = np.array([66_000.0, 229.0, 390.0]), np.array([4_600.0, 12.0, 20.0])
-    contract = {"names": NAMES, "units": UNITS, "n": N, "latent_dim": 4, "voxel_size": 10.0, "grain": 1.0, "labels": RECORD}
+    contract = {
+        "names": NAMES,
+        "units": UNITS,
+        "n": N,
+        "latent_dim": 4,
+        "voxel_size": 10.0,
+        "grain": 1.0,
+        "labels": RECORD,
+    }
     path = tmp_path_factory.mktemp("models") / "model"
     vae = build_vae(params.train, N, mean, std)
     last = [layer for layer in vae.get_layer("decoder").layers if layer.weights][-1]
@@ -131,12 +173,19 @@ def folder(params: Params, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-def test_as_a_user(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
-    """From the command line to the file and the picture; again, from the journal alone, the same file."""
+def test_as_a_user(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    """From the command line to the file and the picture; again, from the journal alone, the same
+    file.
+    """
     monkeypatch.chdir(tmp_path)
     model = PorosityModel(load_folder(folder), np.random.default_rng(0))
     found = model.predict_from_latent(model.posterior.sample(1000, np.random.default_rng(0)))
-    wished = {"E_z": float(f"{np.median(found[:, 0]):.6g}"), "porosity": float(f"{np.median(found[:, -1]):.3g}")}
+    wished = {
+        "E_z": float(f"{np.median(found[:, 0]):.6g}"),
+        "porosity": float(f"{np.median(found[:, -1]):.3g}"),
+    }
     targets = [word for name, value in wished.items() for word in ("-t", f"{name}={value}")]
     words = ["design", "-m", str(folder), *targets, "-n", "3", "--solve", "2", "--workers", "1"]
     code, said = main(words), capsys.readouterr()
@@ -162,7 +211,10 @@ def test_as_a_user(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         (["-t", "strength=3"], "target strength: expected one of E_z, yield_z, flow_z"),
         (["-t", "E_z=nan"], "target E_z: expected a number, received nan"),
         (["-t", "E_z=1", "-t", "E_z=2"], "target E_z: expected one value, received 1, 2"),
-        (["-t", "porosity=3"], "target porosity: expected a share of the volume from 0 to 1, such as 0.03, received 3"),
+        (
+            ["-t", "porosity=3"],
+            "target porosity: expected a share of the volume from 0 to 1, such as 0.03, received 3",
+        ),
         (["-t", "E_z=1e6"], " MPa; the nearest that was made: E_z = "),
         (["-t", "E_z=60000", "-o", "a.txt"], "a.txt: expected a name that ends in .h5"),
         (["-t", "E_z=60000", "-o", "none/a.h5"], "expected a folder none that can be written to"),
@@ -170,7 +222,12 @@ def test_as_a_user(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ],
 )
 def test_bad_input(
-    folder: Path, words: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+    folder: Path,
+    words: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert main(["design", "-m", str(folder), *words]) == 2
@@ -185,31 +242,57 @@ def test_bad_input(
         (["-t", "E_z"], "argument -t/--target: expected NAME=VALUE, received 'E_z'"),
     ],
 )
-def test_no_target_or_no_number(words: list[str], message: str, capsys: pytest.CaptureFixture) -> None:
+def test_no_target_or_no_number(
+    words: list[str], message: str, capsys: pytest.CaptureFixture
+) -> None:
     with pytest.raises(SystemExit) as refusal:
         main(["design", *words])
     assert refusal.value.code == 2
     assert message in capsys.readouterr().err
 
 
-def test_a_model_without_uncertainty(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_a_model_without_uncertainty(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
     model = load_folder(folder)
-    old = keras.Model(model.model.input, {key: value for key, value in model.model.output.items() if key != "properties_std"})
+    old = keras.Model(
+        model.model.input,
+        {key: value for key, value in model.model.output.items() if key != "properties_std"},
+    )
     save_folder(tmp_path / "old", old, model.contract)
-    assert main(["design", "-m", str(tmp_path / "old"), "-t", "E_z=60000", "-o", str(tmp_path / "a.h5")]) == 2
-    assert "expected a model that gives properties_std, received one of an earlier svevae" in capsys.readouterr().err
+    assert (
+        main(
+            ["design", "-m", str(tmp_path / "old"), "-t", "E_z=60000", "-o", str(tmp_path / "a.h5")]
+        )
+        == 2
+    )
+    assert (
+        "expected a model that gives properties_std, received one of an earlier svevae"
+        in capsys.readouterr().err
+    )
 
 
 def test_settings_come_from_the_contract(tiny_file: Path) -> None:
     model = SimpleNamespace(names=NAMES, contract={"labels": RECORD})
     assert solver_settings(model, "here") == SETTINGS
-    with pytest.raises(ConfigError, match=r"tiny\.h5 does not say how it was labelled: expected --data with a file labelled by"):
+    with pytest.raises(
+        ConfigError,
+        match=r"tiny\.h5 does not say how it was labelled: expected --data with a file labelled by",
+    ):
         solver_settings(model, "here", tiny_file)
     model.contract = {"labels": RECORD | {"label_digest": "another"}}
-    with pytest.raises(ConfigError, match=r"here was labelled by another version of the solver: expected --data .*, or --solve 0"):
+    with pytest.raises(
+        ConfigError,
+        match=(
+            r"here was labelled by another version of the solver: expected --data .*, or --solve 0"
+        ),
+    ):
         solver_settings(model, "here")
     model.contract, model.names = {"labels": RECORD}, ("E_z", "toughness")
-    with pytest.raises(ConfigError, match=r"here: expected labels E_z, toughness of the model, received none of toughness"):
+    with pytest.raises(
+        ConfigError,
+        match=r"here: expected labels E_z, toughness of the model, received none of toughness",
+    ):
         solver_settings(model, "here")
     model.contract = {}
     with pytest.raises(ConfigError, match="here does not say how it was labelled"):
@@ -218,5 +301,7 @@ def test_settings_come_from_the_contract(tiny_file: Path) -> None:
 
 def test_an_older_model_asks_the_file_it_was_trained_on() -> None:
     path = Path(__file__).parents[2] / "data" / "sve_porous_alsi10mg_32.h5"
-    found = solver_settings(SimpleNamespace(names=("E_x", "yield_z"), contract={"data": {"file": str(path)}}), "here")
+    found = solver_settings(
+        SimpleNamespace(names=("E_x", "yield_z"), contract={"data": {"file": str(path)}}), "here"
+    )
     assert found.tension.axes == ("x", "y", "z")

@@ -1,4 +1,6 @@
-"""Direct simulations are kept, found again, made again where damaged; processes and this one agree."""
+"""Direct simulations are kept, found again, made again where damaged; processes and this one
+agree.
+"""
 
 from __future__ import annotations
 
@@ -29,11 +31,18 @@ def test_a_part_is_solved_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert same == seconds
     np.testing.assert_array_equal(again.stress, first.stress)
     SETTINGS.path(PORES[0], OUTLINE).write_bytes(b"PK\x03\x04 no more")
-    np.testing.assert_allclose(SETTINGS.simulate(PORES[0], OUTLINE, "bar")[0].stress, first.stress, rtol=1e-6)
+    np.testing.assert_allclose(
+        SETTINGS.simulate(PORES[0], OUTLINE, "bar")[0].stress, first.stress, rtol=1e-6
+    )
     keep(SETTINGS.path(PORES[0], OUTLINE), {"stress": first.stress})
-    np.testing.assert_allclose(SETTINGS.simulate(PORES[0], OUTLINE, "bar")[0].stress, first.stress, rtol=1e-6)
+    np.testing.assert_allclose(
+        SETTINGS.simulate(PORES[0], OUTLINE, "bar")[0].stress, first.stress, rtol=1e-6
+    )
     other = Direct(SETTINGS.material, SETTINGS.strain, 1e-4, 4)
-    assert len({settings.path(pores, OUTLINE) for settings in (SETTINGS, other) for pores in PORES}) == 4
+    assert (
+        len({settings.path(pores, OUTLINE) for settings in (SETTINGS, other) for pores in PORES})
+        == 4
+    )
 
 
 @pytest.mark.slow
@@ -46,4 +55,6 @@ def test_many_parts_on_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     np.testing.assert_array_equal(found.stress, again.stress)
     assert (seconds > 0).all()
     for k in range(2):
-        np.testing.assert_allclose(found.stress[k], SETTINGS.simulate(PORES[k], OUTLINE, "bar")[0].stress[0], rtol=1e-5)
+        np.testing.assert_allclose(
+            found.stress[k], SETTINGS.simulate(PORES[k], OUTLINE, "bar")[0].stress[0], rtol=1e-5
+        )

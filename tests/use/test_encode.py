@@ -1,4 +1,6 @@
-"""Volumes of any size to fields: tiles, mirror images at the borders, what is done is not done again. A stand-in encodes the porosity."""
+"""Volumes of any size to fields: tiles, mirror images at the borders, what is done is not done
+again. A stand-in encodes the porosity.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ LABELS = {"tension": {"strain": [0.01, 0.03]}, "material": {"b": 40.0, "nu": 0.3
 
 
 def stand_in(**contract: object) -> SimpleNamespace:
-    """Encodes an SVE of 4^3 voxels to its porosity, and counts the SVEs; the properties fall with it."""
+    """Encodes an SVE of 4^3 voxels to its porosity, and counts the SVEs; the properties fall with
+    it.
+    """
     names = ("E_z", "nu_zx", "yield_z", "flow_z")
 
     def encode(voxels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -35,8 +39,19 @@ def stand_in(**contract: object) -> SimpleNamespace:
         values = (1 - latent) * np.array([70e3, 0.33, 240.0, 400.0])
         return Prediction(values, 0.01 * values, latent[:, 0])
 
-    model = SimpleNamespace(n=4, voxel_size=10.0, names=names, units=("MPa", "-", "MPa", "MPa"), encode=encode, prediction=prediction)
-    model.contract, model.encoded, model.digest = {"labels": LABELS} | contract, 0, lambda: "these weights"
+    model = SimpleNamespace(
+        n=4,
+        voxel_size=10.0,
+        names=names,
+        units=("MPa", "-", "MPa", "MPa"),
+        encode=encode,
+        prediction=prediction,
+    )
+    model.contract, model.encoded, model.digest = (
+        {"labels": LABELS} | contract,
+        0,
+        lambda: "these weights",
+    )
     return model
 
 
@@ -56,7 +71,9 @@ def test_tiles_cover_the_volume_and_mirror_it_beyond() -> None:
     for i in range(3):
         for k, sve in enumerate(tiles.layer(i)):
             j, z = divmod(k, 3)
-            np.testing.assert_array_equal(sve, whole[4 * i : 4 * i + 4, 4 * j : 4 * j + 4, 4 * z : 4 * z + 4])
+            np.testing.assert_array_equal(
+                sve, whole[4 * i : 4 * i + 4, 4 * j : 4 * j + 4, 4 * z : 4 * z + 4]
+            )
 
 
 def test_an_interrupted_encoding_goes_on(model: SimpleNamespace, tmp_path: Path) -> None:
@@ -91,11 +108,17 @@ def test_air_around_a_part_is_told(model: SimpleNamespace, tmp_path: Path) -> No
     volume = VOLUME[:8, :8, :8].copy()
     volume[:4] = 1
     np.save("scan.npy", volume)
-    assert "4 SVEs mostly pore, taken for air" in field_file(tmp_path / "scan.npy", tmp_path / "scan.csv", "any", ImportOptions())
+    assert "4 SVEs mostly pore, taken for air" in field_file(
+        tmp_path / "scan.npy", tmp_path / "scan.csv", "any", ImportOptions()
+    )
 
 
-def test_the_air_that_is_cropped_away_tells_what_a_pore_is(model: SimpleNamespace, tmp_path: Path) -> None:
-    """A scan of a nearly dense part: Otsu's threshold of the part alone would split the noise of its solid."""
+def test_the_air_that_is_cropped_away_tells_what_a_pore_is(
+    model: SimpleNamespace, tmp_path: Path
+) -> None:
+    """A scan of a nearly dense part: Otsu's threshold of the part alone would split the noise of
+    its solid.
+    """
     random = np.random.default_rng(1)
     grey = random.normal(200, 8, (24, 24, 24))
     grey[:, :, :12] = random.normal(40, 8, (24, 24, 12))
@@ -145,25 +168,39 @@ def test_bad_input(model: SimpleNamespace, tmp_path: Path) -> None:
     scan, table = tmp_path / "scan.npy", tmp_path / "scan.csv"
     with pytest.raises(DataError, match=r"expected a name that ends in .csv or .vtkhdf"):
         field_file(scan, tmp_path / "scan.txt", "any", ImportOptions())
-    with pytest.raises(DataError, match=r"voxels of 10 um as the model was trained on, received 5 um"):
+    with pytest.raises(
+        DataError, match=r"voxels of 10 um as the model was trained on, received 5 um"
+    ):
         field_file(scan, table, "any", ImportOptions(voxel_size=5.0))
     (tmp_path / "letter.npy").write_text("Dear all,")
     with pytest.raises(DataError, match=r"letter.npy: expected a .npy file, cannot be read"):
         field_file(tmp_path / "letter.npy", table, "any", ImportOptions())
     with h5py.File(tmp_path / "scan.hdf", "w") as file:
         file["scan"] = VOLUME
-    with pytest.raises(DataError, match=r"scan.hdf: expected another file than the source \S*scan.hdf, which would be lost"):
+    with pytest.raises(
+        DataError,
+        match=r"scan.hdf: expected another file than the source \S*scan.hdf, which would be lost",
+    ):
         field_file(tmp_path / "scan.hdf", tmp_path / "scan.hdf", "any", ImportOptions())
     np.save("solid.npy", np.ones((8, 8, 8), np.uint8))
-    with pytest.raises(DataError, match=r"solid.npy: expected a part, received a volume that is pore in every SVE; .* --pores"):
+    with pytest.raises(
+        DataError,
+        match=(
+            r"solid.npy: expected a part, received a volume that is pore in every SVE; .* --pores"
+        ),
+    ):
         field_file(tmp_path / "solid.npy", table, "any", ImportOptions())
     np.savez("two.npz", a=VOLUME, b=VOLUME)
-    with pytest.raises(DataError, match=r"two.npz: expected one volume, found 2: .* --dataset names one"):
+    with pytest.raises(
+        DataError, match=r"two.npz: expected one volume, found 2: .* --dataset names one"
+    ):
         field_file(tmp_path / "two.npz", table, "any", ImportOptions())
     np.save("holes.npy", np.where(VOLUME, np.nan, 1.0))
     with pytest.raises(DataError, match=r"holes.npy: expected finite greys"):
         field_file(tmp_path / "holes.npy", table, "any", ImportOptions())
     model.contract = {}
-    with pytest.raises(DataError, match="labels: expected a model trained on labels of svevae's solver"):
+    with pytest.raises(
+        DataError, match="labels: expected a model trained on labels of svevae's solver"
+    ):
         field_file(scan, table, "any", ImportOptions())
     assert not table.exists()

@@ -1,4 +1,6 @@
-"""Property fields: the materials they stand for, the files they are written as. A stand-in for the predictor gives known values."""
+"""Property fields: the materials they stand for, the files they are written as. A stand-in for the
+predictor gives known values.
+"""
 
 from __future__ import annotations
 
@@ -31,11 +33,19 @@ def field(shape: tuple[int, int, int] = (2, 2, 3)) -> PropertyField:
 
 
 def test_a_homogeneous_field_is_pulled_as_its_law_says() -> None:
-    """From properties to constants to the solver and back: the free bar's curve is that of the law."""
+    """From properties to constants to the solver and back: the free bar's curve is that of the
+    law.
+    """
     found = pull(
-        material_of([field()], LAW, refine=2), np.ones((4, 4, 6), bool), STRAIN, grip=0, settings=Settings("float64", tolerance=1e-8)
+        material_of([field()], LAW, refine=2),
+        np.ones((4, 4, 6), bool),
+        STRAIN,
+        grip=0,
+        settings=Settings("float64", tolerance=1e-8),
     )
-    np.testing.assert_allclose(found.stress[0], voce_curve(65e3, 200.0, 280.0, 40.0, STRAIN), rtol=1e-6)
+    np.testing.assert_allclose(
+        found.stress[0], voce_curve(65e3, 200.0, 280.0, 40.0, STRAIN), rtol=1e-6
+    )
     assert found.lateral[0, 0] / found.strain[0, 0] == pytest.approx(-0.31, rel=1e-6)
 
 
@@ -73,7 +83,12 @@ def test_encoding_keeps_each_sve_in_its_place() -> None:
         return Prediction(10 * latent, latent, latent[:, 0])
 
     model = SimpleNamespace(
-        n=4, voxel_size=10.0, names=("E_z",), units=("MPa",), encode=lambda v: (v.mean((1, 2, 3))[:, None], None), prediction=prediction
+        n=4,
+        voxel_size=10.0,
+        names=("E_z",),
+        units=("MPa",),
+        encode=lambda v: (v.mean((1, 2, 3))[:, None], None),
+        prediction=prediction,
     )
     pores = (np.random.default_rng(0).random((8, 4, 12)) < np.linspace(0, 1, 12)).astype(np.uint8)
     found = PropertyField.encoded(model, pores)
@@ -88,7 +103,16 @@ def test_files(tmp_path: Path) -> None:
     some = field()
     some.write(tmp_path / "bar.csv", LAW)
     table = pd.read_csv(tmp_path / "bar.csv", index_col="sve")
-    assert list(table.columns[:8]) == ["x [um]", "y [um]", "z [um]", "E [MPa]", "porosity", "nu", "s0 [MPa]", "Q [MPa]"]
+    assert list(table.columns[:8]) == [
+        "x [um]",
+        "y [um]",
+        "z [um]",
+        "E [MPa]",
+        "porosity",
+        "nu",
+        "s0 [MPa]",
+        "Q [MPa]",
+    ]
     assert tuple(table.iloc[-1, :3]) == (480.0, 480.0, 800.0)
     assert table["s0 [MPa]"].iloc[0] == pytest.approx(200, rel=1e-6)
     some.write(tmp_path / "bar.vtkhdf", LAW)
@@ -99,9 +123,17 @@ def test_files(tmp_path: Path) -> None:
 
 
 def test_what_is_missing_is_named() -> None:
-    bare = PropertyField.known(("E_z", "yield_z"), ("MPa", "MPa"), np.ones((1, 1, 1, 2)), np.zeros((1, 1, 1)), 320.0)
+    bare = PropertyField.known(
+        ("E_z", "yield_z"), ("MPa", "MPa"), np.ones((1, 1, 1, 2)), np.zeros((1, 1, 1)), 320.0
+    )
     with pytest.raises(DataError, match="flow_z: expected one of E_z, yield_z"):
         bare.constants(LAW)
-    no_nu = PropertyField.known(("E_z", "yield_z", "flow_z"), ("MPa",) * 3, np.ones((1, 1, 1, 3)), np.zeros((1, 1, 1)), 320.0)
+    no_nu = PropertyField.known(
+        ("E_z", "yield_z", "flow_z"),
+        ("MPa",) * 3,
+        np.ones((1, 1, 1, 3)),
+        np.zeros((1, 1, 1)),
+        320.0,
+    )
     with pytest.raises(DataError, match="nu_z: expected a Poisson's ratio"):
         no_nu.constants(LAW)

@@ -16,7 +16,9 @@ from svevae.use.gradation import Gradation, GradationStudy, _check_section, dist
 
 
 class Linear(GradationStudy):
-    """A part whose load falls with the porosity near the notch five times as fast as with that far from it."""
+    """A part whose load falls with the porosity near the notch five times as fast as with that far
+    from it.
+    """
 
     def __init__(self, trials: int = 8):
         self.params = load_multiscale(ROOT / "multiscale" / "params.yaml")
@@ -31,7 +33,9 @@ def test_the_highest_uniform_porosity_that_carries_a_load() -> None:
     found = Linear().uniform(150.0)
     assert found.near == found.far == pytest.approx(10 / 360, rel=2e-3)
     assert Linear().load(found) >= 150
-    with pytest.raises(ConfigError, match=r"carried at the highest porosity 0\.08 everywhere: nothing to grade"):
+    with pytest.raises(
+        ConfigError, match=r"carried at the highest porosity 0\.08 everywhere: nothing to grade"
+    ):
         Linear().uniform(100.0)
 
 
@@ -48,24 +52,32 @@ def test_the_search_is_lighter_than_uniform_porosity_and_carries_the_load() -> N
 
 
 def test_a_design_that_just_carries_the_load_is_filled_no_further() -> None:
-    """Its load lies between the target and what the root is sought at: there is no sign change to find."""
+    """Its load lies between the target and what the root is sought at: there is no sign change to
+    find.
+    """
     just = Gradation(near := (5 - 60 * 0.005 - 0.004) / 300, 0.005, 1.0)
     assert 155 < Linear().load(just) < 155 * (1 + 1e-4)
     assert Linear().fill(lambda x: Gradation(near, x, 1.0), 155.0) == just
 
 
 def test_porosity_of_sves_is_that_of_their_solid() -> None:
-    """The mean over the SVEs, by how much of each is solid, is the part's; within the notch there is nothing to be the mean of."""
+    """The mean over the SVEs, by how much of each is solid, is the part's; within the notch there
+    is nothing to be the mean of.
+    """
     study = Linear()
     study.model, study.sves = SimpleNamespace(n=8), distance("notched", (4, 2, 6), 1.0, 1)
     design = Gradation(0.005, 0.08, 0.25)
     found = study.sve_porosity(design)
     share = block_means((study.voxels > 0)[None].astype(float), 8)[0]
     assert np.average(found, weights=share) == pytest.approx(study.mean_porosity(design), rel=1e-12)
-    assert found[0, 0, 2] > 1.5 * design.porosity(study.sves)[0, 0, 2], "a quarter of it is solid, and most of that is not near the notch"
+    assert found[0, 0, 2] > 1.5 * design.porosity(study.sves)[0, 0, 2], (
+        "a quarter of it is solid, and most of that is not near the notch"
+    )
 
 
-def test_a_microstructure_that_does_not_converge_is_replaced(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+def test_a_microstructure_that_does_not_converge_is_replaced(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
     """The first of them; where all do not, that is an error."""
     study, solved = Linear(), []
     study.settings = replace(study.settings, direct=2)
@@ -89,8 +101,17 @@ def test_a_microstructure_that_does_not_converge_is_replaced(monkeypatch: pytest
 
 def test_porosities_beyond_the_data_are_refused() -> None:
     study = Linear()
-    study.field, study.ground = SimpleNamespace(porosities=(0.001, 0.07)), SimpleNamespace(data=SimpleNamespace(path="data/mine.h5"))
-    with pytest.raises(ConfigError, match=r"grade.porosity: expected porosities of SVEs of data/mine.h5, 0.0010 to 0.0700, received"):
+    study.field, study.ground = (
+        SimpleNamespace(porosities=(0.001, 0.07)),
+        SimpleNamespace(data=SimpleNamespace(path="data/mine.h5")),
+    )
+    with pytest.raises(
+        ConfigError,
+        match=(
+            r"grade.porosity: expected porosities of SVEs of data/mine.h5, 0.0010 to 0.0700,"
+            r" received"
+        ),
+    ):
         study._check_porosity()
 
 
@@ -104,7 +125,9 @@ def test_a_hole_and_notches_take_out_their_circles() -> None:
     assert (hole[:, 0] < 0).sum() / 16**2 == pytest.approx(np.pi, rel=0.01)
     notched = distance("notched", (4, 2, 6), 1.0, 16)
     assert (notched[:, 0] < 0).sum() / 16**2 == pytest.approx(np.pi, rel=0.01)  # two halves
-    assert (notched[:, :, 48] < 0).sum(axis=0)[0] == 2 * 16 - 0  # as deep as the radius on both sides
+    assert (notched[:, :, 48] < 0).sum(axis=0)[
+        0
+    ] == 2 * 16 - 0  # as deep as the radius on both sides
     np.testing.assert_array_equal(notched, notched[::-1, :, ::-1])
 
 
@@ -115,8 +138,16 @@ def test_porosity_goes_from_near_to_far() -> None:
 
 
 def test_elements_too_coarse_for_a_notch_are_refused() -> None:
-    """Half circles of half an SVE edge lie between the centres of elements as large as SVEs, and take half the section of the voxels."""
+    """Half circles of half an SVE edge lie between the centres of elements as large as SVEs, and
+    take half the section of the voxels.
+    """
     shape = ("notched", (2, 1, 2), 0.5)
     _check_section(distance(*shape, 2), distance(*shape, 32))
-    with pytest.raises(ConfigError, match=r"parts.refine: expected elements fine enough for the net section, 0.500 of the gross one"):
+    with pytest.raises(
+        ConfigError,
+        match=(
+            r"parts.refine: expected elements fine enough for the net section, 0.500 of the"
+            r" gross one"
+        ),
+    ):
         _check_section(distance(*shape, 1), distance(*shape, 32))

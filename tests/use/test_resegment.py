@@ -9,7 +9,9 @@ from scipy.ndimage import binary_dilation
 from svevae.physics.microstructure import make_part
 from svevae.use.resegment import SegmentationShift, resegment
 
-PORES = make_part("spheres", (32, 32, 32), 0, 0, {"porosity": 0.04, "diameter": 6.0, "diameter_spread": 0.2})
+PORES = make_part(
+    "spheres", (32, 32, 32), 0, 0, {"porosity": 0.04, "diameter": 6.0, "diameter_spread": 0.2}
+)
 
 
 @pytest.mark.parametrize("factor", [0.8, 1.0, 1.25])

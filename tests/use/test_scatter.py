@@ -1,4 +1,6 @@
-"""Scatter over size and distance: of arrays with a known law, of a file, and of a model's word on it."""
+"""Scatter over size and distance: of arrays with a known law, of a file, and of a model's word on
+it.
+"""
 
 from __future__ import annotations
 
@@ -13,18 +15,32 @@ from svevae.cli import main
 from svevae.dataset.store import SVEDataset, write_dataset
 from svevae.errors import ConfigError, DataError
 from svevae.show_scatter import draw_scatter, scatter_figure
-from svevae.use.scatter import Field, data_field, describe, encode, model_field, sampled_field, scatter, scatter_of_file
+from svevae.use.scatter import (
+    Field,
+    data_field,
+    describe,
+    encode,
+    model_field,
+    sampled_field,
+    scatter,
+    scatter_of_file,
+)
 
 ROOT = Path(__file__).parents[2]
 NAMES = ("porosity", "E_x")
 
 
 def field(parts: int = 100) -> Field:
-    """Parts of 4 x 4 x 2 SVEs: one quantity independent, one a moving sum of two neighbours along x, which correlate by 1/2."""
+    """Parts of 4 x 4 x 2 SVEs: one quantity independent, one a moving sum of two neighbours along
+    x, which correlate by 1/2.
+    """
     random = np.random.default_rng(0)
     noise = random.standard_normal((parts, 5, 4, 2))
     position = np.tile(np.array(list(np.ndindex(4, 4, 2))), (parts, 1))
-    values = {"alone": noise[:, 1:].ravel(), "pairs": (noise[:, 1:] + noise[:, :-1]).ravel() / np.sqrt(2)}
+    values = {
+        "alone": noise[:, 1:].ravel(),
+        "pairs": (noise[:, 1:] + noise[:, :-1]).ravel() / np.sqrt(2),
+    }
     return Field(values, np.repeat(np.arange(parts), 32), position)
 
 
@@ -34,13 +50,17 @@ def test_both_statistics_know_the_law() -> None:
     np.testing.assert_allclose(alone.blocks["std"], 1 / np.sqrt(alone.blocks["sves"]), rtol=0.08)
     assert alone.exponent == pytest.approx(1, abs=0.1)
     assert pairs.exponent < alone.exponent
-    np.testing.assert_allclose(pairs.blocks["std"][1], np.sqrt(3) / 2, rtol=0.05)  # of two neighbours: (1 + 1/2) / 2
+    np.testing.assert_allclose(
+        pairs.blocks["std"][1], np.sqrt(3) / 2, rtol=0.05
+    )  # of two neighbours: (1 + 1/2) / 2
     np.testing.assert_allclose(alone.neighbours["correlation"], 0, atol=0.1)
     along_x = 24 / (24 + 24 + 16)  # of the pairs one edge apart
     assert pairs.neighbours["correlation"][0] == pytest.approx(along_x / 2, abs=0.06)
 
 
-def test_the_picture_has_a_row_for_each_quantity_and_a_colour_for_each_field(tmp_path: Path) -> None:
+def test_the_picture_has_a_row_for_each_quantity_and_a_colour_for_each_field(
+    tmp_path: Path,
+) -> None:
     found = {"data": scatter(field(10)), "latent field": scatter(field(12))}
     figure = scatter_figure(found, {"alone": "-", "pairs": "MPa"})
     assert len(figure.axes) == 4
@@ -61,20 +81,30 @@ def test_a_file_and_what_a_model_says_of_it(tiny: SVEDataset) -> None:
         names=tiny.names,
         encode=lambda voxels: (voxels.mean((1, 2, 3))[:, None].astype(np.float32), None),
         decode=lambda latent: latent[:, :, None, None] / 2,
-        predict_from_latent=lambda latent: np.repeat(35_000 * (1 - latent), len(tiny.names), axis=1),
+        predict_from_latent=lambda latent: np.repeat(
+            35_000 * (1 - latent), len(tiny.names), axis=1
+        ),
     )
     latent = encode(model, tiny, ["porosity"])
-    said = scatter(model_field(model, latent, ["porosity"], tiny.part_id, data.position))["porosity"]
+    said = scatter(model_field(model, latent, ["porosity"], tiny.part_id, data.position))[
+        "porosity"
+    ]
     seen = scatter(data)["porosity"]
     np.testing.assert_allclose(said.blocks["std"], seen.blocks["std"] / 2, rtol=1e-6)
-    np.testing.assert_allclose(said.neighbours["correlation"], seen.neighbours["correlation"], rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(
+        said.neighbours["correlation"], seen.neighbours["correlation"], rtol=1e-4, atol=1e-6
+    )
     words = describe({"data": {"porosity": seen}, "model": {"porosity": said}}, {"porosity": "-"})
     assert words.startswith("porosity: standard deviation within parts; its square falls as V^-")
     sampled = sampled_field(model, latent, tiny.porosity(), NAMES, tiny.part_id, data.position)
     assert len(np.unique(sampled.part_id)) == len(np.unique(tiny.part_id))
     np.testing.assert_array_equal(np.ptp(sampled.position, axis=0), np.ptp(data.position, axis=0))
-    np.testing.assert_allclose(np.median(sampled.values["porosity"]), np.median(tiny.porosity()) / 2, rtol=0.35)
-    with pytest.raises(DataError, match="expected SVEs of n = 16 as the model was trained on, received n = 32"):
+    np.testing.assert_allclose(
+        np.median(sampled.values["porosity"]), np.median(tiny.porosity()) / 2, rtol=0.35
+    )
+    with pytest.raises(
+        DataError, match="expected SVEs of n = 16 as the model was trained on, received n = 32"
+    ):
         encode(SimpleNamespace(n=16), tiny, NAMES)
     with pytest.raises(ConfigError, match="property K: expected one of porosity, E_x"):
         encode(model, tiny, ["K"])
@@ -82,7 +112,9 @@ def test_a_file_and_what_a_model_says_of_it(tiny: SVEDataset) -> None:
 
 def test_too_few_sves_for_a_latent_field(tiny: SVEDataset, monkeypatch: pytest.MonkeyPatch) -> None:
     """The other columns are there all the same."""
-    model = SimpleNamespace(n=32, names=("E_x",), encode=lambda voxels: (voxels.mean((1, 2, 3))[:, None], None))
+    model = SimpleNamespace(
+        n=32, names=("E_x",), encode=lambda voxels: (voxels.mean((1, 2, 3))[:, None], None)
+    )
     model.predict_from_latent = lambda latent: 70e3 * (1 - latent)
     monkeypatch.setattr("svevae.use.scatter.load", lambda _: model)
     monkeypatch.setattr("svevae.use.scatter.FEWEST", tiny.count + 1)

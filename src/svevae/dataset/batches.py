@@ -1,6 +1,7 @@
 """HDF5 + split -> batches for Keras, with the augmentation that leaves labels exactly unchanged.
 
-Voxels wait in memory at one bit each (4 KiB an SVE at n = 32, so a million fit in 4 GB) and are unpacked a batch at a time.
+Voxels wait in memory at one bit each (4 KiB an SVE at n = 32, so a million fit in 4 GB) and are
+unpacked a batch at a time.
 """
 
 from __future__ import annotations
@@ -20,12 +21,16 @@ class PackedVoxels:
     """Binary voxel cubes at one bit a voxel."""
 
     def __init__(self, data: SVEDataset, index: np.ndarray):
-        """Read the SVEs of `index` (ascending) from `data`, one pass over the file. Raises DataError for a voxel not 0 or 1."""
+        """Read the SVEs of `index` (ascending) from `data`, one pass over the file. Raises
+        DataError for a voxel not 0 or 1.
+        """
         self.n = data.n
         self._bits = np.empty((len(index), -(-(data.n**3) // 8)), np.uint8)
         for slab, voxels in data.slabs():
             rows = slice(*np.searchsorted(index, [slab.start, slab.stop]))
-            self._bits[rows] = np.packbits(voxels[index[rows] - slab.start].reshape(-1, data.n**3), axis=1)
+            self._bits[rows] = np.packbits(
+                voxels[index[rows] - slab.start].reshape(-1, data.n**3), axis=1
+            )
 
     def __len__(self) -> int:
         return len(self._bits)
@@ -42,7 +47,8 @@ class PackedVoxels:
 
 
 def xy_swap(names: tuple[str, ...]) -> list[int] | None:
-    """Which column each property takes when x and y change places, e.g. E_x and E_y; None where a label along one is missing.
+    """Which column each property takes when x and y change places, e.g. E_x and E_y; None where a
+    label along one is missing.
 
     A name's axes stand behind its last underscore: yield_x, nu_zx.
     """
@@ -57,23 +63,37 @@ def xy_swap(names: tuple[str, ...]) -> list[int] | None:
 
 
 class Batches(keras.utils.PyDataset):
-    """Batches of (voxels (batch, n, n, n) uint8, properties (batch, property) float32 in their units).
+    """Batches of (voxels (batch, n, n, n) uint8, properties (batch, property) float32 in their
+    units).
 
-    With `shuffle`, SVEs are dealt anew each epoch and augmented; what epoch k shows depends on the seed and k alone, so an
-    interrupted training goes on with the batches it would have seen. Without it, all SVEs come once, in file order.
+    With `shuffle`, SVEs are dealt anew each epoch and augmented; what epoch k shows depends on the
+    seed and k alone, so an interrupted training goes on with the batches it would have seen.
+    Without it, all SVEs come once, in file order.
     """
 
     def __init__(
-        self, data: SVEDataset, index: np.ndarray, batch_size: int, seed: int = 0, shuffle: bool = False, augmentation: tuple[str, ...] = ()
+        self,
+        data: SVEDataset,
+        index: np.ndarray,
+        batch_size: int,
+        seed: int = 0,
+        shuffle: bool = False,
+        augmentation: tuple[str, ...] = (),
     ):
         """Raises ConfigError for an augmentation that would change the labels of this file."""
         super().__init__()
         self._swap = xy_swap(data.names)
         if "swap_xy" in augmentation and self._swap is None:
             raise ConfigError(
-                f"train.augmentation: swap_xy needs the labels along both x and y, and {data.path} has {', '.join(data.names)}"
+                f"train.augmentation: swap_xy needs the labels along both x and y, and {data.path}"
+                f" has {', '.join(data.names)}"
             )
-        self.batch_size, self.seed, self.shuffle, self.augmentation = batch_size, seed, shuffle, augmentation
+        self.batch_size, self.seed, self.shuffle, self.augmentation = (
+            batch_size,
+            seed,
+            shuffle,
+            augmentation,
+        )
         self.names = data.names
         self.voxels = PackedVoxels(data, index)
         self.properties = data.properties[index]
@@ -83,10 +103,16 @@ class Batches(keras.utils.PyDataset):
         """Deal the batches of `epoch`, counted from 0."""
         self._epoch = epoch
         count = len(self.voxels)
-        self._order = np.random.default_rng([self.seed, epoch]).permutation(count) if self.shuffle else np.arange(count)
+        self._order = (
+            np.random.default_rng([self.seed, epoch]).permutation(count)
+            if self.shuffle
+            else np.arange(count)
+        )
 
     def __len__(self) -> int:
-        """Batches in an epoch; a shuffled one leaves out the last SVEs that do not fill a batch, another choice each epoch."""
+        """Batches in an epoch; a shuffled one leaves out the last SVEs that do not fill a batch,
+        another choice each epoch.
+        """
         count = len(self.voxels)
         return max(1, count // self.batch_size) if self.shuffle else -(-count // self.batch_size)
 

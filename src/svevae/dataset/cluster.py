@@ -1,4 +1,6 @@
-"""Where long work is done: processes of this machine or the workers of a Dask scheduler; and the bar that shows how far it is."""
+"""Where long work is done: processes of this machine or the workers of a Dask scheduler; and the
+bar that shows how far it is.
+"""
 
 from __future__ import annotations
 
@@ -19,17 +21,25 @@ from tqdm import tqdm
 from svevae import __version__
 from svevae.errors import ConfigError, SvevaeError
 
-BAR = "{desc}: {percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt} [{elapsed} gone, {remaining} left, {rate_noinv_fmt}]"
-DEAF = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"  # run by each process: a terminal sends Ctrl-C to all of them
+BAR = (
+    "{desc}: {percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt} [{elapsed} gone, {remaining} left,"
+    " {rate_noinv_fmt}]"
+)
+# run by each process: a terminal sends Ctrl-C to all of them
+DEAF = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
 PATIENCE = 60  # seconds that a scheduler may be without workers
 ANSWER = 10  # seconds in which a scheduler or worker answers
 LOST = "the Dask scheduler was lost; what was finished is kept"
-ONE_THREAD = dict.fromkeys(("NPROC", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+ONE_THREAD = dict.fromkeys(
+    ("NPROC", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"
+)
 ONE_THREAD["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
 
 
 def _attempt(version: str, function: Callable, arguments: tuple) -> tuple[Any, SvevaeError | None]:
-    """In a worker: the result, or the error as a value, because what is raised there Dask logs with a traceback."""
+    """In a worker: the result, or the error as a value, because what is raised there Dask logs with
+    a traceback.
+    """
     try:
         if version != __version__:
             raise ConfigError(f"a Dask worker has svevae {__version__}, expected {version}")
@@ -39,7 +49,9 @@ def _attempt(version: str, function: Callable, arguments: tuple) -> tuple[Any, S
 
 
 class Cluster:
-    """Where work is done: `map` over processes of this machine, or over the workers of an existing Dask scheduler."""
+    """Where work is done: `map` over processes of this machine, or over the workers of an existing
+    Dask scheduler.
+    """
 
     def __init__(self, client: Any):
         self._client = client
@@ -48,11 +60,15 @@ class Cluster:
     def workers(self) -> int:
         return max(1, self._workers())
 
-    def map(self, function: Callable, arguments: Iterable[tuple], idle: Callable | None = None) -> Iterator[tuple[int, Any]]:
-        """(index, result) of function(*arguments) as they finish; a few more than there are workers are sent at a time.
+    def map(
+        self, function: Callable, arguments: Iterable[tuple], idle: Callable | None = None
+    ) -> Iterator[tuple[int, Any]]:
+        """(index, result) of function(*arguments) as they finish; a few more than there are workers
+        are sent at a time.
 
-        Work of a worker that dies goes to another. `idle` is called each second in which nothing finishes, on a terminal. Raises what
-        `function` raises, and ConfigError where the scheduler is lost, no worker is left or a piece kills each that takes it.
+        Work of a worker that dies goes to another. `idle` is called each second in which nothing
+        finishes, on a terminal. Raises what `function` raises, and ConfigError where the scheduler
+        is lost, no worker is left or a piece kills each that takes it.
         """
         from distributed import KilledWorker, wait
         from distributed.client import ClosedClientError
@@ -62,35 +78,57 @@ class Cluster:
         workers, seen = self._workers(), time.monotonic()
         while True:
             try:
-                for index, argument in islice(waiting, max(0, 2 * max(1, workers) + 1 - len(running))):
-                    running[self._client.submit(_attempt, __version__, function, argument, pure=False)] = index
+                for index, argument in islice(
+                    waiting, max(0, 2 * max(1, workers) + 1 - len(running))
+                ):
+                    running[
+                        self._client.submit(_attempt, __version__, function, argument, pure=False)
+                    ] = index
                 if not running:
                     return
                 finished = wait(list(running), timeout=1, return_when="FIRST_COMPLETED").done
-                answers = [(future, *future.result(timeout=ANSWER)) for future in finished]  # late: its worker died with the result
-                results = [(running.pop(future), result, error) for future, result, error in answers]
+                answers = [
+                    (future, *future.result(timeout=ANSWER)) for future in finished
+                ]  # late: its worker died with the result
+                results = [
+                    (running.pop(future), result, error) for future, result, error in answers
+                ]
             except TimeoutError:
                 if idle and sys.stderr.isatty():
                     idle()
                 workers = self._workers()
                 seen = time.monotonic() if workers else seen
                 if time.monotonic() - seen > PATIENCE:
-                    raise ConfigError(f"the Dask scheduler has had no worker for {PATIENCE} s; what was finished is kept") from None
+                    raise ConfigError(
+                        f"the Dask scheduler has had no worker for {PATIENCE} s; what was finished"
+                        " is kept"
+                    ) from None
                 continue
             except KilledWorker as error:
-                text = f"work was given up after it killed {error.allowed_failures + 1} workers; they may lack memory"
+                text = (
+                    f"work was given up after it killed {error.allowed_failures + 1} workers; they"
+                    " may lack memory"
+                )
                 raise ConfigError(text) from error
-            except (CancelledError, CommClosedError, ClosedClientError) as error:  # while work runs, is fetched, or later
+            except (
+                CancelledError,
+                CommClosedError,
+                ClosedClientError,
+            ) as error:  # while work runs, is fetched, or later
                 raise ConfigError(LOST) from error
             except ModuleNotFoundError as error:
-                raise ConfigError(f"the Dask workers lack {error.name}: install svevae {__version__} there") from error
+                raise ConfigError(
+                    f"the Dask workers lack {error.name}: install svevae {__version__} there"
+                ) from error
             yield from ((index, result) for index, result, error in results if error is None)
             for _, _, error in results:
                 if error:
                     raise error
 
     def _workers(self) -> int:
-        async def identity() -> dict:  # not Client.scheduler_info, which has an old answer where there is no new one
+        async def identity() -> (
+            dict
+        ):  # not Client.scheduler_info, which has an old answer where there is no new one
             return await asyncio.wait_for(self._client.scheduler.identity(n_workers=-1), ANSWER)
 
         if self._client.scheduler is None:  # closed by itself, seconds after the scheduler was lost
@@ -103,7 +141,8 @@ class Cluster:
 
 @contextmanager
 def open_cluster(scheduler: str | None = None, workers: int | None = None) -> Iterator[Cluster]:
-    """The workers of the Dask scheduler at an address, or processes of this machine, one for each core.
+    """The workers of the Dask scheduler at an address, or processes of this machine, one for each
+    core.
 
     Raises ConfigError where no scheduler answers at the address.
     """
@@ -112,29 +151,51 @@ def open_cluster(scheduler: str | None = None, workers: int | None = None) -> It
 
     if workers is not None and workers < 1:
         raise ConfigError(f"--workers: expected at least 1, received {workers}")
-    options = {"logging.distributed": "critical", "nanny.pre-spawn-environ": ONE_THREAD, "worker.profile.enabled": False}
-    with _silence(), dask.config.set({f"distributed.{name}": value for name, value in options.items()}):
+    options = {
+        "logging.distributed": "critical",
+        "nanny.pre-spawn-environ": ONE_THREAD,
+        "worker.profile.enabled": False,
+    }
+    with (
+        _silence(),
+        dask.config.set({f"distributed.{name}": value for name, value in options.items()}),
+    ):
         if scheduler is not None:
             _greet(scheduler)
             with Client(scheduler, timeout=ANSWER) as client:
                 yield Cluster(client)
             return
-        count = workers or (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
-        local = {"memory_limit": 0, "dashboard_address": "127.0.0.1:0", "scheduler_kwargs": {"dashboard": False}, "preload": [DEAF]}
+        count = workers or (
+            len(os.sched_getaffinity(0))
+            if hasattr(os, "sched_getaffinity")
+            else os.cpu_count() or 1
+        )
+        local = {
+            "memory_limit": 0,
+            "dashboard_address": "127.0.0.1:0",
+            "scheduler_kwargs": {"dashboard": False},
+            "preload": [DEAF],
+        }
         with (
-            LocalCluster(n_workers=count, threads_per_worker=1, silence_logs="CRITICAL", **local) as cluster,
+            LocalCluster(
+                n_workers=count, threads_per_worker=1, silence_logs="CRITICAL", **local
+            ) as cluster,
             Client(cluster) as client,
         ):
             yield Cluster(client)
 
 
 def _greet(scheduler: str) -> None:
-    """Raises ConfigError unless a Dask scheduler answers; `Client` alone waits forever for one that is none."""
+    """Raises ConfigError unless a Dask scheduler answers; `Client` alone waits forever for one that
+    is none.
+    """
     from distributed import Security, rpc
     from distributed.comm.addressing import parse_address, parse_host_port
 
     async def identity() -> dict:
-        async with rpc(scheduler, timeout=ANSWER, connection_args=Security().get_connection_args("client")) as remote:
+        async with rpc(
+            scheduler, timeout=ANSWER, connection_args=Security().get_connection_args("client")
+        ) as remote:
             return await remote.identity(n_workers=0)
 
     try:
@@ -147,13 +208,20 @@ def _greet(scheduler: str) -> None:
     except TimeoutError as error:
         raise _nobody(scheduler, f"no answer in {ANSWER} s") from error
     except (OSError, ValueError, TypeError) as error:
-        raise _nobody(scheduler, str(getattr(error, "strerror", None) or error).partition("\n")[0]) from error
-    except Exception as error:  # a banner read as Dask's protocol is a length of exabytes, or almost anything
+        raise _nobody(
+            scheduler, str(getattr(error, "strerror", None) or error).partition("\n")[0]
+        ) from error
+    except (
+        Exception
+    ) as error:  # a banner read as Dask's protocol is a length of exabytes, or almost anything
         raise _nobody(scheduler, "another kind of server answers") from error
 
 
 def _nobody(scheduler: str, reason: str) -> ConfigError:
-    return ConfigError(f"--scheduler {scheduler}: expected a Dask scheduler such as tcp://host:8786, found none: {reason}")
+    return ConfigError(
+        f"--scheduler {scheduler}: expected a Dask scheduler such as tcp://host:8786, found none:"
+        f" {reason}"
+    )
 
 
 @contextmanager
@@ -162,7 +230,9 @@ def _silence() -> Iterator[None]:
     loggers = [logging.getLogger(name) for name in ("distributed", "distributed.client")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
-        logger.setLevel(logging.CRITICAL + 1)  # Dask calls it critical that another kind of server answers
+        logger.setLevel(
+            logging.CRITICAL + 1
+        )  # Dask calls it critical that another kind of server answers
     try:
         yield
     finally:
@@ -171,7 +241,18 @@ def _silence() -> Iterator[None]:
 
 
 def progress(total: int, missing: int, name: str, unit: str) -> tqdm:
-    """A bar for work of which `missing` is left; none where there is nothing to do, and in a log a line each minute."""
+    """A bar for work of which `missing` is left; none where there is nothing to do, and in a log a
+    line each minute.
+    """
     seldom = {} if sys.stderr.isatty() else {"mininterval": 60, "maxinterval": 60}
     begun = total - missing
-    return tqdm(total=total, initial=begun, desc=name, unit=f" {unit}", bar_format=BAR, smoothing=0.05, disable=not missing, **seldom)
+    return tqdm(
+        total=total,
+        initial=begun,
+        desc=name,
+        unit=f" {unit}",
+        bar_format=BAR,
+        smoothing=0.05,
+        disable=not missing,
+        **seldom,
+    )

@@ -14,7 +14,8 @@ BLOCK = 1 << 20
 
 
 def dataset_digest(path: Path) -> str:
-    """What DVC calls the data: the md5 in the .dvc file of `path` or of a folder above it, else the md5 of the file itself.
+    """What DVC calls the data: the md5 in the .dvc file of `path` or of a folder above it, else the
+    md5 of the file itself.
 
     Raises DataError where a .dvc file is unreadable.
     """
@@ -24,7 +25,9 @@ def dataset_digest(path: Path) -> str:
             try:
                 return yaml.safe_load(pointer.read_text())["outs"][0]["md5"]
             except (yaml.YAMLError, KeyError, TypeError, IndexError) as error:
-                raise DataError(f"{pointer}: expected the md5 of {tracked} under outs, received something else") from error
+                raise DataError(
+                    f"{pointer}: expected the md5 of {tracked} under outs, received something else"
+                ) from error
     return file_md5(path)
 
 
@@ -38,7 +41,9 @@ def file_md5(path: Path) -> str:
 
 
 def content_digest(voxels: np.ndarray, properties: np.ndarray) -> str:
-    """md5 of SVEs and their labels, however a file packs them; (sve, n, n, n) of 0 and 1, (sve, property) float32."""
+    """md5 of SVEs and their labels, however a file packs them; (sve, n, n, n) of 0 and 1, (sve,
+    property) float32.
+    """
     digest = hashlib.md5(np.packbits(voxels.astype(bool)), usedforsecurity=False)
     digest.update(np.ascontiguousarray(properties, np.float32))
     return digest.hexdigest()

@@ -1,4 +1,6 @@
-"""Arrays of finished work, kept so that an interrupted command goes on: a .npz file each, whole or not there."""
+"""Arrays of finished work, kept so that an interrupted command goes on: a .npz file each, whole or
+not there.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,10 @@ def keep(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
 def kept(path: Path) -> dict[str, np.ndarray] | None:
     """What `keep` wrote; None where there is nothing, or where it is damaged."""
     try:
-        with path.open("rb") as stream, np.load(stream) as file:  # numpy leaves a damaged file open that it has opened itself
+        with (
+            path.open("rb") as stream,
+            np.load(stream) as file,
+        ):  # numpy leaves a damaged file open that it has opened itself
             return {name: file[name] for name in file.files}
     except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error):
         return None

@@ -1,7 +1,7 @@
 """Labels for many SVEs, kept in a journal that outlives `kill -9`.
 
-An SVE is known by the digest of its voxels. What is in the journal is never solved again, whoever asks and in whatever order; so
-neither interruptions nor the number of workers change the result.
+An SVE is known by the digest of its voxels. What is in the journal is never solved again, whoever
+asks and in whatever order; so neither interruptions nor the number of workers change the result.
 """
 
 from __future__ import annotations
@@ -42,39 +42,55 @@ class LabelSettings:
         return Settings(dtype=self.dtype, tolerance=self.tolerance)
 
     def digest(self) -> str:
-        return hashlib.sha256(repr((RECIPE, asdict(self), asdict(self.solver()))).encode()).hexdigest()[:16]
+        return hashlib.sha256(
+            repr((RECIPE, asdict(self), asdict(self.solver()))).encode()
+        ).hexdigest()[:16]
 
 
 def read_material(value: Any) -> Material:
-    """A preset's name, or a mapping of E, nu, s0, Q, b. Raises ConfigError that names what is unknown or missing."""
+    """A preset's name, or a mapping of E, nu, s0, Q, b. Raises ConfigError that names what is
+    unknown or missing.
+    """
     if isinstance(value, str):
         if value not in PRESETS:
-            raise ConfigError(f"material: expected one of {', '.join(PRESETS)} or a mapping, received {value!r}")
+            raise ConfigError(
+                f"material: expected one of {', '.join(PRESETS)} or a mapping, received {value!r}"
+            )
         return PRESETS[value]
     names = list(Material.__dataclass_fields__)
     if not isinstance(value, dict) or sorted(value) != sorted(names):
-        raise ConfigError(f"material: expected a preset or a mapping of {', '.join(names)}, received {value!r}")
+        raise ConfigError(
+            f"material: expected a preset or a mapping of {', '.join(names)}, received {value!r}"
+        )
     for name, number in value.items():
         if not isinstance(number, int | float) or isinstance(number, bool):
             raise ConfigError(f"material.{name}: expected a number, received {number!r}")
     if not value["E"] > 0:
         raise ConfigError(f"material.E: expected a number above 0, received {value['E']}")
     if value["s0"] == 0 == value["Q"] * value["b"]:
-        raise ConfigError("material.s0: expected a number above 0 where nothing hardens (Q or b is 0), received 0")
+        raise ConfigError(
+            "material.s0: expected a number above 0 where nothing hardens (Q or b is 0), received 0"
+        )
     return Material(**{name: float(number) for name, number in value.items()})
 
 
 def read_settings(data: SVEDataset) -> LabelSettings | None:
-    """How the labels of a file that `svevae generate` or `import --label` wrote were made; None for any other file."""
+    """How the labels of a file that `svevae generate` or `import --label` wrote were made; None for
+    any other file.
+    """
     return parse_settings(label_record(data))
 
 
 def parse_settings(record: Any) -> LabelSettings | None:
-    """Settings from what `svevae.dataset.store.label_record` gives; None where they are not all there, or make other labels today."""
+    """Settings from what `svevae.dataset.store.label_record` gives; None where they are not all
+    there, or make other labels today.
+    """
     try:
         solver, tension = record["solver_settings"], record["tension"]
         curves = Tension(tuple(tension["axes"]), tuple(tension["strain"]))
-        settings = LabelSettings(Material(**record["material"]), curves, solver["dtype"], solver["tolerance"])
+        settings = LabelSettings(
+            Material(**record["material"]), curves, solver["dtype"], solver["tolerance"]
+        )
         return settings if settings.digest() == record["label_digest"] else None
     except (KeyError, TypeError, ValueError, ConfigError):
         return None
@@ -87,7 +103,9 @@ def voxel_digest(sve: np.ndarray) -> str:
 
 
 class Journal:
-    """Finished labels in a folder, a file for each piece of work: rows by the digest of the voxels."""
+    """Finished labels in a folder, a file for each piece of work: rows by the digest of the
+    voxels.
+    """
 
     def __init__(self, folder: Path, settings: LabelSettings):
         self.folder = folder / settings.digest()
@@ -106,10 +124,20 @@ class Journal:
             return
         with suppress(OSError, RuntimeError, KeyError), h5py.File(path, "r") as file:
             if file.attrs.get("label_digest") == self.folder.name:
-                keys = [key for key in (*LABEL_KEYS, *(f"tension/{name}" for name in file["tension"] if name != "strain")) if key in file]
+                keys = [
+                    key
+                    for key in (
+                        *LABEL_KEYS,
+                        *(f"tension/{name}" for name in file["tension"] if name != "strain"),
+                    )
+                    if key in file
+                ]
                 for start in range(0, len(file["voxels"]), SLAB):
                     slab = slice(start, start + SLAB)
-                    self.remember(map(voxel_digest, file["voxels"][slab]), {key: file[key][slab] for key in keys})
+                    self.remember(
+                        map(voxel_digest, file["voxels"][slab]),
+                        {key: file[key][slab] for key in keys},
+                    )
 
     def remember(self, digests: Iterable[str], columns: dict[str, np.ndarray]) -> None:
         for i, digest in enumerate(digests):
@@ -123,9 +151,17 @@ class Journal:
 
 def label_columns(labels: Labels) -> dict[str, np.ndarray]:
     """The datasets of the contract, one row an SVE."""
-    curves = {f"tension/stress_{axis}": curve.astype(np.float32) for axis, curve in labels.stress.items()}
-    columns = {"properties": labels.properties.astype(np.float32), "stiffness": labels.stiffness.astype(np.float32)} | curves
-    return columns | {"residual": labels.residual.astype(np.float32), "load_path": labels.load_path.astype(np.uint8)}
+    curves = {
+        f"tension/stress_{axis}": curve.astype(np.float32) for axis, curve in labels.stress.items()
+    }
+    columns = {
+        "properties": labels.properties.astype(np.float32),
+        "stiffness": labels.stiffness.astype(np.float32),
+    } | curves
+    return columns | {
+        "residual": labels.residual.astype(np.float32),
+        "load_path": labels.load_path.astype(np.uint8),
+    }
 
 
 @lru_cache(maxsize=2)
@@ -133,7 +169,9 @@ def _solver(shape: tuple[int, int, int], settings: Settings) -> Solver:
     return Solver(shape, settings)
 
 
-def label_batch(voxels: np.ndarray, names: Sequence[str], settings: LabelSettings) -> tuple[dict[str, np.ndarray], list[str]]:
+def label_batch(
+    voxels: np.ndarray, names: Sequence[str], settings: LabelSettings
+) -> tuple[dict[str, np.ndarray], list[str]]:
     """Labels of a few SVEs on this machine, NaN where the solver failed, and its errors.
 
     An SVE that fails is tried once more, in double precision and with increments of half the size.
@@ -154,22 +192,41 @@ def label_batch(voxels: np.ndarray, names: Sequence[str], settings: LabelSetting
     return {key: np.concatenate([row[key] for row in rows]) for key in rows[0]}, errors
 
 
-def _label(voxels: np.ndarray, names: Sequence[str], settings: LabelSettings, solver: Solver, **steps: bool) -> dict[str, np.ndarray]:
+def _label(
+    voxels: np.ndarray, names: Sequence[str], settings: LabelSettings, solver: Solver, **steps: bool
+) -> dict[str, np.ndarray]:
     try:
-        return label_columns(label(voxels, settings.material, settings.tension, solver, names, **steps))
-    except ConfigError as error:  # an SVE that yields much later than its material does, which was looked at before
+        return label_columns(
+            label(voxels, settings.material, settings.tension, solver, names, **steps)
+        )
+    except (
+        ConfigError
+    ) as error:  # an SVE that yields much later than its material does, which was looked at before
         raise ConfigError(f"params.yaml: generate.{error}") from error
 
 
-def _carefully(voxels: np.ndarray, names: Sequence[str], settings: LabelSettings) -> tuple[dict[str, np.ndarray], list[str]]:
+def _carefully(
+    voxels: np.ndarray, names: Sequence[str], settings: LabelSettings
+) -> tuple[dict[str, np.ndarray], list[str]]:
     """The row of one SVE, and no error; or a row of NaN, and the error."""
     solver = _solver(voxels.shape[1:], replace(settings.solver(), dtype="float64"))
     try:
         return _label(voxels, names, settings, solver, halves=True), []
     except SolverError as error:
-        count, increments = len(property_names(settings.tension.axes)[0]), len(settings.tension.strain)
+        count, increments = (
+            len(property_names(settings.tension.axes)[0]),
+            len(settings.tension.strain),
+        )
         curves = {axis: np.full((1, increments), np.nan) for axis in settings.tension.axes}
-        unknown = Labels((), (), np.full((1, count), np.nan), np.full((1, 6, 6), np.nan), curves, np.full(1, np.nan), np.zeros((1, 3)))
+        unknown = Labels(
+            (),
+            (),
+            np.full((1, count), np.nan),
+            np.full((1, 6, 6), np.nan),
+            curves,
+            np.full(1, np.nan),
+            np.zeros((1, 3)),
+        )
         return label_columns(unknown), [str(error)]
 
 
@@ -184,32 +241,54 @@ def batch_memory(shape: tuple[int, int, int], settings: LabelSettings) -> tuple[
     if jax.default_backend() == "cpu":
         return 1, each
     stats = jax.local_devices()[0].memory_stats() or {}
-    together = max(1, int(0.8 * (stats.get("bytes_limit", 8 * 2**30) - stats.get("bytes_in_use", 0))) // each)
+    together = max(
+        1, int(0.8 * (stats.get("bytes_limit", 8 * 2**30) - stats.get("bytes_in_use", 0))) // each
+    )
     return together, together * each
 
 
 def label_sves(
-    voxels: np.ndarray, names: Sequence[str], settings: LabelSettings, journal: Journal, cluster: Cluster, batch: int
+    voxels: np.ndarray,
+    names: Sequence[str],
+    settings: LabelSettings,
+    journal: Journal,
+    cluster: Cluster,
+    batch: int,
 ) -> dict[str, np.ndarray]:
-    """Labels of SVEs (sve, x, y, z), as datasets of the contract with one row each; `names` are what errors call them.
+    """Labels of SVEs (sve, x, y, z), as datasets of the contract with one row each; `names` are
+    what errors call them.
 
-    A worker has `batch` SVEs in hand, or as many as its GPU solves at once, if that is more; they are what an interruption loses.
+    A worker has `batch` SVEs in hand, or as many as its GPU solves at once, if that is more; they
+    are what an interruption loses.
 
-    Raises SolverError that lists the SVEs that did not converge, after all others are in the journal.
+    Raises SolverError that lists the SVEs that did not converge, after all others are in the
+    journal.
     """
     digests = [voxel_digest(sve) for sve in voxels]
-    first = {digest: i for i, digest in reversed(list(enumerate(digests)))}  # equal SVEs are labelled once
+    first = {
+        digest: i for i, digest in reversed(list(enumerate(digests)))
+    }  # equal SVEs are labelled once
     missing = [i for digest, i in first.items() if digest not in journal.rows]
     porosity = voxels.reshape(len(voxels), -1).mean(axis=1)
-    missing.sort(key=lambda i: (i // (64 * batch), porosity[i]))  # a batch runs as long as its slowest SVE, so like goes with like
+    missing.sort(
+        key=lambda i: (i // (64 * batch), porosity[i])
+    )  # a batch runs as long as its slowest SVE, so like goes with like
     if missing:
         (_, (together, memory)), *_ = cluster.map(batch_memory, [(voxels.shape[1:], settings)])
-        print(f"labels: each worker solves {counted(together, 'SVE')} at a time, in {memory / 2**20:.1f} MiB", file=sys.stderr)
+        print(
+            f"labels: each worker solves {counted(together, 'SVE')} at a time, in"
+            f" {memory / 2**20:.1f} MiB",
+            file=sys.stderr,
+        )
         batch = max(batch, together)
-    batch = max(1, min(batch, -(-len(missing) // cluster.workers)))  # of a few SVEs every worker has some
+    batch = max(
+        1, min(batch, -(-len(missing) // cluster.workers))
+    )  # of a few SVEs every worker has some
     pieces = [missing[start : start + batch] for start in range(0, len(missing), batch)]
     errors: list[str] = []
-    work = ((voxels[piece].astype(np.uint8), [names[i] for i in piece], settings) for piece in pieces)
+    work = (
+        (voxels[piece].astype(np.uint8), [names[i] for i in piece], settings) for piece in pieces
+    )
     with progress(len(first), len(missing), "labels", "SVE") as bar:
         for k, (columns, failed) in cluster.map(label_batch, work, bar.refresh):
             good = np.isfinite(columns["properties"]).all(axis=1)
@@ -220,6 +299,10 @@ def label_sves(
             bar.update(len(pieces[k]))
     if errors:
         failed = sum(digest not in journal.rows for digest in digests)
-        raise SolverError("\n  ".join([f"{failed} of {len(voxels)} SVEs did not converge, all others are kept:", *errors]))
+        raise SolverError(
+            "\n  ".join(
+                [f"{failed} of {len(voxels)} SVEs did not converge, all others are kept:", *errors]
+            )
+        )
     rows = [journal.rows[digest] for digest in digests]
     return {key: np.stack([row[key] for row in rows]) for key in rows[0]}

@@ -19,8 +19,9 @@ SUBSETS = ("train", "validation", "test")
 class Split:
     """Which parts belong to each subset, and the label scaler fitted on the training parts.
 
-    `mean` and `std` have one entry for each property, in its unit: standardised = (property - mean) / std. `dataset_digest` is
-    DVC's name for the data, `test_digest` that of the test SVEs and labels themselves.
+    `mean` and `std` have one entry for each property, in its unit: standardised = (property - mean)
+    / std. `dataset_digest` is DVC's name for the data, `test_digest` that of the test SVEs and
+    labels themselves.
     """
 
     dataset: str
@@ -33,7 +34,9 @@ class Split:
     std: tuple[float, ...]
 
     def index(self, subset: str, part_id: np.ndarray) -> np.ndarray:
-        """Indices of the SVEs of `subset` ("train", "validation" or "test") in file order; part_id is (sve,)."""
+        """Indices of the SVEs of `subset` ("train", "validation" or "test") in file order; part_id
+        is (sve,).
+        """
         return np.flatnonzero(np.isin(part_id, self.parts[subset]))
 
     def save(self, path: Path) -> None:
@@ -45,17 +48,28 @@ class Split:
         """The split that `save` wrote."""
         values = json.loads(path.read_text())
         values["parts"] = {subset: tuple(parts) for subset, parts in values["parts"].items()}
-        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+        return cls(
+            **{
+                key: tuple(value) if isinstance(value, list) else value
+                for key, value in values.items()
+            }
+        )
 
 
-def split_by_part(data: SVEDataset, validation_fraction: float, test_fraction: float, seed: int) -> Split:
+def split_by_part(
+    data: SVEDataset, validation_fraction: float, test_fraction: float, seed: int
+) -> Split:
     """Deal whole parts to training, validation and test at random, at least one to each.
 
-    Raises DataError where the file has fewer than three parts, or a property that does not vary over the training parts.
+    Raises DataError where the file has fewer than three parts, or a property that does not vary
+    over the training parts.
     """
     parts = np.unique(data.part_id)
     if len(parts) < 3:
-        raise DataError(f"{data.path}: /part_id: expected at least 3 parts, one each to train, validate and test, received {len(parts)}")
+        raise DataError(
+            f"{data.path}: /part_id: expected at least 3 parts, one each to train, validate and"
+            f" test, received {len(parts)}"
+        )
     validation = max(1, round(validation_fraction * len(parts)))
     test = min(max(1, round(test_fraction * len(parts))), len(parts) - validation - 1)
     dealt = np.random.default_rng(seed).permutation(parts)
@@ -64,7 +78,10 @@ def split_by_part(data: SVEDataset, validation_fraction: float, test_fraction: f
     mean, std = train.mean(axis=0), train.std(axis=0)
     for name, spread, level in zip(data.names, std, np.abs(mean), strict=True):
         if spread <= 1e-6 * level:
-            raise DataError(f"{data.path}: /properties: expected {name} to vary over the training parts, received a constant")
+            raise DataError(
+                f"{data.path}: /properties: expected {name} to vary over the training parts,"
+                " received a constant"
+            )
     test_index = np.flatnonzero(np.isin(data.part_id, cuts[2]))
     return Split(
         dataset=str(data.path),
@@ -72,7 +89,9 @@ def split_by_part(data: SVEDataset, validation_fraction: float, test_fraction: f
         test_digest=content_digest(data.voxels(test_index), data.properties[test_index]),
         names=data.names,
         units=data.units,
-        parts={subset: tuple(sorted(map(int, cut))) for subset, cut in zip(SUBSETS, cuts, strict=True)},
+        parts={
+            subset: tuple(sorted(map(int, cut))) for subset, cut in zip(SUBSETS, cuts, strict=True)
+        },
         mean=tuple(mean.tolist()),
         std=tuple(std.tolist()),
     )

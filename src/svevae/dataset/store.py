@@ -13,8 +13,8 @@
 | /load_path | (sve, 3) 0 or 1, optional | whether the matrix hangs together along x, y and z; where not, properties are 0 |
 | /parts | (part, column) float, optional | attribute `columns`; how each part was generated |
 
-Any voxel count n and any number of properties; n and the names are read from the file. The file's attributes say where it comes
-from; `voxel_size_um` (micrometres) is the one that svevae reads.
+Any voxel count n and any number of properties; n and the names are read from the file. The file's
+attributes say where it comes from; `voxel_size_um` (micrometres) is the one that svevae reads.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ POROSITY_TOLERANCE = 1e-4  # a stored porosity may be rounded to float32 or to a
 class SVEDataset:
     """A valid file, its small arrays read, its voxels left on disk.
 
-    `properties` is (sve, property) float32 in `units`, or None in a file without labels; `part_id` is (sve,) int64;
-    `voxel_size` is in micrometres, or None where the file does not say.
+    `properties` is (sve, property) float32 in `units`, or None in a file without labels; `part_id`
+    is (sve,) int64; `voxel_size` is in micrometres, or None where the file does not say.
     """
 
     path: Path
@@ -55,7 +55,9 @@ class SVEDataset:
     attributes: dict[str, Any] = field(repr=False)
 
     def slabs(self) -> Iterator[tuple[slice, np.ndarray]]:
-        """All voxels in file order, as (slice of SVEs, (up to 256, n, n, n) uint8). Raises DataError where one is not 0 or 1."""
+        """All voxels in file order, as (slice of SVEs, (up to 256, n, n, n) uint8). Raises
+        DataError where one is not 0 or 1.
+        """
         with h5py.File(self.path, "r") as file:
             for slab, voxels in _slabs(file["voxels"]):
                 if problem := _phase_problem(voxels, slab.start):
@@ -63,25 +65,35 @@ class SVEDataset:
                 yield slab, voxels.astype(np.uint8, copy=False)
 
     def porosity(self) -> np.ndarray:
-        """(sve,): of the voxels themselves, a pass over all of them. Raises DataError as `slabs` does."""
+        """(sve,): of the voxels themselves, a pass over all of them. Raises DataError as `slabs`
+        does.
+        """
         return np.concatenate([voxels.mean((1, 2, 3)) for _, voxels in self.slabs()])
 
     def voxels(self, index: np.ndarray) -> np.ndarray:
-        """The SVEs of `index` (integers, any order): (len(index), n, n, n) uint8. Raises DataError as `slabs` does."""
+        """The SVEs of `index` (integers, any order): (len(index), n, n, n) uint8. Raises DataError
+        as `slabs` does.
+        """
         index = np.asarray(index, dtype=np.int64)
         unique, inverse = np.unique(index, return_inverse=True)
         with h5py.File(self.path, "r") as file:
             voxels = file["voxels"][unique]
         if ((voxels != 0) & (voxels != 1)).any():
-            raise DataError("\n".join(f"{self.path}: {problem}" for problem in find_problems(self.path, labelled=False)))
+            raise DataError(
+                "\n".join(
+                    f"{self.path}: {problem}"
+                    for problem in find_problems(self.path, labelled=False)
+                )
+            )
         return voxels[inverse].astype(np.uint8, copy=False)
 
 
 def open_dataset(path: str | Path, labelled: bool = True) -> SVEDataset:
-    """Open a file of the contract; what does not need a pass over the voxels is checked now, the voxels when they are read.
+    """Open a file of the contract; what does not need a pass over the voxels is checked now, the
+    voxels when they are read.
 
-    `labelled=False` accepts a file without /properties and /part_id, such as a volume whose properties are to be predicted.
-    Raises DataError that lists everything wrong.
+    `labelled=False` accepts a file without /properties and /part_id, such as a volume whose
+    properties are to be predicted. Raises DataError that lists everything wrong.
     """
     path = Path(path)
     if problems := find_problems(path, labelled=labelled, scan_voxels=False):
@@ -97,21 +109,32 @@ def open_dataset(path: str | Path, labelled: bool = True) -> SVEDataset:
             names=_strings(properties, "names") if properties is not None else (),
             units=_strings(properties, "units") if properties is not None else (),
             properties=None if properties is None else properties[:].astype(np.float32),
-            part_id=file["part_id"][:].astype(np.int64) if "part_id" in file else np.zeros(count, np.int64),
+            part_id=(
+                file["part_id"][:].astype(np.int64)
+                if "part_id" in file
+                else np.zeros(count, np.int64)
+            ),
             voxel_size=None if size is None else float(size),
-            attributes={key: value.item() if isinstance(value, np.generic) else value for key, value in file.attrs.items()},
+            attributes={
+                key: value.item() if isinstance(value, np.generic) else value
+                for key, value in file.attrs.items()
+            },
         )
 
 
 def label_record(data: SVEDataset) -> dict[str, Any] | None:
-    """How the labels of a file were made, for JSON: material, solver_settings, tension (axes, strain), label_digest; None where it does
-    not say. `svevae.dataset.labelling.parse_settings` reads it, and tells whether this version makes the same labels.
+    """How the labels of a file were made, for JSON: material, solver_settings, tension (axes,
+    strain), label_digest; None where it does not say. `svevae.dataset.labelling.parse_settings`
+    reads it, and tells whether this version makes the same labels.
     """
     try:
         record = {key: json.loads(data.attributes[key]) for key in ("material", "solver_settings")}
         with h5py.File(data.path, "r") as file:
             axes = [axis for axis in "xyz" if f"tension/stress_{axis}" in file]
-            record["tension"] = {"axes": axes, "strain": file["tension/strain"][:].astype(float).tolist()}
+            record["tension"] = {
+                "axes": axes,
+                "strain": file["tension/strain"][:].astype(float).tolist(),
+            }
         return record | {"label_digest": data.attributes["label_digest"]}
     except (KeyError, TypeError, ValueError):
         return None
@@ -125,18 +148,29 @@ def write_dataset(
     attributes: Mapping[str, Any],
     dataset_attributes: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> None:
-    """Write `arrays` (keys as in the contract, e.g. "voxels", "tension/strain") to `path`, whole or not at all.
+    """Write `arrays` (keys as in the contract, e.g. "voxels", "tension/strain") to `path`, whole or
+    not at all.
 
-    `attributes` are the file's, `dataset_attributes` those of the datasets named.
-    Raises DataError when what was written breaks the contract or the disk is full; an older file at `path` is then untouched.
+    `attributes` are the file's, `dataset_attributes` those of the datasets named. Raises DataError
+    when what was written breaks the contract or the disk is full; an older file at `path` is then
+    untouched.
     """
     path = Path(path)
     with written_whole(path) as beside:
         with composed(beside) as file:
             file.attrs.update(attributes)
             for key, array in arrays.items():
-                chunks = (min(len(array), 32), *array.shape[1:]) if key == "voxels" and len(array) else None
-                file.create_dataset(key, data=array, chunks=chunks, compression="gzip" if array.ndim > 1 and array.size else None)
+                chunks = (
+                    (min(len(array), 32), *array.shape[1:])
+                    if key == "voxels" and len(array)
+                    else None
+                )
+                file.create_dataset(
+                    key,
+                    data=array,
+                    chunks=chunks,
+                    compression="gzip" if array.ndim > 1 and array.size else None,
+                )
             if "properties" in arrays:
                 file["properties"].attrs["names"] = list(names)
                 file["properties"].attrs["units"] = list(units)
@@ -147,28 +181,38 @@ def write_dataset(
 
 
 def check_target(path: Path, sources: Iterable[Path] = ()) -> None:
-    """Raises DataError unless a file may be written at `path`: ask before hours of work, not behind them.
+    """Raises DataError unless a file may be written at `path`: ask before hours of work, not behind
+    them.
 
     What is read from `sources`, files and folders, must not be lost.
     """
     if os.path.isdir(path):
         raise DataError(f"{path}: not written: expected the name of a file, this is a folder")
     if not os.path.isdir(path.parent) or not os.access(path.parent, os.W_OK):
-        raise DataError(f"{path}: not written: expected a folder {path.parent} that can be written to")
+        raise DataError(
+            f"{path}: not written: expected a folder {path.parent} that can be written to"
+        )
     try:
         with suppress(FileNotFoundError):
             _beside(path).lstat()
     except OSError as error:  # the name is too long
         raise DataError(f"{path}: not written: {error.strerror}") from error
     for source in sources if path.exists() else ():
-        files = [source, *source.iterdir()] if source.is_dir() else [source]  # links lead out of a folder
-        if source.resolve() in path.resolve().parents or any(file.exists() and file.samefile(path) for file in files):
-            raise DataError(f"{path}: expected another file than the source {source}, which would be lost")
+        files = (
+            [source, *source.iterdir()] if source.is_dir() else [source]
+        )  # links lead out of a folder
+        if source.resolve() in path.resolve().parents or any(
+            file.exists() and file.samefile(path) for file in files
+        ):
+            raise DataError(
+                f"{path}: expected another file than the source {source}, which would be lost"
+            )
 
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
-    """A name beside `path` to write to; when the context ends well it takes the place of `path`, else nothing is left of it.
+    """A name beside `path` to write to; when the context ends well it takes the place of `path`,
+    else nothing is left of it.
 
     Raises DataError that names `path` where the file system does not take it.
     """
@@ -185,7 +229,9 @@ def written_whole(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def composed(path: Path) -> Iterator[h5py.File]:
-    """An HDF5 file in memory that goes to `path` when the context ends well: on a full disk that raises OSError, where h5py crashes."""
+    """An HDF5 file in memory that goes to `path` when the context ends well: on a full disk that
+    raises OSError, where h5py crashes.
+    """
     with h5py.File(path.name, "w", driver="core", backing_store=False) as file:
         yield file
         file.flush()
@@ -197,31 +243,48 @@ def _beside(path: Path) -> Path:
 
 
 def describe(path: str | Path) -> str:
-    """What is in a valid file: counts, sizes, porosity, a line for each property. A pass over all voxels."""
+    """What is in a valid file: counts, sizes, porosity, a line for each property. A pass over all
+    voxels.
+    """
     data = open_dataset(path, labelled=False)
     porosity = data.porosity()
     parts, sizes = np.unique(data.part_id, return_counts=True)
     size = "unknown" if data.voxel_size is None else f"{data.voxel_size:g} um"
     lines = [
         f"{data.path}: valid",
-        f"  {counted(data.count, 'SVE')} of {data.n} x {data.n} x {data.n} voxels, voxel size {size}",
-        f"  {counted(len(parts), 'part')} of {_span(sizes)}" + (": one part only, cannot be split by part" if len(parts) == 1 else ""),
+        (
+            f"  {counted(data.count, 'SVE')} of {data.n} x {data.n} x {data.n} voxels, voxel size"
+            f" {size}"
+        ),
+        f"  {counted(len(parts), 'part')} of {_span(sizes)}"
+        + (": one part only, cannot be split by part" if len(parts) == 1 else ""),
         f"  porosity {porosity.min():.4%} to {porosity.max():.4%}, mean {porosity.mean():.4%}",
     ]
     if data.properties is None:
         lines.append("  no labels: /properties is absent")
     else:
-        for name, unit, column in zip(data.names, data.units, data.properties.T.astype(float), strict=True):
-            lines.append(f"  {name:12s} {column.mean():12.5g} +- {column.std():<10.4g} {column.min():.5g} to {column.max():.5g} {unit}")
+        for name, unit, column in zip(
+            data.names, data.units, data.properties.T.astype(float), strict=True
+        ):
+            lines.append(
+                f"  {name:12s} {column.mean():12.5g} +- {column.std():<10.4g} {column.min():.5g} to"
+                f" {column.max():.5g} {unit}"
+            )
     lines += _caveats(path)
     lines += [f"  {key}: {value}" for key, value in data.attributes.items()]
     return "\n".join(lines)
 
 
 def _caveats(path: str | Path) -> list[str]:
-    """What the labels of a valid file are to be read with: the largest residual, SVEs whose matrix does not hang together."""
+    """What the labels of a valid file are to be read with: the largest residual, SVEs whose matrix
+    does not hang together.
+    """
     with _reading(Path(path)) as file:
-        lines = [f"  largest residual of the solver {file['residual'][:].max():.1e}"] if "residual" in file else []
+        lines = (
+            [f"  largest residual of the solver {file['residual'][:].max():.1e}"]
+            if "residual" in file
+            else []
+        )
         stuck = without_load_path(file["load_path"][:]) if "load_path" in file else ""
     return lines + ([f"  {stuck}"] if stuck else [])
 
@@ -229,8 +292,17 @@ def _caveats(path: str | Path) -> list[str]:
 def without_load_path(load_path: np.ndarray) -> str:
     """How many SVEs have no load path, along which axes; (sve, 3), empty for none."""
     broken = load_path == 0
-    along = ", ".join(f"{count} along {axis}" for axis, count in zip("xyz", broken.sum(axis=0), strict=True) if count)
-    return f"{counted(broken.any(axis=1).sum(), 'SVE')} without a load path ({along}), labelled 0 there" if along else ""
+    along = ", ".join(
+        f"{count} along {axis}"
+        for axis, count in zip("xyz", broken.sum(axis=0), strict=True)
+        if count
+    )
+    return (
+        f"{counted(broken.any(axis=1).sum(), 'SVE')} without a load path ({along}), labelled 0"
+        " there"
+        if along
+        else ""
+    )
 
 
 def counted(count: int, noun: str) -> str:
@@ -254,17 +326,30 @@ def find_problems(path: str | Path, labelled: bool = True, scan_voxels: bool = T
 
 def _problems(file: h5py.File, labelled: bool, scan_voxels: bool) -> list[str]:
     required = ("voxels", "properties", "part_id") if labelled else ("voxels",)
-    ranks = {"voxels": 4, "properties": 2, "part_id": 1, "porosity": 1, "position": 2, "stiffness": 3, "residual": 1, "load_path": 2}
+    ranks = {
+        "voxels": 4,
+        "properties": 2,
+        "part_id": 1,
+        "porosity": 1,
+        "position": 2,
+        "stiffness": 3,
+        "residual": 1,
+        "load_path": 2,
+    }
     found, problems = {}, []
     for name, rank in ranks.items():
         item = file.get(name)
         if item is None:
             if name in required:
-                problems.append(f"/{name} is missing; the file has {', '.join(sorted(file)) or 'nothing'}")
+                problems.append(
+                    f"/{name} is missing; the file has {', '.join(sorted(file)) or 'nothing'}"
+                )
         elif not isinstance(item, h5py.Dataset):
             problems.append(f"/{name}: expected a dataset, received a group")
         elif item.ndim != rank:
-            problems.append(f"/{name}: expected {rank} axes, received {item.ndim}: shape {item.shape}")
+            problems.append(
+                f"/{name}: expected {rank} axes, received {item.ndim}: shape {item.shape}"
+            )
         elif item.dtype.kind not in "biuf":
             problems.append(f"/{name}: expected numbers, received {item.dtype}")
         else:
@@ -278,7 +363,9 @@ def _problems(file: h5py.File, labelled: bool, scan_voxels: bool) -> list[str]:
     if "parts" in file:
         problems += _parts_problems(file["parts"])
     if "tension" in file:
-        problems += _tension_problems(file["tension"], len(found["voxels"]) if "voxels" in found else None)
+        problems += _tension_problems(
+            file["tension"], len(found["voxels"]) if "voxels" in found else None
+        )
     if scan_voxels and "voxels" in found and not problems:
         problems += _voxel_problems(found["voxels"], found.get("porosity"))
     return problems
@@ -292,10 +379,16 @@ def _shape_problems(found: Mapping[str, h5py.Dataset]) -> Iterator[str]:
         yield f"/voxels: expected cubes (sve, n, n, n), received shape {shape}"
     for name, item in found.items():
         if len(item) != shape[0]:
-            yield f"/{name}: expected {shape[0]} rows, one for each SVE of /voxels, received {len(item)}"
+            yield (
+                f"/{name}: expected {shape[0]} rows, one for each SVE of /voxels, received"
+                f" {len(item)}"
+            )
     for name, inner in (("position", (3,)), ("stiffness", (6, 6)), ("load_path", (3,))):
         if name in found and found[name].shape[1:] != inner:
-            yield f"/{name}: expected shape (sve, {', '.join(map(str, inner))}), received {found[name].shape}"
+            yield (
+                f"/{name}: expected shape (sve, {', '.join(map(str, inner))}), received"
+                f" {found[name].shape}"
+            )
     if "part_id" in found and found["part_id"].dtype.kind not in "iu":
         yield f"/part_id: expected integers, received {found['part_id'].dtype}"
 
@@ -303,7 +396,10 @@ def _shape_problems(found: Mapping[str, h5py.Dataset]) -> Iterator[str]:
 def _finite_problems(item: h5py.Dataset) -> Iterator[str]:
     bad = np.argwhere(~np.isfinite(item[:]))
     if len(bad):
-        yield f"{item.name}: expected finite numbers, received {item[tuple(bad[0])]} at {tuple(map(int, bad[0]))}; {len(bad)} in all"
+        yield (
+            f"{item.name}: expected finite numbers, received {item[tuple(bad[0])]} at"
+            f" {tuple(map(int, bad[0]))}; {len(bad)} in all"
+        )
 
 
 def _label_problems(item: h5py.Dataset) -> Iterator[str]:
@@ -314,7 +410,10 @@ def _label_problems(item: h5py.Dataset) -> Iterator[str]:
         if strings is None:
             yield f"/properties: the attribute `{attribute}` is missing or not a list of strings"
         elif len(strings) != item.shape[1]:
-            yield f"/properties: expected {item.shape[1]} {attribute}, one for each column, received {len(strings)}"
+            yield (
+                f"/properties: expected {item.shape[1]} {attribute}, one for each column, received"
+                f" {len(strings)}"
+            )
         elif attribute == "names" and len(set(strings)) != len(strings):
             yield f"/properties: expected distinct names, received {', '.join(strings)}"
 
@@ -323,7 +422,10 @@ def _parts_problems(item: Any) -> Iterator[str]:
     columns = _strings(item, "columns")
     shape = getattr(item, "shape", ())
     if len(shape) != 2 or columns is None or len(columns) != shape[1]:
-        yield f"/parts: expected a table (part, column) with an attribute `columns` that names each, received shape {shape} and {columns}"
+        yield (
+            "/parts: expected a table (part, column) with an attribute `columns` that names each,"
+            f" received shape {shape} and {columns}"
+        )
 
 
 def _tension_problems(group: Any, count: int | None) -> Iterator[str]:
@@ -349,7 +451,10 @@ def _voxel_problems(voxels: h5py.Dataset, porosity: h5py.Dataset | None) -> Iter
             apart = np.abs(seen - porosity[slab])
             if apart.max() > POROSITY_TOLERANCE:
                 i = int(apart.argmax())
-                yield f"/porosity: SVE {slab.start + i} is given as {porosity[slab.start + i]:.6g}, its voxels have {seen[i]:.6g}"
+                yield (
+                    f"/porosity: SVE {slab.start + i} is given as {porosity[slab.start + i]:.6g},"
+                    f" its voxels have {seen[i]:.6g}"
+                )
                 return
 
 
@@ -358,7 +463,10 @@ def _phase_problem(voxels: np.ndarray, first: int) -> str | None:
     if not len(bad):
         return None
     sve, *voxel = map(int, bad[0])
-    return f"/voxels: expected 0 (solid) and 1 (pore), received {voxels[tuple(bad[0])]} in SVE {first + sve} at voxel {tuple(voxel)}"
+    return (
+        f"/voxels: expected 0 (solid) and 1 (pore), received {voxels[tuple(bad[0])]} in SVE"
+        f" {first + sve} at voxel {tuple(voxel)}"
+    )
 
 
 def _slabs(voxels: h5py.Dataset) -> Iterator[tuple[slice, np.ndarray]]:
@@ -376,14 +484,18 @@ def _strings(item: h5py.Dataset | h5py.Group, attribute: str) -> tuple[str, ...]
 
 
 def _span(sizes: np.ndarray) -> str:
-    return ("" if sizes.min() == sizes.max() else f"{sizes.min()} to ") + counted(sizes.max(), "SVE")
+    return ("" if sizes.min() == sizes.max() else f"{sizes.min()} to ") + counted(
+        sizes.max(), "SVE"
+    )
 
 
 @contextmanager
 def _reading(path: Path) -> Iterator[h5py.File]:
     """The file, open to read; DataError where there is none or it is no HDF5 file."""
     if not path.is_file():
-        raise DataError(f"{path}: expected an HDF5 file, found {'a folder' if path.is_dir() else 'nothing'}")
+        raise DataError(
+            f"{path}: expected an HDF5 file, found {'a folder' if path.is_dir() else 'nothing'}"
+        )
     try:
         file = h5py.File(path, "r")
     except OSError as error:

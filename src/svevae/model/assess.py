@@ -35,7 +35,9 @@ class Subset:
     @classmethod
     def read(cls, data: SVEDataset, index: np.ndarray) -> Subset:
         voxels = PackedVoxels(data, index)
-        porosity = np.concatenate([cubes.mean((1, 2, 3), dtype=np.float64) for cubes in voxels.blocks()])
+        porosity = np.concatenate(
+            [cubes.mean((1, 2, 3), dtype=np.float64) for cubes in voxels.blocks()]
+        )
         return cls(voxels, data.properties[index].astype(np.float64), data.part_id[index], porosity)
 
 
@@ -44,12 +46,16 @@ def subset(data: SVEDataset, split: Split, name: str) -> Subset:
     return Subset.read(data, split.index(name, data.part_id))
 
 
-def run_model(model: LatentModel, held: Subset, constant: float, random: np.random.Generator) -> dict[str, np.ndarray]:
-    """What the model gives for each SVE, a block at a time, so that voxels need not be in memory together.
+def run_model(
+    model: LatentModel, held: Subset, constant: float, random: np.random.Generator
+) -> dict[str, np.ndarray]:
+    """What the model gives for each SVE, a block at a time, so that voxels need not be in memory
+    together.
 
-    Keys: properties, properties_std (sve, property), novelty (sve,), latent_mean, latent_std and kl (sve, latent), bce and constant_bce
-    (sve,), the latter at a porosity of `constant`, overlap (2,), and two-point correlations s2_truth, s2_reconstruction (sve, distance),
-    the latter of binary SVEs drawn from the decoded probabilities.
+    Keys: properties, properties_std (sve, property), novelty (sve,), latent_mean, latent_std and kl
+    (sve, latent), bce and constant_bce (sve,), the latter at a porosity of `constant`, overlap
+    (2,), and two-point correlations s2_truth, s2_reconstruction (sve, distance), the latter of
+    binary SVEs drawn from the decoded probabilities.
     """
     kept: dict[str, list[np.ndarray]] = {}
     overlap = np.zeros(2)
@@ -65,7 +71,9 @@ def run_model(model: LatentModel, held: Subset, constant: float, random: np.rand
             "latent_std": np.exp(found["latent_log_var"] / 2),
             "kl": np.asarray(kl_divergence(found["latent_mean"], found["latent_log_var"])),
             "bce": metrics.voxel_cross_entropy(cubes, logits),
-            "constant_bce": metrics.constant_cross_entropy(cubes.mean((1, 2, 3), dtype=np.float64), constant, model.n),
+            "constant_bce": metrics.constant_cross_entropy(
+                cubes.mean((1, 2, 3), dtype=np.float64), constant, model.n
+            ),
             "s2_truth": metrics.two_point_correlations(cubes),
             "s2_reconstruction": metrics.two_point_correlations(drawn),
         }
@@ -75,8 +83,15 @@ def run_model(model: LatentModel, held: Subset, constant: float, random: np.rand
     return {key: np.concatenate(blocks) for key, blocks in kept.items()} | {"overlap": overlap}
 
 
-def property_scores(names: tuple[str, ...], true: np.ndarray, found: dict[str, np.ndarray], porosity_only: np.ndarray) -> dict[str, Any]:
-    """R2, mean absolute error and calibration of predicted properties, beside those of the porosity alone; arrays (sve, property)."""
+def property_scores(
+    names: tuple[str, ...],
+    true: np.ndarray,
+    found: dict[str, np.ndarray],
+    porosity_only: np.ndarray,
+) -> dict[str, Any]:
+    """R2, mean absolute error and calibration of predicted properties, beside those of the porosity
+    alone; arrays (sve, property).
+    """
     r2, porosity_r2 = metrics.r2(true, found["properties"]), metrics.r2(true, porosity_only)
     inside = metrics.coverage(true, found["properties"], found["properties_std"])
     return {
@@ -112,10 +127,14 @@ def voxel_scores(model: LatentModel, found: dict[str, np.ndarray]) -> dict[str, 
     }
 
 
-def baseline_scores(names: tuple[str, ...], train: Subset, held: Subset, latent_dim: int) -> dict[str, Any]:
-    """Ridge regression from two-point statistics (PCA) and from the elastic statistics; PCA of the voxels with as many components.
+def baseline_scores(
+    names: tuple[str, ...], train: Subset, held: Subset, latent_dim: int
+) -> dict[str, Any]:
+    """Ridge regression from two-point statistics (PCA) and from the elastic statistics; PCA of the
+    voxels with as many components.
 
-    R2 on `held`, and the voxel cross entropy of the PCA over that of the training porosity everywhere.
+    R2 on `held`, and the voxel cross entropy of the PCA over that of the training porosity
+    everywhere.
     """
     elastic = elastic_statistics(held.voxels.n)
     statistics = {
@@ -124,23 +143,37 @@ def baseline_scores(names: tuple[str, ...], train: Subset, held: Subset, latent_
     }
     scores: dict[str, Any] = {}
     for key, (function, components) in statistics.items():
-        known, new = (np.concatenate([function(cubes) for cubes in part.voxels.blocks()]) for part in (train, held))
+        known, new = (
+            np.concatenate([function(cubes) for cubes in part.voxels.blocks()])
+            for part in (train, held)
+        )
         baseline = RidgeBaseline(train.porosity, known, train.properties, components)
         r2 = metrics.r2(held.properties, baseline.predict(held.porosity, new))
         scores |= {f"{key}_mean_r2": float(r2.mean()), f"{key}_r2": _named(names, r2)}
     count = len(train.voxels)
-    pca = VoxelPCA(train.voxels[np.linspace(0, count - 1, min(count, PCA_SVES)).astype(int)], latent_dim)
-    constant = metrics.constant_cross_entropy(held.porosity, float(train.porosity.mean()), held.voxels.n).mean()
-    scores["pca_bce_ratio"] = float(np.concatenate([pca.cross_entropy(cubes) for cubes in held.voxels.blocks()]).mean() / constant)
+    pca = VoxelPCA(
+        train.voxels[np.linspace(0, count - 1, min(count, PCA_SVES)).astype(int)], latent_dim
+    )
+    constant = metrics.constant_cross_entropy(
+        held.porosity, float(train.porosity.mean()), held.voxels.n
+    ).mean()
+    scores["pca_bce_ratio"] = float(
+        np.concatenate([pca.cross_entropy(cubes) for cubes in held.voxels.blocks()]).mean()
+        / constant
+    )
     return scores
 
 
-def sample_scores(held: Subset, samples: np.ndarray, random: np.random.Generator) -> dict[str, float]:
-    """How far binary samples (sve, n, n, n) are from the held-out SVEs, over how far halves of these are from each other.
+def sample_scores(
+    held: Subset, samples: np.ndarray, random: np.random.Generator
+) -> dict[str, float]:
+    """How far binary samples (sve, n, n, n) are from the held-out SVEs, over how far halves of
+    these are from each other.
 
-    The distances: of mean two-point correlations, of the distributions of porosities, and of those of pore sizes (all pores
-    together). Each is divided by the 95 % quantile over random halves by part (`metrics.half_distances`): below 1 the samples are
-    not to be told from held-out SVEs by that measure.
+    The distances: of mean two-point correlations, of the distributions of porosities, and of those
+    of pore sizes (all pores together). Each is divided by the 95 % quantile over random halves by
+    part (`metrics.half_distances`): below 1 the samples are not to be told from held-out SVEs by
+    that measure.
     """
 
     def measured(cubes: Iterator[np.ndarray]) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
@@ -159,7 +192,9 @@ def sample_scores(held: Subset, samples: np.ndarray, random: np.random.Generator
     everything, all_drawn = np.arange(len(true[1])), np.arange(len(samples))
     distances = {
         "two_point": (
-            lambda a, b: metrics.correlation_distance(true[0][a].mean(axis=0), true[0][b].mean(axis=0)),
+            lambda a, b: metrics.correlation_distance(
+                true[0][a].mean(axis=0), true[0][b].mean(axis=0)
+            ),
             metrics.correlation_distance(drawn[0].mean(axis=0), true[0].mean(axis=0)),
         ),
         "porosity": (
@@ -172,7 +207,13 @@ def sample_scores(held: Subset, samples: np.ndarray, random: np.random.Generator
         ),
     }
     return {
-        key: found / max(float(np.quantile(metrics.half_distances(held.part_id, distance, random), 0.95)), 1e-12)
+        key: (
+            found
+            / max(
+                float(np.quantile(metrics.half_distances(held.part_id, distance, random), 0.95)),
+                1e-12,
+            )
+        )
         for key, (distance, found) in distances.items()
     }
 

@@ -1,4 +1,6 @@
-"""What a user would try before a neural network; no score of a model is reported without these beside it."""
+"""What a user would try before a neural network; no score of a model is reported without these
+beside it.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +14,12 @@ from sklearn.preprocessing import StandardScaler
 from svevae.model.metrics import voxel_cross_entropy
 
 POROSITY_DEGREE = 3
-TWO_POINT_COMPONENTS = 128  # 64 to 256 make no difference on the validation parts: docs/model-log.md
-PENALTIES = np.logspace(-5, 4, 19)  # of the ridge regression, chosen by leave-one-out within the training SVEs
+TWO_POINT_COMPONENTS = (
+    128  # 64 to 256 make no difference on the validation parts: docs/model-log.md
+)
+PENALTIES = np.logspace(
+    -5, 4, 19
+)  # of the ridge regression, chosen by leave-one-out within the training SVEs
 PLATT_VOXELS = 1_000_000  # that the reconstruction's probabilities are fitted to
 
 
@@ -23,30 +29,50 @@ class PorosityBaseline:
     def __init__(self, porosity: np.ndarray, properties: np.ndarray):
         """porosity (sve,), properties (sve, property) in their units."""
         self.scale = max(float(porosity.max()), 1e-12)
-        self.coefficients = np.linalg.lstsq(self._powers(porosity), properties.astype(np.float64), rcond=None)[0]
+        self.coefficients = np.linalg.lstsq(
+            self._powers(porosity), properties.astype(np.float64), rcond=None
+        )[0]
 
     def predict(self, porosity: np.ndarray) -> np.ndarray:
         """(sve,) -> (sve, property), in their units."""
         return self._powers(porosity) @ self.coefficients
 
     def _powers(self, porosity: np.ndarray) -> np.ndarray:
-        return np.vander(porosity.astype(np.float64) / self.scale, POROSITY_DEGREE + 1, increasing=True)
+        return np.vander(
+            porosity.astype(np.float64) / self.scale, POROSITY_DEGREE + 1, increasing=True
+        )
 
 
 class RidgeBaseline:
-    """Each property linear in the first powers of the porosity and in statistics of the microstructure, by ridge regression."""
+    """Each property linear in the first powers of the porosity and in statistics of the
+    microstructure, by ridge regression.
+    """
 
-    def __init__(self, porosity: np.ndarray, statistics: np.ndarray, properties: np.ndarray, components: int | None = None):
-        """porosity (sve,), statistics (sve, any), properties (sve, property); with `components`, statistics go through a PCA to so many."""
+    def __init__(
+        self,
+        porosity: np.ndarray,
+        statistics: np.ndarray,
+        properties: np.ndarray,
+        components: int | None = None,
+    ):
+        """porosity (sve,), statistics (sve, any), properties (sve, property); with `components`,
+        statistics go through a PCA to so many.
+        """
         self.scaler = StandardScaler().fit(properties)
         count = min(components or 0, len(statistics) - 1, statistics.shape[1])
-        self.pca = PCA(count, svd_solver="randomized", random_state=0).fit(statistics) if components else None
+        self.pca = (
+            PCA(count, svd_solver="randomized", random_state=0).fit(statistics)
+            if components
+            else None
+        )
         self.ridge = make_pipeline(StandardScaler(), RidgeCV(PENALTIES))
         self.ridge.fit(self._features(porosity, statistics), self.scaler.transform(properties))
 
     def predict(self, porosity: np.ndarray, statistics: np.ndarray) -> np.ndarray:
         """(sve,), (sve, any) -> (sve, property), in their units."""
-        return self.scaler.inverse_transform(self.ridge.predict(self._features(porosity, statistics)))
+        return self.scaler.inverse_transform(
+            self.ridge.predict(self._features(porosity, statistics))
+        )
 
     def _features(self, porosity: np.ndarray, statistics: np.ndarray) -> np.ndarray:
         powers = porosity[:, None] ** np.arange(1, POROSITY_DEGREE + 1)
@@ -54,9 +80,11 @@ class RidgeBaseline:
 
 
 def two_point_map(voxels: np.ndarray) -> np.ndarray:
-    """The two-point correlation of each SVE as a function of the vector between two voxels, averaged over mirrors.
+    """The two-point correlation of each SVE as a function of the vector between two voxels,
+    averaged over mirrors.
 
-    Periodic, by the Fourier transform. Voxels (sve, n, n, n) of 0 and 1 -> (sve, (n // 2 + 1)^3) float32.
+    Periodic, by the Fourier transform. Voxels (sve, n, n, n) of 0 and 1 -> (sve, (n // 2 + 1)^3)
+    float32.
     """
     n = voxels.shape[1]
     found = []
@@ -69,18 +97,26 @@ def two_point_map(voxels: np.ndarray) -> np.ndarray:
 
 
 class VoxelPCA:
-    """Reconstruction by the principal components of the voxels, their values turned into probabilities by a logistic curve."""
+    """Reconstruction by the principal components of the voxels, their values turned into
+    probabilities by a logistic curve.
+    """
 
     def __init__(self, voxels: np.ndarray, components: int):
         """voxels (sve, n, n, n) of the training SVEs."""
         flat = voxels.reshape(len(voxels), -1).astype(np.float32)
-        self.pca = PCA(min(components, len(flat) - 1), svd_solver="randomized", random_state=0).fit(flat)
+        self.pca = PCA(min(components, len(flat) - 1), svd_solver="randomized", random_state=0).fit(
+            flat
+        )
         random = np.random.default_rng(0)
         rows = random.integers(len(flat), size=max(1, PLATT_VOXELS // flat.shape[1]))
-        self.curve = LogisticRegression().fit(self._linear(flat[rows]).reshape(-1, 1), flat[rows].ravel())
+        self.curve = LogisticRegression().fit(
+            self._linear(flat[rows]).reshape(-1, 1), flat[rows].ravel()
+        )
 
     def cross_entropy(self, voxels: np.ndarray) -> np.ndarray:
-        """-log Bernoulli likelihood of the reconstructions, summed over voxels, nats; (sve, n, n, n) -> (sve,)."""
+        """-log Bernoulli likelihood of the reconstructions, summed over voxels, nats; (sve, n, n,
+        n) -> (sve,).
+        """
         linear = self._linear(voxels.reshape(len(voxels), -1).astype(np.float32))
         logits = self.curve.coef_[0, 0] * linear + self.curve.intercept_[0]
         return voxel_cross_entropy(voxels, logits.reshape(voxels.shape))

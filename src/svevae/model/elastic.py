@@ -1,20 +1,25 @@
-"""Statistics of the first-order elastic response of an SVE, as fixed Keras layers: the mechanics an encoder need not learn.
+"""Statistics of the first-order elastic response of an SVE, as fixed Keras layers: the mechanics an
+encoder need not learn.
 
-In a periodic matrix of isotropic stiffness C0 a pore pattern chi changes a uniform strain e, to the first order in chi, by the strain
-field Gamma0 C0 e chi (Torquato 2002, Random Heterogeneous Materials, chapter 20). In Fourier space Gamma0 depends on the
-direction n = k / |k| alone, and every component of that field, for every e, is a linear combination of the fifteen fields
+In a periodic matrix of isotropic stiffness C0 a pore pattern chi changes a uniform strain e, to the
+first order in chi, by the strain field Gamma0 C0 e chi (Torquato 2002, Random Heterogeneous
+Materials, chapter 20). In Fourier space Gamma0 depends on the direction n = k / |k| alone, and
+every component of that field, for every e, is a linear combination of the fifteen fields
 
     g_ijkl = F^-1[n_i n_j n_k n_l F[chi]],  ijkl = xxxx, yyyy, zzzz, yyzz, xxzz, xxyy, and three each for shear in yz, xz, xy.
 
-The statistics are the means over the SVE of g_a g_b over the pores and over the matrix, which three-point estimates of the stiffness are
-made of (op. cit., chapters 20 and 21), and of chi g_a, which two-point ones are. Only products of fields that change sign under the
-same mirrors are kept: the others average to zero over mirrors. So the statistics, as the labels, do not change when an SVE is
-mirrored, nor when it is shifted periodically, by whole coarse voxels.
+The statistics are the means over the SVE of g_a g_b over the pores and over the matrix, which
+three-point estimates of the stiffness are made of (op. cit., chapters 20 and 21), and of chi g_a,
+which two-point ones are. Only products of fields that change sign under the same mirrors are kept:
+the others average to zero over mirrors. So the statistics, as the labels, do not change when an SVE
+is mirrored, nor when it is shifted periodically, by whole coarse voxels.
 
-chi is the pore fraction of coarse voxels, two fine ones wide, which costs an eighth and loses little: a ridge regression from the
-statistics to the properties has R2 = 0.9960 on validation parts, 0.9962 from all voxels (docs/model-log.md).
+chi is the pore fraction of coarse voxels, two fine ones wide, which costs an eighth and loses
+little: a ridge regression from the statistics to the properties has R2 = 0.9960 on validation
+parts, 0.9962 from all voxels (docs/model-log.md).
 
-The transforms are products with matrices along each axis, in the real Fourier basis: no backend's Fourier transform is needed.
+The transforms are products with matrices along each axis, in the real Fourier basis: no backend's
+Fourier transform is needed.
 """
 
 from __future__ import annotations
@@ -27,7 +32,11 @@ import numpy as np
 from keras import layers, ops
 
 EVEN = ((4, 0, 0), (0, 4, 0), (0, 0, 4), (0, 2, 2), (2, 0, 2), (2, 2, 0))  # powers of n_x, n_y, n_z
-SHEAR = (((2, 1, 1), (0, 3, 1), (0, 1, 3)), ((3, 0, 1), (1, 2, 1), (1, 0, 3)), ((3, 1, 0), (1, 3, 0), (1, 1, 2)))
+SHEAR = (
+    ((2, 1, 1), (0, 3, 1), (0, 1, 3)),
+    ((3, 0, 1), (1, 2, 1), (1, 0, 3)),
+    ((3, 1, 0), (1, 3, 0), (1, 1, 2)),
+)
 COARSE = 2  # voxels along the edge of a coarse one
 
 
@@ -37,14 +46,19 @@ def wave_numbers(n: int) -> np.ndarray:
 
 
 def fourier_basis(n: int, power: int = 0) -> np.ndarray:
-    """(d/dx / k0)^power of the orthonormal real Fourier basis 1, cos, sin, cos 2, sin 2, ... on n voxels, k0 = 2 pi / n.
+    """(d/dx / k0)^power of the orthonormal real Fourier basis 1, cos, sin, cos 2, sin 2, ... on n
+    voxels, k0 = 2 pi / n.
 
-    (function, voxel). Functions whose derivative the voxels cannot tell, the cosine of n / 2, have zero for odd powers.
+    (function, voxel). Functions whose derivative the voxels cannot tell, the cosine of n / 2, have
+    zero for odd powers.
     """
     k = wave_numbers(n)[:, None]
     phase = 2 * np.pi * k * np.arange(n) / n
     sine = (np.arange(n) % 2 == 0)[:, None] & (k > 0)
-    basis = np.where(sine, np.sin(phase + power * np.pi / 2), np.cos(phase + power * np.pi / 2)) * np.float64(k) ** power
+    basis = (
+        np.where(sine, np.sin(phase + power * np.pi / 2), np.cos(phase + power * np.pi / 2))
+        * np.float64(k) ** power
+    )
     single = (k == 0) | (2 * k == n)
     if power % 2:
         basis[single[:, 0]] = 0.0
@@ -52,18 +66,25 @@ def fourier_basis(n: int, power: int = 0) -> np.ndarray:
 
 
 def elastic_statistics(n: int) -> keras.Model:
-    """Voxels (batch, n, n, n) of 0 and 1 -> the statistics (batch, 84), dimensionless; n even. Nothing in it is trained."""
+    """Voxels (batch, n, n, n) of 0 and 1 -> the statistics (batch, 84), dimensionless; n even.
+    Nothing in it is trained.
+    """
     voxels = keras.Input((n, n, n), name="voxels")
     field = layers.Reshape((n, n, n, 1), dtype="float32")(voxels)
     n = n // COARSE
-    chi = layers.Reshape((n, n, n), dtype="float32")(layers.AveragePooling3D(COARSE, dtype="float32")(field))
+    chi = layers.Reshape((n, n, n), dtype="float32")(
+        layers.AveragePooling3D(COARSE, dtype="float32")(field)
+    )
     basis, powers = fourier_basis(n), range(5)
     wave = sum(np.square(k) for k in np.meshgrid(*[wave_numbers(n)] * 3)) ** 2
     spectrum = _fixed("bxyz,kx->bkyz", basis)(chi)
     spectrum = _fixed("bkyz,ly->bklz", basis)(spectrum)
     spectrum = _fixed("bklz,mz->bklm", basis)(spectrum)
-    spectrum = _fixed("bklm,klm->bklm", np.divide(1.0, wave, out=np.zeros((n,) * 3), where=wave > 0))(spectrum)
-    # Back again with derivatives: all powers along x, all along y, and along z the one that makes four with them.
+    spectrum = _fixed(
+        "bklm,klm->bklm", np.divide(1.0, wave, out=np.zeros((n,) * 3), where=wave > 0)
+    )(spectrum)
+    # Back again with derivatives: all powers along x, all along y, and along z the one that makes
+    # four with them.
     derivatives = np.stack([fourier_basis(n, power) for power in powers])
     found = _fixed("bklm,pkx->bpxlm", derivatives)(spectrum)
     found = _fixed("bpxlm,qly->bpqxym", derivatives)(found)
@@ -74,13 +95,21 @@ def elastic_statistics(n: int) -> keras.Model:
     found = layers.Reshape((len(fields), n**3), dtype="float32")(found)
 
     chi = layers.Reshape((1, n**3), dtype="float32")(chi)
-    pairs = [(i, j) for group in (EVEN, *SHEAR) for i, j in combinations_with_replacement([fields.index(field) for field in group], 2)]
+    pairs = [
+        (i, j)
+        for group in (EVEN, *SHEAR)
+        for i, j in combinations_with_replacement([fields.index(field) for field in group], 2)
+    ]
     chosen = [len(fields) * i + j for i, j in pairs]
     statistics = [ops.take(ops.mean(found * chi, axis=2), list(range(len(EVEN))), axis=1)]
     for phase in (1.0 - chi, chi):
         products = layers.Dot(axes=2, dtype="float32")([found * phase, found])
-        statistics.append(ops.take(layers.Flatten(dtype="float32")(products), chosen, axis=1) / n**3)
-    model = keras.Model(voxels, layers.Concatenate(dtype="float32")(statistics), name="elastic_statistics")
+        statistics.append(
+            ops.take(layers.Flatten(dtype="float32")(products), chosen, axis=1) / n**3
+        )
+    model = keras.Model(
+        voxels, layers.Concatenate(dtype="float32")(statistics), name="elastic_statistics"
+    )
     model.trainable = False
     return model
 
@@ -91,7 +120,9 @@ def _fixed(equation: str, kernel: np.ndarray) -> Callable[[keras.KerasTensor], k
     def apply(x: keras.KerasTensor) -> keras.KerasTensor:
         sizes = dict(zip(equation.split(",")[0], x.shape, strict=True))
         sizes |= dict(zip(equation.split(",")[1].split("->")[0], kernel.shape, strict=True))
-        layer = layers.EinsumDense(equation, tuple(sizes[axis] for axis in equation.split("->")[1][1:]), dtype="float32")
+        layer = layers.EinsumDense(
+            equation, tuple(sizes[axis] for axis in equation.split("->")[1][1:]), dtype="float32"
+        )
         product = layer(x)
         layer.set_weights([kernel])
         return product

@@ -1,4 +1,6 @@
-"""The one training loop, shared by train and search: progress, early stopping, checkpoints that survive kill -9."""
+"""The one training loop, shared by train and search: progress, early stopping, checkpoints that
+survive kill -9.
+"""
 
 from __future__ import annotations
 
@@ -29,36 +31,58 @@ from svevae.model.vae import Trainer, build_vae, compile_trainer, learning_rate
 TERMS = ("reconstruction", "kl", "property")
 
 
-def set_up(config: Train, seed: int, split: Split, data: SVEDataset, fraction: float = 1.0) -> tuple[Trainer, Batches, Batches]:
-    """A fresh model in its trainer, the training and the validation batches: all that `fit` needs, from the seed alone.
+def set_up(
+    config: Train, seed: int, split: Split, data: SVEDataset, fraction: float = 1.0
+) -> tuple[Trainer, Batches, Batches]:
+    """A fresh model in its trainer, the training and the validation batches: all that `fit` needs,
+    from the seed alone.
 
-    With a `fraction` below 1 the training batches hold so many of the training SVEs, a random choice that is the same for all seeds.
+    With a `fraction` below 1 the training batches hold so many of the training SVEs, a random
+    choice that is the same for all seeds.
     """
     index = split.index("train", data.part_id)
     count = max(1, round(fraction * len(index)))
     index = np.sort(np.random.default_rng(len(index)).permutation(index)[:count])
     keras.utils.set_random_seed(seed)
     vae = build_vae(config, data.n, np.array(split.mean), np.array(split.std))
-    train = Batches(data, index, config.batch_size, seed, shuffle=True, augmentation=config.augmentation)
-    start_from_statistics(vae, train.voxels, train.properties, np.array(split.mean), np.array(split.std))
+    train = Batches(
+        data, index, config.batch_size, seed, shuffle=True, augmentation=config.augmentation
+    )
+    start_from_statistics(
+        vae, train.voxels, train.properties, np.array(split.mean), np.array(split.std)
+    )
     validation = Batches(data, split.index("validation", data.part_id), config.batch_size)
     return compile_trainer(vae, config, np.array(split.std), len(train)), train, validation
 
 
-def regressor_scores(config: Train, seed: int, split: Split, data: SVEDataset, epochs: int) -> dict[str, Any]:
-    """R2 on the test parts of encoder and predictor trained for the properties alone: the ceiling of a latent code of that size.
+def regressor_scores(
+    config: Train, seed: int, split: Split, data: SVEDataset, epochs: int
+) -> dict[str, Any]:
+    """R2 on the test parts of encoder and predictor trained for the properties alone: the ceiling
+    of a latent code of that size.
 
-    The best of `epochs` by the validation parts; keys regressor_mean_r2 and regressor_r2 by property.
+    The best of `epochs` by the validation parts; keys regressor_mean_r2 and regressor_r2 by
+    property.
     """
     config = replace(config, epochs=epochs)
     trainer, train, validation = set_up(config, seed, split, data)
     std = np.array(split.std, np.float32)
-    trainer.vae.get_layer("encoder").get_layer("latent_log_var").trainable = False  # which has no part in it
+    trainer.vae.get_layer("encoder").get_layer(
+        "latent_log_var"
+    ).trainable = False  # which has no part in it
     regressor = keras.Model(trainer.vae.input, trainer.vae.output["properties"])
-    optimizer = keras.optimizers.AdamW(learning_rate(config, len(train)), weight_decay=config.weight_decay)
-    regressor.compile(optimizer, loss=lambda true, found: property_loss(true, found, std), jit_compile=trainer.jit_compile)
+    optimizer = keras.optimizers.AdamW(
+        learning_rate(config, len(train)), weight_decay=config.weight_decay
+    )
+    regressor.compile(
+        optimizer,
+        loss=lambda true, found: property_loss(true, found, std),
+        jit_compile=trainer.jit_compile,
+    )
     best, weights = math.inf, regressor.get_weights()
-    for epoch in tqdm(range(epochs), unit="epoch", desc="regressor", disable=not sys.stderr.isatty()):
+    for epoch in tqdm(
+        range(epochs), unit="epoch", desc="regressor", disable=not sys.stderr.isatty()
+    ):
         train.start_epoch(epoch)
         reseed(trainer.vae, seed, epoch)
         history = regressor.fit(train, validation_data=validation, shuffle=False, verbose=0).history
@@ -66,14 +90,21 @@ def regressor_scores(config: Train, seed: int, split: Split, data: SVEDataset, e
             best, weights = history["val_loss"][0], regressor.get_weights()
     regressor.set_weights(weights)
     index = split.index("test", data.part_id)
-    found = np.concatenate([regressor.predict(cubes, verbose=0) for cubes in PackedVoxels(data, index).blocks()])
+    found = np.concatenate(
+        [regressor.predict(cubes, verbose=0) for cubes in PackedVoxels(data, index).blocks()]
+    )
     r2 = metrics.r2(data.properties[index].astype(np.float64), found.astype(np.float64))
-    return {"regressor_mean_r2": float(r2.mean()), "regressor_r2": dict(zip(data.names, map(float, r2), strict=True))}
+    return {
+        "regressor_mean_r2": float(r2.mean()),
+        "regressor_r2": dict(zip(data.names, map(float, r2), strict=True)),
+    }
 
 
 @dataclass
 class Progress:
-    """Where a training stands after each epoch. `history` holds a dictionary of numbers an epoch; epochs count from 0."""
+    """Where a training stands after each epoch. `history` holds a dictionary of numbers an epoch;
+    epochs count from 0.
+    """
 
     fingerprint: str
     history: list[dict[str, float]] = field(default_factory=list)
@@ -85,15 +116,22 @@ class Progress:
         return self.history[self.best_epoch]["val_loss"] if self.history else math.inf
 
     def is_over(self, epochs: int, patience: int) -> bool:
-        """Whether all epochs are done, or the last `patience` of them brought no better validation objective."""
-        return len(self.history) >= epochs or (bool(self.history) and len(self.history) - 1 - self.best_epoch >= patience)
+        """Whether all epochs are done, or the last `patience` of them brought no better validation
+        objective.
+        """
+        return len(self.history) >= epochs or (
+            bool(self.history) and len(self.history) - 1 - self.best_epoch >= patience
+        )
 
 
 class Checkpoint:
-    """Weights, optimizer state, best weights and `Progress`, in one .npz file that is always whole (written beside, renamed)."""
+    """Weights, optimizer state, best weights and `Progress`, in one .npz file that is always whole
+    (written beside, renamed).
+    """
 
     def __init__(self, path: Path | None, trainer: Trainer, fingerprint: str):
-        """`fingerprint` names configuration, data and code: a file left by another one is ignored and written over.
+        """`fingerprint` names configuration, data and code: a file left by another one is ignored
+        and written over.
 
         Without a path all stays in memory.
         """
@@ -133,7 +171,9 @@ class Checkpoint:
         os.replace(beside, self.path)
 
     def keep_best(self) -> None:
-        self.best = [np.array(keras.ops.convert_to_numpy(weight)) for weight in self.trainer.vae.weights]
+        self.best = [
+            np.array(keras.ops.convert_to_numpy(weight)) for weight in self.trainer.vae.weights
+        ]
 
     def _variables(self) -> dict[str, list[Any]]:
         return {"weight": self.trainer.weights, "optimizer": self.trainer.optimizer.variables}
@@ -149,16 +189,19 @@ def fit(
     checkpoint: Checkpoint,
     on_epoch: Callable[[int, dict[str, float]], None] = lambda epoch, numbers: None,
 ) -> Progress:
-    """Train until `epochs` or until the weighted validation objective has not improved for `patience` epochs.
+    """Train until `epochs` or until the weighted validation objective has not improved for
+    `patience` epochs.
 
-    Goes on from `checkpoint` (already restored) and ends with the weights of the best validation epoch. `on_epoch` receives the
-    epoch's number and its figures: each term for training and (val_) validation, their weighted sum `loss`, SVE/s.
-    Raises TrainingError at the first step whose loss is not finite.
+    Goes on from `checkpoint` (already restored) and ends with the weights of the best validation
+    epoch. `on_epoch` receives the epoch's number and its figures: each term for training and (val_)
+    validation, their weighted sum `loss`, SVE/s. Raises TrainingError at the first step whose loss
+    is not finite.
     """
     progress = checkpoint.progress
     if not progress.is_over(epochs, patience):
         loop = _Epochs(train, checkpoint, patience, seed, epochs, on_epoch)
-        # shuffle=False: `train` deals its own batches; Keras would deal them anew from a random state that no checkpoint holds.
+        # shuffle=False: `train` deals its own batches; Keras would deal them anew from a random
+        # state that no checkpoint holds.
         trainer.fit(
             train,
             validation_data=validation,
@@ -235,7 +278,11 @@ class _Epochs(keras.callbacks.Callback):
             left = (self.epochs - epoch - 1) * (time.perf_counter() - self.started)
             rate = numbers["sve_per_second"]
             loss = f"validation loss {numbers['val_loss']:.5g}: {line}"
-            print(f"epoch {epoch + 1}: {rate:.0f} SVE/s, at most {left / 60:.1f} min left; {loss}", file=sys.stderr, flush=True)
+            print(
+                f"epoch {epoch + 1}: {rate:.0f} SVE/s, at most {left / 60:.1f} min left; {loss}",
+                file=sys.stderr,
+                flush=True,
+            )
         else:
             self.bar.set_postfix_str(f"epoch {epoch + 1}, validation {line}")
 
@@ -245,14 +292,16 @@ class _Epochs(keras.callbacks.Callback):
         bad = [f"{name} = {logs[name]}" for name in names if not math.isfinite(logs[name])]
         optimizer = self.model.optimizer
         raise TrainingError(
-            f"the loss is not finite at step {int(optimizer.iterations)} (epoch {len(self.checkpoint.progress.history) + 1}, "
-            f"batch {step + 1}): {', '.join(bad)}, "
-            f"at a learning rate of {float(optimizer.learning_rate):.3g}; lower train.learning_rate"
+            f"the loss is not finite at step {int(optimizer.iterations)} (epoch"
+            f" {len(self.checkpoint.progress.history) + 1}, batch {step + 1}): {', '.join(bad)}, at"
+            f" a learning rate of {float(optimizer.learning_rate):.3g}; lower train.learning_rate"
         )
 
 
 def reseed(model: keras.Model, seed: int, epoch: int) -> None:
-    """Start each random layer anew from (seed, epoch, layer), so that an epoch does not depend on those before it."""
+    """Start each random layer anew from (seed, epoch, layer), so that an epoch does not depend on
+    those before it.
+    """
     for i, layer in enumerate(model._flatten_layers()):
         generator = getattr(layer, "seed_generator", None)
         if generator is not None:

@@ -1,4 +1,6 @@
-"""A trained model in physical units, and the folder it lives in: the Keras file and the contract that describes it."""
+"""A trained model in physical units, and the folder it lives in: the Keras file and the contract
+that describes it.
+"""
 
 from __future__ import annotations
 
@@ -22,10 +24,11 @@ MODEL_FILE, CONTRACT_FILE, POSTERIOR_FILE = "model.keras", "contract.json", "pos
 
 
 class Prediction(NamedTuple):
-    """Properties (sve, property) and their standard deviations, in units of the model; novelty (sve,), above 1 for an unfamiliar SVE.
+    """Properties (sve, property) and their standard deviations, in units of the model; novelty
+    (sve,), above 1 for an unfamiliar SVE.
 
-    The standard deviations are calibrated on the validation parts: `properties` +- 1.645 `std` holds the solver's value for 90 % of SVEs
-    like those. See `svevae.model.uncertainty`.
+    The standard deviations are calibrated on the validation parts: `properties` +- 1.645 `std`
+    holds the solver's value for 90 % of SVEs like those. See `svevae.model.uncertainty`.
     """
 
     properties: np.ndarray
@@ -36,20 +39,33 @@ class Prediction(NamedTuple):
 class LatentModel:
     """A trained structure-property map.
 
-    `names` and `units` of the properties; `n` voxels along an edge; `latent_dim`; `voxel_size` in micrometres or None; `grain` is the
-    correlation length of `svevae.model.sampling.draw` in voxels. `contract` holds these and where the model comes from (data digests,
-    parameters, version). `posterior` is where the latent codes of the training SVEs are, the prior where none was fitted.
+    `names` and `units` of the properties; `n` voxels along an edge; `latent_dim`; `voxel_size` in
+    micrometres or None; `grain` is the correlation length of `svevae.model.sampling.draw` in
+    voxels. `contract` holds these and where the model comes from (data digests, parameters,
+    version). `posterior` is where the latent codes of the training SVEs are, the prior where none
+    was fitted.
     """
 
-    def __init__(self, model: keras.Model, contract: dict[str, Any], batch_size: int = 64, posterior: Posterior | None = None):
+    def __init__(
+        self,
+        model: keras.Model,
+        contract: dict[str, Any],
+        batch_size: int = 64,
+        posterior: Posterior | None = None,
+    ):
         self.model, self.contract, self.batch_size = model, contract, batch_size
         self.posterior = posterior or Posterior.prior(contract["latent_dim"])
         self.names, self.units = tuple(contract["names"]), tuple(contract["units"])
-        self.n, self.latent_dim, self.voxel_size = contract["n"], contract["latent_dim"], contract["voxel_size"]
+        self.n, self.latent_dim, self.voxel_size = (
+            contract["n"],
+            contract["latent_dim"],
+            contract["voxel_size"],
+        )
         self.grain = contract.get("grain", 0.0)
 
     def encode(self, voxels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Voxels (sve, n, n, n) of 0 and 1 -> mean and standard deviation of q(z | x), each (sve, latent).
+        """Voxels (sve, n, n, n) of 0 and 1 -> mean and standard deviation of q(z | x), each (sve,
+        latent).
 
         Raises DataError for another shape or another value.
         """
@@ -57,29 +73,40 @@ class LatentModel:
         return mean, np.exp(log_var / 2)
 
     def decode(self, latent: np.ndarray) -> np.ndarray:
-        """Latent vectors (sve, latent) -> the probability of a pore in each voxel (sve, n, n, n). Raises DataError for another shape."""
+        """Latent vectors (sve, latent) -> the probability of a pore in each voxel (sve, n, n, n).
+        Raises DataError for another shape.
+        """
         return sigmoid(self._run(self.model.get_layer("decoder"), self._checked_latent(latent)))
 
     def reconstruct(self, voxels: np.ndarray) -> np.ndarray:
-        """Voxels (sve, n, n, n) -> the probability of a pore after encoding and decoding, same shape. Raises DataError as `encode`."""
+        """Voxels (sve, n, n, n) -> the probability of a pore after encoding and decoding, same
+        shape. Raises DataError as `encode`.
+        """
         return self.decode(self.encode(voxels)[0])
 
     def predict(self, voxels: np.ndarray) -> np.ndarray:
-        """Voxels (sve, n, n, n) -> properties (sve, property) in `units`, in the order of `names`. Raises DataError as `encode`."""
+        """Voxels (sve, n, n, n) -> properties (sve, property) in `units`, in the order of `names`.
+        Raises DataError as `encode`.
+        """
         return self.predict_from_latent(self.encode(voxels)[0])
 
     def predict_from_latent(self, latent: np.ndarray) -> np.ndarray:
-        """Latent vectors (sve, latent) -> properties (sve, property) in `units`. Raises DataError for another shape."""
+        """Latent vectors (sve, latent) -> properties (sve, property) in `units`. Raises DataError
+        for another shape.
+        """
         return self.prediction(latent).properties
 
     def prediction(self, latent: np.ndarray) -> Prediction:
-        """Latent vectors (sve, latent) -> properties, how sure they are, how unfamiliar the SVEs. Raises DataError for another shape."""
+        """Latent vectors (sve, latent) -> properties, how sure they are, how unfamiliar the SVEs.
+        Raises DataError for another shape.
+        """
         found = self._run(self.model.get_layer("predictor"), self._checked_latent(latent))
         return Prediction(found["properties"], found["properties_std"], found["novelty"][:, 0])
 
     def outputs(self, voxels: np.ndarray) -> dict[str, np.ndarray]:
-        """All at once: latent_mean, latent_std (sve, latent), probability (sve, n, n, n), properties, properties_std (sve, property),
-        novelty (sve,)."""
+        """All at once: latent_mean, latent_std (sve, latent), probability (sve, n, n, n),
+        properties, properties_std (sve, property), novelty (sve,).
+        """
         found = self._run(self.model, self._checked(voxels))
         return {
             "latent_mean": found["latent_mean"],
@@ -98,40 +125,64 @@ class LatentModel:
         return whole.hexdigest()[:24]
 
     def _run(self, model: keras.Model, x: np.ndarray) -> Any:
-        # Not `predict`, which sets up a data pipeline each time: for one SVE 50 times what the model takes.
-        batches = [model.predict_on_batch(x[first : first + self.batch_size]) for first in range(0, len(x), self.batch_size)]
+        # Not `predict`, which sets up a data pipeline each time: for one SVE 50 times what the
+        # model takes.
+        batches = [
+            model.predict_on_batch(x[first : first + self.batch_size])
+            for first in range(0, len(x), self.batch_size)
+        ]
         return keras.tree.map_structure(lambda *pieces: np.concatenate(pieces), *batches)
 
     def _checked(self, voxels: np.ndarray) -> np.ndarray:
         voxels = np.asarray(voxels)
         if voxels.ndim != 4 or voxels.shape[1:] != (self.n,) * 3 or not len(voxels):
-            raise DataError(f"voxels: expected shape (sve, {self.n}, {self.n}, {self.n}), received {voxels.shape}")
+            raise DataError(
+                f"voxels: expected shape (sve, {self.n}, {self.n}, {self.n}), received"
+                f" {voxels.shape}"
+            )
         if not np.isin(voxels, (0, 1)).all():
-            raise DataError(f"voxels: expected 0 (solid) and 1 (pore), received values from {voxels.min()} to {voxels.max()}")
+            raise DataError(
+                f"voxels: expected 0 (solid) and 1 (pore), received values from {voxels.min()} to"
+                f" {voxels.max()}"
+            )
         return voxels.astype(np.uint8, copy=False)
 
     def _checked_latent(self, latent: np.ndarray) -> np.ndarray:
         latent = np.asarray(latent, np.float32)
         if latent.ndim != 2 or latent.shape[1] != self.latent_dim or not len(latent):
-            raise DataError(f"latent: expected shape (sve, {self.latent_dim}), received {latent.shape}")
+            raise DataError(
+                f"latent: expected shape (sve, {self.latent_dim}), received {latent.shape}"
+            )
         return latent
 
 
 def load_folder(folder: Path, batch_size: int = 64) -> LatentModel:
-    """The model that `save_folder` wrote. Raises DataError where a file is missing, or is of a version that this one cannot use."""
+    """The model that `save_folder` wrote. Raises DataError where a file is missing, or is of a
+    version that this one cannot use.
+    """
     for file in (MODEL_FILE, CONTRACT_FILE):
         if not (folder / file).is_file():
-            raise DataError(f"{folder}: expected a folder with {MODEL_FILE} and {CONTRACT_FILE}, {file} is missing")
+            raise DataError(
+                f"{folder}: expected a folder with {MODEL_FILE} and {CONTRACT_FILE}, {file} is"
+                " missing"
+            )
     with _readable(folder / MODEL_FILE, "a Keras model"):
         model = keras.saving.load_model(folder / MODEL_FILE)
     if "properties_std" not in model.output:
         raise DataError(
-            f"{folder / MODEL_FILE}: expected a model that gives properties_std, received one of an earlier svevae; train it again"
+            f"{folder / MODEL_FILE}: expected a model that gives properties_std, received one of an"
+            " earlier svevae; train it again"
         )
     with _readable(folder / POSTERIOR_FILE, "the arrays of a posterior"):
-        posterior = Posterior.load(folder / POSTERIOR_FILE) if (folder / POSTERIOR_FILE).is_file() else None
-    with _readable(folder / CONTRACT_FILE, "a JSON file with names, units, n, latent_dim and voxel_size"):
-        return LatentModel(model, json.loads((folder / CONTRACT_FILE).read_text()), batch_size, posterior)
+        posterior = (
+            Posterior.load(folder / POSTERIOR_FILE) if (folder / POSTERIOR_FILE).is_file() else None
+        )
+    with _readable(
+        folder / CONTRACT_FILE, "a JSON file with names, units, n, latent_dim and voxel_size"
+    ):
+        return LatentModel(
+            model, json.loads((folder / CONTRACT_FILE).read_text()), batch_size, posterior
+        )
 
 
 @contextmanager
@@ -144,8 +195,12 @@ def _readable(file: Path, expected: str) -> Iterator[None]:
         raise DataError(f"{file}: expected {expected}, cannot be read: {said}") from error
 
 
-def save_folder(folder: Path, model: keras.Model, contract: dict[str, Any], posterior: Posterior | None = None) -> None:
-    """Write the model, its contract and its aggregate posterior into `folder`; the folder appears whole or not at all."""
+def save_folder(
+    folder: Path, model: keras.Model, contract: dict[str, Any], posterior: Posterior | None = None
+) -> None:
+    """Write the model, its contract and its aggregate posterior into `folder`; the folder appears
+    whole or not at all.
+    """
     beside = folder.with_name(f".{folder.name}.{os.getpid()}")
     beside.mkdir(parents=True)
     try:

@@ -1,7 +1,7 @@
 """Blocks of the VAE, written as functions of Keras tensors.
 
-They use built-in Keras layers and operations only, so that a saved model loads where svevae is not installed. Fields are
-(batch, x, y, z, channels).
+They use built-in Keras layers and operations only, so that a saved model loads where svevae is not
+installed. Fields are (batch, x, y, z, channels).
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ ACTIVATION = "relu"
 def residual_block(x: keras.KerasTensor) -> keras.KerasTensor:
     """relu(x + conv(relu(conv(x)))) with 3x3x3 convolutions (He et al. 2016); the shape is kept.
 
-    The second kernel starts at zero, so that the block starts as the identity and needs no normalisation (Zhang et al. 2019).
+    The second kernel starts at zero, so that the block starts as the identity and needs no
+    normalisation (Zhang et al. 2019).
     """
     filters = x.shape[-1]
     h = layers.Conv3D(filters, 3, padding="same", activation=ACTIVATION)(x)
@@ -24,10 +25,11 @@ def residual_block(x: keras.KerasTensor) -> keras.KerasTensor:
 
 
 def bottleneck_block(x: keras.KerasTensor) -> keras.KerasTensor:
-    """relu(x + dense(relu(conv(relu(dense(x)))))), the 3x3x3 convolution in half of the channels; the shape is kept.
+    """relu(x + dense(relu(conv(relu(dense(x)))))), the 3x3x3 convolution in half of the channels;
+    the shape is kept.
 
-    He et al. 2016, figure 5, right, with a half where they have a quarter; a dense layer is a convolution of 1x1x1.
-    The last kernel starts at zero, as in `residual_block`.
+    He et al. 2016, figure 5, right, with a half where they have a quarter; a dense layer is a
+    convolution of 1x1x1. The last kernel starts at zero, as in `residual_block`.
     """
     filters = x.shape[-1]
     half = max(1, filters // 2)
@@ -38,7 +40,9 @@ def bottleneck_block(x: keras.KerasTensor) -> keras.KerasTensor:
 
 
 def plain_block(x: keras.KerasTensor) -> keras.KerasTensor:
-    """relu(conv(relu(conv(x)))) with 3x3x3 convolutions, `residual_block` without its skip connection; the shape is kept."""
+    """relu(conv(relu(conv(x)))) with 3x3x3 convolutions, `residual_block` without its skip
+    connection; the shape is kept.
+    """
     filters = x.shape[-1]
     for _ in range(2):
         x = layers.Conv3D(filters, 3, padding="same", activation=ACTIVATION)(x)
@@ -49,9 +53,11 @@ BLOCKS = {"residual": residual_block, "bottleneck": bottleneck_block, "plain": p
 
 
 def space_to_depth(x: keras.KerasTensor, step: int) -> keras.KerasTensor:
-    """Each patch of step^3 voxels becomes one: (batch, a, b, c, channels) -> (batch, a / step, b / step, c / step, step^3 channels).
+    """Each patch of step^3 voxels becomes one: (batch, a, b, c, channels) -> (batch, a / step, b /
+    step, c / step, step^3 channels).
 
-    A dense layer behind it is a convolution with stride = kernel = step, and trains faster than one on a CPU.
+    A dense layer behind it is a convolution with stride = kernel = step, and trains faster than one
+    on a CPU.
     """
     a, b, c, channels = x.shape[1:]
     x = layers.Reshape((a // step, step, b // step, step, c // step, step * channels))(x)
@@ -74,15 +80,20 @@ def depth_to_space(x: keras.KerasTensor, step: int) -> keras.KerasTensor:
 def pool(x: keras.KerasTensor) -> keras.KerasTensor:
     """Mean and maximum over a field: (batch, x, y, z, channels) -> (batch, 2 channels).
 
-    Labels do not change under periodic shifts, and nor do these, up to the stride that made the field.
+    Labels do not change under periodic shifts, and nor do these, up to the stride that made the
+    field.
     """
-    return layers.Concatenate()([layers.GlobalAveragePooling3D()(x), layers.GlobalMaxPooling3D()(x)])
+    return layers.Concatenate()(
+        [layers.GlobalAveragePooling3D()(x), layers.GlobalMaxPooling3D()(x)]
+    )
 
 
 def sample(mean: keras.KerasTensor, log_var: keras.KerasTensor) -> keras.KerasTensor:
-    """Reparameterised sample mean + exp(log_var / 2) eps, eps ~ N(0, I) (Kingma and Welling 2014, section 2.4).
+    """Reparameterised sample mean + exp(log_var / 2) eps, eps ~ N(0, I) (Kingma and Welling 2014,
+    section 2.4).
 
-    Shapes: (batch, latent), (batch, latent) -> (batch, latent). Random in training; at inference the mean itself.
+    Shapes: (batch, latent), (batch, latent) -> (batch, latent). Random in training; at inference
+    the mean itself.
     """
     noise = layers.GaussianNoise(1.0, name="noise", dtype=mean.dtype)(ops.zeros_like(mean))
     return mean + ops.exp(log_var / 2) * noise

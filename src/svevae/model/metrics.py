@@ -1,4 +1,6 @@
-"""What a model is judged by, in numpy; a score never stands without the baseline that needs no network."""
+"""What a model is judged by, in numpy; a score never stands without the baseline that needs no
+network.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +10,15 @@ import numpy as np
 
 QUANTILE_90 = 1.6448536  # of |N(0, 1)|: an interval of 90 % is +- so many standard deviations
 HALVINGS = 200  # random divisions of the held-out parts into two halves
-ACTIVE_VARIANCE = 0.01  # Burda et al. (2016), section 5.2: a latent unit is active where the variance of its mean exceeds this
+# Burda et al. (2016), section 5.2: a latent unit is active where the variance of its mean exceeds
+# this
+ACTIVE_VARIANCE = 0.01
 
 
 def r2(true: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-    """Coefficient of determination of each column; (sve, property) twice -> (property,). -inf where `true` is constant."""
+    """Coefficient of determination of each column; (sve, property) twice -> (property,). -inf where
+    `true` is constant.
+    """
     residual = np.square(true - predicted).sum(axis=0)
     total = np.square(true - true.mean(axis=0)).sum(axis=0)
     return 1 - np.divide(residual, total, out=np.full(residual.shape, np.inf), where=total > 0)
@@ -37,7 +43,9 @@ def constant_cross_entropy(porosity: np.ndarray, constant: float, n: int) -> np.
 
 
 def overlap(voxels: np.ndarray, logits: np.ndarray) -> tuple[int, int]:
-    """Numerator and denominator of the Dice coefficient 2 |A and B| / (|A| + |B|) of the pores, decoded at probability 1/2."""
+    """Numerator and denominator of the Dice coefficient 2 |A and B| / (|A| + |B|) of the pores,
+    decoded at probability 1/2.
+    """
     decoded = logits > 0
     return 2 * int((decoded & (voxels == 1)).sum()), int(decoded.sum() + voxels.sum(dtype=np.int64))
 
@@ -48,20 +56,27 @@ def active_units(latent_mean: np.ndarray) -> int:
 
 
 def divergence_from_prior(mean: np.ndarray, std: np.ndarray) -> float:
-    """KL(N(m, S) || N(0, I)) of the aggregate posterior, nats: m and S are the mean and covariance of all samples of all SVEs.
+    """KL(N(m, S) || N(0, I)) of the aggregate posterior, nats: m and S are the mean and covariance
+    of all samples of all SVEs.
 
     Posterior means and standard deviations (sve, latent).
     """
     centre = mean.mean(axis=0, dtype=np.float64)
-    covariance = np.cov(mean.T.astype(np.float64), bias=True).reshape(len(centre), -1) + np.diag(np.square(std).mean(axis=0))
-    return float(0.5 * (np.trace(covariance) + centre @ centre - len(centre) - np.linalg.slogdet(covariance)[1]))
+    covariance = np.cov(mean.T.astype(np.float64), bias=True).reshape(len(centre), -1) + np.diag(
+        np.square(std).mean(axis=0)
+    )
+    return float(
+        0.5
+        * (np.trace(covariance) + centre @ centre - len(centre) - np.linalg.slogdet(covariance)[1])
+    )
 
 
 def two_point_correlation(fields: np.ndarray) -> np.ndarray:
-    """S2(r): the mean over SVEs and over x, y, z of the chance that two voxels r apart along an axis are both pores.
+    """S2(r): the mean over SVEs and over x, y, z of the chance that two voxels r apart along an
+    axis are both pores.
 
-    Periodic, by the Fourier transform (Torquato 2002, section 2.2). Fields (sve, n, n, n) of 0 and 1 -> (n // 2 + 1,) for
-    r = 0 ... n // 2 voxels; S2(0) is the porosity.
+    Periodic, by the Fourier transform (Torquato 2002, section 2.2). Fields (sve, n, n, n) of 0 and
+    1 -> (n // 2 + 1,) for r = 0 ... n // 2 voxels; S2(0) is the porosity.
     """
     return two_point_correlations(fields).mean(axis=0)
 
@@ -71,26 +86,41 @@ def two_point_correlations(fields: np.ndarray) -> np.ndarray:
     half = fields.shape[-1] // 2 + 1
     found = np.empty((len(fields), half))
     for i, field in enumerate(fields.astype(np.float32)):
-        correlation = np.fft.irfftn(np.abs(np.fft.rfftn(field)) ** 2, s=field.shape, axes=(0, 1, 2)) / field.size
-        found[i] = (correlation[:half, 0, 0] + correlation[0, :half, 0] + correlation[0, 0, :half]) / 3
+        correlation = (
+            np.fft.irfftn(np.abs(np.fft.rfftn(field)) ** 2, s=field.shape, axes=(0, 1, 2))
+            / field.size
+        )
+        found[i] = (
+            correlation[:half, 0, 0] + correlation[0, :half, 0] + correlation[0, 0, :half]
+        ) / 3
     return found
 
 
 def coverage(true: np.ndarray, predicted: np.ndarray, std: np.ndarray) -> np.ndarray:
-    """Share of each column within the predicted interval of 90 %, +- 1.645 std; (sve, property) thrice -> (property,)."""
+    """Share of each column within the predicted interval of 90 %, +- 1.645 std; (sve, property)
+    thrice -> (property,).
+    """
     return (np.abs(true - predicted) <= QUANTILE_90 * std).mean(axis=0)
 
 
 def correlation_distance(a: np.ndarray, b: np.ndarray) -> float:
-    """Root mean square difference of two two-point correlations (distance,), over the mean of the second."""
+    """Root mean square difference of two two-point correlations (distance,), over the mean of the
+    second.
+    """
     return float(np.sqrt(np.square(a - b).mean()) / b.mean())
 
 
-def half_distances(part_id: np.ndarray, distance: Callable[[np.ndarray, np.ndarray], float], random: np.random.Generator) -> np.ndarray:
-    """How far two halves of the held-out SVEs are apart, for random divisions of their parts: (200,).
+def half_distances(
+    part_id: np.ndarray,
+    distance: Callable[[np.ndarray, np.ndarray], float],
+    random: np.random.Generator,
+) -> np.ndarray:
+    """How far two halves of the held-out SVEs are apart, for random divisions of their parts:
+    (200,).
 
-    `distance` takes two arrays of indices of SVEs. What a sample of the model is held against: nothing tells it from held-out SVEs
-    as long as it is no further from them than most halves are from each other.
+    `distance` takes two arrays of indices of SVEs. What a sample of the model is held against:
+    nothing tells it from held-out SVEs as long as it is no further from them than most halves are
+    from each other.
     """
     parts = np.unique(part_id)
     found = []

@@ -16,24 +16,31 @@ SMALLEST = 1e-6  # standard deviation over porosity
 class PorosityModel(LatentModel):
     """`model` with `porosity` as its last property.
 
-    It is a quadratic regression from the predicted properties, which follow the pores so closely that it leaves 2 % of the porosity. The
-    decoder's expected porosity would be slower and worse: half the reconstructions are off by more than 6 %. The regression is fitted
-    to SVEs that the model makes itself (`draw` of decoded samples of the aggregate posterior, encoded again), whose porosity is counted; it
-    needs no dataset. Errors grow with the porosity: the standard deviation is `spread` times porosity and FLOOR.
+    It is a quadratic regression from the predicted properties, which follow the pores so closely
+    that it leaves 2 % of the porosity. The decoder's expected porosity would be slower and worse:
+    half the reconstructions are off by more than 6 %. The regression is fitted to SVEs that the
+    model makes itself (`draw` of decoded samples of the aggregate posterior, encoded again), whose
+    porosity is counted; it needs no dataset. Errors grow with the porosity: the standard deviation
+    is `spread` times porosity and FLOOR.
     """
 
     def __init__(self, model: LatentModel, random: np.random.Generator):
         super().__init__(model.model, model.contract, model.batch_size, model.posterior)
         voxels = draw(self.decode(self.posterior.sample(DRAWN, random)), self.grain, random)
         properties = super().prediction(self.encode(voxels)[0]).properties
-        self.low, self.high = properties.min(axis=0), properties.max(axis=0)  # beyond these a quadratic means nothing
+        self.low, self.high = (
+            properties.min(axis=0),
+            properties.max(axis=0),
+        )  # beyond these a quadratic means nothing
         self.centre, self.scale = properties.mean(axis=0), properties.std(axis=0)
         porosity = voxels.mean((1, 2, 3), dtype=np.float64)
         weight = 1 / (porosity + FLOOR)
         design = self._features(properties) * weight[:, None]
         self.weights = np.linalg.lstsq(design, porosity * weight, rcond=1e-6)[0]
         residual = design @ self.weights - porosity * weight
-        self.spread = max(SMALLEST, float(np.sqrt(np.square(residual).sum() / (DRAWN - design.shape[1]))))
+        self.spread = max(
+            SMALLEST, float(np.sqrt(np.square(residual).sum() / (DRAWN - design.shape[1])))
+        )
         self.names, self.units = (*self.names, NAME), (*self.units, "-")
 
     def prediction(self, latent: np.ndarray) -> Prediction:
@@ -41,10 +48,14 @@ class PorosityModel(LatentModel):
         found = super().prediction(latent)
         porosity = np.clip(self._features(found.properties) @ self.weights, 0, 1)
         columns = (found.properties, porosity), (found.std, self.spread * (porosity + FLOOR))
-        return Prediction(*(np.column_stack(pair).astype(np.float32) for pair in columns), found.novelty)
+        return Prediction(
+            *(np.column_stack(pair).astype(np.float32) for pair in columns), found.novelty
+        )
 
     def predict(self, voxels: np.ndarray) -> np.ndarray:
-        """As `LatentModel.predict`, with the porosity in the last column: counted, not predicted."""
+        """As `LatentModel.predict`, with the porosity in the last column: counted, not
+        predicted.
+        """
         found = super().predict(voxels)
         found[:, -1] = voxels.mean((1, 2, 3), dtype=np.float64)
         return found

@@ -1,9 +1,11 @@
-"""Where the latent means of real SVEs are: a Gaussian mixture behind their own marginal distributions, that samples are drawn from.
+"""Where the latent means of real SVEs are: a Gaussian mixture behind their own marginal
+distributions, that samples are drawn from.
 
-The prior N(0, I) is what the KL term pulls towards; what it leaves between the two makes samples of the prior unlike the data (Tomczak
-and Welling 2018, VAE with a VampPrior). Each latent unit is first mapped to normal scores by its quantiles over the training SVEs, so
-that no sample leaves the range that was seen, nor has a stiffness above the matrix's. numpy alone, so that a registered model needs
-nothing else.
+The prior N(0, I) is what the KL term pulls towards; what it leaves between the two makes samples of
+the prior unlike the data (Tomczak and Welling 2018, VAE with a VampPrior). Each latent unit is
+first mapped to normal scores by its quantiles over the training SVEs, so that no sample leaves the
+range that was seen, nor has a stiffness above the matrix's. numpy alone, so that a registered model
+needs nothing else.
 """
 
 from __future__ import annotations
@@ -14,7 +16,9 @@ from statistics import NormalDist
 
 import numpy as np
 
-COMPONENTS = 8  # 2 leave samples with properties that no SVE has together, 16 are too few SVEs each: docs/model-log.md
+# 2 leave samples with properties that no SVE has together, 16 are too few SVEs each:
+# docs/model-log.md
+COMPONENTS = 8
 PRIOR_SVES = 100
 SMALLEST = 1e-4  # variance of a normal score
 KNOTS = 256  # of each unit's quantile function
@@ -23,9 +27,11 @@ WIDEST = 3.5  # normal score of the smallest and the largest mean that was seen
 
 @dataclass(frozen=True)
 class Posterior:
-    """Mixture of the normal scores: weights (component,), means (component, latent), covariances (component, latent, latent).
+    """Mixture of the normal scores: weights (component,), means (component, latent), covariances
+    (component, latent, latent).
 
-    A score, interpolated between `scores` (knot,), becomes a latent vector by `quantiles` (knot, latent); without them it is one.
+    A score, interpolated between `scores` (knot,), becomes a latent vector by `quantiles` (knot,
+    latent); without them it is one.
     """
 
     weights: np.ndarray
@@ -64,13 +70,18 @@ class Posterior:
         """Normal scores (sve, latent) -> latent vectors (sve, latent) float32."""
         if self.quantiles is None:
             return scores.astype(np.float32)
-        columns = [np.interp(score, self.scores, knots) for score, knots in zip(scores.T, self.quantiles.T, strict=True)]
+        columns = [
+            np.interp(score, self.scores, knots)
+            for score, knots in zip(scores.T, self.quantiles.T, strict=True)
+        ]
         return np.column_stack(columns).astype(np.float32)
 
     def log_density(self, scores: np.ndarray) -> np.ndarray:
         """Of normal scores: (sve, latent) -> (sve,), nats."""
         found = []
-        for weight, mean, root in zip(self.weights, self.means, np.linalg.cholesky(self.covariances), strict=True):
+        for weight, mean, root in zip(
+            self.weights, self.means, np.linalg.cholesky(self.covariances), strict=True
+        ):
             white = np.linalg.solve(root, (scores - mean).T)
             constant = np.log(np.diag(root)).sum() + len(mean) * np.log(2 * np.pi) / 2
             found.append(np.log(weight) - np.square(white).sum(axis=0) / 2 - constant)
@@ -80,28 +91,41 @@ class Posterior:
 def fit_posterior(mean: np.ndarray, informed: int, seed: int) -> Posterior:
     """The mixture of the latent means (sve, latent) of the training SVEs.
 
-    Of the means, not of samples: the predictor reads means, and the noise of a sample would part a unit's property from its pores.
-    The first `informed` units, which the properties follow from, say which component an SVE belongs to; the covariance of all units
-    in a component is drawn to that of all components as if by PRIOR_SVES more SVEs, but for that of the informed ones themselves.
+    Of the means, not of samples: the predictor reads means, and the noise of a sample would part a
+    unit's property from its pores. The first `informed` units, which the properties follow from,
+    say which component an SVE belongs to; the covariance of all units in a component is drawn to
+    that of all components as if by PRIOR_SVES more SVEs, but for that of the informed ones
+    themselves.
     """
     from sklearn.mixture import GaussianMixture  # not needed where a model is only used
 
     share = (np.arange(KNOTS) + 0.5) / KNOTS
     scores = np.concatenate([[-WIDEST], [NormalDist().inv_cdf(p) for p in share], [WIDEST]])
     quantiles = np.quantile(mean.astype(np.float64), np.concatenate([[0.0], share, [1.0]]), axis=0)
-    quantiles += np.linspace(0, 1e-9, len(quantiles))[:, None]  # where values repeat, as those of pore-free SVEs do
-    normal = np.column_stack([np.interp(unit, knots, scores) for unit, knots in zip(mean.T, quantiles.T, strict=True)])
+    quantiles += np.linspace(0, 1e-9, len(quantiles))[
+        :, None
+    ]  # where values repeat, as those of pore-free SVEs do
+    normal = np.column_stack(
+        [np.interp(unit, knots, scores) for unit, knots in zip(mean.T, quantiles.T, strict=True)]
+    )
     count = max(1, min(COMPONENTS, len(mean) // (4 * informed)))
-    mixture = GaussianMixture(count, reg_covar=SMALLEST, max_iter=500, random_state=seed).fit(normal[:, :informed])
+    mixture = GaussianMixture(count, reg_covar=SMALLEST, max_iter=500, random_state=seed).fit(
+        normal[:, :informed]
+    )
     members = mixture.predict_proba(normal[:, :informed])
     sizes = members.sum(axis=0)
     means = members.T @ normal / sizes[:, None]
     scatters = np.stack(
-        [((normal - centre) * share_of[:, None]).T @ (normal - centre) for centre, share_of in zip(means, members.T, strict=True)]
+        [
+            ((normal - centre) * share_of[:, None]).T @ (normal - centre)
+            for centre, share_of in zip(means, members.T, strict=True)
+        ]
     )
     pooled = scatters.sum(axis=0) / len(mean)
     covariances = (scatters + PRIOR_SVES * pooled) / (sizes + PRIOR_SVES)[:, None, None]
     covariances[:, :informed, :informed] = mixture.covariances_
-    values, vectors = np.linalg.eigh(covariances)  # the exchange of a block may leave a negative one
+    values, vectors = np.linalg.eigh(
+        covariances
+    )  # the exchange of a block may leave a negative one
     covariances = (vectors * np.maximum(values, SMALLEST)[:, None]) @ vectors.swapaxes(1, 2)
     return Posterior(sizes / len(mean), means, covariances, scores, quantiles)

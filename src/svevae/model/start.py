@@ -1,4 +1,6 @@
-"""Where training starts: with a ridge regression from the elastic statistics to the properties already in the weights."""
+"""Where training starts: with a ridge regression from the elastic statistics to the properties
+already in the weights.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +12,24 @@ from svevae.dataset.batches import PackedVoxels
 from svevae.model.baselines import PENALTIES
 from svevae.model.vae import INFORMED, STATISTICS_SCALE
 
-SMALLEST = 0.05  # standard deviation of an informed unit, in those of the properties, that is scaled up to 1
+# standard deviation of an informed unit, in those of the properties, that is scaled up to 1
+SMALLEST = 0.05
 
 
-def start_from_statistics(vae: keras.Model, voxels: PackedVoxels, properties: np.ndarray, mean: np.ndarray, std: np.ndarray) -> None:
-    """Scale the encoder's elastic statistics over the training SVEs, and let encoder and predictor begin as a ridge regression.
+def start_from_statistics(
+    vae: keras.Model,
+    voxels: PackedVoxels,
+    properties: np.ndarray,
+    mean: np.ndarray,
+    std: np.ndarray,
+) -> None:
+    """Scale the encoder's elastic statistics over the training SVEs, and let encoder and predictor
+    begin as a ridge regression.
 
-    properties (sve, property), label scaler mean, std (property,). The informed latent units start as the principal axes of the
-    standardised properties that the regression finds, scaled to variance 1 where they vary enough, the predictor as their linear map
-    back to properties. Nothing happens in an encoder without the statistics.
+    properties (sve, property), label scaler mean, std (property,). The informed latent units start
+    as the principal axes of the standardised properties that the regression finds, scaled to
+    variance 1 where they vary enough, the predictor as their linear map back to properties. Nothing
+    happens in an encoder without the statistics.
     """
     encoder, predictor = vae.get_layer("encoder"), vae.get_layer("predictor")
     if STATISTICS_SCALE not in [layer.name for layer in encoder.layers]:

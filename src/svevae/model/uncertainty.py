@@ -1,15 +1,18 @@
-"""How sure the predictor is: standard deviations calibrated on the validation parts, and how new a latent vector is.
+"""How sure the predictor is: standard deviations calibrated on the validation parts, and how new a
+latent vector is.
 
-Both are fitted after training into frozen layers of the predictor, so that the plain Keras file gives them; training does not see them.
+Both are fitted after training into frozen layers of the predictor, so that the plain Keras file
+gives them; training does not see them.
 
-Novelty is the Mahalanobis distance of a latent mean from the training SVEs, divided by what 99 % of the validation SVEs stay below: above
-1 an SVE is unlike those that the model knows. The standard deviation of a property is
+Novelty is the Mahalanobis distance of a latent mean from the training SVEs, divided by what 99 % of
+the validation SVEs stay below: above 1 an SVE is unlike those that the model knows. The standard
+deviation of a property is
 
     std_p = s_p exp(a_p + b_p . y) max(1, novelty)
 
-with y the predicted standardised properties, clipped at +-3, and s_p the label scaler: a, b are fitted by the Gaussian likelihood of
-the validation residuals, and a is then moved so that the interval of 90 % holds 90 % of them (a scaled quantile, as in conformal
-prediction).
+with y the predicted standardised properties, clipped at +-3, and s_p the label scaler: a, b are
+fitted by the Gaussian likelihood of the validation residuals, and a is then moved so that the
+interval of 90 % holds 90 % of them (a scaled quantile, as in conformal prediction).
 """
 
 from __future__ import annotations
@@ -36,8 +39,9 @@ def fit_uncertainty(
 ) -> None:
     """Set the layers `whitening` and `log_std` of a predictor.
 
-    `train` holds the latent means and standard deviations (sve, latent) of the training SVEs, `validation` the latent means of the
-    validation ones, `true` their properties (sve, property) in the units of the label scaler `mean`, `std` (property,).
+    `train` holds the latent means and standard deviations (sve, latent) of the training SVEs,
+    `validation` the latent means of the validation ones, `true` their properties (sve, property) in
+    the units of the label scaler `mean`, `std` (property,).
     """
     _fit_novelty(predictor.get_layer("whitening"), *train, validation)
     found = predictor.predict(validation, verbose=0)
@@ -54,8 +58,12 @@ def fit_uncertainty(
     predictor.get_layer("log_std").set_weights([np.stack(kernel, axis=1), np.array(bias)])
 
 
-def _fit_novelty(layer: keras.layers.Dense, mean: np.ndarray, std: np.ndarray, validation: np.ndarray) -> None:
-    """Whiten by the covariance of the aggregate posterior, whose eigenvalues are not small even where a latent unit has collapsed."""
+def _fit_novelty(
+    layer: keras.layers.Dense, mean: np.ndarray, std: np.ndarray, validation: np.ndarray
+) -> None:
+    """Whiten by the covariance of the aggregate posterior, whose eigenvalues are not small even
+    where a latent unit has collapsed.
+    """
     centre = mean.mean(axis=0)
     covariance = np.cov(mean.T).reshape(mean.shape[1], -1) + np.diag(np.square(std).mean(axis=0))
     kernel = np.linalg.inv(np.linalg.cholesky(covariance)).T
@@ -65,14 +73,19 @@ def _fit_novelty(layer: keras.layers.Dense, mean: np.ndarray, std: np.ndarray, v
 
 
 def _fit_log_std(y: np.ndarray, residual: np.ndarray) -> tuple[np.ndarray, float]:
-    """b (property,) and a of log std = a + b . y, by penalised likelihood of the residuals (sve,) given y (sve, property)."""
+    """b (property,) and a of log std = a + b . y, by penalised likelihood of the residuals (sve,)
+    given y (sve, property).
+    """
     design = np.column_stack([y, np.ones(len(y))])
 
     def objective(weights: np.ndarray) -> tuple[float, np.ndarray]:
         log_std = design @ weights
         squared = np.square(residual * np.exp(-log_std))
         penalty = np.append(RIDGE * weights[:-1], 0.0)
-        return float((log_std + squared / 2).sum() + penalty @ weights / 2), design.T @ (1 - squared) + penalty
+        return (
+            float((log_std + squared / 2).sum() + penalty @ weights / 2),
+            design.T @ (1 - squared) + penalty,
+        )
 
     start = np.append(np.zeros(y.shape[1]), np.log(np.sqrt(np.square(residual).mean())))
     found = minimize(objective, start, jac=True, method="L-BFGS-B")

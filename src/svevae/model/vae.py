@@ -1,13 +1,16 @@
-"""Encoder, decoder and predictor, assembled into one Functional Keras model, and the trainer around it.
+"""Encoder, decoder and predictor, assembled into one Functional Keras model, and the trainer around
+it.
 
-The saved model is the Functional one: built-in layers only, so it loads wherever Keras does, under any backend:
+The saved model is the Functional one: built-in layers only, so it loads wherever Keras does, under
+any backend:
 
     voxels (batch, n, n, n) of 0 and 1 -> {"latent_mean", "latent_log_var": (batch, latent), "logits": (batch, n, n, n),
                                            "properties", "properties_std": (batch, property), in their units,
                                            "novelty": (batch, 1)}
 
-with the sub-models `encoder`, `decoder` and `predictor` under `get_layer`. The label scaler is the predictor's last layer. Outputs are
-float32 under any dtype policy. Standard deviations and novelty mean something once `svevae.model.uncertainty` has fitted them.
+with the sub-models `encoder`, `decoder` and `predictor` under `get_layer`. The label scaler is the
+predictor's last layer. Outputs are float32 under any dtype policy. Standard deviations and novelty
+mean something once `svevae.model.uncertainty` has fitted them.
 """
 
 from __future__ import annotations
@@ -28,16 +31,23 @@ from svevae.model.layers import ACTIVATION, BLOCKS, depth_to_space, pool, sample
 from svevae.model.losses import kl_divergence, property_loss, reconstruction_loss
 
 PATCH = 4  # voxels along the edge of a patch in the "patch" architecture
-SEED_CHANNELS = 16  # on the coarsest grid, between it and the dense layers of the "patch" architecture
+SEED_CHANNELS = (
+    16  # on the coarsest grid, between it and the dense layers of the "patch" architecture
+)
 ELASTIC_WIDTH = 128  # units of the one layer between the elastic statistics and the latent means
 STATISTICS_SCALE, INFORMED = "elastic_statistics_scale", "informed_mean"
-FAMILIAR = 3.0  # standard deviations, of statistics, informed units and properties, within which anything but a linear law is learnt
-LOG_VAR_START = -4.0  # a posterior of std 0.14 at first: the decoder learns to use z before the KL widens it (BCE 0.74 against 0.91)
+# standard deviations, of statistics, informed units and properties, within which anything but a
+# linear law is learnt
+FAMILIAR = 3.0
+# a posterior of std 0.14 at first: the decoder learns to use z before the KL widens it (BCE 0.74
+# against 0.91)
+LOG_VAR_START = -4.0
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """`encode` turns a field (batch, n, n, n, 1) into features (batch, any); `decode` turns latents (batch, latent) into logits.
+    """`encode` turns a field (batch, n, n, n, 1) into features (batch, any); `decode` turns latents
+    (batch, latent) into logits.
 
     `reduction` is the factor between n and the coarsest grid: n must be a multiple of it.
     """
@@ -58,7 +68,9 @@ def decode_conv(z: keras.KerasTensor, config: Train, n: int) -> keras.KerasTenso
 
 
 def encode_residual(x: keras.KerasTensor, config: Train) -> keras.KerasTensor:
-    """One strided 3x3x3 convolution for each of `widths`, each halving the grid, and blocks behind each."""
+    """One strided 3x3x3 convolution for each of `widths`, each halving the grid, and blocks behind
+    each.
+    """
     for width in config.widths:
         x = layers.Conv3D(width, 3, strides=2, padding="same", activation=ACTIVATION)(x)
         x = _blocks(x, config)
@@ -66,12 +78,19 @@ def encode_residual(x: keras.KerasTensor, config: Train) -> keras.KerasTensor:
 
 
 def decode_residual(z: keras.KerasTensor, config: Train, n: int) -> keras.KerasTensor:
-    """The mirror of `encode_residual`: dense, then for each of `widths` blocks and a transposed convolution that doubles the grid."""
+    """The mirror of `encode_residual`: dense, then for each of `widths` blocks and a transposed
+    convolution that doubles the grid.
+    """
     x = _seed_grid(z, n // 2**config.depth, config.widths[-1])
     for width in (*reversed(config.widths[:-1]), None):
         x = _blocks(x, config)
         x = layers.Conv3DTranspose(
-            width or 1, 4, strides=2, padding="same", activation=width and ACTIVATION, bias_initializer="zeros" if width else _rare_pores()
+            width or 1,
+            4,
+            strides=2,
+            padding="same",
+            activation=width and ACTIVATION,
+            bias_initializer="zeros" if width else _rare_pores(),
         )(x)
     return x
 
@@ -134,7 +153,8 @@ ARCHITECTURES = {
 
 
 def build_vae(config: Train, n: int, mean: np.ndarray, std: np.ndarray) -> keras.Model:
-    """The Functional model described above; mean and std (property,) are the label scaler, in the properties' units.
+    """The Functional model described above; mean and std (property,) are the label scaler, in the
+    properties' units.
 
     Raises ConfigError for an n that the architecture cannot halve often enough.
     """
@@ -143,8 +163,8 @@ def build_vae(config: Train, n: int, mean: np.ndarray, std: np.ndarray) -> keras
     if n % reduction:
         sizes = ", ".join(str(reduction * k) for k in range(1, 5))
         raise ConfigError(
-            f"train.architecture: {config.architecture} of depth {config.depth} works for n = {sizes}, ... "
-            f"(multiples of {reduction}), received SVEs of n = {n}"
+            f"train.architecture: {config.architecture} of depth {config.depth} works for n ="
+            f" {sizes}, ... (multiples of {reduction}), received SVEs of n = {n}"
         )
     voxels = keras.Input((n, n, n), name="voxels")
     encoder = _encoder(voxels, architecture, config, n, len(mean))
@@ -156,15 +176,23 @@ def build_vae(config: Train, n: int, mean: np.ndarray, std: np.ndarray) -> keras
 
     predictor = _predictor(config, mean, std)
     latent_mean, latent_log_var, latent = encoder(voxels)
-    outputs = {"latent_mean": latent_mean, "latent_log_var": latent_log_var, "logits": decoder(latent), **predictor(latent_mean)}
+    outputs = {
+        "latent_mean": latent_mean,
+        "latent_log_var": latent_log_var,
+        "logits": decoder(latent),
+        **predictor(latent_mean),
+    }
     return keras.Model(voxels, outputs, name="svevae")
 
 
-def _encoder(voxels: keras.KerasTensor, architecture: Architecture, config: Train, n: int, properties: int) -> keras.Model:
-    """With `elastic` the means of the first latent units come from the elastic statistics alone, those of the others from the voxels.
+def _encoder(
+    voxels: keras.KerasTensor, architecture: Architecture, config: Train, n: int, properties: int
+) -> keras.Model:
+    """With `elastic` the means of the first latent units come from the elastic statistics alone,
+    those of the others from the voxels.
 
-    Mixed, each spoils the other: the gradient of the properties fills all units with the porosity, and what convolutions add to the
-    properties is learnt by heart (docs/model-log.md).
+    Mixed, each spoils the other: the gradient of the properties fills all units with the porosity,
+    and what convolutions add to the properties is learnt by heart (docs/model-log.md).
     """
     field = layers.Reshape((n, n, n, 1))(voxels)
     porosity = layers.Rescaling(20.0)(layers.GlobalAveragePooling3D()(field))
@@ -173,17 +201,25 @@ def _encoder(voxels: keras.KerasTensor, architecture: Architecture, config: Trai
     if config.elastic:
         informed = informed_units(config, properties)
         statistics = _elastic(voxels, n)
-        # Beyond what is familiar only the linear part goes on, as the regression does that training starts from.
-        mechanics = layers.Dense(ELASTIC_WIDTH, activation=ACTIVATION)(ops.clip(statistics, -FAMILIAR, FAMILIAR))
+        # Beyond what is familiar only the linear part goes on, as the regression does that training
+        # starts from.
+        mechanics = layers.Dense(ELASTIC_WIDTH, activation=ACTIVATION)(
+            ops.clip(statistics, -FAMILIAR, FAMILIAR)
+        )
         means = [
-            layers.Dense(informed, name=INFORMED, dtype="float32")(layers.Concatenate(dtype="float32")([mechanics, statistics])),
+            layers.Dense(informed, name=INFORMED, dtype="float32")(
+                layers.Concatenate(dtype="float32")([mechanics, statistics])
+            ),
             layers.Dense(config.latent_dim - informed, dtype="float32")(h),
         ]
         latent_mean = layers.Concatenate(name="latent_mean", dtype="float32")(means)
-        # The decoder reads the informed units but does not teach them: its gradient, noisy and large, would drown the properties'.
+        # The decoder reads the informed units but does not teach them: its gradient, noisy and
+        # large, would drown the properties'.
         decoded_mean = layers.Concatenate(dtype="float32")([ops.stop_gradient(means[0]), means[1]])
     else:
-        latent_mean = decoded_mean = layers.Dense(config.latent_dim, name="latent_mean", dtype="float32")(h)
+        latent_mean = decoded_mean = layers.Dense(
+            config.latent_dim, name="latent_mean", dtype="float32"
+        )(h)
     latent_log_var = layers.Dense(
         config.latent_dim,
         kernel_initializer="zeros",
@@ -191,11 +227,14 @@ def _encoder(voxels: keras.KerasTensor, architecture: Architecture, config: Trai
         name="latent_log_var",
         dtype="float32",
     )(h)
-    return keras.Model(voxels, [latent_mean, latent_log_var, sample(decoded_mean, latent_log_var)], name="encoder")
+    return keras.Model(
+        voxels, [latent_mean, latent_log_var, sample(decoded_mean, latent_log_var)], name="encoder"
+    )
 
 
 def informed_units(config: Train, properties: int) -> int:
-    """How many latent units the properties follow from, the first ones: one for each property, at most half of all.
+    """How many latent units the properties follow from, the first ones: one for each property, at
+    most half of all.
 
     All of them where the encoder has no elastic statistics.
     """
@@ -209,21 +248,27 @@ def _elastic(voxels: keras.KerasTensor, n: int) -> keras.KerasTensor:
 
 
 def _predictor(config: Train, mean: np.ndarray, std: np.ndarray) -> keras.Model:
-    """Latent vectors (batch, latent) -> properties and their standard deviations, and how new the latent vector is.
+    """Latent vectors (batch, latent) -> properties and their standard deviations, and how new the
+    latent vector is.
 
-    With `elastic` the properties follow from the units that have the elastic statistics, see `_encoder`.
-    The frozen layers `log_std` and `whitening` are as `svevae.model.uncertainty` fits them after training.
+    With `elastic` the properties follow from the units that have the elastic statistics, see
+    `_encoder`. The frozen layers `log_std` and `whitening` are as `svevae.model.uncertainty` fits
+    them after training.
     """
     z = keras.Input((config.latent_dim,), name="latent")
     known = z[:, : informed_units(config, len(mean))]
-    h = layers.Dense(config.predictor_width, activation=ACTIVATION)(ops.clip(known, -FAMILIAR, FAMILIAR))
+    h = layers.Dense(config.predictor_width, activation=ACTIVATION)(
+        ops.clip(known, -FAMILIAR, FAMILIAR)
+    )
     h = layers.Dropout(config.dropout)(h)
     h = layers.Concatenate(dtype="float32")([h, known])
     standardised = layers.Dense(len(mean), dtype="float32", name="standardised")(h)
     scale, shift = list(map(float, std)), list(map(float, mean))
 
     def frozen(units: int, name: str) -> layers.Dense:
-        return layers.Dense(units, kernel_initializer="zeros", trainable=False, dtype="float32", name=name)
+        return layers.Dense(
+            units, kernel_initializer="zeros", trainable=False, dtype="float32", name=name
+        )
 
     whitened = frozen(config.latent_dim, "whitening")(z)
     novelty = ops.sqrt(ops.mean(ops.square(whitened), axis=-1, keepdims=True))
@@ -231,7 +276,9 @@ def _predictor(config: Train, mean: np.ndarray, std: np.ndarray) -> keras.Model:
     within = ops.clip(standardised, -FAMILIAR, FAMILIAR)
     spread = ops.exp(frozen(len(mean), "log_std")(within)) * ops.maximum(novelty, 1.0)
     outputs = {
-        "properties": layers.Rescaling(scale, shift, name="physical_units", dtype="float32")(standardised),
+        "properties": layers.Rescaling(scale, shift, name="physical_units", dtype="float32")(
+            standardised
+        ),
         "properties_std": layers.Rescaling(scale, name="physical_std", dtype="float32")(spread),
         "novelty": novelty,
     }
@@ -241,14 +288,19 @@ def _predictor(config: Train, mean: np.ndarray, std: np.ndarray) -> keras.Model:
 class Trainer(keras.Model):
     """Trains a VAE by the weighted ELBO of `losses`; never saved itself.
 
-    In training the KL weight rises linearly over the first `warmup_steps` steps; validation uses the full weight.
+    In training the KL weight rises linearly over the first `warmup_steps` steps; validation uses
+    the full weight.
     """
 
     def __init__(self, vae: keras.Model, config: Train, std: np.ndarray, warmup_steps: int):
         super().__init__()
         self.vae = vae
         self.std = np.asarray(std, np.float32)
-        self.weights_of_terms = (config.reconstruction_weight, config.kl_weight, config.property_weight)
+        self.weights_of_terms = (
+            config.reconstruction_weight,
+            config.kl_weight,
+            config.property_weight,
+        )
         self.warmup_steps = warmup_steps
         # A weight of its own: under JAX the optimizer's step cannot be read inside a step.
         self.step = self.add_weight(shape=(), initializer="zeros", trainable=False, name="step")
@@ -257,8 +309,17 @@ class Trainer(keras.Model):
     def call(self, voxels: Any, training: bool | None = None) -> dict[str, Any]:
         return self.vae(voxels, training=training)
 
-    def compute_loss(self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True) -> Any:
-        """Mean over the batch of the weighted sum; each term's own mean, unweighted, goes into its metric."""
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Any:
+        """Mean over the batch of the weighted sum; each term's own mean, unweighted, goes into its
+        metric.
+        """
         terms = (
             reconstruction_loss(x, y_pred["logits"]),
             ops.sum(kl_divergence(y_pred["latent_mean"], y_pred["latent_log_var"]), axis=-1),
@@ -273,18 +334,27 @@ class Trainer(keras.Model):
         return ops.mean(reconstruction * terms[0] + kl * terms[1] + properties * terms[2])
 
 
-def learning_rate(config: Train, steps_per_epoch: int) -> keras.optimizers.schedules.LearningRateSchedule:
+def learning_rate(
+    config: Train, steps_per_epoch: int
+) -> keras.optimizers.schedules.LearningRateSchedule:
     """Warmed up linearly and then decayed by a cosine to 1 % over all epochs."""
     warmup = config.learning_rate_warmup * steps_per_epoch
     decay = max(1, config.epochs * steps_per_epoch - warmup)
-    return keras.optimizers.schedules.CosineDecay(0.0, decay, alpha=0.01, warmup_target=config.learning_rate, warmup_steps=warmup)
+    return keras.optimizers.schedules.CosineDecay(
+        0.0, decay, alpha=0.01, warmup_target=config.learning_rate, warmup_steps=warmup
+    )
 
 
-def compile_trainer(vae: keras.Model, config: Train, std: np.ndarray, steps_per_epoch: int) -> Trainer:
+def compile_trainer(
+    vae: keras.Model, config: Train, std: np.ndarray, steps_per_epoch: int
+) -> Trainer:
     """A trainer with AdamW."""
     trainer = Trainer(vae, config, std, config.kl_warmup * steps_per_epoch)
-    optimizer = keras.optimizers.AdamW(learning_rate(config, steps_per_epoch), weight_decay=config.weight_decay)
-    # XLA slows 3-D convolutions 5 to 20 times on a CPU under TensorFlow; JAX compiles through it anyway.
+    optimizer = keras.optimizers.AdamW(
+        learning_rate(config, steps_per_epoch), weight_decay=config.weight_decay
+    )
+    # XLA slows 3-D convolutions 5 to 20 times on a CPU under TensorFlow; JAX compiles through it
+    # anyway.
     trainer.compile(optimizer=optimizer, jit_compile=keras.backend.backend() == "jax")
     optimizer.build(trainer.trainable_variables)
     return trainer

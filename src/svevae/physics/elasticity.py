@@ -1,7 +1,9 @@
-"""Symmetric tensors in Mandel order, isotropic elasticity, the material presets, and the bounds every SVE must respect.
+"""Symmetric tensors in Mandel order, isotropic elasticity, the material presets, and the bounds
+every SVE must respect.
 
-Mandel order: xx, yy, zz, sqrt2*yz, sqrt2*xz, sqrt2*xy, so that the scalar product of two tensors is that of their vectors and a
-stiffness is a symmetric (6, 6) matrix. Moduli and stresses are in MPa, strains are fractions.
+Mandel order: xx, yy, zz, sqrt2*yz, sqrt2*xz, sqrt2*xy, so that the scalar product of two tensors is
+that of their vectors and a stiffness is a symmetric (6, 6) matrix. Moduli and stresses are in MPa,
+strains are fractions.
 """
 
 from __future__ import annotations
@@ -30,12 +32,15 @@ DEVIATORIC_BASIS = np.array(
 
 @dataclass(frozen=True)
 class Material:
-    """Isotropic elasticity and J2 plasticity with Voce hardening: the yield stress is s0 + Q (1 - exp(-b p)).
+    """Isotropic elasticity and J2 plasticity with Voce hardening: the yield stress is s0 + Q (1 -
+    exp(-b p)).
 
-    E, s0 and Q in MPa, nu and b without unit, p the accumulated plastic strain. Each is a number, or an array that broadcasts to
-    (sve, x, y, z): one value for each voxel. E = 0 is void; s0 = inf never yields; Q = 0 is perfect plasticity.
+    E, s0 and Q in MPa, nu and b without unit, p the accumulated plastic strain. Each is a number,
+    or an array that broadcasts to (sve, x, y, z): one value for each voxel. E = 0 is void; s0 = inf
+    never yields; Q = 0 is perfect plasticity.
 
-    Raises ConfigError for NaN, a negative E, s0, Q or b, an infinite E, Q or b, or nu outside (-1, 0.5).
+    Raises ConfigError for NaN, a negative E, s0, Q or b, an infinite E, Q or b, or nu outside (-1,
+    0.5).
     """
 
     E: float | np.ndarray
@@ -52,28 +57,41 @@ class Material:
                 expected = f"between -1 and 0.5{', or 0.5' if closed else ''}"
                 good = (value > -1) & ((value < 0.5) | (closed & (value == 0.5)))
             else:
-                expected, good = "at least 0", (value >= 0) & (np.isfinite(value) | (field.name == "s0"))
+                expected, good = (
+                    "at least 0",
+                    (value >= 0) & (np.isfinite(value) | (field.name == "s0")),
+                )
             if not good.all():
-                raise ConfigError(f"material.{field.name}: expected a number {expected}, received {value[~good].flat[0]:g}")
+                raise ConfigError(
+                    f"material.{field.name}: expected a number {expected}, received"
+                    f" {value[~good].flat[0]:g}"
+                )
 
     def take(self, index: np.ndarray) -> Material:
         """Of the SVEs `index` alone."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
-        own = {name: value[index] for name, value in values.items() if np.ndim(value) == 4 and len(value) > 1}
+        own = {
+            name: value[index]
+            for name, value in values.items()
+            if np.ndim(value) == 4 and len(value) > 1
+        }
         return replace(self, **own)
 
 
 @dataclass(frozen=True)
 class PorousMaterial(Material):
-    """A material that stands for a porous one and does not keep its volume in plastic flow (`svevae.physics.porous`).
+    """A material that stands for a porous one and does not keep its volume in plastic flow
+    (`svevae.physics.porous`).
 
-    `nu_p` is the plastic Poisson's ratio, lateral over axial plastic strain under uniaxial tension; 1/2 keeps the volume.
+    `nu_p` is the plastic Poisson's ratio, lateral over axial plastic strain under uniaxial tension;
+    1/2 keeps the volume.
     """
 
     nu_p: float | np.ndarray = 0.5
 
 
-# LPBF AlSi10Mg. Published Voce constants were not found: s0 and Q are fits through the 0.2 % yield and the true tensile strength
+# LPBF AlSi10Mg. Published Voce constants were not found: s0 and Q are fits through the 0.2 % yield
+# and the true tensile strength
 # of a powder maker's data sheet, with b = 40 chosen.
 PRESETS = {
     "as-built-z": Material(E=70_000.0, nu=0.33, s0=216.0, Q=312.0, b=40.0),
@@ -110,13 +128,17 @@ def tensor(vector: np.ndarray) -> np.ndarray:
 
 
 def young(stiffness: np.ndarray, axis: str) -> np.ndarray:
-    """Apparent Young's modulus along `axis` of (..., 6, 6) stiffnesses, 1/S_ii; 0 where the stiffness is zero along that axis."""
+    """Apparent Young's modulus along `axis` of (..., 6, 6) stiffnesses, 1/S_ii; 0 where the
+    stiffness is zero along that axis.
+    """
     i = AXES[axis]
     return _uniaxial(stiffness, i)[0]
 
 
 def poisson(stiffness: np.ndarray, axis: str, lateral: str) -> np.ndarray:
-    """Contraction along `lateral` under tension along `axis`, -S_ji/S_ii, of (..., 6, 6) stiffnesses; 0 where there is no stiffness."""
+    """Contraction along `lateral` under tension along `axis`, -S_ji/S_ii, of (..., 6, 6)
+    stiffnesses; 0 where there is no stiffness.
+    """
     return -_uniaxial(stiffness, AXES[axis])[1][..., AXES[lateral]]
 
 
@@ -131,15 +153,17 @@ def _uniaxial(stiffness: np.ndarray, i: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def voigt_bound(porosity: float, E: float, nu: float) -> np.ndarray:
-    """(6, 6) stiffness that no porous SVE exceeds in any direction of strain: the mean of the phases' stiffnesses."""
+    """(6, 6) stiffness that no porous SVE exceeds in any direction of strain: the mean of the
+    phases' stiffnesses.
+    """
     return (1 - porosity) * isotropic_stiffness(E, nu)
 
 
 def hashin_shtrikman(porosity: float, E: float, nu: float) -> tuple[float, float]:
     """Upper bounds of bulk and shear modulus of an isotropic porous material.
 
-    Hashin and Shtrikman, J. Mech. Phys. Solids 11 (1963) 127: with pores of zero stiffness,
-    K = 4 mu K0 (1-f) / (4 mu + 3 K0 f), and mu likewise with beta = 6 (K0 + 2 mu0) / (5 (3 K0 + 4 mu0)).
+    Hashin and Shtrikman, J. Mech. Phys. Solids 11 (1963) 127: with pores of zero stiffness, K = 4
+    mu K0 (1-f) / (4 mu + 3 K0 f), and mu likewise with beta = 6 (K0 + 2 mu0) / (5 (3 K0 + 4 mu0)).
     """
     bulk, shear = (float(value) for value in moduli(E, nu))
     upper_bulk = 4 * shear * bulk * (1 - porosity) / (4 * shear + 3 * bulk * porosity)

@@ -1,8 +1,9 @@
 """Equilibrium of a batch of SVEs, compiled: the six elastic load cases, and an increment of a path.
 
-Newton's method with backtracking; each step is solved, matrix-free, by conjugate gradients preconditioned by FFT (`medium`). Unknowns
-are the periodic part of the displacement and those mean strains whose mean stress is given, so that uniaxial stress needs no outer
-loop. All SVEs of a batch go together; those that are finished stand still.
+Newton's method with backtracking; each step is solved, matrix-free, by conjugate gradients
+preconditioned by FFT (`medium`). Unknowns are the periodic part of the displacement and those mean
+strains whose mean stress is given, so that uniaxial stress needs no outer loop. All SVEs of a batch
+go together; those that are finished stand still.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ from svevae.physics.medium import SVE, Medium, Point, Spectrum, homogeneous_medi
 from svevae.physics.plasticity import Constants, PlasticState, Tangent, radial_return
 from svevae.physics.porous import elliptic_return
 
-SOFTEST = 0.02  # share of the elastic shear modulus added to the medium of a plastic tangent: perfect plasticity has none of its own
+# share of the elastic shear modulus added to the medium of a plastic tangent: perfect plasticity
+# has none of its own
+SOFTEST = 0.02
 GAUSS_AND_VOXELS = (0, *element.GRID)
 
 
@@ -39,7 +42,9 @@ def _elastic_energy(constants: Constants, strain: jax.Array) -> jax.Array:
 
 def _tangent_medium(constants: Constants, tangent: Tangent) -> tuple[jax.Array, jax.Array]:
     isotropic, flow = tangent.isotropic.mean(GAUSS_AND_VOXELS), tangent.flow
-    lower = {(i, j): (flow[i] * flow[j]).mean(GAUSS_AND_VOXELS) for i in range(5) for j in range(i + 1)}
+    lower = {
+        (i, j): (flow[i] * flow[j]).mean(GAUSS_AND_VOXELS) for i in range(5) for j in range(i + 1)
+    }
     drop = jnp.stack([jnp.stack([lower[max(i, j), min(i, j)] for j in range(5)]) for i in range(5)])
     bulk, elastic = _elastic_medium(constants)
     return bulk, jnp.eye(5, dtype=isotropic.dtype)[..., None] * isotropic - drop + SOFTEST * elastic
@@ -61,9 +66,15 @@ def _ratio_or_zero(a: jax.Array, b: jax.Array, where: jax.Array) -> jax.Array:
 
 
 def _conjugate_gradients(
-    operator: Callable[[Point], Point], b: Point, medium: Medium, relative: jax.Array, absolute: jax.Array, most: int
+    operator: Callable[[Point], Point],
+    b: Point,
+    medium: Medium,
+    relative: jax.Array,
+    absolute: jax.Array,
+    most: int,
 ) -> tuple[Point, jax.Array, jax.Array]:
-    """operator(x) = b until each SVE's residual norm is below `relative` of its first value, or `absolute`, (sve,) each.
+    """operator(x) = b until each SVE's residual norm is below `relative` of its first value, or
+    `absolute`, (sve,) each.
 
     Returns x, the norm that is left and the iterations, (sve,) each.
     """
@@ -91,17 +102,25 @@ def _conjugate_gradients(
 
 
 @partial(jax.jit, static_argnames="most")
-def solve_elastic(constants: Constants, waves: Spectrum, tolerance: float, most: int) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
-    """Stiffness (sve, 6, 6), reached residuals and iterations (sve, 6), displacements (6, 3, sve, x, y, z)."""
+def solve_elastic(
+    constants: Constants, waves: Spectrum, tolerance: float, most: int
+) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
+    """Stiffness (sve, 6, 6), reached residuals and iterations (sve, 6), displacements (6, 3, sve,
+    x, y, z).
+    """
     count, *shape = constants.bulk.shape
     dtype = constants.bulk.dtype
-    medium = homogeneous_medium(*_elastic_medium(constants), jnp.zeros(6, dtype), tuple(shape), waves)
+    medium = homogeneous_medium(
+        *_elastic_medium(constants), jnp.zeros(6, dtype), tuple(shape), waves
+    )
     unit = np.concatenate([element.BULK_STIFFNESS, element.SHEAR_STIFFNESS])
     never = jnp.zeros(count, dtype)
 
     def operator(x: Point) -> Point:
         forces = element.matmul(unit, element.corner_displacement(*x))
-        return Point(*element.assemble(constants.bulk * forces[:24] + constants.shear * forces[24:]))
+        return Point(
+            *element.assemble(constants.bulk * forces[:24] + constants.shear * forces[24:])
+        )
 
     def unloaded(x: Point) -> Point:
         return Point(operator(x).nodal, x.mean)  # the mean strain is given, so it has no residual
@@ -111,8 +130,15 @@ def solve_elastic(constants: Constants, waves: Spectrum, tolerance: float, most:
         load = unloaded(Point(jnp.zeros((3, count, *shape), dtype), mean)).nodal
         still = Point(-load, jnp.zeros((6, count), dtype))
         size = jnp.sqrt(np.prod(shape) * _elastic_energy(constants, strain))
-        x, left, iterations = _conjugate_gradients(unloaded, still, medium, never, tolerance * size, most)
-        return operator(Point(x.nodal, mean)).mean / np.prod(shape), x.nodal, left / size, iterations
+        x, left, iterations = _conjugate_gradients(
+            unloaded, still, medium, never, tolerance * size, most
+        )
+        return (
+            operator(Point(x.nodal, mean)).mean / np.prod(shape),
+            x.nodal,
+            left / size,
+            iterations,
+        )
 
     stress, displacement, reached, iterations = jax.lax.map(case, jnp.eye(6, dtype=dtype))
     stiffness = jnp.moveaxis(stress, -1, 0)
@@ -141,14 +167,18 @@ def solve_increment(
     newton: int,
     cg: int,
 ) -> _Increment:
-    """Equilibrium from the guess `x`: mean stress `stress` (6, sve) where `free` (6,) is 1, mean strain that of the guess elsewhere."""
+    """Equilibrium from the guess `x`: mean stress `stress` (6, sve) where `free` (6,) is 1, mean
+    strain that of the guess elsewhere.
+    """
     shape = constants.bulk.shape[1:]
     voxels = np.prod(shape)
     free_rows = free[:, None]
     elastic = homogeneous_medium(*_elastic_medium(constants), free, shape, waves)
 
     def forces(deviator: jax.Array, pressure: jax.Array) -> tuple[Point, jax.Array]:
-        """Of a stress deviator and a mean stress, by Gauss point or voxel: the out-of-balance force, mean of all stress (6, sve)."""
+        """Of a stress deviator and a mean stress, by Gauss point or voxel: the out-of-balance
+        force, mean of all stress (6, sve).
+        """
         pressure = pressure.mean(0) if pressure.ndim > 4 else pressure
         nodal, total = element.assemble(element.corner_forces(deviator, pressure))
         return Point(nodal, free_rows * total), total / voxels
@@ -158,7 +188,11 @@ def solve_increment(
         deviator, pressure, tangent, _ = _stress(x, state, constants)
         out, _ = forces(deviator, pressure)
         out = Point(out.nodal, out.mean - free_rows * stress * voxels)
-        return out, jnp.sqrt(jnp.maximum(_dot(out, precondition(out, elastic)), 0.0)) / load, tangent
+        return (
+            out,
+            jnp.sqrt(jnp.maximum(_dot(out, precondition(out, elastic)), 0.0)) / load,
+            tangent,
+        )
 
     def improve(carry: tuple) -> tuple:
         x, out, norm, tangent, count, iterations = carry
@@ -168,9 +202,13 @@ def solve_increment(
             return forces(*tangent(*element.strain(element.corner_displacement(*direction))))[0]
 
         medium = homogeneous_medium(*_tangent_medium(constants, tangent), free, shape, waves)
-        forcing = jnp.where(going, jnp.clip(0.5 * tolerance / norm, 0.02, 0.3), 2.0)  # no more than the increment needs; 2 is done
+        forcing = jnp.where(
+            going, jnp.clip(0.5 * tolerance / norm, 0.02, 0.3), 2.0
+        )  # no more than the increment needs; 2 is done
         against = jax.tree.map(jnp.negative, out)
-        direction, _, used = _conjugate_gradients(operator, against, medium, forcing, jnp.zeros_like(norm), cg)
+        direction, _, used = _conjugate_gradients(
+            operator, against, medium, forcing, jnp.zeros_like(norm), cg
+        )
 
         def attempt(factor: jax.Array, tries: int) -> tuple:
             return factor, *evaluate(_step(x, factor, direction)), tries
@@ -182,20 +220,33 @@ def solve_increment(
             return attempt(jnp.where(worse(trial), 0.4 * trial[0], trial[0]), trial[-1] + 1)
 
         first = attempt(jnp.where(going, 1.0, 0.0).astype(norm.dtype), 0)
-        factor, out, new, tangent, _ = jax.lax.while_loop(lambda trial: worse(trial).any() & (trial[-1] < 5), backtrack, first)
-        return _step(x, factor, direction), out, jnp.where(going, new, norm), tangent, count + going, iterations + used
+        factor, out, new, tangent, _ = jax.lax.while_loop(
+            lambda trial: worse(trial).any() & (trial[-1] < 5), backtrack, first
+        )
+        return (
+            _step(x, factor, direction),
+            out,
+            jnp.where(going, new, norm),
+            tangent,
+            count + going,
+            iterations + used,
+        )
 
     def unfinished(carry: tuple) -> jax.Array:
         _, _, norm, _, count, _ = carry
         return ((norm > tolerance) & (count < newton)).any()
 
     none = jnp.zeros(load.shape, int)
-    x, _, norm, _, count, iterations = jax.lax.while_loop(unfinished, improve, (x, *evaluate(x), none, none))
+    x, _, norm, _, count, iterations = jax.lax.while_loop(
+        unfinished, improve, (x, *evaluate(x), none, none)
+    )
     deviator, pressure, _, state = _stress(x, state, constants)
     return _Increment(x, state, forces(deviator, pressure)[1], norm, count, iterations)
 
 
-def _stress(x: Point, state: PlasticState, constants: Constants) -> tuple[jax.Array, jax.Array, Tangent, PlasticState]:
+def _stress(
+    x: Point, state: PlasticState, constants: Constants
+) -> tuple[jax.Array, jax.Array, Tangent, PlasticState]:
     """Stress deviator, mean stress, tangent and new state."""
     deviator, dilatation = element.strain(element.corner_displacement(*x))
     if constants.dilatancy is not None:
@@ -205,8 +256,12 @@ def _stress(x: Point, state: PlasticState, constants: Constants) -> tuple[jax.Ar
 
 
 @jax.jit
-def voxel_fields(x: Point, state: PlasticState, constants: Constants) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Voxel means of strain and stress (6, sve, x, y, z) and of the accumulated plastic strain (sve, x, y, z)."""
+def voxel_fields(
+    x: Point, state: PlasticState, constants: Constants
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Voxel means of strain and stress (6, sve, x, y, z) and of the accumulated plastic strain
+    (sve, x, y, z).
+    """
     strain = element.matmul(element.MEAN_STRAIN, element.corner_displacement(*x))
     plastic = element.matmul(DEVIATORIC_BASIS.T, state.strain.mean(1))
     dilatation = strain[:3].sum(0)
@@ -214,5 +269,8 @@ def voxel_fields(x: Point, state: PlasticState, constants: Constants) -> tuple[j
     if state.dilatation is not None:
         lost = state.dilatation.mean(0)
         spherical = spherical - constants.bulk * lost
-    stress = 2 * constants.shear * (strain - plastic) + jnp.asarray(TRACE, strain.dtype)[:, None, None, None, None] * spherical
+    stress = (
+        2 * constants.shear * (strain - plastic)
+        + jnp.asarray(TRACE, strain.dtype)[:, None, None, None, None] * spherical
+    )
     return strain, stress, state.accumulated.mean(0)

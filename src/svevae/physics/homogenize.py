@@ -1,6 +1,7 @@
 """Batched periodic homogenisation of porous elastoplastic SVEs, on CPU and GPU.
 
-Small strain, B-bar hexahedra on the voxels (`element`), J2 plasticity (`plasticity`), pores of zero stiffness; `equilibrium` solves.
+Small strain, B-bar hexahedra on the voxels (`element`), J2 plasticity (`plasticity`), pores of zero
+stiffness; `equilibrium` solves.
 
 Lengths are in voxel edges, stresses in MPa in Mandel order.
 """
@@ -24,18 +25,26 @@ from svevae.physics.medium import SVE, Point, spectrum
 from svevae.physics.plasticity import Constants, PlasticState
 from svevae.physics.porous import dilatancy
 
-SMALLEST_LOAD = 1e-2  # an increment's residual is measured against its load, or this share of the whole load if that is more
-FLOATS_PER_VOXEL = {"elastic": 214, "path": 308}  # held at the peak, as the compiler says; tests/physics/test_homogenize.py compares
-RECIPE = 1  # raise it with any change of the element, the equations or the settings' meaning: labels made before are then made again
+# an increment's residual is measured against its load, or this share of the whole load if that is
+# more
+SMALLEST_LOAD = 1e-2
+FLOATS_PER_VOXEL = {
+    "elastic": 214,
+    "path": 308,
+}  # held at the peak, as the compiler says; tests/physics/test_homogenize.py compares
+# raise it with any change of the element, the equations or the settings' meaning: labels made
+# before are then made again
+RECIPE = 1
 
 
 @dataclass(frozen=True)
 class Settings:
     """How exactly to solve.
 
-    The residual is the out-of-balance force over the load, in the energy norm of a homogeneous elastic medium: of a load case at most
-    `elastic_tolerance`, of an increment at most `tolerance`. An apparent stiffness is wrong by the square of its residual, a stress on a
-    curve by its first power. `newton` and `cg` are the most iterations of an increment and of a linear solve.
+    The residual is the out-of-balance force over the load, in the energy norm of a homogeneous
+    elastic medium: of a load case at most `elastic_tolerance`, of an increment at most `tolerance`.
+    An apparent stiffness is wrong by the square of its residual, a stress on a curve by its first
+    power. `newton` and `cg` are the most iterations of an increment and of a linear solve.
     """
 
     dtype: str = "float32"
@@ -49,14 +58,18 @@ class Settings:
             raise ConfigError(f"dtype: expected float32 or float64, received {self.dtype!r}")
         for name in ("elastic_tolerance", "tolerance"):
             if not 0 < getattr(self, name) < 1:
-                raise ConfigError(f"{name}: expected a number between 0 and 1, received {getattr(self, name)}")
+                raise ConfigError(
+                    f"{name}: expected a number between 0 and 1, received {getattr(self, name)}"
+                )
 
 
 @dataclass(frozen=True)
 class Loading:
-    """A path of the mean strain and stress: where `controlled` (6,) the mean follows `strain` (increment, 6), else `stress`, in MPa.
+    """A path of the mean strain and stress: where `controlled` (6,) the mean follows `strain`
+    (increment, 6), else `stress`, in MPa.
 
-    `names` are what errors call the increments, else their places. Raises ConfigError where a shape is wrong or a number is not finite.
+    `names` are what errors call the increments, else their places. Raises ConfigError where a shape
+    is wrong or a number is not finite.
     """
 
     strain: np.ndarray
@@ -65,11 +78,20 @@ class Loading:
     names: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
-        if np.ndim(self.strain) != 2 or np.shape(self.strain)[1] != 6 or np.shape(self.stress) != np.shape(self.strain):
+        if (
+            np.ndim(self.strain) != 2
+            or np.shape(self.strain)[1] != 6
+            or np.shape(self.stress) != np.shape(self.strain)
+        ):
             received = f"{np.shape(self.strain)} and {np.shape(self.stress)}"
-            raise ConfigError(f"loading: expected strain and stress of one shape (increment, 6), received {received}")
+            raise ConfigError(
+                "loading: expected strain and stress of one shape (increment, 6), received"
+                f" {received}"
+            )
         if np.shape(self.controlled) != (6,):
-            raise ConfigError(f"loading.controlled: expected shape (6,), received {np.shape(self.controlled)}")
+            raise ConfigError(
+                f"loading.controlled: expected shape (6,), received {np.shape(self.controlled)}"
+            )
         if not (np.isfinite(self.strain).all() and np.isfinite(self.stress).all()):
             raise ConfigError("loading: expected finite numbers")
 
@@ -79,8 +101,12 @@ class Loading:
         return cls(np.asarray(strain, float), np.zeros(np.shape(strain)), np.ones(6, bool))
 
     @classmethod
-    def uniaxial_stress(cls, axis: str, strain: Sequence[float], names: Sequence[str] | None = None) -> Loading:
-        """Tension along `axis` ("x", "y" or "z") at the given strains, the other five mean stresses zero."""
+    def uniaxial_stress(
+        cls, axis: str, strain: Sequence[float], names: Sequence[str] | None = None
+    ) -> Loading:
+        """Tension along `axis` ("x", "y" or "z") at the given strains, the other five mean stresses
+        zero.
+        """
         i, strain = AXES[axis], np.asarray(strain, float)
         path = np.zeros((len(strain), 6))
         path[:, i] = strain
@@ -89,7 +115,9 @@ class Loading:
 
 @dataclass(frozen=True)
 class Elastic:
-    """Apparent stiffness (sve, 6, 6), reached residuals and CG iterations (sve, 6); the displacements of the six cases for `path`."""
+    """Apparent stiffness (sve, 6, 6), reached residuals and CG iterations (sve, 6); the
+    displacements of the six cases for `path`.
+    """
 
     stiffness: np.ndarray
     residual: np.ndarray
@@ -98,15 +126,22 @@ class Elastic:
 
     def take(self, index: np.ndarray) -> Elastic:
         """Of the SVEs `index` alone."""
-        return Elastic(self.stiffness[index], self.residual[index], self.iterations[index], self.displacement[:, :, index])
+        return Elastic(
+            self.stiffness[index],
+            self.residual[index],
+            self.iterations[index],
+            self.displacement[:, :, index],
+        )
 
 
 @dataclass(frozen=True)
 class Path:
-    """Mean strain and stress (sve, increment, 6), reached residual, Newton and CG iterations (sve, increment).
+    """Mean strain and stress (sve, increment, 6), reached residual, Newton and CG iterations (sve,
+    increment).
 
-    `fields`, on request, has voxel means at the last increment: stress and strain (sve, x, y, z, 6) and plastic_strain (sve, x, y, z).
-    `measured` has what the function `measure` of `Solver.path` made of such means, an item for each increment.
+    `fields`, on request, has voxel means at the last increment: stress and strain (sve, x, y, z, 6)
+    and plastic_strain (sve, x, y, z). `measured` has what the function `measure` of `Solver.path`
+    made of such means, an item for each increment.
     """
 
     strain: np.ndarray
@@ -129,22 +164,30 @@ class Solver:
         with self._precision():
             self._waves = spectrum(self.shape, self.settings.dtype)
 
-    def elastic(self, material: Material, voxels: np.ndarray | None = None, names: Sequence[str] | None = None) -> Elastic:
+    def elastic(
+        self,
+        material: Material,
+        voxels: np.ndarray | None = None,
+        names: Sequence[str] | None = None,
+    ) -> Elastic:
         """Apparent stiffness of each SVE, from six load cases.
 
-        `voxels` (sve, x, y, z), 1 where there is a pore, take the stiffness from `material`; without them its fields say everything.
-        `names` are what errors call the SVEs. Raises DataError for a wrong shape or an SVE without material, SolverError where CG does
-        not converge.
+        `voxels` (sve, x, y, z), 1 where there is a pore, take the stiffness from `material`;
+        without them its fields say everything. `names` are what errors call the SVEs. Raises
+        DataError for a wrong shape or an SVE without material, SolverError where CG does not
+        converge.
         """
         with self._precision():
             constants = self._constants(material, voxels)
             settings = self.settings
             found = solve_elastic(constants, self._waves, settings.elastic_tolerance, settings.cg)
-            stiffness, residual, iterations = (np.asarray(part, float if k < 2 else int) for k, part in enumerate(found[:3]))
+            stiffness, residual, iterations = (
+                np.asarray(part, float if k < 2 else int) for k, part in enumerate(found[:3])
+            )
         for sve, case in np.argwhere(~(residual <= settings.elastic_tolerance)):
             raise SolverError(
-                f"{_name(names, sve)}, load case {case}: residual {residual[sve, case]:.2g} after {settings.cg} iterations, "
-                f"expected at most {settings.elastic_tolerance:g}"
+                f"{_name(names, sve)}, load case {case}: residual {residual[sve, case]:.2g} after"
+                f" {settings.cg} iterations, expected at most {settings.elastic_tolerance:g}"
             )
         return Elastic(stiffness, residual, iterations, found[3])
 
@@ -159,11 +202,14 @@ class Solver:
         report: Callable[[int], None] | None = None,
         measure: Callable[[dict[str, np.ndarray]], Any] | None = None,
     ) -> Path:
-        """Response of each SVE along `loading`; `elastic`, of the same SVEs, gives a better start; `report(increment)` follows.
+        """Response of each SVE along `loading`; `elastic`, of the same SVEs, gives a better start;
+        `report(increment)` follows.
 
-        `measure` is given the voxel means of each increment, since those of all would take too much memory.
+        `measure` is given the voxel means of each increment, since those of all would take too much
+        memory.
 
-        Raises DataError as `elastic` does, and SolverError that names the SVE, the increment and the residual.
+        Raises DataError as `elastic` does, and SolverError that names the SVE, the increment and
+        the residual.
         """
         with self._precision():
             constants = self._constants(material, voxels)
@@ -171,37 +217,81 @@ class Solver:
             controlled = np.asarray(loading.controlled, bool)
             loads = _loads(loading, constants)
             none = jnp.zeros((8, count, *self.shape), dtype)
-            state = PlasticState(jnp.zeros((5, 8, count, *self.shape), dtype), none, None if constants.dilatancy is None else none)
-            x = before = Point(jnp.zeros((3, count, *self.shape), dtype), jnp.zeros((6, count), dtype))
+            state = PlasticState(
+                jnp.zeros((5, 8, count, *self.shape), dtype),
+                none,
+                None if constants.dilatancy is None else none,
+            )
+            x = before = Point(
+                jnp.zeros((3, count, *self.shape), dtype), jnp.zeros((6, count), dtype)
+            )
             results, measured = [], []
             for k in range(len(loading.strain)):
-                guess = _extrapolate(x, before, _ratio(loading, k)) if k else _elastic_start(loading, constants, elastic)
-                strain, stress = (jnp.asarray(target[k], dtype)[:, None] for target in (loading.strain, loading.stress))
+                guess = (
+                    _extrapolate(x, before, _ratio(loading, k))
+                    if k
+                    else _elastic_start(loading, constants, elastic)
+                )
+                strain, stress = (
+                    jnp.asarray(target[k], dtype)[:, None]
+                    for target in (loading.strain, loading.stress)
+                )
                 guess = Point(guess.nodal, jnp.where(controlled[:, None], strain, guess.mean))
                 free, load = jnp.asarray(~controlled, dtype), jnp.asarray(loads[k], dtype)
                 limits = self.settings.tolerance, self.settings.newton, self.settings.cg
-                found = solve_increment(guess, state, constants, self._waves, free, stress, load, *limits)
+                found = solve_increment(
+                    guess, state, constants, self._waves, free, stress, load, *limits
+                )
                 x, before, state = found.x, x, found.state
-                results.append([np.asarray(part) for part in (x.mean.T, found.stress.T, found.residual, found.newton, found.iterations)])
-                self._check_increment(f"increment {k}" if loading.names is None else loading.names[k], found.residual, names)
+                results.append(
+                    [
+                        np.asarray(part)
+                        for part in (
+                            x.mean.T,
+                            found.stress.T,
+                            found.residual,
+                            found.newton,
+                            found.iterations,
+                        )
+                    ]
+                )
+                self._check_increment(
+                    f"increment {k}" if loading.names is None else loading.names[k],
+                    found.residual,
+                    names,
+                )
                 if measure:
                     measured.append(measure(_voxel_means(x, state, constants)))
                 if report:
                     report(k)
             columns = [np.stack(part, axis=1) for part in zip(*results, strict=True)]
-            return Path(*columns, fields=_voxel_means(x, state, constants) if fields else {}, measured=measured)
+            return Path(
+                *columns,
+                fields=_voxel_means(x, state, constants) if fields else {},
+                measured=measured,
+            )
 
     def memory(self, count: int = 1, kind: str = "path") -> int:
         """Bytes that a batch of `count` SVEs needs at its peak; `kind` is "path" or "elastic"."""
-        return count * int(np.prod(self.shape)) * FLOATS_PER_VOXEL[kind] * np.dtype(self.settings.dtype).itemsize
+        return (
+            count
+            * int(np.prod(self.shape))
+            * FLOATS_PER_VOXEL[kind]
+            * np.dtype(self.settings.dtype).itemsize
+        )
 
     def _precision(self) -> AbstractContextManager:
         return jax.enable_x64(self.settings.dtype == "float64")
 
     def _constants(self, material: Material, voxels: np.ndarray | None) -> Constants:
-        """Moduli of every voxel, pores zero; raises DataError where the shape is wrong or an SVE has no material at all."""
+        """Moduli of every voxel, pores zero; raises DataError where the shape is wrong or an SVE
+        has no material at all.
+        """
         if voxels is not None and np.shape(voxels)[1:] != self.shape:
-            raise DataError(f"voxels: expected shape (sve, {', '.join(map(str, self.shape))}), received {np.shape(voxels)}")
+            raise DataError(
+                f"voxels: expected shape (sve, {', '.join(map(str, self.shape))}), received"
+                f" {np.shape(voxels)}"
+            )
         solid = 1.0 if voxels is None else np.asarray(voxels) == 0
         bulk, shear = moduli(material.E, material.nu)
         plastic = [material.s0, material.Q, material.b]
@@ -217,18 +307,30 @@ class Solver:
         bulk, shear = (np.broadcast_to(modulus * solid, count) for modulus in (bulk, shear))
         empty = np.flatnonzero(~bulk.any(axis=(1, 2, 3)))
         if len(empty):
-            raise DataError(f"SVE {empty[0]}: expected some material, received pores only; {len(empty)} such SVEs in all")
+            raise DataError(
+                f"SVE {empty[0]}: expected some material, received pores only; {len(empty)} such"
+                " SVEs in all"
+            )
         plastic = (np.asarray(value, float) for value in plastic)
         plastic = (value.reshape((1,) * (4 - value.ndim) + value.shape) for value in plastic)
-        return Constants(*(jnp.asarray(value, self.settings.dtype) for value in (bulk, shear, *plastic)))
+        return Constants(
+            *(jnp.asarray(value, self.settings.dtype) for value in (bulk, shear, *plastic))
+        )
 
-    def _check_increment(self, increment: str, residual: jax.Array, names: Sequence[str] | None) -> None:
+    def _check_increment(
+        self, increment: str, residual: jax.Array, names: Sequence[str] | None
+    ) -> None:
         residual = np.asarray(residual)
         if (bad := np.flatnonzero(~(residual <= self.settings.tolerance))).size:
-            others = f"; {len(bad)} of {len(residual)} SVEs did not converge" if len(residual) > 1 else ""
+            others = (
+                f"; {len(bad)} of {len(residual)} SVEs did not converge"
+                if len(residual) > 1
+                else ""
+            )
             raise SolverError(
-                f"{_name(names, bad[0])}, {increment}: residual {residual[bad[0]]:.2g} after {self.settings.newton} Newton iterations, "
-                f"expected at most {self.settings.tolerance:g}{others}"
+                f"{_name(names, bad[0])}, {increment}: residual {residual[bad[0]]:.2g} after"
+                f" {self.settings.newton} Newton iterations, expected at most"
+                f" {self.settings.tolerance:g}{others}"
             )
 
 
@@ -239,11 +341,15 @@ def _name(names: Sequence[str] | None, sve: int) -> str:
 def _mean_stiffness(constants: Constants) -> np.ndarray:
     """(sve, 6, 6): mean of the voxels' elastic stiffnesses."""
     bulk, shear = (np.asarray(modulus.mean(element.GRID), float) for modulus in constants[:2])
-    return bulk[:, None, None] * np.outer(TRACE, TRACE) + 2 * shear[:, None, None] * (np.eye(6) - np.outer(TRACE, TRACE) / 3)
+    return bulk[:, None, None] * np.outer(TRACE, TRACE) + 2 * shear[:, None, None] * (
+        np.eye(6) - np.outer(TRACE, TRACE) / 3
+    )
 
 
 def _loads(loading: Loading, constants: Constants) -> np.ndarray:
-    """(increment, sve): energy norm of each increment's load on the mean elastic medium, the unit of its residual; above 0."""
+    """(increment, sve): energy norm of each increment's load on the mean elastic medium, the unit
+    of its residual; above 0.
+    """
     stiffness = _mean_stiffness(constants)
     voxels = np.prod(constants.bulk.shape[1:])
 
@@ -253,15 +359,24 @@ def _loads(loading: Loading, constants: Constants) -> np.ndarray:
         energy += np.einsum("ki,sij,kj->ks", stress, np.linalg.inv(stiffness), stress)
         return np.sqrt(voxels * energy)
 
-    own = size(*(np.diff(target, axis=0, prepend=np.zeros((1, 6))) for target in (loading.strain, loading.stress)))
+    own = size(
+        *(
+            np.diff(target, axis=0, prepend=np.zeros((1, 6)))
+            for target in (loading.strain, loading.stress)
+        )
+    )
     whole = np.maximum.accumulate(size(loading.strain, loading.stress))
     load = np.maximum(own, SMALLEST_LOAD * whole)
     return np.where(load > 0, load, 1.0)
 
 
 def _ratio(loading: Loading, k: int) -> float:
-    """How far increment k goes in the direction of the one before it, in its lengths; 0 at a reversal."""
-    targets = np.where(loading.controlled, loading.strain, loading.stress * 1e-5)  # stresses as strains, roughly
+    """How far increment k goes in the direction of the one before it, in its lengths; 0 at a
+    reversal.
+    """
+    targets = np.where(
+        loading.controlled, loading.strain, loading.stress * 1e-5
+    )  # stresses as strains, roughly
     now, last = targets[k] - targets[k - 1], targets[k - 1] - (targets[k - 2] if k > 1 else 0)
     return float(np.clip(now @ last / max(last @ last, 1e-30), 0, 4))
 
@@ -271,14 +386,20 @@ def _extrapolate(x: Point, before: Point, ratio: float) -> Point:
 
 
 def _elastic_start(loading: Loading, constants: Constants, elastic: Elastic | None) -> Point:
-    """The elastic response at the first increment: exact if `elastic` is there, else that of the mean medium."""
+    """The elastic response at the first increment: exact if `elastic` is there, else that of the
+    mean medium.
+    """
     stiffness = _mean_stiffness(constants) if elastic is None else elastic.stiffness
     controlled = np.asarray(loading.controlled, bool)
     mean = np.zeros((len(stiffness), 6))
     mean[:, controlled] = loading.strain[0, controlled]
     if not controlled.all():
-        missing = np.where(controlled, 0, loading.stress[0]) - np.einsum("sij,sj->si", stiffness, mean)
-        inverse = np.linalg.pinv(stiffness[:, ~controlled][:, :, ~controlled], rcond=1e-6, hermitian=True)
+        missing = np.where(controlled, 0, loading.stress[0]) - np.einsum(
+            "sij,sj->si", stiffness, mean
+        )
+        inverse = np.linalg.pinv(
+            stiffness[:, ~controlled][:, :, ~controlled], rcond=1e-6, hermitian=True
+        )
         mean[:, ~controlled] = np.einsum("sij,sj->si", inverse, missing[:, ~controlled])
     dtype = constants.bulk.dtype
     mean = jnp.asarray(mean.T, dtype)
@@ -289,4 +410,8 @@ def _elastic_start(loading: Loading, constants: Constants, elastic: Elastic | No
 
 def _voxel_means(x: Point, state: PlasticState, constants: Constants) -> dict[str, np.ndarray]:
     strain, stress, plastic = map(np.asarray, voxel_fields(x, state, constants))
-    return {"strain": np.moveaxis(strain, 0, -1), "stress": np.moveaxis(stress, 0, -1), "plastic_strain": plastic}
+    return {
+        "strain": np.moveaxis(strain, 0, -1),
+        "stress": np.moveaxis(stress, 0, -1),
+        "plastic_strain": plastic,
+    }

@@ -14,32 +14,55 @@ from svevae.physics.elasticity import AXES, Material, poisson, young
 from svevae.physics.homogenize import Loading, Solver
 from svevae.physics.voce import OFFSET
 
-HINGED = 2e-3  # of the mean modulus: less is what the solver's tolerance leaves of a mechanism, voxels that hang together by their edges
+# of the mean modulus: less is what the solver's tolerance leaves of a mechanism, voxels that hang
+# together by their edges
+HINGED = 2e-3
 
 
 @dataclass(frozen=True)
 class Tension:
-    """Which curves: uniaxial stress along each of `axes` (of "xyz") at the mean strains `strain`, positive and increasing."""
+    """Which curves: uniaxial stress along each of `axes` (of "xyz") at the mean strains `strain`,
+    positive and increasing.
+    """
 
     axes: tuple[str, ...]
     strain: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        if not self.axes or any(axis not in AXES for axis in self.axes) or len(set(self.axes)) < len(self.axes):
-            raise ConfigError(f"tension: expected some of x, y, z, each once, received {list(self.axes)}")
+        if (
+            not self.axes
+            or any(axis not in AXES for axis in self.axes)
+            or len(set(self.axes)) < len(self.axes)
+        ):
+            raise ConfigError(
+                f"tension: expected some of x, y, z, each once, received {list(self.axes)}"
+            )
         strain = np.asarray(self.strain, float)
-        if strain.ndim != 1 or not len(strain) or not (np.diff(strain, prepend=0.0) > 0).all() or not np.isfinite(strain).all():
-            raise ConfigError(f"strain: expected positive strains, each above the one before, received {list(self.strain)}")
+        if (
+            strain.ndim != 1
+            or not len(strain)
+            or not (np.diff(strain, prepend=0.0) > 0).all()
+            or not np.isfinite(strain).all()
+        ):
+            raise ConfigError(
+                "strain: expected positive strains, each above the one before, received"
+                f" {list(self.strain)}"
+            )
         if strain[-1] < 2 * OFFSET:
-            raise ConfigError(f"strain: expected to end at {2 * OFFSET:g} or more, or there is no yield; received {strain[-1]:g}")
+            raise ConfigError(
+                f"strain: expected to end at {2 * OFFSET:g} or more, or there is no yield; received"
+                f" {strain[-1]:g}"
+            )
 
 
 @dataclass(frozen=True)
 class Labels:
-    """Of a batch of SVEs: `properties` (sve, property) with `names` and `units`, `stiffness` (sve, 6, 6) in MPa.
+    """Of a batch of SVEs: `properties` (sve, property) with `names` and `units`, `stiffness` (sve,
+    6, 6) in MPa.
 
-    `stress` has a curve (sve, increment) in MPa for each axis; `residual` (sve,) is the largest that any increment was left with;
-    `load_path` (sve, 3) says along which axes the matrix hangs together. Along the others all is zero.
+    `stress` has a curve (sve, increment) in MPa for each axis; `residual` (sve,) is the largest
+    that any increment was left with; `load_path` (sve, 3) says along which axes the matrix hangs
+    together. Along the others all is zero.
     """
 
     names: tuple[str, ...]
@@ -52,15 +75,24 @@ class Labels:
 
 
 def proof_strain(material: Material) -> float:
-    """Strain at the 0.2 % yield of the pore-free material under uniaxial stress: s0 + Q (1 - exp(-0.002 b)) over E, and 0.002."""
+    """Strain at the 0.2 % yield of the pore-free material under uniaxial stress: s0 + Q (1 -
+    exp(-0.002 b)) over E, and 0.002.
+    """
     stress = material.s0 + material.Q * (1 - np.exp(-OFFSET * material.b))
     return float(stress / material.E + OFFSET)
 
 
 def property_names(axes: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Names and units: moduli, Poisson's ratios under tension along z, 0.2 % yield, and flow stress at the last strain."""
+    """Names and units: moduli, Poisson's ratios under tension along z, 0.2 % yield, and flow stress
+    at the last strain.
+    """
     lateral = [axis for axis in axes if axis != "z"] if "z" in axes else []
-    groups = (("E_", axes, "MPa"), ("nu_z", lateral, "-"), ("yield_", axes, "MPa"), ("flow_", axes, "MPa"))
+    groups = (
+        ("E_", axes, "MPa"),
+        ("nu_z", lateral, "-"),
+        ("yield_", axes, "MPa"),
+        ("flow_", axes, "MPa"),
+    )
     pairs = [(prefix + axis, unit) for prefix, group, unit in groups for axis in group]
     return tuple(name for name, _ in pairs), tuple(unit for _, unit in pairs)
 
@@ -75,47 +107,85 @@ def label(
 ) -> Labels:
     """Labels of SVEs (sve, x, y, z), 1 where there is a pore, solved as one batch.
 
-    `names` are what errors call the SVEs, else their places in the batch; `halves` takes each increment in two steps. Raises SolverError
-    that names the SVE and the strain of `tension` that was not reached, and ConfigError where a curve ends before 0.2 % yield.
+    `names` are what errors call the SVEs, else their places in the batch; `halves` takes each
+    increment in two steps. Raises SolverError that names the SVE and the strain of `tension` that
+    was not reached, and ConfigError where a curve ends before 0.2 % yield.
     """
-    called = np.array([str(name) for name in names] if names is not None else [f"SVE {sve}" for sve in range(len(voxels))])
+    called = np.array(
+        [str(name) for name in names]
+        if names is not None
+        else [f"SVE {sve}" for sve in range(len(voxels))]
+    )
     paths = np.array([load_path(sve) for sve in voxels]).reshape(-1, 3)
     stiffness, residual = np.zeros((len(voxels), 6, 6)), np.zeros(len(voxels))
     stress = {axis: np.zeros((len(voxels), len(tension.strain))) for axis in tension.axes}
     strain = np.asarray(tension.strain)
-    steps = np.sort(np.concatenate([strain, strain - np.diff(strain, prepend=0.0) / 2])) if halves else strain
+    steps = (
+        np.sort(np.concatenate([strain, strain - np.diff(strain, prepend=0.0) / 2]))
+        if halves
+        else strain
+    )
     aims = np.repeat(strain, 2) if halves else strain
     connected = np.flatnonzero(paths.any(axis=1))
     if connected.size:
         elastic = solver.elastic(material.take(connected), voxels[connected], called[connected])
         stiffness[connected] = elastic.stiffness
-        whole = np.broadcast_to(material.take(connected).E, voxels[connected].shape) * (np.asarray(voxels[connected]) == 0)
+        whole = np.broadcast_to(material.take(connected).E, voxels[connected].shape) * (
+            np.asarray(voxels[connected]) == 0
+        )
         moduli = np.stack([young(elastic.stiffness, axis) for axis in "xyz"], axis=1)
         paths[connected] &= moduli > HINGED * whole.mean(axis=(1, 2, 3))[:, None]
     for axis in tension.axes:
         inside = np.flatnonzero(paths[connected, AXES[axis]])
         sves = connected[inside]
         if sves.size:
-            loading = Loading.uniaxial_stress(axis, steps, [f"tension along {axis} to strain {aim:g}" for aim in aims])
-            path = solver.path(material.take(sves), loading, voxels[sves], elastic.take(inside), called[sves])
-            stress[axis][sves] = path.stress[:, 1::2, AXES[axis]] if halves else path.stress[:, :, AXES[axis]]
+            loading = Loading.uniaxial_stress(
+                axis, steps, [f"tension along {axis} to strain {aim:g}" for aim in aims]
+            )
+            path = solver.path(
+                material.take(sves), loading, voxels[sves], elastic.take(inside), called[sves]
+            )
+            stress[axis][sves] = (
+                path.stress[:, 1::2, AXES[axis]] if halves else path.stress[:, :, AXES[axis]]
+            )
             residual[sves] = np.maximum(residual[sves], path.residual.max(axis=1))
-    columns = {f"E_{axis}": np.where(paths[:, AXES[axis]], young(stiffness, axis), 0.0) for axis in tension.axes}
-    columns |= {f"nu_z{axis}": np.where(paths[:, 2], poisson(stiffness, "z", axis), 0.0) for axis in "xy"}
+    columns = {
+        f"E_{axis}": np.where(paths[:, AXES[axis]], young(stiffness, axis), 0.0)
+        for axis in tension.axes
+    }
+    columns |= {
+        f"nu_z{axis}": np.where(paths[:, 2], poisson(stiffness, "z", axis), 0.0) for axis in "xy"
+    }
     columns |= {f"flow_{axis}": curve[:, -1] for axis, curve in stress.items()}
     for axis, curves in stress.items():
         pairs = zip(curves, columns[f"E_{axis}"], called, strict=True)
-        columns[f"yield_{axis}"] = np.array([yield_stress(strain, *pair, name=f"{name} along {axis}") for *pair, name in pairs])
+        columns[f"yield_{axis}"] = np.array(
+            [yield_stress(strain, *pair, name=f"{name} along {axis}") for *pair, name in pairs]
+        )
     names, units = property_names(tension.axes)
-    return Labels(names, units, np.column_stack([columns[name] for name in names]), stiffness, stress, residual, paths)
+    return Labels(
+        names,
+        units,
+        np.column_stack([columns[name] for name in names]),
+        stiffness,
+        stress,
+        residual,
+        paths,
+    )
 
 
 def yield_stress(
-    strain: Sequence[float], stress: Sequence[float], modulus: float, offset: float = OFFSET, name: str = "the curve"
+    strain: Sequence[float],
+    stress: Sequence[float],
+    modulus: float,
+    offset: float = OFFSET,
+    name: str = "the curve",
 ) -> float:
-    """Where the curve, linear between its points and from the origin, meets the line of slope `modulus` through (`offset`, 0); MPa.
+    """Where the curve, linear between its points and from the origin, meets the line of slope
+    `modulus` through (`offset`, 0); MPa.
 
-    0 for a modulus of 0. Raises ConfigError, which calls the curve `name`, where it ends above that line.
+    0 for a modulus of 0. Raises ConfigError, which calls the curve `name`, where it ends above that
+    line.
     """
     if modulus <= 0:
         return 0.0
@@ -123,26 +193,42 @@ def yield_stress(
     above = stress - modulus * (strain - offset)
     k = int(np.argmax(above < 0))
     if k == 0:
-        raise ConfigError(f"strain: expected to go on until the 0.2 % yield of {name}, received {strain[-1]:g} as the last")
+        raise ConfigError(
+            f"strain: expected to go on until the 0.2 % yield of {name}, received {strain[-1]:g} as"
+            " the last"
+        )
     share = above[k - 1] / (above[k - 1] - above[k])
     return float(stress[k - 1] + share * (stress[k] - stress[k - 1]))
 
 
 def load_path(sve: np.ndarray) -> np.ndarray:
-    """(3,) bool: whether some body of the matrix of a periodic SVE (x, y, z), 1 where there is a pore, goes on for ever along x, y, z.
+    """(3,) bool: whether some body of the matrix of a periodic SVE (x, y, z), 1 where there is a
+    pore, goes on for ever along x, y, z.
 
-    Voxels that share a corner count as connected, so False means no stiffness at all along that axis. True does not mean stiffness:
-    such a body may hinge, or run at an angle.
+    Voxels that share a corner count as connected, so False means no stiffness at all along that
+    axis. True does not mean stiffness: such a body may hinge, or run at an angle.
     """
     solid = np.asarray(sve) == 0
-    pieces, _ = ndimage.label(solid, np.ones((3, 3, 3)))  # within the box; what follows joins them across its faces
+    pieces, _ = ndimage.label(
+        solid, np.ones((3, 3, 3))
+    )  # within the box; what follows joins them across its faces
     place = np.stack(np.indices(solid.shape), axis=-1)
     bonds = set()
     for step in [s for s in product((-1, 0, 1), repeat=3) if s > (0, 0, 0)]:
         crossed = (place + step) // solid.shape
-        rows = np.stack([pieces, np.roll(pieces, np.negative(step), (0, 1, 2)), *np.moveaxis(crossed, -1, 0)], axis=-1)
-        bonds.update(map(tuple, np.unique(rows[crossed.any(-1) & (rows[..., :2] > 0).all(-1)], axis=0).tolist()))
-    body = {piece: (piece, np.zeros(3, int)) for piece in range(1, pieces.max() + 1)}  # its body's name, and the image it lies in
+        rows = np.stack(
+            [pieces, np.roll(pieces, np.negative(step), (0, 1, 2)), *np.moveaxis(crossed, -1, 0)],
+            axis=-1,
+        )
+        bonds.update(
+            map(
+                tuple,
+                np.unique(rows[crossed.any(-1) & (rows[..., :2] > 0).all(-1)], axis=0).tolist(),
+            )
+        )
+    body = {
+        piece: (piece, np.zeros(3, int)) for piece in range(1, pieces.max() + 1)
+    }  # its body's name, and the image it lies in
     endless = np.zeros(3, bool)
     for a, b, *image in bonds:
         (name, here), (other, there) = body[a], body[b]

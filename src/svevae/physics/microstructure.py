@@ -6,12 +6,14 @@
 | overlapping_spheres, overlapping_ellipsoids | Boolean model: placed at random, wherever that is |
 | spheres, ellipsoids | random sequential addition: placed at random where a voxel of solid stays between a pore and its neighbours |
 
-Each is `f(shape, rng, *, its parameters) -> (x, y, z) uint8`, 0 solid, 1 pore, z the build direction. Lengths are in voxels;
-`porosity` is met to the voxel: round(porosity * voxels) voxels are pores. The part's faces cut pores as if it were sawn from a
-larger piece; no part is periodic. Every generator raises ConfigError that names the parameter, what was expected and what was received.
+Each is `f(shape, rng, *, its parameters) -> (x, y, z) uint8`, 0 solid, 1 pore, z the build
+direction. Lengths are in voxels; `porosity` is met to the voxel: round(porosity * voxels) voxels
+are pores. The part's faces cut pores as if it were sawn from a larger piece; no part is periodic.
+Every generator raises ConfigError that names the parameter, what was expected and what was
+received.
 
-Sources: Adler, The Geometry of Random Fields (1981), level sets; Torquato, Random Heterogeneous Materials (2002), the Boolean model
-and random sequential addition.
+Sources: Adler, The Geometry of Random Fields (1981), level sets; Torquato, Random Heterogeneous
+Materials (2002), the Boolean model and random sequential addition.
 """
 
 from __future__ import annotations
@@ -30,15 +32,22 @@ from svevae.errors import ConfigError
 Shape = tuple[int, int, int]
 Box = tuple[slice, slice, slice]
 
-CUT = 3.0  # diameters are drawn up to this many standard deviations of their logarithm, so that a largest one exists
+# diameters are drawn up to this many standard deviations of their logarithm, so that a largest one
+# exists
+CUT = 3.0
 TRIES = 2_000  # places tried for one pore before random sequential addition gives up
-ROUNDING = 1e-10  # eigenvalues below this fraction of the largest are rounding errors of the covariance matrix
+# eigenvalues below this fraction of the largest are rounding errors of the covariance matrix
+ROUNDING = 1e-10
 
 
-def make_part(generator: str, shape: Shape, seed: int, part: int, parameters: Mapping[str, float]) -> np.ndarray:
-    """Part number `part` of the series `seed`: (x, y, z) uint8 of `shape`, from the generator of that name.
+def make_part(
+    generator: str, shape: Shape, seed: int, part: int, parameters: Mapping[str, float]
+) -> np.ndarray:
+    """Part number `part` of the series `seed`: (x, y, z) uint8 of `shape`, from the generator of
+    that name.
 
-    Raises ConfigError for an unknown generator, an unknown or missing parameter, a value that is no number, and as the generator does.
+    Raises ConfigError for an unknown generator, an unknown or missing parameter, a value that is no
+    number, and as the generator does.
     """
     names = parameter_names(generator)
     for name, value in parameters.items():
@@ -56,11 +65,17 @@ def make_part(generator: str, shape: Shape, seed: int, part: int, parameters: Ma
 
 
 def parameter_names(generator: str) -> tuple[str, ...]:
-    """The parameters of the generator of that name, all of them required. Raises ConfigError for an unknown name."""
+    """The parameters of the generator of that name, all of them required. Raises ConfigError for an
+    unknown name.
+    """
     if generator not in GENERATORS:
-        raise ConfigError(f"generator: expected one of {', '.join(GENERATORS)}, received {generator!r}")
+        raise ConfigError(
+            f"generator: expected one of {', '.join(GENERATORS)}, received {generator!r}"
+        )
     parameters = inspect.signature(GENERATORS[generator]).parameters.values()
-    return tuple(parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY)
+    return tuple(
+        parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY
+    )
 
 
 def gaussian(
@@ -73,13 +88,15 @@ def gaussian(
     modulation_length: float,
     modulation_strength: float,
 ) -> np.ndarray:
-    """Pore where a unit Gaussian field g exceeds the (1 - phi) normal quantile, with phi = phi0 exp(s m - s^2/2).
+    """Pore where a unit Gaussian field g exceeds the (1 - phi) normal quantile, with phi = phi0
+    exp(s m - s^2/2).
 
-    The covariance of g is exp(-(r/l)^2), l = `pore_length` along x and y and `elongation` times that along z. m is a second field of
-    length `modulation_length` in every direction, brought to mean 0 and standard deviation 1 over the part; s = `modulation_strength`
-    (0 to 2) is then the standard deviation of log phi over the part. These are the conventions of the reference dataset (measured
-    from its 64 parts). phi0 follows from `porosity`: a voxel becomes a pore at phi0 = Phi(-g) / exp(s m - s^2/2), and those that do so
-    first are the pores.
+    The covariance of g is exp(-(r/l)^2), l = `pore_length` along x and y and `elongation` times
+    that along z. m is a second field of length `modulation_length` in every direction, brought to
+    mean 0 and standard deviation 1 over the part; s = `modulation_strength` (0 to 2) is then the
+    standard deviation of log phi over the part. These are the conventions of the reference dataset
+    (measured from its 64 parts). phi0 follows from `porosity`: a voxel becomes a pore at phi0 =
+    Phi(-g) / exp(s m - s^2/2), and those that do so first are the pores.
     """
     _check_part(shape, porosity)
     _within("elongation", elongation, 0.1, 10)
@@ -97,50 +114,95 @@ def gaussian(
     return part
 
 
-def graded(porosity: np.ndarray, rng: np.random.Generator, *, pore_length: float, elongation: float) -> np.ndarray:
-    """Pores as `gaussian` makes them where the porosity is given in space: (x, y, z) -> (x, y, z) uint8.
+def graded(
+    porosity: np.ndarray, rng: np.random.Generator, *, pore_length: float, elongation: float
+) -> np.ndarray:
+    """Pores as `gaussian` makes them where the porosity is given in space: (x, y, z) -> (x, y, z)
+    uint8.
 
-    Pore where a unit Gaussian field exceeds the (1 - porosity) normal quantile, so each voxel is one with its own probability.
+    Pore where a unit Gaussian field exceeds the (1 - porosity) normal quantile, so each voxel is
+    one with its own probability.
     """
     porosity = np.asarray(porosity, float)
     if porosity.ndim != 3 or not ((porosity >= 0) & (porosity < 1)).all():
-        raise ConfigError(f"porosity: expected a field (x, y, z) from 0 to below 1, received shape {porosity.shape}")
+        raise ConfigError(
+            "porosity: expected a field (x, y, z) from 0 to below 1, received shape"
+            f" {porosity.shape}"
+        )
     _length("pore_length", pore_length, porosity.shape)
     _length("pore_length * elongation", pore_length * elongation, porosity.shape)
     g = gaussian_field(porosity.shape, rng, (pore_length, pore_length, pore_length * elongation))
     return (log_ndtr(-g) < np.log(np.maximum(porosity, 1e-300))).astype(np.uint8)
 
 
-def overlapping_spheres(shape: Shape, rng: np.random.Generator, *, porosity: float, diameter: float, diameter_spread: float) -> np.ndarray:
+def overlapping_spheres(
+    shape: Shape,
+    rng: np.random.Generator,
+    *,
+    porosity: float,
+    diameter: float,
+    diameter_spread: float,
+) -> np.ndarray:
     """Spheres that may overlap; see `overlapping_ellipsoids` for the parameters."""
-    return _placed(shape, rng, porosity, diameter, diameter_spread, elongation=1, tilt=0, overlap=True)
+    return _placed(
+        shape, rng, porosity, diameter, diameter_spread, elongation=1, tilt=0, overlap=True
+    )
 
 
-def spheres(shape: Shape, rng: np.random.Generator, *, porosity: float, diameter: float, diameter_spread: float) -> np.ndarray:
-    """Spheres that do not touch; see `overlapping_ellipsoids` for the parameters, `ellipsoids` for the porosity that can be reached."""
-    return _placed(shape, rng, porosity, diameter, diameter_spread, elongation=1, tilt=0, overlap=False)
+def spheres(
+    shape: Shape,
+    rng: np.random.Generator,
+    *,
+    porosity: float,
+    diameter: float,
+    diameter_spread: float,
+) -> np.ndarray:
+    """Spheres that do not touch; see `overlapping_ellipsoids` for the parameters, `ellipsoids` for
+    the porosity that can be reached.
+    """
+    return _placed(
+        shape, rng, porosity, diameter, diameter_spread, elongation=1, tilt=0, overlap=False
+    )
 
 
 def overlapping_ellipsoids(
-    shape: Shape, rng: np.random.Generator, *, porosity: float, diameter: float, diameter_spread: float, elongation: float, tilt: float
+    shape: Shape,
+    rng: np.random.Generator,
+    *,
+    porosity: float,
+    diameter: float,
+    diameter_spread: float,
+    elongation: float,
+    tilt: float,
 ) -> np.ndarray:
     """Ellipsoids of revolution that may overlap.
 
-    `diameter` is the median diameter of the sphere of equal volume, `diameter_spread` the standard deviation of its logarithm, which is
-    normal up to 3 standard deviations. `elongation` (0.1 to 10) is the length along the axis over the width: below 1 flat pores, such as
-    lack of fusion leaves across the build direction. `tilt` (0 to 90 degrees) is the largest angle between the axis and z: 0 all
-    pores along z, 90 every direction alike. The last pore is shrunk to meet the porosity.
+    `diameter` is the median diameter of the sphere of equal volume, `diameter_spread` the standard
+    deviation of its logarithm, which is normal up to 3 standard deviations. `elongation` (0.1 to
+    10) is the length along the axis over the width: below 1 flat pores, such as lack of fusion
+    leaves across the build direction. `tilt` (0 to 90 degrees) is the largest angle between the
+    axis and z: 0 all pores along z, 90 every direction alike. The last pore is shrunk to meet the
+    porosity.
     """
     return _placed(shape, rng, porosity, diameter, diameter_spread, elongation, tilt, overlap=True)
 
 
 def ellipsoids(
-    shape: Shape, rng: np.random.Generator, *, porosity: float, diameter: float, diameter_spread: float, elongation: float, tilt: float
+    shape: Shape,
+    rng: np.random.Generator,
+    *,
+    porosity: float,
+    diameter: float,
+    diameter_spread: float,
+    elongation: float,
+    tilt: float,
 ) -> np.ndarray:
-    """Ellipsoids of revolution that do not touch, not even by a corner; see `overlapping_ellipsoids` for the parameters.
+    """Ellipsoids of revolution that do not touch, not even by a corner; see
+    `overlapping_ellipsoids` for the parameters.
 
-    Raises ConfigError also where no place is found before `porosity` is reached. Measured: spheres of one size reach 0.25 at a diameter
-    of 16 voxels, 0.20 at 8 and 0.16 at 4, because of the voxel of solid between them; with diameter_spread 0.5 about 0.09.
+    Raises ConfigError also where no place is found before `porosity` is reached. Measured: spheres
+    of one size reach 0.25 at a diameter of 16 voxels, 0.20 at 8 and 0.16 at 4, because of the voxel
+    of solid between them; with diameter_spread 0.5 about 0.09.
     """
     return _placed(shape, rng, porosity, diameter, diameter_spread, elongation, tilt, overlap=False)
 
@@ -154,10 +216,14 @@ GENERATORS: dict[str, Callable[..., np.ndarray]] = {
 }
 
 
-def gaussian_field(shape: Shape, rng: np.random.Generator, lengths: tuple[float, float, float]) -> np.ndarray:
-    """Gaussian field of mean 0 and covariance exp(-sum((r_i / lengths_i)^2)), exact on the grid: (x, y, z) float64.
+def gaussian_field(
+    shape: Shape, rng: np.random.Generator, lengths: tuple[float, float, float]
+) -> np.ndarray:
+    """Gaussian field of mean 0 and covariance exp(-sum((r_i / lengths_i)^2)), exact on the grid:
+    (x, y, z) float64.
 
-    The covariance is a product over the axes, so white noise times the symmetric square root of each axis' covariance matrix has it.
+    The covariance is a product over the axes, so white noise times the symmetric square root of
+    each axis' covariance matrix has it.
     """
     field = rng.standard_normal(shape)
     for count, length in zip(shape, lengths, strict=True):
@@ -180,7 +246,9 @@ def _placed(
     tilt: float,
     overlap: bool,
 ) -> np.ndarray:
-    """Pores placed one by one in the part and a margin round it, until the part has its porosity."""
+    """Pores placed one by one in the part and a margin round it, until the part has its
+    porosity.
+    """
     _check_part(shape, porosity)
     _within("diameter_spread", diameter_spread, 0, 2)
     _within("elongation", elongation, 0.1, 10)
@@ -188,26 +256,35 @@ def _placed(
     _length("diameter", diameter, shape)
     along, across = elongation ** (2 / 3), elongation ** (-1 / 3)
     longest = diameter * math.exp(CUT * diameter_spread) * max(along, across)
-    _length(f"diameter {diameter:g}, diameter_spread {diameter_spread:g}: the longest pore", longest, shape)
+    _length(
+        f"diameter {diameter:g}, diameter_spread {diameter_spread:g}: the longest pore",
+        longest,
+        shape,
+    )
 
     margin = math.ceil(longest / 2) + 1
     inside = np.pad(np.ones(shape, bool), margin)
     pores, taken = np.zeros_like(inside), np.zeros_like(inside)
     missing = target = round(porosity * math.prod(shape))
     while missing > 0:
-        radius = diameter / 2 * math.exp(diameter_spread * np.clip(rng.standard_normal(), -CUT, CUT))
+        radius = (
+            diameter / 2 * math.exp(diameter_spread * np.clip(rng.standard_normal(), -CUT, CUT))
+        )
         for _ in range(TRIES):
             centre = rng.random(3) * inside.shape
             if taken[tuple(centre.astype(int))]:
                 continue
-            box, distance = _ellipsoid(centre, _axis(rng, tilt), radius * along, radius * across, inside.shape)
+            box, distance = _ellipsoid(
+                centre, _axis(rng, tilt), radius * along, radius * across, inside.shape
+            )
             if not (taken[box] & (distance <= 1)).any():
                 break
         else:
             reached = 1 - missing / target
             raise ConfigError(
-                f"porosity: expected what pores that do not touch can fill, received {porosity:g}; {porosity * reached:.3g} was reached, "
-                f"then {TRIES} random places for the next pore, of diameter {2 * radius:.3g}, were taken"
+                f"porosity: expected what pores that do not touch can fill, received {porosity:g};"
+                f" {porosity * reached:.3g} was reached, then {TRIES} random places for the next"
+                f" pore, of diameter {2 * radius:.3g}, were taken"
             )
         gained = distance[(distance <= 1) & inside[box] & ~pores[box]]
         limit = 1 if len(gained) <= missing else np.sort(gained)[missing - 1]
@@ -225,8 +302,11 @@ def _axis(rng: np.random.Generator, tilt: float) -> np.ndarray:
     return np.array([sine * math.cos(turn), sine * math.sin(turn), cosine])
 
 
-def _ellipsoid(centre: np.ndarray, axis: np.ndarray, along: float, across: float, shape: tuple[int, ...]) -> tuple[Box, np.ndarray]:
-    """The box round an ellipsoid of revolution with a voxel to spare, and its voxels' squared distance from the centre, 1 on the surface.
+def _ellipsoid(
+    centre: np.ndarray, axis: np.ndarray, along: float, across: float, shape: tuple[int, ...]
+) -> tuple[Box, np.ndarray]:
+    """The box round an ellipsoid of revolution with a voxel to spare, and its voxels' squared
+    distance from the centre, 1 on the surface.
 
     `along` and `across` are the half axes; voxel i of an axis has its centre at i + 1/2.
     """
@@ -254,4 +334,7 @@ def _within(name: str, value: float, low: float, high: float) -> None:
 
 def _length(name: str, value: float, shape: Shape) -> None:
     if not 1 <= value <= min(shape):
-        raise ConfigError(f"{name}: expected from 1 voxel to the part's smallest edge, {min(shape)} voxels, received {value:g}")
+        raise ConfigError(
+            f"{name}: expected from 1 voxel to the part's smallest edge, {min(shape)} voxels,"
+            f" received {value:g}"
+        )

@@ -1,8 +1,10 @@
-"""A part pulled along z between stiff grips: every pore resolved, or an element for each SVE with a material of its own.
+"""A part pulled along z between stiff grips: every pore resolved, or an element for each SVE with a
+material of its own.
 
-One solver serves both. The periodic cell holds the part, beyond its end a grip over the whole cross-section of its box, as thick as `grip`
-says, and beside both a layer of void, so that their faces are free. The mean strain of the cell is given; of its lateral components
-the part feels nothing. Lengths in elements; stresses in MPa.
+One solver serves both. The periodic cell holds the part, beyond its end a grip over the whole
+cross-section of its box, as thick as `grip` says, and beside both a layer of void, so that their
+faces are free. The mean strain of the cell is given; of its lateral components the part feels
+nothing. Lengths in elements; stresses in MPa.
 """
 
 from __future__ import annotations
@@ -22,17 +24,20 @@ from svevae.physics.label import OFFSET, load_path
 
 GRIP = 10.0  # its modulus over the largest of the part
 GRIP_NU = 0.33
-PATIENCE = Settings(newton=5, cg=250)  # an increment needs 1 to 3 Newton iterations, of 20 to 170 of CG each
+PATIENCE = Settings(
+    newton=5, cg=250
+)  # an increment needs 1 to 3 Newton iterations, of 20 to 170 of CG each
 
 
 @dataclass(frozen=True)
 class Response:
     """Of parts under tension, at each increment.
 
-    `strain` (part, increment) is the elongation between the grips over their distance; `stress` (part, increment) the force over the
-    area of the box that holds the part, MPa; `lateral` (part, increment) the mean of the lateral strains over the middle half of the
-    part's length. `plastic` (part, increment, x, y, z) is the equivalent plastic strain of the mean stress and strain of blocks of
-    `block` elements, and `iterations` (part, increment) those of CG.
+    `strain` (part, increment) is the elongation between the grips over their distance; `stress`
+    (part, increment) the force over the area of the box that holds the part, MPa; `lateral` (part,
+    increment) the mean of the lateral strains over the middle half of the part's length. `plastic`
+    (part, increment, x, y, z) is the equivalent plastic strain of the mean stress and strain of
+    blocks of `block` elements, and `iterations` (part, increment) those of CG.
     """
 
     strain: np.ndarray
@@ -42,7 +47,9 @@ class Response:
     iterations: np.ndarray
 
     def at(self, strain: float) -> np.ndarray:
-        """Stress (part,) at a strain, linear between increments. Raises ConfigError where a part was not pulled so far."""
+        """Stress (part,) at a strain, linear between increments. Raises ConfigError where a part
+        was not pulled so far.
+        """
         return self._along(self.strain, strain, self.stress)
 
     @property
@@ -52,7 +59,9 @@ class Response:
 
     @property
     def yield_stress(self) -> np.ndarray:
-        """Stress (part,) where the strain is 0.2 % beyond the elastic one, linear between increments, MPa."""
+        """Stress (part,) where the strain is 0.2 % beyond the elastic one, linear between
+        increments, MPa.
+        """
         return self._along(self.strain - self.stress / self.stiffness[:, None], OFFSET, self.stress)
 
     def lateral_at(self, strain: float) -> np.ndarray:
@@ -61,7 +70,10 @@ class Response:
 
     def _along(self, x: np.ndarray, value: float, y: np.ndarray) -> np.ndarray:
         if (x[:, -1] < value).any():
-            raise ConfigError(f"strain: expected to reach {value:g}, received parts that end at {x[:, -1].min():.4g}")
+            raise ConfigError(
+                f"strain: expected to reach {value:g}, received parts that end at"
+                f" {x[:, -1].min():.4g}"
+            )
         return np.array([np.interp(value, row, values) for row, values in zip(x, y, strict=True)])
 
 
@@ -77,61 +89,112 @@ def pull(
     names: Sequence[str] | None = None,
     report: Callable[[int], None] | None = None,
 ) -> Response:
-    """Tension along z of parts of one shape, solved as one batch, to each elongation of the cell `strain`.
+    """Tension along z of parts of one shape, solved as one batch, to each elongation of the cell
+    `strain`.
 
-    `outline` (x, y, z) is True within the part; `pores` (part, x, y, z) are 1 where there is a pore; the fields of `material` are numbers
-    or (part, x, y, z). `grip` is the thickness of the grip in elements, `block` the edge of the cubes that `Response.plastic` stands for.
-    `names` are what errors call the parts. An increment that does not converge is taken again, and all with it, in two steps with twice the
-    CG iterations. Raises DataError for shapes that do not fit and for a part without a load path from grip to grip, SolverError where a
-    part does not converge in halved increments either.
+    `outline` (x, y, z) is True within the part; `pores` (part, x, y, z) are 1 where there is a
+    pore; the fields of `material` are numbers or (part, x, y, z). `grip` is the thickness of the
+    grip in elements, `block` the edge of the cubes that `Response.plastic` stands for. `names` are
+    what errors call the parts. An increment that does not converge is taken again, and all with it,
+    in two steps with twice the CG iterations. Raises DataError for shapes that do not fit and for a
+    part without a load path from grip to grip, SolverError where a part does not converge in halved
+    increments either.
     """
     outline = np.asarray(outline, bool)
     count, shape = _shape(material, outline, pores, block)
     called = [f"part {k}" for k in range(count)] if names is None else list(names)
-    solid = np.broadcast_to(outline, (count, *shape)) if pores is None else outline & (np.asarray(pores) == 0)
+    solid = (
+        np.broadcast_to(outline, (count, *shape))
+        if pores is None
+        else outline & (np.asarray(pores) == 0)
+    )
     stiff = np.broadcast_to(np.asarray(material.E, float), (count, *shape)) * solid
     margin = [next_fast_len(edge + 1) - edge for edge in shape[:2]]
     cell = (shape[0] + margin[0], shape[1] + margin[1], shape[2] + grip)
     for name, part in zip(called, stiff, strict=True):
         if not load_path(_embed((part[None] == 0).astype(np.uint8), cell, 1, 0)[0])[2]:
-            raise DataError(f"{name}: expected material that leads from grip to grip, found no load path along z")
+            raise DataError(
+                f"{name}: expected material that leads from grip to grip, found no load path"
+                " along z"
+            )
     largest = stiff.max(axis=(1, 2, 3), keepdims=True)
-    ends = {"E": (0.0, GRIP * largest), "nu": (GRIP_NU, GRIP_NU), "s0": (0.0, np.inf), "nu_p": (0.5, 0.5)}
-    inner = {f.name: np.asarray(getattr(material, f.name), float) for f in dataclasses.fields(material)} | {"E": stiff}
-    fields = {name: _embed(np.broadcast_to(field, (count, *shape)), cell, *ends.get(name, (0.0, 0.0))) for name, field in inner.items()}
+    ends = {
+        "E": (0.0, GRIP * largest),
+        "nu": (GRIP_NU, GRIP_NU),
+        "s0": (0.0, np.inf),
+        "nu_p": (0.5, 0.5),
+    }
+    inner = {
+        f.name: np.asarray(getattr(material, f.name), float) for f in dataclasses.fields(material)
+    } | {"E": stiff}
+    fields = {
+        name: _embed(np.broadcast_to(field, (count, *shape)), cell, *ends.get(name, (0.0, 0.0)))
+        for name, field in inner.items()
+    }
     whole = type(material)(**fields)
-    shear = largest / (2 * (1 + np.mean(np.broadcast_to(inner["nu"], stiff.shape), axis=(1, 2, 3), keepdims=True, where=stiff > 0)))
+    shear = largest / (
+        2
+        * (
+            1
+            + np.mean(
+                np.broadcast_to(inner["nu"], stiff.shape),
+                axis=(1, 2, 3),
+                keepdims=True,
+                where=stiff > 0,
+            )
+        )
+    )
     measure = partial(_measure, outline, block, shear)
 
     def follow(steps: np.ndarray, settings: Settings, report: Callable[[int], None] | None) -> Path:
         target = np.zeros((len(steps), 6))
         target[:, 2] = steps
-        return Solver(cell, settings).path(whole, Loading.prescribed_strain(target), names=called, report=report, measure=measure)
+        return Solver(cell, settings).path(
+            whole, Loading.prescribed_strain(target), names=called, report=report, measure=measure
+        )
 
     strain = np.asarray(strain, float)
     try:
         path = follow(strain, settings, report)
     except SolverError:
         steps = np.sort(np.append(strain, strain - np.diff(strain, prepend=0.0) / 2))
-        path = follow(steps, dataclasses.replace(settings, cg=2 * settings.cg), report and (lambda k: report(k // 2)))
+        path = follow(
+            steps,
+            dataclasses.replace(settings, cg=2 * settings.cg),
+            report and (lambda k: report(k // 2)),
+        )
     each = slice(len(path.measured) // len(strain) - 1, None, len(path.measured) // len(strain))
-    elongation, lateral, plastic = (np.stack(values[each], axis=1) for values in zip(*path.measured, strict=True))
+    elongation, lateral, plastic = (
+        np.stack(values[each], axis=1) for values in zip(*path.measured, strict=True)
+    )
     stress = path.stress[:, each, 2] * (cell[0] * cell[1]) / (shape[0] * shape[1])
-    return Response(elongation, stress, lateral, plastic, path.iterations.reshape(count, len(strain), -1).sum(axis=2))
+    return Response(
+        elongation,
+        stress,
+        lateral,
+        plastic,
+        path.iterations.reshape(count, len(strain), -1).sum(axis=2),
+    )
 
 
 def block_means(field: np.ndarray, block: int) -> np.ndarray:
-    """Means over cubes of `block` elements of a field (part, x, y, z, ...) that they divide: (part, x/block, y/block, z/block, ...)."""
+    """Means over cubes of `block` elements of a field (part, x, y, z, ...) that they divide: (part,
+    x/block, y/block, z/block, ...).
+    """
     count, x, y, z, *rest = field.shape
     blocks = field.reshape(count, x // block, block, y // block, block, z // block, block, *rest)
     return blocks.mean(axis=(2, 4, 6), dtype=np.float64)
 
 
-def _measure(outline: np.ndarray, block: int, shear: np.ndarray, fields: dict[str, np.ndarray]) -> tuple[np.ndarray, ...]:
-    """Elongation and lateral strain (part,), equivalent plastic strain of blocks (part, x, y, z), from voxel means of the cell.
+def _measure(
+    outline: np.ndarray, block: int, shear: np.ndarray, fields: dict[str, np.ndarray]
+) -> tuple[np.ndarray, ...]:
+    """Elongation and lateral strain (part,), equivalent plastic strain of blocks (part, x, y, z),
+    from voxel means of the cell.
 
-    Plastic is what the shear modulus (part, 1, 1, 1) of its stiffest element does not explain.
-    The mean strain of the box along z is what its two ends, which are the grips', move apart, whatever is void between them.
+    Plastic is what the shear modulus (part, 1, 1, 1) of its stiffest element does not explain. The
+    mean strain of the box along z is what its two ends, which are the grips', move apart, whatever
+    is void between them.
     """
     inside = (slice(None), *map(slice, outline.shape))
     strain, stress = (block_means(fields[name][inside], block) for name in ("strain", "stress"))
@@ -139,30 +202,48 @@ def _measure(outline: np.ndarray, block: int, shear: np.ndarray, fields: dict[st
     quarter = outline.shape[2] // 4
     middle = slice(quarter, outline.shape[2] - quarter)
     sides = fields["strain"][inside][:, :, :, middle, :2].mean(axis=-1)
-    lateral = np.average(sides.reshape(len(sides), -1), axis=1, weights=outline[:, :, middle].ravel())
+    lateral = np.average(
+        sides.reshape(len(sides), -1), axis=1, weights=outline[:, :, middle].ravel()
+    )
     deviator = (strain - stress / (2 * shear[..., None])) @ DEVIATORIC_BASIS.T
     return elongation, lateral, np.sqrt(2 / 3 * np.square(deviator).sum(axis=-1))
 
 
-def _shape(material: Material, outline: np.ndarray, pores: np.ndarray | None, block: int) -> tuple[int, tuple[int, int, int]]:
+def _shape(
+    material: Material, outline: np.ndarray, pores: np.ndarray | None, block: int
+) -> tuple[int, tuple[int, int, int]]:
     """Number of parts and the shape of each."""
     if outline.ndim != 3 or not outline.any():
-        raise DataError(f"outline: expected a part (x, y, z), received shape {outline.shape} with {int(outline.sum())} elements inside")
+        raise DataError(
+            f"outline: expected a part (x, y, z), received shape {outline.shape} with"
+            f" {int(outline.sum())} elements inside"
+        )
     if any(edge % block for edge in outline.shape):
         raise DataError(f"block: expected one that divides {outline.shape}, received {block}")
     given = {"pores": np.shape(pores)} if pores is not None else {}
-    given |= {f.name: np.shape(getattr(material, f.name)) for f in dataclasses.fields(material) if np.ndim(getattr(material, f.name))}
+    given |= {
+        f.name: np.shape(getattr(material, f.name))
+        for f in dataclasses.fields(material)
+        if np.ndim(getattr(material, f.name))
+    }
     for name, shape in given.items():
         if len(shape) != 4 or shape[1:] != outline.shape:
-            raise DataError(f"{name}: expected shape (part, {', '.join(map(str, outline.shape))}), received {shape}")
+            raise DataError(
+                f"{name}: expected shape (part, {', '.join(map(str, outline.shape))}), received"
+                f" {shape}"
+            )
     counts = {shape[0] for shape in given.values()} - {1}
     if len(counts) > 1:
         raise DataError(f"expected one number of parts, received {given}")
     return (counts.pop() if counts else 1), outline.shape
 
 
-def _embed(field: np.ndarray, cell: tuple[int, int, int], void: float, grip: float | np.ndarray) -> np.ndarray:
-    """A field (part, x, y, z) in the cell: `grip`, a number or (part, 1, 1, 1), beyond its end, `void` beside both."""
+def _embed(
+    field: np.ndarray, cell: tuple[int, int, int], void: float, grip: float | np.ndarray
+) -> np.ndarray:
+    """A field (part, x, y, z) in the cell: `grip`, a number or (part, 1, 1, 1), beyond its end,
+    `void` beside both.
+    """
     count, x, y, z = field.shape
     whole = np.full((count, *cell), void, np.float64 if field.dtype.kind == "f" else field.dtype)
     whole[:, :x, :y, :z] = field

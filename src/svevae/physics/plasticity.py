@@ -1,7 +1,9 @@
-"""J2 plasticity with isotropic hardening, integrated by the radial return, and its consistent tangent.
+"""J2 plasticity with isotropic hardening, integrated by the radial return, and its consistent
+tangent.
 
-Simo and Hughes, Computational Inelasticity (1998), section 3.3. Deviators are five numbers in `elasticity.DEVIATORIC_BASIS`, so
-arrays are (5, gauss, sve, x, y, z), scalars (gauss, sve, x, y, z). MPa.
+Simo and Hughes, Computational Inelasticity (1998), section 3.3. Deviators are five numbers in
+`elasticity.DEVIATORIC_BASIS`, so arrays are (5, gauss, sve, x, y, z), scalars (gauss, sve, x, y,
+z). MPa.
 """
 
 from __future__ import annotations
@@ -13,7 +15,8 @@ import jax.numpy as jnp
 
 
 class Constants(NamedTuple):
-    """Material of every voxel: bulk and shear modulus (sve, x, y, z), and the Voce constants, each (sve or 1, x or 1, y or 1, z or 1).
+    """Material of every voxel: bulk and shear modulus (sve, x, y, z), and the Voce constants, each
+    (sve or 1, x or 1, y or 1, z or 1).
 
     `dilatancy` is that of `svevae.physics.porous`, None where plastic flow keeps its volume.
     """
@@ -27,8 +30,9 @@ class Constants(NamedTuple):
 
 
 class PlasticState(NamedTuple):
-    """Plastic strain deviator (5, 8, sve, x, y, z), accumulated plastic strain (8, sve, x, y, z), and plastic volume change of that shape,
-    None where there can be none."""
+    """Plastic strain deviator (5, 8, sve, x, y, z), accumulated plastic strain (8, sve, x, y, z),
+    and plastic volume change of that shape, None where there can be none.
+    """
 
     strain: jax.Array
     accumulated: jax.Array
@@ -36,10 +40,12 @@ class PlasticState(NamedTuple):
 
 
 class Tangent(NamedTuple):
-    """Consistent tangent, from strain deviator and dilatation to stress deviator and mean stress: `isotropic` and `bulk` on a diagonal,
-    less flow flow^T, of which `flow` is the deviator and `spherical` the rest, None where plastic flow keeps its volume.
+    """Consistent tangent, from strain deviator and dilatation to stress deviator and mean stress:
+    `isotropic` and `bulk` on a diagonal, less flow flow^T, of which `flow` is the deviator and
+    `spherical` the rest, None where plastic flow keeps its volume.
 
-    `isotropic`, `spherical` (8, sve, x, y, z), `flow` (5, 8, sve, x, y, z), `bulk` as either or without the first axis.
+    `isotropic`, `spherical` (8, sve, x, y, z), `flow` (5, 8, sve, x, y, z), `bulk` as either or
+    without the first axis.
     """
 
     isotropic: jax.Array
@@ -56,12 +62,18 @@ class Tangent(NamedTuple):
 
 
 def inner(a: jax.Array, b: jax.Array) -> jax.Array:
-    """Scalar product over the first axis, which is short: unrolled, since XLA reduces short axes slowly on a CPU."""
+    """Scalar product over the first axis, which is short: unrolled, since XLA reduces short axes
+    slowly on a CPU.
+    """
     return sum((a[i] * b[i] for i in range(1, len(a))), a[0] * b[0])
 
 
-def radial_return(deviator: jax.Array, state: PlasticState, constants: Constants) -> tuple[jax.Array, Tangent, PlasticState]:
-    """Stress deviator, consistent tangent and new state at the strain `deviator` (5, 8, sve, x, y, z)."""
+def radial_return(
+    deviator: jax.Array, state: PlasticState, constants: Constants
+) -> tuple[jax.Array, Tangent, PlasticState]:
+    """Stress deviator, consistent tangent and new state at the strain `deviator` (5, 8, sve, x, y,
+    z).
+    """
     bulk, shear, s0, Q, b, _ = constants
     trial = 2 * shear * (deviator - state.strain)
     squared = inner(trial, trial)
@@ -81,10 +93,13 @@ def radial_return(deviator: jax.Array, state: PlasticState, constants: Constants
     return (1 - 3 * shear * ratio) * trial, tangent, new
 
 
-def _plastic_increment(q: jax.Array, flow_stress: jax.Array, left: jax.Array, shear: jax.Array, b: jax.Array) -> jax.Array:
+def _plastic_increment(
+    q: jax.Array, flow_stress: jax.Array, left: jax.Array, shear: jax.Array, b: jax.Array
+) -> jax.Array:
     """The root dp >= 0 of q - 3 mu dp = flow stress after dp; 0 where elastic.
 
-    The excess is convex and falls with dp, so Newton's method from 0 climbs to the root and never passes it.
+    The excess is convex and falls with dp, so Newton's method from 0 climbs to the root and never
+    passes it.
     """
     tolerance = 8 * jnp.finfo(q.dtype).eps
 

@@ -1,11 +1,13 @@
-"""Plasticity of a porous metal as a whole, which does not keep its volume: yield in an ellipse of shear and mean stress.
+"""Plasticity of a porous metal as a whole, which does not keep its volume: yield in an ellipse of
+shear and mean stress.
 
 V. S. Deshpande and N. A. Fleck, J. Mech. Phys. Solids 48 (2000) 1253: the equivalent stress is
 
     sqrt((q^2 + 9 a p^2) / (1 + a)),    a = (1/2 - nu_p) / (1 + nu_p),
 
-q the von Mises and p the mean stress, nu_p the plastic Poisson's ratio: lateral over axial plastic strain under uniaxial tension, where
-the equivalent stress is the stress and the accumulated plastic strain that along the axis, whatever nu_p is. Arrays as in `plasticity`.
+q the von Mises and p the mean stress, nu_p the plastic Poisson's ratio: lateral over axial plastic
+strain under uniaxial tension, where the equivalent stress is the stress and the accumulated plastic
+strain that along the axis, whatever nu_p is. Arrays as in `plasticity`.
 """
 
 from __future__ import annotations
@@ -16,14 +18,19 @@ import numpy as np
 
 from svevae.physics.plasticity import Constants, PlasticState, Tangent, inner
 
-SLOPE = 2.8  # of 48 SVEs of the reference dataset that the solver pulled, of spheres 2.6: `python benchmarks/contraction.py`
-WEAKEST = 1e-6  # of the shear modulus: the least s0, since what is measured against the flow stress needs one
+# of 48 SVEs of the reference dataset that the solver pulled, of spheres 2.6: `python
+# benchmarks/contraction.py`
+SLOPE = 2.8
+# of the shear modulus: the least s0, since what is measured against the flow stress needs one
+WEAKEST = 1e-6
 
 
 def plastic_poisson(nu: np.ndarray, matrix: float) -> np.ndarray:
-    """Plastic Poisson's ratio of SVEs with the elastic `nu` (...), between 0 and 1/2, in a matrix whose own is `matrix`.
+    """Plastic Poisson's ratio of SVEs with the elastic `nu` (...), between 0 and 1/2, in a matrix
+    whose own is `matrix`.
 
-    Pores let the sides give way alike in both: 1/2 is missed by SLOPE times what the matrix's ratio is missed by.
+    Pores let the sides give way alike in both: 1/2 is missed by SLOPE times what the matrix's ratio
+    is missed by.
     """
     return np.clip(0.5 - SLOPE * np.maximum(matrix - nu, 0.0), 0.0, 0.5)
 
@@ -37,11 +44,11 @@ def dilatancy(nu_p: np.ndarray | float) -> np.ndarray:
 def elliptic_return(
     deviator: jax.Array, dilatation: jax.Array, state: PlasticState, constants: Constants
 ) -> tuple[jax.Array, jax.Array, Tangent, PlasticState]:
-    """Stress deviator, mean stress (8, sve, x, y, z), consistent tangent and new state at the strain `deviator` (5, 8, sve, x, y, z) and
-    `dilatation` (sve, x, y, z).
+    """Stress deviator, mean stress (8, sve, x, y, z), consistent tangent and new state at the
+    strain `deviator` (5, 8, sve, x, y, z) and `dilatation` (sve, x, y, z).
 
-    With k the plastic increment over (1 + a) times the equivalent stress, the trial stresses shrink to 1 / (1 + 3 mu k) and
-    1 / (1 + 9 a K k) of themselves; k is where that meets the flow stress.
+    With k the plastic increment over (1 + a) times the equivalent stress, the trial stresses shrink
+    to 1 / (1 + 3 mu k) and 1 / (1 + 9 a K k) of themselves; k is where that meets the flow stress.
     """
     bulk, shear, _, _, _, a = constants
     trial, pressure = 2 * shear * (deviator - state.strain), bulk * (dilatation - state.dilatation)
@@ -52,18 +59,30 @@ def elliptic_return(
     shrink, spherical = 1 / (1 + 3 * shear * k), 1 / (1 + 9 * a * bulk * k)
     slip = (1 + a) * k * equivalent
     plastic = k > 0
-    share = jnp.where(plastic, (1 - harder * (1 + a) * k) / jnp.where(plastic, slope * (1 + a) * equivalent, 1.0), 0.0)
+    share = jnp.where(
+        plastic,
+        (1 - harder * (1 + a) * k) / jnp.where(plastic, slope * (1 + a) * equivalent, 1.0),
+        0.0,
+    )
     root = jnp.sqrt(jnp.maximum(share, 0.0))
     flow = root * jnp.sqrt(6.0) * shear * shrink**2 * q * direction
-    tangent = Tangent(2 * shear * shrink, flow, bulk * spherical, root * 9 * a * bulk * spherical**2 * pressure)
+    tangent = Tangent(
+        2 * shear * shrink, flow, bulk * spherical, root * 9 * a * bulk * spherical**2 * pressure
+    )
     stress, mean = shrink * trial, spherical * pressure
-    new = PlasticState(state.strain + 1.5 * k * stress, state.accumulated + slip, state.dilatation + 9 * a * k * mean)
+    new = PlasticState(
+        state.strain + 1.5 * k * stress,
+        state.accumulated + slip,
+        state.dilatation + 9 * a * k * mean,
+    )
     return stress, mean, tangent, new
 
 
-def _multiplier(q: jax.Array, pressure: jax.Array, accumulated: jax.Array, constants: Constants) -> tuple[jax.Array, ...]:
-    """k >= 0, the equivalent stress there, how fast its excess over the flow stress falls with k, and how fast the flow stress rises with
-    the plastic strain.
+def _multiplier(
+    q: jax.Array, pressure: jax.Array, accumulated: jax.Array, constants: Constants
+) -> tuple[jax.Array, ...]:
+    """k >= 0, the equivalent stress there, how fast its excess over the flow stress falls with k,
+    and how fast the flow stress rises with the plastic strain.
 
     Newton's method on the flow stress over the equivalent stress, which is nearly linear in k.
     """
@@ -77,7 +96,12 @@ def _multiplier(q: jax.Array, pressure: jax.Array, accumulated: jax.Array, const
         equivalent = jnp.sqrt((deviatoric**2 + 9 * a * spherical**2) / (1 + a))
         some = jnp.where(equivalent > 0, equivalent, 1.0)
         falls = (
-            (3 * shear * deviatoric**2 / (1 + 3 * shear * k) + 81 * a**2 * bulk * spherical**2 / (1 + 9 * a * bulk * k)) / (1 + a) / some
+            (
+                3 * shear * deviatoric**2 / (1 + 3 * shear * k)
+                + 81 * a**2 * bulk * spherical**2 / (1 + 9 * a * bulk * k)
+            )
+            / (1 + a)
+            / some
         )
         rest = left * jnp.exp(-b * (1 + a) * k * equivalent)
         harder = b * rest
@@ -94,10 +118,18 @@ def _multiplier(q: jax.Array, pressure: jax.Array, accumulated: jax.Array, const
         k, count = carry
         equivalent, flow_stress, falls, _, slope = at(k)
         some = jnp.where(equivalent > 0, equivalent, 1.0)
-        # d/dk (flow stress / equivalent) = (slope - falls + falls flow stress / equivalent) / equivalent
+        # d/dk (flow stress / equivalent) = (slope - falls + falls flow stress / equivalent) /
+        # equivalent
         rise = slope - falls + falls * flow_stress / some
         going = (rise > 0) & ((k > 0) | (equivalent > flow_stress))
-        return jnp.where(going, jnp.maximum(k + (equivalent - flow_stress) / jnp.where(going, rise, 1.0), 0.0), k), count + 1
+        return (
+            jnp.where(
+                going,
+                jnp.maximum(k + (equivalent - flow_stress) / jnp.where(going, rise, 1.0), 0.0),
+                k,
+            ),
+            count + 1,
+        )
 
     k, _ = jax.lax.while_loop(unfinished, improve, (jnp.zeros_like(q), 0))
     equivalent, _, _, harder, slope = at(k)

@@ -1,4 +1,6 @@
-"""Which trial wins: errors and the rule, the front, the finalists, and best.yaml with the reason in words."""
+"""Which trial wins: errors and the rule, the front, the finalists, and best.yaml with the reason in
+words.
+"""
 
 from __future__ import annotations
 
@@ -14,69 +16,114 @@ from svevae.errors import SvevaeError
 from svevae.search.space import Space, decoded, starting_point
 from svevae.search.study import Study, Ticket, trial_seed
 
-FRESH = 2**31  # where the numbers begin that give finalists their seeds: no ticket of a study is as high
+FRESH = (
+    2**31
+)  # where the numbers begin that give finalists their seeds: no ticket of a study is as high
 MOST_SEEDS = 1000  # of a finalist
 
 
 def score(errors: Mapping[str, float], rule: str) -> float:
-    """`errors` of a trial, {"property", "reconstruction"}, as one number; "combined" is their geometric mean.
+    """`errors` of a trial, {"property", "reconstruction"}, as one number; "combined" is their
+    geometric mean.
 
-    property: mean squared standardised error on the validation parts. reconstruction: voxel cross-entropy there over that of a
-    constant porosity. Either is 1 for a model that knows the means alone, and for either smaller is better.
+    property: mean squared standardised error on the validation parts. reconstruction: voxel
+    cross-entropy there over that of a constant porosity. Either is 1 for a model that knows the
+    means alone, and for either smaller is better.
     """
-    return math.sqrt(errors["property"] * errors["reconstruction"]) if rule == "combined" else errors[rule]
+    return (
+        math.sqrt(errors["property"] * errors["reconstruction"])
+        if rule == "combined"
+        else errors[rule]
+    )
 
 
 def front(study: Study, rule: str) -> list[FrozenTrial]:
-    """Of a study of two objectives the trials that none beats in both, of a single one all that are complete; the best by `rule` first.
+    """Of a study of two objectives the trials that none beats in both, of a single one all that are
+    complete; the best by `rule` first.
 
     Ordered by the objective itself where there is only one.
     """
     single = len(study.study.directions) == 1
     found = study.trials(TrialState.COMPLETE) if single else study.study.best_trials
-    return sorted(found, key=lambda trial: trial.value if single else score(trial.user_attrs["errors"], rule))
+    return sorted(
+        found, key=lambda trial: trial.value if single else score(trial.user_attrs["errors"], rule)
+    )
 
 
 def finalists(study: Study, search: Search) -> list[FrozenTrial]:
-    """The best few of the front and, whatever it scored, the configuration of params.yaml. Raises SvevaeError where no trial ended well."""
+    """The best few of the front and, whatever it scored, the configuration of params.yaml. Raises
+    SvevaeError where no trial ended well.
+    """
     best = front(study, search.rule)
     if not best:
         reasons = {trial.user_attrs.get("reason", "no reason") for trial in study.finished()}
-        raise SvevaeError(f"search: no trial of {study.study.study_name} is complete: {'; '.join(sorted(reasons)) or 'none has begun'}")
+        raise SvevaeError(
+            f"search: no trial of {study.study.study_name} is complete:"
+            f" {'; '.join(sorted(reasons)) or 'none has begun'}"
+        )
     chosen = best[: search.finalists]
-    start = [trial for trial in study.finished() if "params_yaml" in trial.user_attrs and trial.state == TrialState.COMPLETE]
+    start = [
+        trial
+        for trial in study.finished()
+        if "params_yaml" in trial.user_attrs and trial.state == TrialState.COMPLETE
+    ]
     return chosen + [trial for trial in start if trial not in chosen]
 
 
 def tickets_of_finalists(chosen: Sequence[FrozenTrial], search: Search, seed: int) -> list[Ticket]:
-    """`search.seeds` further trainings of each, with seeds that no trial of the study had; the same seeds for all finalists.
+    """`search.seeds` further trainings of each, with seeds that no trial of the study had; the same
+    seeds for all finalists.
 
-    A ticket's number tells finalist and seed, so that what is done stays so when a longer search has other finalists.
+    A ticket's number tells finalist and seed, so that what is done stays so when a longer search
+    has other finalists.
     """
     return [
-        Ticket(trial.number * MOST_SEEDS + repeat, trial_seed(seed, FRESH + repeat), trial.params, {"finalist": trial.number})
+        Ticket(
+            trial.number * MOST_SEEDS + repeat,
+            trial_seed(seed, FRESH + repeat),
+            trial.params,
+            {"finalist": trial.number},
+        )
         for trial in chosen
         for repeat in range(search.seeds)
     ]
 
 
 def tickets_of_study(space: Space, train: Train, search: Search, seed: int) -> list[Ticket]:
-    """`search.trials` of them; the first is the configuration of params.yaml, where that lies in the space."""
+    """`search.trials` of them; the first is the configuration of params.yaml, where that lies in
+    the space.
+    """
     start = starting_point(space, train)
-    first = Ticket(0, trial_seed(seed, 0), start, {"params_yaml": True}) if start else Ticket(0, trial_seed(seed, 0))
-    return [first, *(Ticket(number, trial_seed(seed, number)) for number in range(1, search.trials))]
+    first = (
+        Ticket(0, trial_seed(seed, 0), start, {"params_yaml": True})
+        if start
+        else Ticket(0, trial_seed(seed, 0))
+    )
+    return [
+        first,
+        *(Ticket(number, trial_seed(seed, number)) for number in range(1, search.trials)),
+    ]
 
 
-def pick(study: Study, repeats: Study, search: Search, space: Space, train: Train) -> dict[str, Any]:
-    """The content of best.yaml: the finalist with the least mean score over its fresh seeds, and why.
+def pick(
+    study: Study, repeats: Study, search: Search, space: Space, train: Train
+) -> dict[str, Any]:
+    """The content of best.yaml: the finalist with the least mean score over its fresh seeds, and
+    why.
 
-    The configuration of params.yaml stays unless it is beaten by more than either's spread over the seeds. Raises SvevaeError where no
-    finalist was trained to its end with every seed.
+    The configuration of params.yaml stays unless it is beaten by more than either's spread over the
+    seeds. Raises SvevaeError where no finalist was trained to its end with every seed.
     """
     rows = [_row(trial, repeats, search) for trial in finalists(study, search)]
-    rows = sorted((row for row in rows if len(row["seeds"]) == search.seeds), key=lambda row: row["score"]["mean"])
+    rows = sorted(
+        (row for row in rows if len(row["seeds"]) == search.seeds),
+        key=lambda row: row["score"]["mean"],
+    )
     if not rows:
-        raise SvevaeError(f"search: no finalist of {study.study.study_name} could be trained again with all of {search.seeds} seeds")
+        raise SvevaeError(
+            f"search: no finalist of {study.study.study_name} could be trained again with all of"
+            f" {search.seeds} seeds"
+        )
     winner = _winner(rows)
     trial = next(trial for trial in study.trials() if trial.number == winner["trial"])
     return {
@@ -86,7 +133,10 @@ def pick(study: Study, repeats: Study, search: Search, space: Space, train: Trai
         "reason": _reason(winner, rows, search, len(study.finished())),
         "finalists": rows,
         "train": decoded({key: trial.params[key] for key in space}),
-        "params_yaml": {key: list(value) if isinstance(value := getattr(train, key), tuple) else value for key in space},
+        "params_yaml": {
+            key: list(value) if isinstance(value := getattr(train, key), tuple) else value
+            for key in space
+        },
         "trial_run_id": trial.user_attrs.get("run_id", ""),
         "study_run_id": study.study.user_attrs.get("run_id", ""),
     }
@@ -101,7 +151,11 @@ def _winner(rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
 
 def _row(trial: FrozenTrial, repeats: Study, search: Search) -> dict[str, Any]:
     wanted = range(trial.number * MOST_SEEDS, trial.number * MOST_SEEDS + search.seeds)
-    done = [repeat for repeat in repeats.finished() if repeat.user_attrs["ticket"] in wanted and repeat.state == TrialState.COMPLETE]
+    done = [
+        repeat
+        for repeat in repeats.finished()
+        if repeat.user_attrs["ticket"] in wanted and repeat.state == TrialState.COMPLETE
+    ]
     errors = [repeat.user_attrs["errors"] for repeat in done]
     columns = {name: [error[name] for error in errors] for name in ("property", "reconstruction")}
     columns["score"] = [score(error, search.rule) for error in errors]
@@ -116,20 +170,33 @@ def _row(trial: FrozenTrial, repeats: Study, search: Search) -> dict[str, Any]:
 def _spread(values: Sequence[float]) -> dict[str, float]:
     if not values:
         return {"mean": math.nan, "std": math.nan}
-    return {"mean": statistics.fmean(values), "std": statistics.stdev(values) if len(values) > 1 else 0.0}
+    return {
+        "mean": statistics.fmean(values),
+        "std": statistics.stdev(values) if len(values) > 1 else 0.0,
+    }
 
 
-def _reason(winner: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], search: Search, trials: int) -> str:
+def _reason(
+    winner: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], search: Search, trials: int
+) -> str:
     def told(row: Mapping[str, Any]) -> str:
         name = f"trial {row['trial']}{' (params.yaml)' if row['params_yaml'] else ''}"
         spread = f" +- {row['score']['std']:.4f}" if search.seeds > 1 else ""
         return f"{name} {row['score']['mean']:.4f}{spread}"
 
-    kind = "on the Pareto front" if len(search.objectives) == 2 else f"by {search.objectives[0]} error"
-    fidelity = f"{search.epochs} epoch{'s' * (search.epochs > 1)} on {search.fraction:.0%} of the training SVEs"
+    kind = (
+        "on the Pareto front" if len(search.objectives) == 2 else f"by {search.objectives[0]} error"
+    )
+    fidelity = (
+        f"{search.epochs} epoch{'s' * (search.epochs > 1)} on {search.fraction:.0%} of the training"
+        " SVEs"
+    )
     seeds = f"{search.seeds} fresh seed{'s' * (search.seeds > 1)}"
     verdict = "has the least" if winner is rows[0] else "is not clearly beaten in"
     others = [told(row) for row in rows if row is not winner]
     beside = f"; beside it {', '.join(others)}" if others else ""
     field = f"{trials} trial{'s' * (trials > 1)} {kind} ({fidelity})"
-    return f"{told(winner)} {verdict} mean {search.rule} error over {seeds}, among the best of {field}{beside}"
+    return (
+        f"{told(winner)} {verdict} mean {search.rule} error over {seeds}, among the best of"
+        f" {field}{beside}"
+    )

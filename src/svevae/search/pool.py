@@ -27,7 +27,9 @@ AGAIN = 8  # seconds until it is told again
 
 
 class Pool:
-    """`count` worker processes; a context that begins them when they are needed and ends them whatever happens."""
+    """`count` worker processes; a context that begins them when they are needed and ends them
+    whatever happens.
+    """
 
     def __init__(self, count: int):
         self.count = count
@@ -46,7 +48,9 @@ class Pool:
         """Have the workers hand their trials back and end."""
         deadline = time.monotonic() + FAREWELL
         while alive := [process for process in self._processes if process.poll() is None]:
-            for process in alive:  # more than once: Python drops what a handler raises inside a finaliser
+            for (
+                process
+            ) in alive:  # more than once: Python drops what a handler raises inside a finaliser
                 process.terminate() if time.monotonic() < deadline else process.kill()
             with suppress(subprocess.TimeoutExpired):
                 alive[0].wait(AGAIN)
@@ -57,7 +61,9 @@ class Pool:
             time.sleep(LOOK / 10)
 
     def tend(self) -> None:
-        """Begin what has not begun, and anew what has died. Raises SvevaeError where workers die without ever finishing a trial."""
+        """Begin what has not begun, and anew what has died. Raises SvevaeError where workers die
+        without ever finishing a trial.
+        """
         while len(self._processes) < self.count:
             self._processes.append(self._start(len(self._processes)))
         for index, process in enumerate(self._processes):
@@ -66,7 +72,10 @@ class Pool:
                 continue
             self._deaths += 1
             if code == 2 or self._deaths > DEATHS * self.count:
-                raise SvevaeError(f"worker {index} ended with code {code}; {self._log(index)} ends with:\n{self._last_words(index)}")
+                raise SvevaeError(
+                    f"worker {index} ended with code {code}; {self._log(index)} ends"
+                    f" with:\n{self._last_words(index)}"
+                )
             self._processes[index] = self._start(index)
 
     def wait(self) -> None:
@@ -84,7 +93,9 @@ class Pool:
 
     def _start(self, index: int) -> subprocess.Popen:
         LOGS.mkdir(parents=True, exist_ok=True)
-        environment = {key: value for key, value in os.environ.items() if key != "MLFLOW_RUN_ID"}  # a trial has a run of its own
+        environment = {
+            key: value for key, value in os.environ.items() if key != "MLFLOW_RUN_ID"
+        }  # a trial has a run of its own
         with open(self._log(index), "ab") as log:
             return subprocess.Popen(
                 [sys.executable, "-m", worker.__name__],
@@ -110,7 +121,9 @@ def give_up_lost(study: Study, watch: Watch, lost: str = DIED) -> None:
 
 
 def run_to_the_end(study: Study, tickets: Sequence[Ticket], pool: Pool, name: str) -> None:
-    """Watch over workers, this pool's and others', until each ticket has a finished trial. An interruption hands running trials back."""
+    """Watch over workers, this pool's and others', until each ticket has a finished trial. An
+    interruption hands running trials back.
+    """
     wanted = {ticket.number for ticket in tickets}
     patiently(study.withdraw, tickets)
     watch, bar = Watch(), _Bar(name, wanted, patiently(study.finished))
@@ -151,7 +164,14 @@ class _Bar:
         self.name, self.wanted, self.moved = name, wanted, False
         self._shown = {trial.number for trial in finished}
         begun = len(wanted & {trial.user_attrs["ticket"] for trial in finished})
-        self._bar = tqdm(total=len(wanted), initial=begun, desc=name, unit="trial", dynamic_ncols=True, disable=not sys.stderr.isatty())
+        self._bar = tqdm(
+            total=len(wanted),
+            initial=begun,
+            desc=name,
+            unit="trial",
+            dynamic_ncols=True,
+            disable=not sys.stderr.isatty(),
+        )
 
     def update(self, finished: Sequence[FrozenTrial]) -> bool:
         """Show what is new; whether all wanted tickets are spent."""
@@ -160,7 +180,11 @@ class _Bar:
         self.moved = bool(new)
         for count, trial in enumerate(new, start=len(done) - len(new) + 1):
             self._shown.add(trial.number)
-            line = told(trial) if sys.stderr.isatty() else f"{self.name} {count} of {len(self.wanted)}: {told(trial)}"
+            line = (
+                told(trial)
+                if sys.stderr.isatty()
+                else f"{self.name} {count} of {len(self.wanted)}: {told(trial)}"
+            )
             self._bar.write(line, file=sys.stderr)
         self._bar.n = len(done)
         self._bar.refresh()
@@ -175,8 +199,16 @@ def told(trial: FrozenTrial) -> str:
     """A finished trial in a line."""
     attributes = trial.user_attrs
     seconds = f", {attributes['seconds']:.0f} s" if "seconds" in attributes else ""
-    name = f"trial {attributes['finalist']} with seed {attributes['seed']}" if "finalist" in attributes else f"trial {trial.number}"
+    name = (
+        f"trial {attributes['finalist']} with seed {attributes['seed']}"
+        if "finalist" in attributes
+        else f"trial {trial.number}"
+    )
     if trial.state == TrialState.COMPLETE:
-        errors = ", ".join(f"{name} error {value:.4f}" for name, value in attributes["errors"].items())
+        errors = ", ".join(
+            f"{name} error {value:.4f}" for name, value in attributes["errors"].items()
+        )
         return f"{name}: {errors}{seconds}"
-    return f"{name} {trial.state.name.lower()}: {attributes.get('reason', 'no reason known')}{seconds}"
+    return (
+        f"{name} {trial.state.name.lower()}: {attributes.get('reason', 'no reason known')}{seconds}"
+    )

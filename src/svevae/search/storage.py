@@ -1,4 +1,6 @@
-"""Where a study lives: the journal file of this project, a database, or a gRPC proxy before one; and patience when it is away."""
+"""Where a study lives: the journal file of this project, a database, or a gRPC proxy before one;
+and patience when it is away.
+"""
 
 from __future__ import annotations
 
@@ -35,31 +37,42 @@ def storage_url(configured: str) -> str:
 
 
 def open_storage(url: str) -> BaseStorage:
-    """The storage at "journal" or an address; a fresh one is made ready. Raises ConfigError where it cannot be reached."""
+    """The storage at "journal" or an address; a fresh one is made ready. Raises ConfigError where
+    it cannot be reached.
+    """
     if url == "journal":
         return open_journal(JOURNAL)
     if "://" not in url:
         example = "postgresql+psycopg://user@host/database"
-        raise ConfigError(f"search.storage: expected journal, or an address such as {example}, received {url!r}")
+        raise ConfigError(
+            f"search.storage: expected journal, or an address such as {example}, received {url!r}"
+        )
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             return _open_proxy(url) if url.startswith("grpc://") else _open_database(url)
     except (*OUTAGES, OSError, ImportError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
-        raise ConfigError(tracking.masked(f"search.storage: expected a storage at {url}, which cannot be used: {reason}")) from error
+        raise ConfigError(
+            tracking.masked(
+                f"search.storage: expected a storage at {url}, which cannot be used: {reason}"
+            )
+        ) from error
 
 
 def open_journal(path: Path) -> JournalStorage:
     """The journal file at `path`, made if absent."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    # The lock's link would be made with this path as its target, and its age be read through it: hence absolute.
+    # The lock's link would be made with this path as its target, and its age be read through it:
+    # hence absolute.
     lock = JournalFileSymlinkLock(str(path.resolve()))
     return JournalStorage(JournalFileBackend(str(path), lock))
 
 
 def mend_journal(path: Path) -> None:
-    """Cut off a last line that a full disk left unfinished: the next would be written behind it, and neither could be read."""
+    """Cut off a last line that a full disk left unfinished: the next would be written behind it,
+    and neither could be read.
+    """
     if path.is_file():
         content = path.read_bytes()
         if content and not content.endswith(b"\n"):
@@ -81,8 +94,11 @@ def _open_proxy(url: str) -> GrpcStorageProxy:
     return storage
 
 
-def patiently(call: Callable[..., Result], *arguments: Any, patience: float = OUTAGE, **options: Any) -> Result:
-    """call(*arguments, **options), again and again while the storage or the tracking store is away; then what it raises.
+def patiently(
+    call: Callable[..., Result], *arguments: Any, patience: float = OUTAGE, **options: Any
+) -> Result:
+    """call(*arguments, **options), again and again while the storage or the tracking store is away;
+    then what it raises.
 
     A finished trial is not lost because its database was restarted.
     """
@@ -94,10 +110,17 @@ def patiently(call: Callable[..., Result], *arguments: Any, patience: float = OU
             if time.monotonic() - begun > patience:
                 raise
             if pause == 0.5:
-                print(f"{_first_line(error)}; trying again for {patience / 60:.0f} min", file=sys.stderr, flush=True)
+                print(
+                    f"{_first_line(error)}; trying again for {patience / 60:.0f} min",
+                    file=sys.stderr,
+                    flush=True,
+                )
             time.sleep(pause)
             pause = min(2 * pause, 15)
 
 
 def _first_line(error: BaseException) -> str:
-    return tracking.masked(f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else 'no answer'}")
+    return tracking.masked(
+        f"{type(error).__name__}:"
+        f" {str(error).strip().splitlines()[0] if str(error).strip() else 'no answer'}"
+    )

@@ -1,8 +1,10 @@
-"""A study whose budget is met exactly: each trial holds one of its tickets, and a lost trial's ticket is given out again.
+"""A study whose budget is met exactly: each trial holds one of its tickets, and a lost trial's
+ticket is given out again.
 
-Optuna's own counting overshoots with several workers, and its heartbeat is for databases alone; this works with every storage.
-What a trial carries as user attributes: `ticket`, `seed`; `owner` and `beat` while it runs; `errors`, `best_epoch`, `seconds`,
-`sve_per_second`, `device`, `run_id` of what it did; `reason` where it was pruned or failed, and `lost` where its worker was.
+Optuna's own counting overshoots with several workers, and its heartbeat is for databases alone;
+this works with every storage. What a trial carries as user attributes: `ticket`, `seed`; `owner`
+and `beat` while it runs; `errors`, `best_epoch`, `seconds`, `sve_per_second`, `device`, `run_id` of
+what it did; `reason` where it was pruned or failed, and `lost` where its worker was.
 """
 
 from __future__ import annotations
@@ -37,7 +39,9 @@ optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 @dataclass(frozen=True)
 class Ticket:
-    """A place in the budget: the trial's seed, values that it must take, attributes that it carries."""
+    """A place in the budget: the trial's seed, values that it must take, attributes that it
+    carries.
+    """
 
     number: int
     seed: int
@@ -46,7 +50,9 @@ class Ticket:
 
 
 def trial_seed(seed: int, ticket: int) -> int:
-    """The seed of a trial's weights, batches and suggestions: of the base seed and the ticket alone, whichever worker has it."""
+    """The seed of a trial's weights, batches and suggestions: of the base seed and the ticket
+    alone, whichever worker has it.
+    """
     return int(np.random.SeedSequence([seed, ticket]).generate_state(1)[0])
 
 
@@ -57,11 +63,24 @@ class Study:
         self.storage, self.study = storage, study
 
     @classmethod
-    def create(cls, storage: BaseStorage, name: str, objectives: tuple[str, ...], contract: Mapping[str, Any]) -> Study:
-        """The study of this name, made if absent. Raises ConfigError where it was made under another contract; says what differs."""
+    def create(
+        cls,
+        storage: BaseStorage,
+        name: str,
+        objectives: tuple[str, ...],
+        contract: Mapping[str, Any],
+    ) -> Study:
+        """The study of this name, made if absent. Raises ConfigError where it was made under
+        another contract; says what differs.
+        """
         with suppress(KeyError):
             return cls.load(storage, name, contract)
-        study = optuna.create_study(storage=storage, study_name=name, directions=["minimize"] * len(objectives), load_if_exists=True)
+        study = optuna.create_study(
+            storage=storage,
+            study_name=name,
+            directions=["minimize"] * len(objectives),
+            load_if_exists=True,
+        )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             study.set_metric_names(list(objectives))
@@ -69,13 +88,20 @@ class Study:
         return cls(storage, study)
 
     @classmethod
-    def load(cls, storage: BaseStorage, name: str, contract: Mapping[str, Any] | None = None) -> Study:
-        """The study of this name. Raises KeyError where there is none, ConfigError where it has another contract."""
+    def load(
+        cls, storage: BaseStorage, name: str, contract: Mapping[str, Any] | None = None
+    ) -> Study:
+        """The study of this name. Raises KeyError where there is none, ConfigError where it has
+        another contract.
+        """
         study = optuna.load_study(study_name=name, storage=storage)
         made = study.user_attrs.get("contract")
         if contract is not None and made is not None and made != contract:
             lines = _differences(made, dict(contract))
-            text = "was made for another space, data or fidelity, so its trials cannot be compared with new ones"
+            text = (
+                "was made for another space, data or fidelity, so its trials cannot be compared"
+                " with new ones"
+            )
             advice = "give search.study another name, or take the change back"
             raise ConfigError("\n  ".join([f"search.study: {name!r} {text}; {advice}:", *lines]))
         return cls(storage, study)
@@ -85,7 +111,9 @@ class Study:
         return self.study.get_trials(deepcopy=False, states=states or None)
 
     def issue(self, tickets: Iterable[Ticket]) -> None:
-        """Put up a waiting trial for each ticket that no living or finished trial holds. Two processes may do so at once."""
+        """Put up a waiting trial for each ticket that no living or finished trial holds. Two
+        processes may do so at once.
+        """
         held = canonical(self.trials())
         for ticket in tickets:
             if ticket.number not in held:
@@ -93,28 +121,41 @@ class Study:
                 self.study.enqueue_trial(ticket.params, user_attrs=notes)
 
     def claim(self, sampler_seed: int) -> optuna.Trial | None:
-        """A waiting trial, from now on this process's own; None where there is none. No other process gets the same.
+        """A waiting trial, from now on this process's own; None where there is none. No other
+        process gets the same.
 
         What the sampler suggests depends on the seed, the ticket and the trials finished so far.
         """
         for trial in canonical(self.trials()).values():
             with suppress(UpdateFinishedTrialError):
-                if trial.state == TrialState.WAITING and self.storage.set_trial_state_values(trial._trial_id, TrialState.RUNNING):
+                if trial.state == TrialState.WAITING and self.storage.set_trial_state_values(
+                    trial._trial_id, TrialState.RUNNING
+                ):
                     seed = trial_seed(sampler_seed, trial.user_attrs["ticket"])
-                    self.study.sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=STARTUP)
+                    self.study.sampler = optuna.samplers.TPESampler(
+                        seed=seed, n_startup_trials=STARTUP
+                    )
                     claimed = optuna.Trial(self.study, trial._trial_id)
                     claimed.set_user_attr("owner", this_process())
                     return claimed
         return None
 
     def finished(self) -> list[FrozenTrial]:
-        """What counts towards the budget, one trial a ticket: complete, pruned, or failed by its own fault."""
+        """What counts towards the budget, one trial a ticket: complete, pruned, or failed by its
+        own fault.
+        """
         return [trial for trial in canonical(self.trials()).values() if trial.state.is_finished()]
 
     def give_up(self, trial: FrozenTrial, lost: str) -> bool:
-        """Fail a running trial whose worker is no more and put its ticket up again with its parameters; False if it had ended."""
+        """Fail a running trial whose worker is no more and put its ticket up again with its
+        parameters; False if it had ended.
+        """
         ticket = trial.user_attrs["ticket"]
-        others = [other for other in self.trials(TrialState.FAIL) if other.user_attrs.get("ticket") == ticket]
+        others = [
+            other
+            for other in self.trials(TrialState.FAIL)
+            if other.user_attrs.get("ticket") == ticket
+        ]
         deaths = sum(other.user_attrs.get("lost") == DIED for other in others) + (lost == DIED)
         notes = {"lost": lost, "reason": lost}
         if deaths >= DEATHS:
@@ -132,7 +173,9 @@ class Study:
         return True
 
     def withdraw(self, tickets: Iterable[Ticket]) -> None:
-        """Fail what waits though its ticket is not among `tickets`, or is another trial's: a smaller budget, two searches begun at once."""
+        """Fail what waits though its ticket is not among `tickets`, or is another trial's: a
+        smaller budget, two searches begun at once.
+        """
         wanted, holders = {ticket.number for ticket in tickets}, canonical(self.trials())
         for trial in self.trials(TrialState.WAITING):
             ticket = trial.user_attrs.get("ticket")
@@ -147,30 +190,44 @@ def canonical(trials: Iterable[FrozenTrial]) -> dict[int, FrozenTrial]:
     holders: dict[int, FrozenTrial] = {}
     for trial in trials:
         ticket = trial.user_attrs.get("ticket")
-        if ticket is not None and not (trial.state == TrialState.FAIL and "lost" in trial.user_attrs):
+        if ticket is not None and not (
+            trial.state == TrialState.FAIL and "lost" in trial.user_attrs
+        ):
             holders.setdefault(ticket, trial)
     return dict(sorted(holders.items()))
 
 
 def this_process() -> dict[str, Any]:
     """What tells this process from every other: the machine, the number, when it began."""
-    return {"host": f"{socket.gethostname()}-{uuid.getnode():x}", "pid": psutil.Process().pid, "born": psutil.Process().create_time()}
+    return {
+        "host": f"{socket.gethostname()}-{uuid.getnode():x}",
+        "pid": psutil.Process().pid,
+        "born": psutil.Process().create_time(),
+    }
 
 
 class Watch:
-    """Tells a lost trial from a slow one: its process on this machine is gone, or its beat has stood still for GRACE seconds."""
+    """Tells a lost trial from a slow one: its process on this machine is gone, or its beat has
+    stood still for GRACE seconds.
+    """
 
     def __init__(self) -> None:
         self._seen: dict[int, tuple[Any, float]] = {}
         self._looked = time.monotonic()
 
     def lost(self, study: Study) -> list[FrozenTrial]:
-        """Running trials without a worker, by this process's own clock. Silence while nobody looked, in an outage, does not count."""
+        """Running trials without a worker, by this process's own clock. Silence while nobody
+        looked, in an outage, does not count.
+        """
         if time.monotonic() - self._looked > BEAT:
             self._seen.clear()
         self._looked = time.monotonic()
         running = study.trials(TrialState.RUNNING)
-        return [trial for trial in running if _is_orphan(trial.user_attrs.get("owner")) or self._stands_still(trial)]
+        return [
+            trial
+            for trial in running
+            if _is_orphan(trial.user_attrs.get("owner")) or self._stands_still(trial)
+        ]
 
     def _stands_still(self, trial: FrozenTrial) -> bool:
         sign, now = (trial.user_attrs.get("beat"), len(trial.intermediate_values)), time.monotonic()

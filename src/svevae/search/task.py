@@ -1,4 +1,6 @@
-"""What a search works on: the split, the dataset and the space, and the contract that says so to whoever joins."""
+"""What a search works on: the split, the dataset and the space, and the contract that says so to
+whoever joins.
+"""
 
 from __future__ import annotations
 
@@ -32,21 +34,32 @@ class Task:
 
 
 def load_task(params: Params) -> Task:
-    """Read the split and open its dataset. Raises ConfigError for a wrong space or where nothing is prepared, DataError."""
+    """Read the split and open its dataset. Raises ConfigError for a wrong space or where nothing is
+    prepared, DataError.
+    """
     space = parse_space(params.search.space, params.train)
     if not SPLIT.is_file():
-        raise ConfigError(f"{SPLIT}: expected the split, found nothing; run `dvc repro --pull prepare` first")
+        raise ConfigError(
+            f"{SPLIT}: expected the split, found nothing; run `dvc repro --pull prepare` first"
+        )
     split = Split.load(SPLIT)
     return Task(params, space, split, open_dataset(split.dataset))
 
 
 def contract(task: Task) -> dict[str, Any]:
-    """What trials must have in common to be compared: space, other parameters, data, split, fidelity, objectives, seed, code."""
+    """What trials must have in common to be compared: space, other parameters, data, split,
+    fidelity, objectives, seed, code.
+    """
     search = task.params.search
-    keys = ("objectives", "epochs", "fraction") + (() if len(search.objectives) > 1 else ("pruner", "resource", "reduction"))
+    keys = ("objectives", "epochs", "fraction") + (
+        () if len(search.objectives) > 1 else ("pruner", "resource", "reduction")
+    )
     values = {
         "svevae": __version__,
-        "space": {key: json.loads(distribution_to_json(form))["attributes"] for key, form in task.space.items()},
+        "space": {
+            key: json.loads(distribution_to_json(form))["attributes"]
+            for key, form in task.space.items()
+        },
         "train": fixed_values(task.space, task.params.train),
         "search": {key: getattr(search, key) for key in keys},
         "seed": task.params.base.seed,

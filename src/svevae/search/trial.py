@@ -1,4 +1,6 @@
-"""One trial: suggest a configuration, train it, judge it on the validation parts, tell the study and MLflow."""
+"""One trial: suggest a configuration, train it, judge it on the validation parts, tell the study
+and MLflow.
+"""
 
 from __future__ import annotations
 
@@ -29,28 +31,47 @@ from svevae.search.task import Task
 
 RUNGS = 3  # portions of the training SVEs, where the pruner hands out these instead of epochs
 LONGEST_REASON = 500  # characters
-STATUS = {TrialState.COMPLETE: "FINISHED", TrialState.PRUNED: "KILLED", TrialState.FAIL: "FAILED"}  # of MLflow
+STATUS = {
+    TrialState.COMPLETE: "FINISHED",
+    TrialState.PRUNED: "KILLED",
+    TrialState.FAIL: "FAILED",
+}  # of MLflow
 
 
 def make_pruner(search: Search) -> optuna.pruners.BasePruner:
-    """The pruner of a study of one objective; its resource is an epoch, or the smallest portion of the training SVEs."""
+    """The pruner of a study of one objective; its resource is an epoch, or the smallest portion of
+    the training SVEs.
+    """
     most = search.epochs if search.resource == "epochs" else search.reduction ** (RUNGS - 1)
     if len(search.objectives) > 1 or search.pruner == "none":
         return optuna.pruners.NopPruner()
     if search.pruner == "hyperband":
-        return optuna.pruners.HyperbandPruner(min_resource=1, max_resource=most, reduction_factor=search.reduction)
+        return optuna.pruners.HyperbandPruner(
+            min_resource=1, max_resource=most, reduction_factor=search.reduction
+        )
     return optuna.pruners.SuccessiveHalvingPruner(min_resource=1, reduction_factor=search.reduction)
 
 
-def run_trial(task: Task, study: Study, trial: optuna.Trial, parent_run_id: str, device: str) -> None:
-    """Train the trial's configuration and end it as complete, pruned, or failed with the reason; its MLflow run likewise.
+def run_trial(
+    task: Task, study: Study, trial: optuna.Trial, parent_run_id: str, device: str
+) -> None:
+    """Train the trial's configuration and end it as complete, pruned, or failed with the reason;
+    its MLflow run likewise.
 
     What interrupts this process passes through, and leaves the trial running.
     """
     began = time.monotonic()
-    tags = {"svevae.study": study.study.study_name, "svevae.trial": str(trial.number), "svevae.device": device}
+    tags = {
+        "svevae.study": study.study.study_name,
+        "svevae.trial": str(trial.number),
+        "svevae.device": device,
+    }
     again = trial.user_attrs.get("finalist")
-    name = f"trial-{trial.number}" if again is None else f"trial-{again}-again-{trial.user_attrs['seed']}"
+    name = (
+        f"trial-{trial.number}"
+        if again is None
+        else f"trial-{again}-again-{trial.user_attrs['seed']}"
+    )
     run_id, status = patiently(tracking.start_trial_run, name, parent_run_id, tags), "KILLED"
     try:
         with _beating(study, trial):
@@ -58,8 +79,12 @@ def run_trial(task: Task, study: Study, trial: optuna.Trial, parent_run_id: str,
             notes, values, state = _outcome(task, study, trial)
             notes |= {"seconds": time.monotonic() - began, "device": device}
             _finish(study, trial, notes, values, state)
-        figures = {f"validation/{name}_error": value for name, value in notes.get("errors", {}).items()}
-        figures |= {key: notes[key] for key in ("seconds", "sve_per_second", "best_epoch") if key in notes}
+        figures = {
+            f"validation/{name}_error": value for name, value in notes.get("errors", {}).items()
+        }
+        figures |= {
+            key: notes[key] for key in ("seconds", "sve_per_second", "best_epoch") if key in notes
+        }
         patiently(tracking.log_scores, figures)
         patiently(tracking.set_tags, {"svevae.reason": notes.get("reason", "")})
         status = STATUS[state]
@@ -68,7 +93,9 @@ def run_trial(task: Task, study: Study, trial: optuna.Trial, parent_run_id: str,
         keras.backend.clear_session()
 
 
-def _outcome(task: Task, study: Study, trial: optuna.Trial) -> tuple[dict[str, Any], list[float] | None, TrialState]:
+def _outcome(
+    task: Task, study: Study, trial: optuna.Trial
+) -> tuple[dict[str, Any], list[float] | None, TrialState]:
     """What the trial carries from now on, its values, its state."""
     try:
         config = _suggested(task, trial)
@@ -79,9 +106,15 @@ def _outcome(task: Task, study: Study, trial: optuna.Trial) -> tuple[dict[str, A
         return {"reason": str(pruned)}, None, TrialState.PRUNED
     except OUTAGES:
         raise
-    except Exception as error:  # a configuration that does not work is an answer too, and the study goes on
+    except (
+        Exception
+    ) as error:  # a configuration that does not work is an answer too, and the study goes on
         traceback.print_exc()
-        return {"reason": f"{type(error).__name__}: {error}"[:LONGEST_REASON]}, None, TrialState.FAIL
+        return (
+            {"reason": f"{type(error).__name__}: {error}"[:LONGEST_REASON]},
+            None,
+            TrialState.FAIL,
+        )
 
 
 def _suggested(task: Task, trial: optuna.Trial) -> Train:
@@ -89,27 +122,58 @@ def _suggested(task: Task, trial: optuna.Trial) -> Train:
         if isinstance(distribution, CategoricalDistribution):
             patiently(trial.suggest_categorical, key, distribution.choices)
         else:
-            suggest = trial.suggest_int if isinstance(distribution, IntDistribution) else trial.suggest_float
-            patiently(suggest, key, distribution.low, distribution.high, step=distribution.step, log=distribution.log)
+            suggest = (
+                trial.suggest_int
+                if isinstance(distribution, IntDistribution)
+                else trial.suggest_float
+            )
+            patiently(
+                suggest,
+                key,
+                distribution.low,
+                distribution.high,
+                step=distribution.step,
+                log=distribution.log,
+            )
     config = applied(task.params.train, trial.params)
-    return dataclasses.replace(config, epochs=task.params.search.epochs, patience=task.params.search.epochs)
+    return dataclasses.replace(
+        config, epochs=task.params.search.epochs, patience=task.params.search.epochs
+    )
 
 
 def _train(task: Task, study: Study, trial: optuna.Trial, config: Train) -> dict[str, Any]:
-    """Figures of the best epoch; the pruner is asked after each epoch, or after each portion of the training SVEs."""
+    """Figures of the best epoch; the pruner is asked after each epoch, or after each portion of the
+    training SVEs.
+    """
     search, seed = task.params.search, trial.user_attrs["seed"]
-    rungs = RUNGS if search.resource == "fraction" and not isinstance(study.study.pruner, optuna.pruners.NopPruner) else 1
+    rungs = (
+        RUNGS
+        if search.resource == "fraction"
+        and not isinstance(study.study.pruner, optuna.pruners.NopPruner)
+        else 1
+    )
     by_epoch, judge = rungs == 1, _Judge(task)
     for rung in range(rungs):
         fraction = search.fraction * float(search.reduction) ** (rung + 1 - rungs)
         trainer, train, validation = set_up(config, seed, task.split, task.data, fraction)
 
-        def on_epoch(epoch: int, numbers: dict[str, float], first: int = rung * config.epochs) -> None:
+        def on_epoch(
+            epoch: int, numbers: dict[str, float], first: int = rung * config.epochs
+        ) -> None:
             patiently(tracking.log_epoch, first + epoch, numbers)
             if by_epoch:
                 _report(study, search, trial, judge(numbers), epoch + 1)
 
-        progress = fit(trainer, train, validation, config.epochs, config.patience, seed, Checkpoint(None, trainer, ""), on_epoch)
+        progress = fit(
+            trainer,
+            train,
+            validation,
+            config.epochs,
+            config.patience,
+            seed,
+            Checkpoint(None, trainer, ""),
+            on_epoch,
+        )
         errors = judge(progress.history[progress.best_epoch])
         if not by_epoch:
             _report(study, search, trial, errors, search.reduction**rung)
@@ -122,16 +186,28 @@ class _Judge:
 
     def __init__(self, task: Task):
         porosity = task.data.porosity()
-        train, validation = (porosity[task.split.index(subset, task.data.part_id)] for subset in ("train", "validation"))
-        self.constant = float(constant_cross_entropy(validation, float(train.mean()), task.data.n).mean())
+        train, validation = (
+            porosity[task.split.index(subset, task.data.part_id)]
+            for subset in ("train", "validation")
+        )
+        self.constant = float(
+            constant_cross_entropy(validation, float(train.mean()), task.data.n).mean()
+        )
         self.properties = len(task.data.names)
 
     def __call__(self, numbers: Mapping[str, float]) -> dict[str, float]:
-        property_error = 2 * numbers["val_property"] / self.properties  # the term is half the sum of squares
-        return {"property": property_error, "reconstruction": numbers["val_reconstruction"] / self.constant}
+        property_error = (
+            2 * numbers["val_property"] / self.properties
+        )  # the term is half the sum of squares
+        return {
+            "property": property_error,
+            "reconstruction": numbers["val_reconstruction"] / self.constant,
+        }
 
 
-def _report(study: Study, search: Search, trial: optuna.Trial, errors: Mapping[str, float], step: int) -> None:
+def _report(
+    study: Study, search: Search, trial: optuna.Trial, errors: Mapping[str, float], step: int
+) -> None:
     """Raises TrialPruned where the pruner wants no more of this trial."""
     if len(study.study.directions) > 1:
         return
@@ -139,8 +215,8 @@ def _report(study: Study, search: Search, trial: optuna.Trial, errors: Mapping[s
     patiently(trial.report, value, step)
     if patiently(trial.should_prune):
         raise optuna.TrialPruned(
-            f"{search.pruner} at step {step} ({search.resource}): {search.objectives[0]} error {value:.4f} is not among the best "
-            f"1/{search.reduction}"
+            f"{search.pruner} at step {step} ({search.resource}): {search.objectives[0]} error"
+            f" {value:.4f} is not among the best 1/{search.reduction}"
         )
 
 
@@ -151,7 +227,13 @@ def _values(search: Search, study: Study, errors: Mapping[str, float]) -> list[f
     return values[: len(study.study.directions)]
 
 
-def _finish(study: Study, trial: optuna.Trial, notes: Mapping[str, Any], values: list[float] | None, state: TrialState) -> None:
+def _finish(
+    study: Study,
+    trial: optuna.Trial,
+    notes: Mapping[str, Any],
+    values: list[float] | None,
+    state: TrialState,
+) -> None:
     try:
         for key, value in notes.items():
             patiently(trial.set_user_attr, key, value)
@@ -177,7 +259,11 @@ def _beating(study: Study, trial: optuna.Trial) -> Iterator[None]:
             count += 1
             try:
                 study.storage.set_trial_user_attr(trial._trial_id, "beat", count)
-            except (*OUTAGES, UpdateFinishedTrialError, OSError):  # the next may go through; what was given up needs none
+            except (
+                *OUTAGES,
+                UpdateFinishedTrialError,
+                OSError,
+            ):  # the next may go through; what was given up needs none
                 continue
 
     thread = threading.Thread(target=beat, daemon=True)

@@ -1,4 +1,6 @@
-"""Optuna's plots of a study, as far as its trials allow, for a page (plotly) and as pictures (matplotlib), made legible."""
+"""Optuna's plots of a study, as far as its trials allow, for a page (plotly) and as pictures
+(matplotlib), made legible.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,9 @@ KINDS = {  # in the order of the page: title, Optuna's function
     "history": ("History", "plot_optimization_history"),
 }
 COLUMNS = 4  # slices beside each other
-WIDE = 5.0  # from the least error to the largest, as a factor, beyond which its axis is logarithmic: one bad trial hides the others
+# from the least error to the largest, as a factor, beyond which its axis is logarithmic: one bad
+# trial hides the others
+WIDE = 5.0
 BEST, OTHER = "#c0392b", "#8aa0b5"
 SCALE = "viridis"  # Optuna's blues begin with white, on which nothing is seen
 GROUND = "#ffffffbf"  # under labels that lines cross
@@ -42,7 +46,9 @@ GROUND = "#ffffffbf"  # under labels that lines cross
 
 @dataclass(frozen=True)
 class View:
-    """One plot of `study`. `options` are those of Optuna's function; `is_log`: the axes of errors, x and y alike, are logarithmic."""
+    """One plot of `study`. `options` are those of Optuna's function; `is_log`: the axes of errors,
+    x and y alike, are logarithmic.
+    """
 
     study: optuna.Study
     kind: str
@@ -55,7 +61,9 @@ class View:
         """For a page."""
         with _quiet():
             plot = getattr(interactive, KINDS[self.kind][1])(self.study, **self.options)
-        plot.update_layout(title=None, template="plotly_white", margin={"t": 30}, height=420, font={"size": 13})
+        plot.update_layout(
+            title=None, template="plotly_white", margin={"t": 30}, height=420, font={"size": 13}
+        )
         if self.kind == "front":
             _tidy_front_plot(plot, self.study)
         elif self.kind == "parallel":
@@ -70,7 +78,9 @@ class View:
         return plot
 
     def picture(self) -> Figure:
-        """For a file, 110 dots an inch; the caller closes it. Optuna's style lasts until the end of the caller's `plt.rc_context`."""
+        """For a file, 110 dots an inch; the caller closes it. Optuna's style lasts until the end of
+        the caller's `plt.rc_context`.
+        """
         with _quiet():
             getattr(still, KINDS[self.kind][1])(self.study, **self.options)
         figure = plt.gcf()
@@ -93,12 +103,16 @@ class View:
                 main.legend()
         if self.kind != "slice":
             main.set_title("")
-            main.set_title(self.title, loc="left", fontsize=13, pad=32 if self.kind == "parallel" else 12)
+            main.set_title(
+                self.title, loc="left", fontsize=13, pad=32 if self.kind == "parallel" else 12
+            )
         return figure
 
 
 def views(study: optuna.Study) -> Iterator[View]:
-    """The front of two objectives, then each other kind for each objective, as far as the trials allow; none without a complete trial."""
+    """The front of two objectives, then each other kind for each objective, as far as the trials
+    allow; none without a complete trial.
+    """
     trials, names, parameters = complete(study), objectives(study), varying(study)
     if not trials:
         return
@@ -107,7 +121,14 @@ def views(study: optuna.Study) -> Iterator[View]:
     for kind, (title, _) in KINDS.items():
         if kind == "front":
             if several:
-                yield View(study, kind, kind, title, {"target_names": [f"{name} error" for name in names]}, any(is_log.values()))
+                yield View(
+                    study,
+                    kind,
+                    kind,
+                    title,
+                    {"target_names": [f"{name} error" for name in names]},
+                    any(is_log.values()),
+                )
             continue
         for index, name in enumerate(names):
             if kind != "history" and (not parameters or name in constant(study)):
@@ -119,7 +140,14 @@ def views(study: optuna.Study) -> Iterator[View]:
                 options["params"] = parameters
             if kind == "parallel" and is_log[name]:
                 options["target"] = lambda trial, index=index: math.log10(trial.values[index])
-            yield View(study, kind, f"{kind}-{name}" if several else kind, f"{title} of the {name} error", options, is_log[name])
+            yield View(
+                study,
+                kind,
+                f"{kind}-{name}" if several else kind,
+                f"{title} of the {name} error",
+                options,
+                is_log[name],
+            )
 
 
 def complete(study: optuna.Study) -> list[FrozenTrial]:
@@ -135,39 +163,70 @@ def objectives(study: optuna.Study) -> list[str]:
 def varying(study: optuna.Study) -> list[str]:
     """Parameters of which complete trials have more than one value."""
     names = dict.fromkeys(name for trial in complete(study) for name in trial.params)
-    return [name for name in names if len({trial.params.get(name) for trial in complete(study)}) > 1]
+    return [
+        name for name in names if len({trial.params.get(name) for trial in complete(study)}) > 1
+    ]
 
 
 def constant(study: optuna.Study) -> list[str]:
     """Objectives of which all complete trials have the same value."""
-    return [name for i, name in enumerate(objectives(study)) if len({trial.values[i] for trial in complete(study)}) < 2]
+    return [
+        name
+        for i, name in enumerate(objectives(study))
+        if len({trial.values[i] for trial in complete(study)}) < 2
+    ]
 
 
 def label(choice: str, separator: str = "\n") -> str:
-    """Words of a choice, one a line: '["flip_x", "flip_y"]', JSON text of a list, would cover its neighbours; "[]" is none."""
+    """Words of a choice, one a line: '["flip_x", "flip_y"]', JSON text of a list, would cover its
+    neighbours; "[]" is none.
+    """
     return separator.join(re.findall(r"[\w.+-]+", choice)) or "none"
 
 
 def log_ticks(low: float, high: float) -> list[float]:
     """Some five numbers to read on a logarithmic axis from `low` to `high`, both above 0."""
     decades = math.log10(high / low)
-    steps = (1, 2, 3, 4, 5, 6, 7, 8) if decades < 0.7 else (1, 2, 5) if decades < 1.5 else (1, 3) if decades < 3 else (1,)
+    steps = (
+        (1, 2, 3, 4, 5, 6, 7, 8)
+        if decades < 0.7
+        else (1, 2, 5)
+        if decades < 1.5
+        else (1, 3)
+        if decades < 3
+        else (1,)
+    )
     powers = range(math.floor(math.log10(low)) - 1, math.ceil(math.log10(high)) + 2)
     return [float(f"{step}e{power}") for power in powers for step in steps]
 
 
 def _is_wide(values: Sequence[float]) -> bool:
     finite = [value for value in values if math.isfinite(value)]
-    return min(finite, default=0.0) > 0 and max(finite) > WIDE * min(finite) and len(finite) == len(values)
+    return (
+        min(finite, default=0.0) > 0
+        and max(finite) > WIDE * min(finite)
+        and len(finite) == len(values)
+    )
 
 
 def _integers(study: optuna.Study) -> set[str]:
-    return {name for trial in complete(study) for name, kind in trial.distributions.items() if isinstance(kind, IntDistribution)}
+    return {
+        name
+        for trial in complete(study)
+        for name, kind in trial.distributions.items()
+        if isinstance(kind, IntDistribution)
+    }
 
 
 def _hover(trial: FrozenTrial, study: optuna.Study) -> str:
-    errors = [f"{name} error: {value:.4f}" for name, value in zip(objectives(study), trial.values, strict=True)]
-    params = [f"{key}: {value:.4g}" if isinstance(value, float) else f"{key}: {value}" for key, value in trial.params.items()]
+    errors = [
+        f"{name} error: {value:.4f}"
+        for name, value in zip(objectives(study), trial.values, strict=True)
+    ]
+    params = [
+        f"{key}: {value:.4g}" if isinstance(value, float) else f"{key}: {value}"
+        for key, value in trial.params.items()
+    ]
     return "<br>".join([f"trial {trial.number}", *errors, *params])
 
 
@@ -178,20 +237,34 @@ def _log_axis(values: Sequence[float]) -> dict[str, Any]:
 
 
 def _tidy_front_plot(plot: Plot, study: optuna.Study) -> None:
-    """Two colours: Optuna's, by number, leave early trials of the front as white as the ground. What hovers is short."""
+    """Two colours: Optuna's, by number, leave early trials of the front as white as the ground.
+    What hovers is short.
+    """
     hover = {trial.number: _hover(trial, study) for trial in complete(study)}
-    for trace, name, colour, size in zip(plot.data, ("not on the front", "on the front"), (OTHER, BEST), (7, 10), strict=True):
+    for trace, name, colour, size in zip(
+        plot.data, ("not on the front", "on the front"), (OTHER, BEST), (7, 10), strict=True
+    ):
         trace.text = [hover[number] for number in trace.marker.color]
-        trace.update(marker={"color": colour, "size": size, "showscale": False}, name=name, showlegend=True)
+        trace.update(
+            marker={"color": colour, "size": size, "showscale": False}, name=name, showlegend=True
+        )
         trace.hovertemplate = "%{text}<extra></extra>"
 
 
 def _tidy_parallel_plot(plot: Plot, integers: set[str], is_log: bool) -> None:
     kept = []
     for note in plot.layout.annotations:
-        if plot.layout.xaxis.ticktext[int(note.x)] not in integers or "." not in note.text:  # no depth of 2.5
-            text = f"{10 ** float(note.text):.3g}" if is_log and note.x == 0 else label(note.text, "<br>")
-            note.update(text=text, bgcolor=GROUND, font={"size": 11, "color": "#1a1a1a"}, align="right")
+        if (
+            plot.layout.xaxis.ticktext[int(note.x)] not in integers or "." not in note.text
+        ):  # no depth of 2.5
+            text = (
+                f"{10 ** float(note.text):.3g}"
+                if is_log and note.x == 0
+                else label(note.text, "<br>")
+            )
+            note.update(
+                text=text, bgcolor=GROUND, font={"size": 11, "color": "#1a1a1a"}, align="right"
+            )
             kept.append(note)
     plot.layout.annotations = kept
     plot.layout.yaxis.range = (-0.18, 1.12)  # labels of four lines
@@ -200,12 +273,20 @@ def _tidy_parallel_plot(plot: Plot, integers: set[str], is_log: bool) -> None:
             (name, text), *rest = line.customdata
             line.customdata = [(name, f"{10 ** float(text):.3g}"), *rest]
         marker = plot.data[-1].marker
-        ticks = [tick for tick in log_ticks(10**marker.cmin, 10**marker.cmax) if marker.cmin <= math.log10(tick) <= marker.cmax]
-        marker.colorbar.update(tickvals=[math.log10(tick) for tick in ticks], ticktext=[f"{tick:g}" for tick in ticks])
+        ticks = [
+            tick
+            for tick in log_ticks(10**marker.cmin, 10**marker.cmax)
+            if marker.cmin <= math.log10(tick) <= marker.cmax
+        ]
+        marker.colorbar.update(
+            tickvals=[math.log10(tick) for tick in ticks], ticktext=[f"{tick:g}" for tick in ticks]
+        )
 
 
 def _tidy_slice_plot(plot: Plot, integers: set[str]) -> None:
-    """Rows of four instead of one row wider than the page; the first axis of each row has the labels."""
+    """Rows of four instead of one row wider than the page; the first axis of each row has the
+    labels.
+    """
     x_axes, y_axes = list(plot.select_xaxes()), list(plot.select_yaxes())
     columns = min(COLUMNS, len(x_axes))
     rows = -(-len(x_axes) // columns)
@@ -213,22 +294,39 @@ def _tidy_slice_plot(plot: Plot, integers: set[str]) -> None:
     for i, (x, y) in enumerate(zip(x_axes, y_axes, strict=True)):
         row, column = divmod(i, columns)
         x.domain = (column / columns, (column + 0.88) / columns)
-        y.update(domain=(1 - (row + 0.68) / rows, 1 - row / rows), showticklabels=column == 0, title={"text": name if column == 0 else ""})
+        y.update(
+            domain=(1 - (row + 0.68) / rows, 1 - row / rows),
+            showticklabels=column == 0,
+            title={"text": name if column == 0 else ""},
+        )
         x.title.standoff = 8
         if x.categoryarray:
             words = [label(choice, "<br>") for choice in x.categoryarray]
-            x.update(tickvals=list(range(len(words))), ticktext=words, tickangle=0, range=(-0.4, len(words) - 0.6))
+            x.update(
+                tickvals=list(range(len(words))),
+                ticktext=words,
+                tickangle=0,
+                range=(-0.4, len(words) - 0.6),
+            )
         elif x.type == "log":
             x.update(**_log_axis(plot.data[i].x), tickangle=0)
         elif x.title.text in integers and max(plot.data[i].x) - min(plot.data[i].x) < 8:
             x.dtick = 1
-    plot.update_traces(marker={"colorscale": SCALE, "size": 7, "colorbar": {"lenmode": "pixels", "len": 300, "y": 1, "yanchor": "top"}})
+    plot.update_traces(
+        marker={
+            "colorscale": SCALE,
+            "size": 7,
+            "colorbar": {"lenmode": "pixels", "len": 300, "y": 1, "yanchor": "top"},
+        }
+    )
     plot.update_layout(width=None, height=330 * rows + 40, margin={"b": 10})
 
 
 def _tick_log(axis: Any) -> None:
     low, high = sorted(axis.get_view_interval())
-    axis.set_major_locator(FixedLocator([tick for tick in log_ticks(low, high) if low <= tick <= high]))
+    axis.set_major_locator(
+        FixedLocator([tick for tick in log_ticks(low, high) if low <= tick <= high])
+    )
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_formatter(NullFormatter())
 
@@ -264,7 +362,9 @@ def _tidy_slice_picture(figure: Figure, integers: set[str], is_log: bool) -> Non
     rows = -(-len(panels) // columns)
     figure.set_size_inches(max(9.0, 3.0 * columns), 3.4 * rows)
     low, high = 0.28 / rows, 1 - 0.03 / rows
-    grid = GridSpec(rows, columns, figure, left=0.08, right=0.9, bottom=low, top=high, wspace=0.12, hspace=0.55)
+    grid = GridSpec(
+        rows, columns, figure, left=0.08, right=0.9, bottom=low, top=high, wspace=0.12, hspace=0.55
+    )
     name = panels[0].get_ylabel()
     for i, axes in enumerate(panels):
         axes.set_subplotspec(grid[divmod(i, columns)])

@@ -1,4 +1,6 @@
-"""A process that runs trials until the search is over: `python -m svevae.search.worker`, started by `svevae.search.pool`."""
+"""A process that runs trials until the search is over: `python -m svevae.search.worker`, started by
+`svevae.search.pool`.
+"""
 
 from __future__ import annotations
 
@@ -32,9 +34,13 @@ class Interrupted(BaseException):
 
 
 def main() -> int:
-    """0 when the search is over; 2 with a message where the input is at fault; 143 when told to end."""
+    """0 when the search is over; 2 with a message where the input is at fault; 143 when told to
+    end.
+    """
     signal.signal(signal.SIGTERM, _interrupt)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends Ctrl-C to all; the parent decides
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # a terminal sends Ctrl-C to all; the parent decides
     threading.Thread(target=_follow_parent, args=(os.getppid(),), daemon=True).start()
     try:
         params = load_params()
@@ -51,7 +57,10 @@ def main() -> int:
 
 
 def _work(task: Task, storage: BaseStorage, device: str) -> None:
-    from svevae.search.trial import make_pruner, run_trial  # Keras, whose backend is chosen by now: once, not once a trial
+    from svevae.search.trial import (
+        make_pruner,
+        run_trial,
+    )  # Keras, whose backend is chosen by now: once, not once a trial
 
     search = task.params.search
     main_study = patiently(Study.load, storage, search.study, contract(task))
@@ -61,10 +70,19 @@ def _work(task: Task, storage: BaseStorage, device: str) -> None:
             trial = study and patiently(study.claim, task.params.base.seed)
             if trial:
                 try:
-                    run_trial(task, study, trial, patiently(lambda: main_study.study.user_attrs["run_id"]), device)
+                    run_trial(
+                        task,
+                        study,
+                        trial,
+                        patiently(lambda: main_study.study.user_attrs["run_id"]),
+                        device,
+                    )
                 except Interrupted:
                     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-                    study.give_up(next(found for found in study.trials() if found.number == trial.number), INTERRUPTED)
+                    study.give_up(
+                        next(found for found in study.trials() if found.number == trial.number),
+                        INTERRUPTED,
+                    )
                     raise
                 break
         else:

@@ -1,4 +1,6 @@
-"""compare: tensile bars with every pore resolved beside the same bars with an element for each SVE, encoded."""
+"""compare: tensile bars with every pore resolved beside the same bars with an element for each SVE,
+encoded.
+"""
 
 from __future__ import annotations
 
@@ -28,10 +30,15 @@ STRAINS = (0.01, 0.02)
 
 
 def compare(params: Multiscale) -> None:
-    """Simulate the bars of multiscale/params.yaml each way, score and draw them, log to MLflow. Raises SvevaeError."""
+    """Simulate the bars of multiscale/params.yaml each way, score and draw them, log to MLflow.
+    Raises SvevaeError.
+    """
     settings, farthest = params.compare, params.parts.strain[-1]
     if farthest < STRAINS[-1]:
-        raise ConfigError(f"multiscale/params.yaml: parts.strain: expected to reach {STRAINS[-1]:g}, received strains up to {farthest:g}")
+        raise ConfigError(
+            f"multiscale/params.yaml: parts.strain: expected to reach {STRAINS[-1]:g}, received"
+            f" strains up to {farthest:g}"
+        )
     ground = Ground.read(params.parts)
     model = load(params.parts.model)
     ground.check(model)
@@ -63,7 +70,11 @@ def compare(params: Multiscale) -> None:
     scores = summary(table, np.array(seconds), np.array(latent_seconds))
     METRICS.write_text(json.dumps(scores, indent=1) + "\n")
     draw.draw_curves(FOLDER / "curves.png", truth, found)
-    draw.draw_errors(FOLDER / "errors.png", table, ("E", "yield", *(f"load at {strain:.0%}" for strain in STRAINS), "curve"))
+    draw.draw_errors(
+        FOLDER / "errors.png",
+        table,
+        ("E", "yield", *(f"load at {strain:.0%}" for strain in STRAINS), "curve"),
+    )
     draw.draw_plastic(FOLDER / "plastic.png", bars, truth, found)
     first.write(FOLDER / "bar0.vtkhdf", ground.law)
     logged = {"parts": asdict(params.parts), "compare": asdict(settings)}
@@ -72,25 +83,36 @@ def compare(params: Multiscale) -> None:
 
 
 def errors(truth: Response, found: dict[str, Response], porosity: np.ndarray) -> pd.DataFrame:
-    """A row for each bar and contender: errors in % of stiffness, yield load, loads at STRAINS and the curve; lateral strain; how the
-    plastic strain of SVEs correlates with the direct one, and where its peak is off by, in SVEs."""
+    """A row for each bar and contender: errors in % of stiffness, yield load, loads at STRAINS and
+    the curve; lateral strain; how the plastic strain of SVEs correlates with the direct one, and
+    where its peak is off by, in SVEs.
+    """
     rows = []
     for name, response in found.items():
-        pairs = {"E": (response.stiffness, truth.stiffness), "yield": (response.yield_stress, truth.yield_stress)}
-        pairs |= {f"load at {strain:.0%}": (response.at(strain), truth.at(strain)) for strain in STRAINS}
+        pairs = {
+            "E": (response.stiffness, truth.stiffness),
+            "yield": (response.yield_stress, truth.yield_stress),
+        }
+        pairs |= {
+            f"load at {strain:.0%}": (response.at(strain), truth.at(strain)) for strain in STRAINS
+        }
         pairs |= {"lateral strain": (response.lateral_at(STRAINS[0]), truth.lateral_at(STRAINS[0]))}
         columns = {key: 100 * (a / b - 1) for key, (a, b) in pairs.items()}
         for k, phi in enumerate(porosity):
             stress = np.interp(truth.strain[k], response.strain[k], response.stress[k])
             here, there = response.plastic[k, -1], truth.plastic[k, -1]
-            peaks = [np.array(np.unravel_index(np.argmax(field), field.shape)) for field in (here, there)]
+            peaks = [
+                np.array(np.unravel_index(np.argmax(field), field.shape)) for field in (here, there)
+            ]
             uniform = here.std() < 1e-9
             rows.append(
                 {"bar": k, "porosity": phi, "contender": name}
                 | {key: float(value[k]) for key, value in columns.items()}
                 | {
                     "curve": float(100 * np.sqrt(np.square(stress / truth.stress[k] - 1).mean())),
-                    "plastic correlation": 0.0 if uniform else float(np.corrcoef(here.ravel(), there.ravel())[0, 1]),
+                    "plastic correlation": (
+                        0.0 if uniform else float(np.corrcoef(here.ravel(), there.ravel())[0, 1])
+                    ),
                     "peak off": float(np.linalg.norm(peaks[0] - peaks[1])),
                 }
             )
@@ -98,15 +120,28 @@ def errors(truth: Response, found: dict[str, Response], porosity: np.ndarray) ->
 
 
 def summary(table: pd.DataFrame, direct: np.ndarray, latent: np.ndarray) -> dict:
-    """Scores of each contender over the bars: mean and largest absolute errors in %, and how much faster the latent path is."""
-    columns = ["E", "yield", *(f"load at {strain:.0%}" for strain in STRAINS), "lateral strain", "curve"]
+    """Scores of each contender over the bars: mean and largest absolute errors in %, and how much
+    faster the latent path is.
+    """
+    columns = [
+        "E",
+        "yield",
+        *(f"load at {strain:.0%}" for strain in STRAINS),
+        "lateral strain",
+        "curve",
+    ]
     scores: dict = {}
     for name, rows in table.groupby("contender", sort=False):
         found = {f"{column}_mean": float(rows[column].abs().mean()) for column in columns}
         found |= {f"{column}_max": float(rows[column].abs().max()) for column in columns}
         found["plastic_correlation"] = float(rows["plastic correlation"].mean())
-        scores[name] = {key.replace(" ", "_").replace("%", "_percent"): value for key, value in found.items()}
-    one, other = (table[table.contender == name].set_index("bar")["yield"].abs() for name in ("latent", "porosity only"))
+        scores[name] = {
+            key.replace(" ", "_").replace("%", "_percent"): value for key, value in found.items()
+        }
+    one, other = (
+        table[table.contender == name].set_index("bar")["yield"].abs()
+        for name in ("latent", "porosity only")
+    )
     scores["bars"] = int(table.bar.nunique())
     scores["bars_ahead_of_porosity_only"] = int((one < other).sum())
     scores["direct_seconds"], scores["latent_seconds"] = float(direct.mean()), float(latent.mean())

@@ -1,4 +1,6 @@
-"""evaluate: scores on the test parts beside baselines, samples beside real SVEs, other data; pictures."""
+"""evaluate: scores on the test parts beside baselines, samples beside real SVEs, other data;
+pictures.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,15 @@ from svevae.model.latent import LatentModel, load_folder
 from svevae.model.loop import close_loop
 from svevae.model.posterior import Posterior
 from svevae.model.sampling import draw, sample_sves
-from svevae.pictures import draw_correlation, draw_latent, draw_loop, draw_losses, draw_parity, draw_samples, draw_slices
+from svevae.pictures import (
+    draw_correlation,
+    draw_latent,
+    draw_loop,
+    draw_losses,
+    draw_parity,
+    draw_samples,
+    draw_slices,
+)
 
 SPLIT = Path("artifacts/split/split.json")
 MODEL = Path("artifacts/model")
@@ -35,7 +45,9 @@ RUN = FOLDER / "run.json"  # the training run, or a new one where that is not in
 
 
 def evaluate(params: Params) -> None:
-    """Read split, dataset and artifacts/model; write artifacts/evaluation and log it to the run that trained. Raises DataError."""
+    """Read split, dataset and artifacts/model; write artifacts/evaluation and log it to the run
+    that trained. Raises DataError.
+    """
     split = Split.load(SPLIT)
     data = open_dataset(split.dataset)
     model = load_folder(MODEL)
@@ -45,21 +57,45 @@ def evaluate(params: Params) -> None:
     porosity_only = PorosityBaseline(train.porosity, train.properties)
     reference = porosity_only.predict(test.porosity)
     found = assess.run_model(model, test, float(train.porosity.mean()), random)
-    scores = assess.property_scores(model.names, test.properties, found, reference) | assess.voxel_scores(model, found)
+    scores = assess.property_scores(
+        model.names, test.properties, found, reference
+    ) | assess.voxel_scores(model, found)
     scores |= assess.baseline_scores(model.names, train, test, model.latent_dim)
     if settings.regressor_epochs:
-        scores |= regressor_scores(train_config(model.contract["train"]), seed, split, data, settings.regressor_epochs)
+        scores |= regressor_scores(
+            train_config(model.contract["train"]), seed, split, data, settings.regressor_epochs
+        )
     PLOTS.mkdir(parents=True, exist_ok=True)
     latent, voxels = sample_sves(model, settings.samples, random)
     scores["samples"] = _samples(model, test, found, voxels, settings.pictures, random)
     scores |= _loop(model, data, latent[: settings.solved], voxels[: settings.solved])
-    scores["others"] = {Path(other).stem: _other(model, Path(other), porosity_only, random) for other in settings.others}
-    draw_parity(PLOTS / "parity.png", model.names, model.units, test.properties, found["properties"], reference)
-    shown = np.argsort(test.porosity)[np.linspace(0, len(test.porosity) - 1, settings.pictures).astype(int)]
-    draw_slices(PLOTS / "reconstruction.png", test.voxels[shown], model.reconstruct(test.voxels[shown]))
+    scores["others"] = {
+        Path(other).stem: _other(model, Path(other), porosity_only, random)
+        for other in settings.others
+    }
+    draw_parity(
+        PLOTS / "parity.png",
+        model.names,
+        model.units,
+        test.properties,
+        found["properties"],
+        reference,
+    )
+    shown = np.argsort(test.porosity)[
+        np.linspace(0, len(test.porosity) - 1, settings.pictures).astype(int)
+    ]
+    draw_slices(
+        PLOTS / "reconstruction.png", test.voxels[shown], model.reconstruct(test.voxels[shown])
+    )
     strength = next((i for i, name in enumerate(model.names) if name.startswith("yield")), 0)
     label = f"{model.names[strength]} [{model.units[strength]}]"
-    draw_latent(PLOTS / "latent.png", found["latent_mean"], test.porosity, test.properties[:, strength], label)
+    draw_latent(
+        PLOTS / "latent.png",
+        found["latent_mean"],
+        test.porosity,
+        test.properties[:, strength],
+        label,
+    )
     draw_losses(PLOTS / "losses.png", pd.read_csv(HISTORY))
     METRICS.write_text(json.dumps(scores, indent=1) + "\n")
     CARD.write_text(model_card(model.contract, scores))
@@ -69,15 +105,26 @@ def evaluate(params: Params) -> None:
         if run_id != trained:  # the model was trained under another store
             tracking.log_params({"train": model.contract["train"]})
         tracking.log_scores(tracking.flatten(scores))
-        tracking.log_dataset(Path(split.dataset).name, split.dataset, split.dataset_digest, test.properties, "test")
+        tracking.log_dataset(
+            Path(split.dataset).name, split.dataset, split.dataset_digest, test.properties, "test"
+        )
         tracking.log_folder(PLOTS, "plots")
         tracking.log_file(METRICS)
         tracking.log_file(CARD)
     RUN.write_text(json.dumps({"run_id": run_id}) + "\n")
 
 
-def _samples(model: LatentModel, test: assess.Subset, found: dict, voxels: np.ndarray, pictures: int, random: np.random.Generator) -> dict:
-    """Scores of samples of the aggregate posterior, `voxels`, and of as many of the prior; their picture, two-point correlations."""
+def _samples(
+    model: LatentModel,
+    test: assess.Subset,
+    found: dict,
+    voxels: np.ndarray,
+    pictures: int,
+    random: np.random.Generator,
+) -> dict:
+    """Scores of samples of the aggregate posterior, `voxels`, and of as many of the prior; their
+    picture, two-point correlations.
+    """
     prior = Posterior.prior(model.latent_dim).sample(len(voxels), random)
     drawn = {"posterior": voxels, "prior": draw(model.decode(prior), model.grain, random)}
     draw_samples(PLOTS / "samples.png", test.voxels[:], voxels, pictures, random)
@@ -97,24 +144,37 @@ def _samples(model: LatentModel, test: assess.Subset, found: dict, voxels: np.nd
 
 
 def _loop(model: LatentModel, data: SVEDataset, latent: np.ndarray, voxels: np.ndarray) -> dict:
-    """R2 of what the predictor says of sampled latent vectors against what the solver says of the SVEs decoded from them."""
+    """R2 of what the predictor says of sampled latent vectors against what the solver says of the
+    SVEs decoded from them.
+    """
     found = close_loop(model, data, latent, voxels) if len(voxels) else None
     if found is None:
         return {}
     solved, predicted = found
     draw_loop(PLOTS / "loop.png", model.names, model.units, solved, predicted)
     r2 = metrics.r2(solved, predicted)
-    return {"loop_mean_r2": float(r2.mean()), "loop_r2": dict(zip(model.names, map(float, r2), strict=True)), "loop_sves": len(solved)}
+    return {
+        "loop_mean_r2": float(r2.mean()),
+        "loop_r2": dict(zip(model.names, map(float, r2), strict=True)),
+        "loop_sves": len(solved),
+    }
 
 
-def _other(model: LatentModel, path: Path, porosity_only: PorosityBaseline, random: np.random.Generator) -> dict:
-    """Property and voxel scores on all SVEs of another file, e.g. of another pore generator. Raises ConfigError where it does not fit."""
+def _other(
+    model: LatentModel, path: Path, porosity_only: PorosityBaseline, random: np.random.Generator
+) -> dict:
+    """Property and voxel scores on all SVEs of another file, e.g. of another pore generator. Raises
+    ConfigError where it does not fit.
+    """
     data = open_dataset(path)
     if (data.n, data.names) != (model.n, model.names):
         expected = f"SVEs of n = {model.n} with {', '.join(model.names)}"
-        raise ConfigError(f"evaluate.others: {path}: expected {expected}, received n = {data.n} with {', '.join(data.names)}")
+        raise ConfigError(
+            f"evaluate.others: {path}: expected {expected}, received n = {data.n} with"
+            f" {', '.join(data.names)}"
+        )
     held = assess.Subset.read(data, np.arange(data.count))
     found = assess.run_model(model, held, float(held.porosity.mean()), random)
-    return assess.property_scores(model.names, held.properties, found, porosity_only.predict(held.porosity)) | {
-        "bce_ratio": float(found["bce"].mean() / found["constant_bce"].mean())
-    }
+    return assess.property_scores(
+        model.names, held.properties, found, porosity_only.predict(held.porosity)
+    ) | {"bce_ratio": float(found["bce"].mean() / found["constant_bce"].mean())}

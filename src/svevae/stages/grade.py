@@ -1,4 +1,6 @@
-"""grade: the gradation of porosity that carries a load at least mass, found through the latent space and verified directly."""
+"""grade: the gradation of porosity that carries a load at least mass, found through the latent
+space and verified directly.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ METRICS = FOLDER / "metrics.json"
 
 
 def grade(params: Multiscale) -> None:
-    """Search, verify, draw, log to MLflow. Raises SvevaeError, ConfigError where no gradation carries the load."""
+    """Search, verify, draw, log to MLflow. Raises SvevaeError, ConfigError where no gradation
+    carries the load.
+    """
     settings = params.grade
     study = GradationStudy(params)
     dense = study.load(Gradation(settings.porosity[0], settings.porosity[0], 1.0))
@@ -40,14 +44,24 @@ def grade(params: Multiscale) -> None:
             }
         )
     table = pd.DataFrame(rows).set_index("design")
-    scores = {name: {key.replace(" ", "_"): float(value) for key, value in row.items()} for name, row in table.to_dict("index").items()} | {
-        "mass_saved_percent": 100 * float(table["mean porosity"]["graded"] - table["mean porosity"]["uniform"])
+    scores = {
+        name: {key.replace(" ", "_"): float(value) for key, value in row.items()}
+        for name, row in table.to_dict("index").items()
+    } | {
+        "mass_saved_percent": (
+            100 * float(table["mean porosity"]["graded"] - table["mean porosity"]["uniform"])
+        )
     }
     FOLDER.mkdir(parents=True, exist_ok=True)
     table.to_csv(FOLDER / "designs.csv", float_format="%.6g")
     trials.to_csv(FOLDER / "trials.csv", index=False, float_format="%.6g")
     METRICS.write_text(json.dumps(scores, indent=1) + "\n")
-    draw.draw_designs(FOLDER / "designs.png", {name: study.porosity(design) for name, design in designs.items()}, responses, target)
+    draw.draw_designs(
+        FOLDER / "designs.png",
+        {name: study.porosity(design) for name, design in designs.items()},
+        responses,
+        target,
+    )
     draw.draw_trials(FOLDER / "trials.png", trials, study.mean_porosity(uniform))
     logged = {"parts": asdict(params.parts), "grade": asdict(settings)}
     tracking.log_study("grade", logged, params.parts.model, scores, FOLDER)

@@ -16,10 +16,15 @@ SPLIT = FOLDER / "split.json"
 def prepare(params: Params) -> None:
     """Read `prepare.dataset`; write artifacts/split. Raises DataError."""
     data = open_dataset(params.prepare.dataset)
-    split = split_by_part(data, params.prepare.validation_fraction, params.prepare.test_fraction, params.base.seed)
+    split = split_by_part(
+        data, params.prepare.validation_fraction, params.prepare.test_fraction, params.base.seed
+    )
     FOLDER.mkdir(parents=True, exist_ok=True)
     draw_sves(data, FOLDER / "sves.png")
     draw_properties(data, split, FOLDER / "properties.png")
     split.save(SPLIT)
     for subset in SUBSETS:
-        print(f"{subset}: {counted(len(split.index(subset, data.part_id)), 'SVE')} of {counted(len(split.parts[subset]), 'part')}")
+        print(
+            f"{subset}: {counted(len(split.index(subset, data.part_id)), 'SVE')} of"
+            f" {counted(len(split.parts[subset]), 'part')}"
+        )

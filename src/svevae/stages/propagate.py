@@ -1,4 +1,6 @@
-"""propagate: uncertainty of the microstructure, sampled in latent space, to the response of parts; beside direct simulation."""
+"""propagate: uncertainty of the microstructure, sampled in latent space, to the response of parts;
+beside direct simulation.
+"""
 
 from __future__ import annotations
 
@@ -38,14 +40,18 @@ ENCODED = "the direct ones, encoded"
 
 
 def propagate(params: Multiscale, scheduler: str | None = None, workers: int | None = None) -> None:
-    """Sample, simulate both ways, compare distributions, draw them, log to MLflow. Raises SvevaeError."""
+    """Sample, simulate both ways, compare distributions, draw them, log to MLflow. Raises
+    SvevaeError.
+    """
     settings, seed = params.propagate, params.parts.seed
     ground = Ground.read(params.parts)
     model = load(params.parts.model)
     ground.check(model)
     coupons = draw_bars(settings, settings.block, model.n, settings.coupons, seed)
     spans = tuple(slice(edge * model.n) for edge in settings.part)
-    bars = draw_bars(settings, settings.block, model.n, settings.direct, seed, first=settings.coupons)[:, *spans]
+    bars = draw_bars(
+        settings, settings.block, model.n, settings.direct, seed, first=settings.coupons
+    )[:, *spans]
     outline = np.ones(bars.shape[1:], bool)
     direct = Direct(ground.material, params.parts.strain, params.parts.tolerance, model.n)
     with open_cluster(scheduler, workers) as cluster:
@@ -56,7 +62,10 @@ def propagate(params: Multiscale, scheduler: str | None = None, workers: int | N
 
     def sampled(k: int, correlated: bool = True, segmented: bool = False) -> PropertyField:
         """Part k, of the same random numbers whether its porosity is in error or not."""
-        random, error = (np.random.default_rng([series(f"propagate: {what}", seed), k]) for what in ("fields", "segmentation"))
+        random, error = (
+            np.random.default_rng([series(f"propagate: {what}", seed), k])
+            for what in ("fields", "segmentation")
+        )
         latent, porosity = field.sample(settings.part, random, correlated=correlated)
         latent = shift.apply(latent, porosity, error.standard_normal() if segmented else 0.0)
         return PropertyField.predicted(model, latent, porosity).drawn(random)
@@ -72,10 +81,19 @@ def propagate(params: Multiscale, scheduler: str | None = None, workers: int | N
 
     sources = {"direct": truth, "latent": pushed("latent fields", sampled, settings.fields)}
     spent = time.monotonic() - begun
-    sources["latent, independent SVEs"] = pushed("independent SVEs", partial(sampled, correlated=False), settings.fields)
-    sources["latent, segmentation"] = pushed("segmentation", partial(sampled, segmented=True), settings.fields)
-    sources[ENCODED] = pushed("encoded", lambda k: PropertyField.encoded(model, bars[k]), settings.direct)
-    quantities = {name: {source: take(response) for source, response in sources.items()} for name, take in QUANTITIES.items()}
+    sources["latent, independent SVEs"] = pushed(
+        "independent SVEs", partial(sampled, correlated=False), settings.fields
+    )
+    sources["latent, segmentation"] = pushed(
+        "segmentation", partial(sampled, segmented=True), settings.fields
+    )
+    sources[ENCODED] = pushed(
+        "encoded", lambda k: PropertyField.encoded(model, bars[k]), settings.direct
+    )
+    quantities = {
+        name: {source: take(response) for source, response in sources.items()}
+        for name, take in QUANTITIES.items()
+    }
     table = quantile_table(quantities)
     scores = summary(quantities) | {
         "direct_seconds_a_part": float(seconds.mean()),
@@ -86,7 +104,11 @@ def propagate(params: Multiscale, scheduler: str | None = None, workers: int | N
     table.to_csv(FOLDER / "quantiles.csv", index=False, float_format="%.6g")
     field.correlation.to_csv(FOLDER / "correlation.csv", index=False, float_format="%.4g")
     METRICS.write_text(json.dumps(scores, indent=1) + "\n")
-    draw.draw_quantiles(FOLDER / "quantiles.png", quantities, {name: band(found["direct"]) for name, found in quantities.items()})
+    draw.draw_quantiles(
+        FOLDER / "quantiles.png",
+        quantities,
+        {name: band(found["direct"]) for name, found in quantities.items()},
+    )
     draw.draw_correlation(FOLDER / "correlation.png", field.correlation)
     logged = {"parts": asdict(params.parts), "propagate": asdict(settings)}
     tracking.log_study("propagate", logged, params.parts.model, scores, FOLDER)
@@ -96,14 +118,22 @@ def propagate(params: Multiscale, scheduler: str | None = None, workers: int | N
 QUANTITIES: dict[str, Callable[[Response], np.ndarray]] = {
     "yield load / area [MPa]": lambda response: response.yield_stress,
     "stiffness [MPa]": lambda response: response.stiffness,
-    "peak plastic strain of an SVE": lambda response: response.plastic[:, -1].reshape(len(response.plastic), -1).max(axis=1),
+    "peak plastic strain of an SVE": lambda response: (
+        response.plastic[:, -1].reshape(len(response.plastic), -1).max(axis=1)
+    ),
 }
 
 
-def _fit(model: LatentModel, coupons: np.ndarray, segmentation: float) -> tuple[LatentField, SegmentationShift]:
-    """The latent field of the coupons, and how latent codes move where their porosity is measured `segmentation` higher."""
+def _fit(
+    model: LatentModel, coupons: np.ndarray, segmentation: float
+) -> tuple[LatentField, SegmentationShift]:
+    """The latent field of the coupons, and how latent codes move where their porosity is measured
+    `segmentation` higher.
+    """
     latent, fewer, more, porosity, positions = [], [], [], [], []
-    with tqdm(total=len(coupons), unit="coupon", desc="encode", disable=not sys.stderr.isatty()) as bar:
+    with tqdm(
+        total=len(coupons), unit="coupon", desc="encode", disable=not sys.stderr.isatty()
+    ) as bar:
         for coupon in coupons:
             cubes, position = cut(coupon, model.n)
             latent.append(model.encode(cubes)[0])
@@ -113,30 +143,41 @@ def _fit(model: LatentModel, coupons: np.ndarray, segmentation: float) -> tuple[
             positions.append(position)
             bar.update()
     part_id = np.repeat(np.arange(len(coupons)), [len(one) for one in porosity])
-    latent, fewer, more, porosity, position = map(np.concatenate, (latent, fewer, more, porosity, positions))
+    latent, fewer, more, porosity, position = map(
+        np.concatenate, (latent, fewer, more, porosity, positions)
+    )
     field = LatentField.fit(latent, porosity, part_id, position)
     return field, SegmentationShift.fit(latent, porosity, fewer, more)
 
 
 def quantile_table(quantities: dict[str, dict[str, np.ndarray]]) -> pd.DataFrame:
-    """A row for each quantity, source and quantile: its estimate and the 95 % confidence interval from order statistics.
+    """A row for each quantity, source and quantile: its estimate and the 95 % confidence interval
+    from order statistics.
 
-    An end is NaN where the sample is too small to have one: of 24 parts the lower one at 5 % and the upper one at 95 %.
+    An end is NaN where the sample is too small to have one: of 24 parts the lower one at 5 % and
+    the upper one at 95 %.
     """
     rows = []
     for name, sources in quantities.items():
         for source, values in sources.items():
             for share in QUANTILES:
                 interval = quantile_test(values, p=share).confidence_interval(CONFIDENCE)
-                row = {"quantity": name, "source": source, "quantile": share, "value": np.quantile(values, share)}
+                row = {
+                    "quantity": name,
+                    "source": source,
+                    "quantile": share,
+                    "value": np.quantile(values, share),
+                }
                 rows.append(row | {"low": interval.low, "high": interval.high})
     return pd.DataFrame(rows)
 
 
 def summary(quantities: dict[str, dict[str, np.ndarray]]) -> dict:
-    """Of each quantity and source: mean, standard deviation, and the p-value of a Kolmogorov-Smirnov test against the direct ones.
+    """Of each quantity and source: mean, standard deviation, and the p-value of a
+    Kolmogorov-Smirnov test against the direct ones.
 
-    Those encoded are the same parts: theirs is of Wilcoxon's test of the differences, whose mean and standard deviation stand beside it.
+    Those encoded are the same parts: theirs is of Wilcoxon's test of the differences, whose mean
+    and standard deviation stand beside it.
     """
     scores: dict = {}
     for name, sources in quantities.items():
@@ -145,7 +186,11 @@ def summary(quantities: dict[str, dict[str, np.ndarray]]) -> dict:
             found = {"mean": float(values.mean()), "std": float(values.std(ddof=1))}
             if source == ENCODED:
                 off = values - sources["direct"]
-                found |= {"off": float(off.mean()), "off_std": float(off.std(ddof=1)), "p_value": float(wilcoxon(off).pvalue)}
+                found |= {
+                    "off": float(off.mean()),
+                    "off_std": float(off.std(ddof=1)),
+                    "p_value": float(wilcoxon(off).pvalue),
+                }
             elif source != "direct":
                 found["p_value"] = float(ks_2samp(sources["direct"], values).pvalue)
             scores.setdefault(key, {})[source.replace(", ", "_").replace(" ", "_")] = found
@@ -153,8 +198,9 @@ def summary(quantities: dict[str, dict[str, np.ndarray]]) -> dict:
 
 
 def band(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Where the distribution lies that a sample (part,) was drawn from: values, and 95 % limits of the share below each
-    (Clopper-Pearson), of one at a time."""
+    """Where the distribution lies that a sample (part,) was drawn from: values, and 95 % limits of
+    the share below each (Clopper-Pearson), of one at a time.
+    """
     ordered, count = np.sort(values), len(values)
     below = np.arange(1, count + 1)
     tail = (1 - CONFIDENCE) / 2

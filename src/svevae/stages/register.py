@@ -25,17 +25,28 @@ class Verdict:
 
 
 def judge(scores: dict, test_digest: str, champion: dict[str, str] | None) -> Verdict:
-    """The rule: better than porosity alone, and better in mean R2 than the champion on the same test SVEs and labels.
+    """The rule: better than porosity alone, and better in mean R2 than the champion on the same
+    test SVEs and labels.
 
     `champion` holds the tags of the present champion's version, None where there is none.
     """
     r2, baseline = scores["mean_r2"], scores["porosity_only_mean_r2"]
     if not r2 > baseline:
-        return Verdict(False, f"mean R2 {r2:.4f} is not above the {baseline:.4f} of the porosity alone")
+        return Verdict(
+            False, f"mean R2 {r2:.4f} is not above the {baseline:.4f} of the porosity alone"
+        )
     if champion is None:
-        return Verdict(True, f"mean R2 {r2:.4f}, above the {baseline:.4f} of the porosity alone; there was no champion")
+        return Verdict(
+            True,
+            f"mean R2 {r2:.4f}, above the {baseline:.4f} of the porosity alone; there was no"
+            " champion",
+        )
     if champion.get("test_digest") != test_digest:
-        return Verdict(False, "the champion was judged on other test SVEs, so the two cannot be compared: move the alias by hand")
+        return Verdict(
+            False,
+            "the champion was judged on other test SVEs, so the two cannot be compared: move the"
+            " alias by hand",
+        )
     best = float(champion["mean_r2"])
     if not r2 > best:
         return Verdict(False, f"mean R2 {r2:.4f} is not above the champion's {best:.4f}")
@@ -43,14 +54,20 @@ def judge(scores: dict, test_digest: str, champion: dict[str, str] | None) -> Ve
 
 
 def register(params: Params) -> None:
-    """Register artifacts/model with its scores, unless that very model is registered already; write registered.json."""
+    """Register artifacts/model with its scores, unless that very model is registered already; write
+    registered.json.
+    """
     name = params.register.name
     scores = json.loads(METRICS.read_text())
     contract = json.loads((MODEL / "contract.json").read_text())
     model_md5 = file_md5(MODEL / "model.keras")
     with tracking.run("register", json.loads(RUN.read_text())["run_id"]) as run_id:
-        version = tracking.registered_version(name, model_md5) or _register_new(name, scores, contract, model_md5, run_id)
-        reason = tracking.version_tags(name, version)["verdict"] or _set_aliases(name, version, scores, contract["test_digest"])
+        version = tracking.registered_version(name, model_md5) or _register_new(
+            name, scores, contract, model_md5, run_id
+        )
+        reason = tracking.version_tags(name, version)["verdict"] or _set_aliases(
+            name, version, scores, contract["test_digest"]
+        )
         champion = tracking.aliased_version(name, "champion")
     result = {
         "name": name,
@@ -67,12 +84,16 @@ def _register_new(name: str, scores: dict, contract: dict, model_md5: str, run_i
     """Log the model and make a version of it, described by its scores; the version's number."""
     tags = tracking.lineage() | {
         "model_md5": model_md5,
-        "verdict": "",  # filled in once the aliases are set, so that a rerun after an interruption sets them
+        # filled in once the aliases are set, so that a rerun after an interruption sets them
+        "verdict": "",
         "test_digest": contract["test_digest"],
         "svevae.data_md5": contract["dataset_digest"],
         "run_id": run_id,
         **contract["search"],
-        **{key: f"{scores[key]:.6f}" for key in ("mean_r2", "porosity_only_mean_r2", "bce_ratio", "dice", "kl")},
+        **{
+            key: f"{scores[key]:.6f}"
+            for key in ("mean_r2", "porosity_only_mean_r2", "bce_ratio", "dice", "kl")
+        },
         **{f"r2.{key}": f"{value:.6f}" for key, value in scores["r2"].items()},
     }
     uri = tracking.log_model(MODEL, "svevae.use.champion", contract, tags)
@@ -84,7 +105,9 @@ def _set_aliases(name: str, version: str, scores: dict, test_digest: str) -> str
     champion = tracking.aliased_version(name, "champion")
     if champion == version:  # interrupted behind the alias
         champion = tracking.aliased_version(name, "challenger")
-    verdict = judge(scores, test_digest, tracking.version_tags(name, champion) if champion else None)
+    verdict = judge(
+        scores, test_digest, tracking.version_tags(name, champion) if champion else None
+    )
     if verdict.champion:
         if champion:
             tracking.set_alias(name, "challenger", champion)

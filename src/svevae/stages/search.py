@@ -1,4 +1,6 @@
-"""search: find latent dimension, loss weights and architecture on the validation parts; the test parts are never read."""
+"""search: find latent dimension, loss weights and architecture on the validation parts; the test
+parts are never read.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,14 @@ from svevae.errors import ConfigError
 from svevae.search.pick import finalists, front, pick, tickets_of_finalists, tickets_of_study
 from svevae.search.pool import Pool, help_out, run_to_the_end, told
 from svevae.search.report import draw_study, write_report
-from svevae.search.storage import JOURNAL, mend_journal, open_journal, open_storage, patiently, storage_url
+from svevae.search.storage import (
+    JOURNAL,
+    mend_journal,
+    open_journal,
+    open_storage,
+    patiently,
+    storage_url,
+)
 from svevae.search.study import Study
 from svevae.search.task import Task, contract, finalists_name, load_task
 
@@ -28,7 +37,9 @@ PLOTS = Path("artifacts/search/plots")
 
 
 def search(params: Params, workers: int | None = None) -> None:
-    """Run or resume the study of params.yaml; write artifacts/search and log it. Raises ConfigError, DataError, SvevaeError."""
+    """Run or resume the study of params.yaml; write artifacts/search and log it. Raises
+    ConfigError, DataError, SvevaeError.
+    """
     settings, seed = params.search, params.base.seed
     task, url = load_task(params), storage_url(params.search.storage)
     if url == "journal":
@@ -36,11 +47,18 @@ def search(params: Params, workers: int | None = None) -> None:
     storage = open_storage(url)
     tracking.connect()
     study = Study.create(storage, settings.study, settings.objectives, contract(task))
-    with tracking.run("search", study.study.user_attrs.get("run_id")) as run_id, Pool(workers or settings.workers) as pool:
+    with (
+        tracking.run("search", study.study.user_attrs.get("run_id")) as run_id,
+        Pool(workers or settings.workers) as pool,
+    ):
         _begin(task, study, run_id)
         try:
-            run_to_the_end(study, tickets_of_study(task.space, params.train, settings, seed), pool, "search")
-            repeats = Study.create(storage, finalists_name(settings), settings.objectives, contract(task))
+            run_to_the_end(
+                study, tickets_of_study(task.space, params.train, settings, seed), pool, "search"
+            )
+            repeats = Study.create(
+                storage, finalists_name(settings), settings.objectives, contract(task)
+            )
             chosen = finalists(study, settings)
             run_to_the_end(repeats, tickets_of_finalists(chosen, settings, seed), pool, "finalists")
         except KeyboardInterrupt:
@@ -56,7 +74,9 @@ def search(params: Params, workers: int | None = None) -> None:
 
 
 def join(params: Params, workers: int | None) -> None:
-    """Work for a search begun elsewhere, on the same storage and tracking store, until it is over. Raises ConfigError, DataError."""
+    """Work for a search begun elsewhere, on the same storage and tracking store, until it is over.
+    Raises ConfigError, DataError.
+    """
     task, settings = load_task(params), params.search
     tracking.connect()
     study = _existing(params, contract(task))
@@ -75,7 +95,9 @@ def report(params: Params) -> Path:
 
 
 def _existing(params: Params, wanted: dict[str, Any] | None = None) -> Study:
-    """The study of params.yaml, which some search has begun, under the contract `wanted`. Raises ConfigError where there is none."""
+    """The study of params.yaml, which some search has begun, under the contract `wanted`. Raises
+    ConfigError where there is none.
+    """
     url, name = storage_url(params.search.storage), params.search.study
     try:
         if url == "journal" and not JOURNAL.is_file():
@@ -84,7 +106,9 @@ def _existing(params: Params, wanted: dict[str, Any] | None = None) -> Study:
         if "run_id" not in study.study.user_attrs:  # just being made
             raise KeyError(name)
     except KeyError as error:
-        raise ConfigError(f"search.study: expected a study {name!r}, found none: run `svevae search` first") from error
+        raise ConfigError(
+            f"search.study: expected a study {name!r}, found none: run `svevae search` first"
+        ) from error
     return study
 
 
@@ -92,9 +116,17 @@ def _begin(task: Task, study: Study, run_id: str) -> None:
     patiently(study.study.set_user_attr, "run_id", run_id)
     patiently(study.study.set_user_attr, "over", False)
     values = dataclasses.asdict(task.params.search)
-    lasting = {key: values[key] for key in ("study", "objectives", "epochs", "fraction", "space")}  # a longer search has the same run
+    lasting = {
+        key: values[key] for key in ("study", "objectives", "epochs", "fraction", "space")
+    }  # a longer search has the same run
     tracking.log_params({"search": lasting})
-    tracking.log_dataset(Path(task.split.dataset).name, task.split.dataset, task.split.dataset_digest, task.data.properties, "training")
+    tracking.log_dataset(
+        Path(task.split.dataset).name,
+        task.split.dataset,
+        task.split.dataset_digest,
+        task.data.properties,
+        "training",
+    )
     tracking.log_environment()
 
 
@@ -107,7 +139,12 @@ def _repeats(storage: BaseStorage, params: Params) -> optuna.Study | None:
 
 def _show_front(study: Study, rule: str) -> None:
     best = front(study, rule)
-    print("the front so far:" if best else "no trial is complete yet", *(f"  {told(trial)}" for trial in best), sep="\n", file=sys.stderr)
+    print(
+        "the front so far:" if best else "no trial is complete yet",
+        *(f"  {told(trial)}" for trial in best),
+        sep="\n",
+        file=sys.stderr,
+    )
 
 
 def _write(study: Study, repeats: Study, best: dict[str, Any]) -> None:
@@ -116,7 +153,9 @@ def _write(study: Study, repeats: Study, best: dict[str, Any]) -> None:
     with written_whole(BEST) as beside:
         beside.write_text(yaml.safe_dump(best, sort_keys=False, width=140))
     winner = next(row for row in best["finalists"] if row["trial"] == best["trial"])
-    figures = {f"winner/{name}": winner[name]["mean"] for name in ("property", "reconstruction", "score")}
+    figures = {
+        f"winner/{name}": winner[name]["mean"] for name in ("property", "reconstruction", "score")
+    }
     tracking.log_scores(figures | {"trials": len(study.finished())})
     tracking.log_folder(PLOTS, "plots")
     for path in (REPORT, BEST):
@@ -127,4 +166,6 @@ def _keep_copy(storage: BaseStorage, names: tuple[str, ...]) -> None:
     """The studies of another storage as this project's journal, which DVC keeps."""
     with written_whole(JOURNAL) as beside:
         for name in names:
-            optuna.copy_study(from_study_name=name, from_storage=storage, to_storage=open_journal(beside))
+            optuna.copy_study(
+                from_study_name=name, from_storage=storage, to_storage=open_journal(beside)
+            )

@@ -12,24 +12,32 @@ from svevae.model.latent import LatentModel, load_folder
 
 
 def load(uri: str | Path, batch_size: int = 64) -> LatentModel:
-    """A model by registry URI (models:/svevae@champion, models:/svevae/3) or from a folder such as artifacts/model.
+    """A model by registry URI (models:/svevae@champion, models:/svevae/3) or from a folder such as
+    artifacts/model.
 
-    Raises TrackingError where the registry has no such model or cannot be reached, DataError where a folder holds none.
+    Raises TrackingError where the registry has no such model or cannot be reached, DataError where
+    a folder holds none.
     """
     if ":/" not in str(uri):
         return load_folder(Path(uri), batch_size)
-    from svevae.tracking import download_model  # mlflow takes seconds, and a folder does not need it
+    from svevae.tracking import (
+        download_model,
+    )  # mlflow takes seconds, and a folder does not need it
 
     return load_folder(download_model(str(uri)), batch_size)
 
 
 class PyfuncModel:
-    """What mlflow.pyfunc.load_model wraps: (sve, n, n, n) -> a dictionary of arrays, as `LatentModel.outputs`."""
+    """What mlflow.pyfunc.load_model wraps: (sve, n, n, n) -> a dictionary of arrays, as
+    `LatentModel.outputs`.
+    """
 
     def __init__(self, model: LatentModel):
         self.model = model
 
-    def predict(self, voxels: np.ndarray, params: dict[str, Any] | None = None) -> dict[str, np.ndarray]:
+    def predict(
+        self, voxels: np.ndarray, params: dict[str, Any] | None = None
+    ) -> dict[str, np.ndarray]:
         return self.model.outputs(voxels)
 
     def get_raw_model(self) -> keras.Model:

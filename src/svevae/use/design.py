@@ -1,7 +1,8 @@
 """`svevae design`: SVEs with wished properties, checked by the solver and ranked by what it says.
 
-The SVEs are moved until the predictor says what was wished, so its errors are among what they are chosen by: the solver finds fewer of them
-in the intervals of 90 % than of SVEs that nobody chose. Its word is what counts.
+The SVEs are moved until the predictor says what was wished, so its errors are among what they are
+chosen by: the solver finds fewer of them in the intervals of 90 % than of SVEs that nobody chose.
+Its word is what counts.
 """
 
 from __future__ import annotations
@@ -16,7 +17,13 @@ import numpy as np
 import pandas as pd
 
 from svevae.dataset.cluster import open_cluster
-from svevae.dataset.labelling import Journal, LabelSettings, label_sves, parse_settings, voxel_digest
+from svevae.dataset.labelling import (
+    Journal,
+    LabelSettings,
+    label_sves,
+    parse_settings,
+    voxel_digest,
+)
 from svevae.dataset.store import check_target, counted, label_record, open_dataset, write_dataset
 from svevae.errors import ConfigError, SolverError
 from svevae.model.latent import LatentModel
@@ -31,13 +38,16 @@ JOURNAL = Path(".checkpoints/design")
 
 @dataclass(frozen=True)
 class Design:
-    """Candidates for `targets` (name: value), the best first; `names` and `units` of the properties, `n` voxels along an edge.
+    """Candidates for `targets` (name: value), the best first; `names` and `units` of the
+    properties, `n` voxels along an edge.
 
-    voxels (candidate, n, n, n) uint8, latent (candidate, latent); predicted, std and solved (candidate, property): what encoder and
-    predictor say of the voxels, their standard deviations, and what the solver says, NaN where it was not asked or did not converge;
-    porosity (candidate,) of the voxels and novelty (candidate,). `scale` (target,) is what the model can tell apart: the median of std over
-    the candidates. `distance` (candidate,) is the root mean square over the targets of value - target over scale, of the solver's
-    values where there are such, and of the predicted ones else: 1 is a miss by one standard deviation.
+    voxels (candidate, n, n, n) uint8, latent (candidate, latent); predicted, std and solved
+    (candidate, property): what encoder and predictor say of the voxels, their standard deviations,
+    and what the solver says, NaN where it was not asked or did not converge; porosity (candidate,)
+    of the voxels and novelty (candidate,). `scale` (target,) is what the model can tell apart: the
+    median of std over the candidates. `distance` (candidate,) is the root mean square over the
+    targets of value - target over scale, of the solver's values where there are such, and of the
+    predicted ones else: 1 is a miss by one standard deviation.
     """
 
     targets: dict[str, float]
@@ -59,29 +69,49 @@ class Design:
         return np.isfinite(self.solved).all(axis=1)
 
     def wished(self, name: str) -> tuple[str, np.ndarray, np.ndarray, np.ndarray]:
-        """Of one target: its unit, what was predicted (candidate,), half the interval of 90 % and what the solver says (candidate,).
+        """Of one target: its unit, what was predicted (candidate,), half the interval of 90 % and
+        what the solver says (candidate,).
 
         The porosity is counted, so its interval is 0 and the solver has nothing to add.
         """
         if name not in self.names:
             return "-", self.porosity, np.zeros(len(self.porosity)), self.porosity
         column = self.names.index(name)
-        return self.units[column], self.predicted[:, column], QUANTILE_90 * self.std[:, column], self.solved[:, column]
+        return (
+            self.units[column],
+            self.predicted[:, column],
+            QUANTILE_90 * self.std[:, column],
+            self.solved[:, column],
+        )
 
     def table(self) -> pd.DataFrame:
-        """A row a candidate: of each target what was predicted, the ends of its interval of 90 % and what the solver says."""
+        """A row a candidate: of each target what was predicted, the ends of its interval of 90 %
+        and what the solver says.
+        """
         columns: list[tuple[str, Iterable]] = [("rank", range(1, len(self.voxels) + 1))]
         for name in self.targets:
             if name not in self.names:
                 continue
             unit, predicted, half, solved = self.wished(name)
             columns += [
-                (name if unit == "-" else f"{name} [{unit}]", [f"{value:.5g}" for value in predicted]),
-                ("in 90 %", [f"{value - width:.5g} .. {value + width:.5g}" for value, width in zip(predicted, half, strict=True)]),
+                (
+                    name if unit == "-" else f"{name} [{unit}]",
+                    [f"{value:.5g}" for value in predicted],
+                ),
+                (
+                    "in 90 %",
+                    [
+                        f"{value - width:.5g} .. {value + width:.5g}"
+                        for value, width in zip(predicted, half, strict=True)
+                    ],
+                ),
                 ("solver", [f"{value:.5g}" if np.isfinite(value) else "-" for value in solved]),
             ]
         columns.append((NAME, [f"{value:.4f}" for value in self.porosity]))
-        columns += [(name, [f"{value:.2f}" for value in getattr(self, name)]) for name in ("distance", "novelty")]
+        columns += [
+            (name, [f"{value:.2f}" for value in getattr(self, name)])
+            for name in ("distance", "novelty")
+        ]
         return pd.concat([pd.Series(values, name=head) for head, values in columns], axis=1)
 
 
@@ -95,10 +125,12 @@ def design(
     workers: int | None = None,
     scheduler: str | None = None,
 ) -> Design:
-    """`count` SVEs for `targets` (properties in the units of the model, or the porosity), the solver asked about the best `solve` or all.
+    """`count` SVEs for `targets` (properties in the units of the model, or the porosity), the
+    solver asked about the best `solve` or all.
 
-    Latent vectors come from `sample_latent`, SVEs from `realise`; labels are kept in .checkpoints/design, so that the same call goes on
-    where it was interrupted. Without `settings` nothing is solved. Raises DataError for a target that the model lacks or cannot reach.
+    Latent vectors come from `sample_latent`, SVEs from `realise`; labels are kept in
+    .checkpoints/design, so that the same call goes on where it was interrupted. Without `settings`
+    nothing is solved. Raises DataError for a target that the model lacks or cannot reach.
     """
     random = np.random.default_rng(seed)
     wishing = with_porosity(model, random) if NAME in targets else model
@@ -121,18 +153,48 @@ def design(
     is_solved = np.isfinite(solved).all(axis=1)
     final = np.where(is_solved, distance(solved), predicted)
     rank = np.lexsort((final, ~is_solved))  # a value of the solver goes before a prediction
-    arrays = (voxels, latent, found.properties[:, :properties], found.std[:, :properties], solved, porosity, found.novelty)
-    return Design(dict(targets), model.names, model.units, *(array[rank] for array in arrays), scale, final[rank])
+    arrays = (
+        voxels,
+        latent,
+        found.properties[:, :properties],
+        found.std[:, :properties],
+        solved,
+        porosity,
+        found.novelty,
+    )
+    return Design(
+        dict(targets),
+        model.names,
+        model.units,
+        *(array[rank] for array in arrays),
+        scale,
+        final[rank],
+    )
 
 
-def _solve(voxels: np.ndarray, model: LatentModel, settings: LabelSettings, workers: int | None, scheduler: str | None) -> np.ndarray:
-    """Properties (sve, property) of the model, NaN where the solver did not converge, which is told."""
+def _solve(
+    voxels: np.ndarray,
+    model: LatentModel,
+    settings: LabelSettings,
+    workers: int | None,
+    scheduler: str | None,
+) -> np.ndarray:
+    """Properties (sve, property) of the model, NaN where the solver did not converge, which is
+    told.
+    """
     if not len(voxels):
         return np.empty((0, len(model.names)))
     journal = Journal(JOURNAL, settings)
     with open_cluster(scheduler, workers) as cluster:
         try:
-            label_sves(voxels, [f"candidate {i}" for i in range(len(voxels))], settings, journal, cluster, batch=1)
+            label_sves(
+                voxels,
+                [f"candidate {i}" for i in range(len(voxels))],
+                settings,
+                journal,
+                cluster,
+                batch=1,
+            )
         except SolverError as error:
             print(error, file=sys.stderr)
     names = property_names(settings.tension.axes)[0]
@@ -144,8 +206,9 @@ def _solve(voxels: np.ndarray, model: LatentModel, settings: LabelSettings, work
 def solver_settings(model: LatentModel, uri: str, data: Path | None = None) -> LabelSettings:
     """How the solver is to be asked, so that its values are those which the model learnt.
 
-    From the file `data` where it is given, else from the model's contract, else, of a model from before the contract had it, from the
-    file it was trained on, if that is here. Raises ConfigError where none of them says it, or says other properties than the model's.
+    From the file `data` where it is given, else from the model's contract, else, of a model from
+    before the contract had it, from the file it was trained on, if that is here. Raises ConfigError
+    where none of them says it, or says other properties than the model's.
     """
     trained_on = Path(model.contract.get("data", {}).get("file", ""))
     if data is None and model.contract.get("labels") is None and trained_on.is_file():
@@ -154,11 +217,18 @@ def solver_settings(model: LatentModel, uri: str, data: Path | None = None) -> L
     settings, source = parse_settings(record), uri if data is None else data
     wanted = "a file labelled by `svevae generate` or `svevae import --label`"
     if settings is None:
-        what = "does not say how it was labelled" if record is None else "was labelled by another version of the solver"
+        what = (
+            "does not say how it was labelled"
+            if record is None
+            else "was labelled by another version of the solver"
+        )
         raise ConfigError(f"{source} {what}: expected --data with {wanted}, or --solve 0")
     names = property_names(settings.tension.axes)[0]
     if missing := [name for name in model.names if name not in names]:
-        raise ConfigError(f"{source}: expected labels {', '.join(model.names)} of the model, received none of {', '.join(missing)}")
+        raise ConfigError(
+            f"{source}: expected labels {', '.join(model.names)} of the model, received none of"
+            f" {', '.join(missing)}"
+        )
     return settings
 
 
@@ -170,7 +240,10 @@ def check_targets(pairs: list[tuple[str, float]]) -> dict[str, float]:
             values = ", ".join(f"{other:g}" for same, other in pairs if same == name)
             raise ConfigError(f"target {name}: expected one value, received {values}")
         if name == NAME and not 0 <= value < 1:
-            raise ConfigError(f"target {name}: expected a share of the volume from 0 to 1, such as 0.03, received {value:g}")
+            raise ConfigError(
+                f"target {name}: expected a share of the volume from 0 to 1, such as 0.03, received"
+                f" {value:g}"
+            )
     return dict(pairs)
 
 
@@ -185,22 +258,41 @@ def design_file(
     workers: int | None = None,
     scheduler: str | None = None,
 ) -> Design:
-    """`design` with the model at `uri`, written to `target`, an SVE file whose rows are in the order of their rank.
+    """`design` with the model at `uri`, written to `target`, an SVE file whose rows are in the
+    order of their rank.
 
-    Beside the contract: /properties_std, /solved (NaN where not solved), /rank (from 1), /distance, /latent and /novelty; /properties are
-    predicted. The same seed gives the same file. Raises DataError, ConfigError, TrackingError.
+    Beside the contract: /properties_std, /solved (NaN where not solved), /rank (from 1), /distance,
+    /latent and /novelty; /properties are predicted. The same seed gives the same file. Raises
+    DataError, ConfigError, TrackingError.
     """
     check_target(target, [data] if data else [])
     if target.suffix != ".h5":
-        raise ConfigError(f"{target}: expected a name that ends in .h5; the picture beside it gets .png")
+        raise ConfigError(
+            f"{target}: expected a name that ends in .h5; the picture beside it gets .png"
+        )
     model = load(uri)
     settings = None if solve == 0 else solver_settings(model, uri, data)
     found = design(model, targets, count, seed, settings, solve, workers, scheduler)
-    arrays = {"voxels": found.voxels, "properties": found.predicted, "part_id": np.arange(count), "porosity": found.porosity}
-    arrays |= {"latent": found.latent, "properties_std": found.std, "novelty": found.novelty, "distance": found.distance}
+    arrays = {
+        "voxels": found.voxels,
+        "properties": found.predicted,
+        "part_id": np.arange(count),
+        "porosity": found.porosity,
+    }
+    arrays |= {
+        "latent": found.latent,
+        "properties_std": found.std,
+        "novelty": found.novelty,
+        "distance": found.distance,
+    }
     arrays |= {"solved": found.solved, "rank": np.arange(1, count + 1)}
     wished = ", ".join(f"{name} = {value:g}" for name, value in targets.items())
-    attributes = {"title": f"SVEs designed by {uri} for {wished}", "model": uri, "seed": seed, "targets": json.dumps(dict(targets))}
+    attributes = {
+        "title": f"SVEs designed by {uri} for {wished}",
+        "model": uri,
+        "seed": seed,
+        "targets": json.dumps(dict(targets)),
+    }
     attributes |= {"properties": "predicted; /solved is what the solver says"}
     if settings:
         attributes["solved_with"] = repr(settings)
@@ -221,13 +313,17 @@ def describe(found: Design) -> str:
             unit = "" if unit == "-" else f" {unit}"
             within = (away <= QUANTILE_90 * scale).sum()
             lines.append(
-                f"{name} = {value:g}{unit}: the solver is {_short(away.mean())}{unit} away on average, {_short(away[0])}{unit} for rank 1; "
-                f"{within} of {solved.sum()} within {_short(QUANTILE_90 * scale)}{unit}, the model's interval of 90 %"
+                f"{name} = {value:g}{unit}: the solver is {_short(away.mean())}{unit} away on"
+                f" average, {_short(away[0])}{unit} for rank 1; {within} of {solved.sum()} within"
+                f" {_short(QUANTILE_90 * scale)}{unit}, the model's interval of 90 %"
             )
     if found.distance[0] > FAR:
         nearest = ", ".join(f"{name} = {_best(found, name):.4g}" for name in found.targets)
         lines.append(f"out of reach together: no SVE was found with these; the nearest: {nearest}")
-    lines.append(f"{counted(len(solved), 'SVE')}, {solved.sum()} solved; distance 1: a miss by one standard deviation of the model")
+    lines.append(
+        f"{counted(len(solved), 'SVE')}, {solved.sum()} solved; distance 1: a miss by one standard"
+        " deviation of the model"
+    )
     return "\n".join(lines)
 
 

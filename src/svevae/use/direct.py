@@ -1,4 +1,6 @@
-"""Direct numerical simulation of parts, every pore resolved; what was solved is kept and found again."""
+"""Direct numerical simulation of parts, every pore resolved; what was solved is kept and found
+again.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,8 @@ JOURNAL = Path(".checkpoints/multiscale")
 
 @dataclass(frozen=True)
 class Direct:
-    """How parts are simulated directly: the matrix, the elongations of the cell, the solver's tolerance, voxels `n` of an SVE's edge.
+    """How parts are simulated directly: the matrix, the elongations of the cell, the solver's
+    tolerance, voxels `n` of an SVE's edge.
 
     The grip is as thick as an SVE, and plastic strain is measured on blocks as large as one.
     """
@@ -34,11 +37,14 @@ class Direct:
 
     def path(self, pores: np.ndarray, outline: np.ndarray) -> Path:
         """Where the response of a part is kept."""
-        what = repr((RECIPE, GRIP, GRIP_NU, asdict(self), voxel_digest(pores), voxel_digest(outline)))
+        what = repr(
+            (RECIPE, GRIP, GRIP_NU, asdict(self), voxel_digest(pores), voxel_digest(outline))
+        )
         return JOURNAL / f"{hashlib.sha256(what.encode()).hexdigest()[:24]}.npz"
 
     def simulate(self, pores: np.ndarray, outline: np.ndarray, name: str) -> tuple[Response, float]:
-        """Response of one part, pores and outline (x, y, z), and the seconds that it took when it was solved; a bar counts increments.
+        """Response of one part, pores and outline (x, y, z), and the seconds that it took when it
+        was solved; a bar counts increments.
 
         Raises as `svevae.physics.part.pull`.
         """
@@ -46,12 +52,18 @@ class Direct:
         if (found := _read(path)) is not None:
             return found
         with progress(len(self.strain), len(self.strain), name, "increment") as bar:
-            solved = solve(self, pores, outline, name, lambda k: bar.update(k + 1 - bar.n))  # back where increments are halved
+            solved = solve(
+                self, pores, outline, name, lambda k: bar.update(k + 1 - bar.n)
+            )  # back where increments are halved
         _keep(path, *solved)
         return solved
 
-    def simulate_all(self, parts: np.ndarray, outline: np.ndarray, cluster: Cluster) -> tuple[Response, np.ndarray]:
-        """Responses of many parts (part, x, y, z), each a piece of work of the cluster, and their seconds (part,)."""
+    def simulate_all(
+        self, parts: np.ndarray, outline: np.ndarray, cluster: Cluster
+    ) -> tuple[Response, np.ndarray]:
+        """Responses of many parts (part, x, y, z), each a piece of work of the cluster, and their
+        seconds (part,).
+        """
         paths = [self.path(pores, outline) for pores in parts]
         found = [_read(path) for path in paths]
         missing = [k for k, known in enumerate(found) if known is None]
@@ -67,11 +79,20 @@ class Direct:
 
 def joined(responses: list[Response]) -> Response:
     """Responses of several batches as one."""
-    return Response(**{name: np.concatenate([vars(response)[name] for response in responses]) for name in vars(responses[0])})
+    return Response(
+        **{
+            name: np.concatenate([vars(response)[name] for response in responses])
+            for name in vars(responses[0])
+        }
+    )
 
 
 def solve(
-    settings: Direct, pores: np.ndarray, outline: np.ndarray, name: str, report: Callable[[int], None] | None = None
+    settings: Direct,
+    pores: np.ndarray,
+    outline: np.ndarray,
+    name: str,
+    report: Callable[[int], None] | None = None,
 ) -> tuple[Response, float]:
     begun = time.monotonic()
     response = pull(

@@ -1,7 +1,9 @@
-"""Latent codes that vary over a part as those of real neighbouring SVEs do: a Gaussian random field, fitted and sampled.
+"""Latent codes that vary over a part as those of real neighbouring SVEs do: a Gaussian random
+field, fitted and sampled.
 
-Each latent unit is mapped to normal scores by its quantiles, as is the porosity, which goes along as one more variable. The scores follow
-a linear model of coregionalization (Goulard and Voltz, Math. Geol. 24 (1992) 269): their covariance matrix at the distance h is
+Each latent unit is mapped to normal scores by its quantiles, as is the porosity, which goes along
+as one more variable. The scores follow a linear model of coregionalization (Goulard and Voltz,
+Math. Geol. 24 (1992) 269): their covariance matrix at the distance h is
 
     C(h) = B_0 [h = 0] + sum_j B_j exp(-(h / l_j)^2) + B_inf,    each B positive semidefinite,
 
@@ -30,11 +32,14 @@ FEWEST = 64  # SVEs
 
 @dataclass(frozen=True)
 class LatentField:
-    """A stationary Gaussian field of `variables` = latent units and porosity, or one about a trend in the porosity.
+    """A stationary Gaussian field of `variables` = latent units and porosity, or one about a trend
+    in the porosity.
 
-    `knots` (knot, variable) at the normal scores `levels` (knot,) are the marginal distributions; `roots` are those of B_0, B_1 ...,
-    B_inf, each (variable, rank). `trend` (3, latent) are the coefficients of 1, g and g^2 of the porosity's score g, and the variables of
-    the field then are the latent units alone. `correlation` has, over all variables, what was estimated beside what was fitted.
+    `knots` (knot, variable) at the normal scores `levels` (knot,) are the marginal distributions;
+    `roots` are those of B_0, B_1 ..., B_inf, each (variable, rank). `trend` (3, latent) are the
+    coefficients of 1, g and g^2 of the porosity's score g, and the variables of the field then are
+    the latent units alone. `correlation` has, over all variables, what was estimated beside what
+    was fitted.
     """
 
     knots: np.ndarray
@@ -49,24 +54,41 @@ class LatentField:
         return float(self.knots[0, -1]), float(self.knots[-1, -1])
 
     @classmethod
-    def fit(cls, latent: np.ndarray, porosity: np.ndarray, part_id: np.ndarray, position: np.ndarray, trend: bool = False) -> LatentField:
-        """Of SVEs of some parts: latent means (sve, latent), porosity and part_id (sve,), position (sve, 3) in SVE edges.
+    def fit(
+        cls,
+        latent: np.ndarray,
+        porosity: np.ndarray,
+        part_id: np.ndarray,
+        position: np.ndarray,
+        trend: bool = False,
+    ) -> LatentField:
+        """Of SVEs of some parts: latent means (sve, latent), porosity and part_id (sve,), position
+        (sve, 3) in SVE edges.
 
-        With `trend` the field is what is left once porosity is known, for parts whose porosity is given in space. Raises DataError
-        for fewer than 64 SVEs or no neighbours.
+        With `trend` the field is what is left once porosity is known, for parts whose porosity is
+        given in space. Raises DataError for fewer than 64 SVEs or no neighbours.
         """
         values = np.column_stack([latent, porosity]).astype(float)
         if len(values) < FEWEST:
-            raise DataError(f"latent field: expected at least {FEWEST} SVEs to fit it to, received {len(values)}")
+            raise DataError(
+                f"latent field: expected at least {FEWEST} SVEs to fit it to, received"
+                f" {len(values)}"
+            )
         share = (np.arange(KNOTS) + 0.5) / KNOTS
         knots = np.quantile(values, share, axis=0)
         levels = ndtri(share)
         scores = _to_scores(values, knots, levels)
         powers = _powers(scores[:, -1])
         coefficients = np.linalg.lstsq(powers, scores[:, :-1], rcond=None)[0] if trend else None
-        rest = scores - scores.mean(axis=0) if coefficients is None else scores[:, :-1] - powers @ coefficients
+        rest = (
+            scores - scores.mean(axis=0)
+            if coefficients is None
+            else scores[:, :-1] - powers @ coefficients
+        )
         squared, pairs, covariance = _covariances(rest, part_id, position)
-        matrices = _coregionalize(squared, pairs, covariance, np.diag(covariance[0]) if trend else np.ones(rest.shape[1]))
+        matrices = _coregionalize(
+            squared, pairs, covariance, np.diag(covariance[0]) if trend else np.ones(rest.shape[1])
+        )
         fitted = np.tensordot(_structures(squared), matrices, axes=1)
         table = pd.DataFrame({"distance": np.sqrt(squared), "pairs": pairs})
         traces = [np.trace(found, axis1=1, axis2=2) for found in (covariance, fitted)]
@@ -75,26 +97,53 @@ class LatentField:
         return cls(knots, levels, roots, coefficients, table[1:].reset_index(drop=True))
 
     def sample(
-        self, shape: tuple[int, int, int], random: np.random.Generator, porosity: np.ndarray | None = None, correlated: bool = True
+        self,
+        shape: tuple[int, int, int],
+        random: np.random.Generator,
+        porosity: np.ndarray | None = None,
+        correlated: bool = True,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Latent vectors (x, y, z, latent) float32 and porosities (x, y, z) of a new part of `shape` SVEs.
+        """Latent vectors (x, y, z, latent) float32 and porosities (x, y, z) of a new part of
+        `shape` SVEs.
 
-        A field with a trend needs the `porosity` (x, y, z) to follow, within `porosities`. Without `correlated` SVEs are independent
-        draws of the same marginal distributions: what ignoring the spatial correlation amounts to.
+        A field with a trend needs the `porosity` (x, y, z) to follow, within `porosities`. Without
+        `correlated` SVEs are independent draws of the same marginal distributions: what ignoring
+        the spatial correlation amounts to.
         """
         if (porosity is None) != (self.trend is None):
-            raise DataError("latent field: expected a porosity for a field with a trend, and none for a stationary one")
+            raise DataError(
+                "latent field: expected a porosity for a field with a trend, and none for a"
+                " stationary one"
+            )
         lengths = (0.0, *LENGTHS, np.inf) if correlated else (0.0,) * len(self.roots)
-        scores = sum(_noise(shape, root.shape[1], length, random) @ root.T for root, length in zip(self.roots, lengths, strict=True))
+        scores = sum(
+            _noise(shape, root.shape[1], length, random) @ root.T
+            for root, length in zip(self.roots, lengths, strict=True)
+        )
         if porosity is not None:
-            given = _to_scores(np.asarray(porosity, float).reshape(-1, 1), self.knots[:, -1:], self.levels)
-            scores = np.concatenate([scores + (_powers(given[:, 0]) @ self.trend).reshape(scores.shape), given.reshape(*shape, 1)], axis=-1)
-        values = np.stack([np.interp(scores[..., k], self.levels, knots) for k, knots in enumerate(self.knots.T)], axis=-1)
+            given = _to_scores(
+                np.asarray(porosity, float).reshape(-1, 1), self.knots[:, -1:], self.levels
+            )
+            scores = np.concatenate(
+                [
+                    scores + (_powers(given[:, 0]) @ self.trend).reshape(scores.shape),
+                    given.reshape(*shape, 1),
+                ],
+                axis=-1,
+            )
+        values = np.stack(
+            [np.interp(scores[..., k], self.levels, knots) for k, knots in enumerate(self.knots.T)],
+            axis=-1,
+        )
         return values[..., :-1].astype(np.float32), values[..., -1]
 
 
-def _noise(shape: tuple[int, int, int], count: int, length: float, random: np.random.Generator) -> np.ndarray:
-    """Independent fields of variance 1 and one structure, (x, y, z, count): white for the length 0, constant for an infinite one."""
+def _noise(
+    shape: tuple[int, int, int], count: int, length: float, random: np.random.Generator
+) -> np.ndarray:
+    """Independent fields of variance 1 and one structure, (x, y, z, count): white for the length 0,
+    constant for an infinite one.
+    """
     if length == 0:
         return random.standard_normal((*shape, count))
     if np.isinf(length):
@@ -104,11 +153,16 @@ def _noise(shape: tuple[int, int, int], count: int, length: float, random: np.ra
 
 def _structures(squared: np.ndarray) -> np.ndarray:
     """Correlations of the nested structures at squared lags (lag,): (lag, structure)."""
-    return np.column_stack([squared == 0, *(np.exp(-squared / length**2) for length in LENGTHS), np.ones(len(squared))])
+    return np.column_stack(
+        [squared == 0, *(np.exp(-squared / length**2) for length in LENGTHS), np.ones(len(squared))]
+    )
 
 
-def _covariances(scores: np.ndarray, part_id: np.ndarray, position: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Covariance matrices (lag, variable, variable) of centred scores between SVEs of one part, squared lags and numbers of pairs (lag,).
+def _covariances(
+    scores: np.ndarray, part_id: np.ndarray, position: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Covariance matrices (lag, variable, variable) of centred scores between SVEs of one part,
+    squared lags and numbers of pairs (lag,).
 
     The first is that within an SVE. Raises DataError where no SVE has a neighbour.
     """
@@ -120,18 +174,25 @@ def _covariances(scores: np.ndarray, part_id: np.ndarray, position: np.ndarray) 
         sums[k] += scores[i].T @ scores[j]
     known = pairs > 0
     if not known.any():
-        raise DataError("latent field: expected SVEs that have neighbours in their part, found none; /position is needed")
+        raise DataError(
+            "latent field: expected SVEs that have neighbours in their part, found none; /position"
+            " is needed"
+        )
     between = sums[known] / pairs[known, None, None]
     within = scores.T @ scores / len(scores)
     symmetric = np.concatenate([within[None], (between + between.transpose(0, 2, 1)) / 2])
     return np.append(0, squared[known]), np.append(len(scores), pairs[known]).astype(int), symmetric
 
 
-def _coregionalize(squared: np.ndarray, pairs: np.ndarray, covariance: np.ndarray, variance: np.ndarray) -> np.ndarray:
-    """B_0, B_1 ..., B_inf (structure, variable, variable), by weighted least squares, one after the other in turn (Goulard and Voltz).
+def _coregionalize(
+    squared: np.ndarray, pairs: np.ndarray, covariance: np.ndarray, variance: np.ndarray
+) -> np.ndarray:
+    """B_0, B_1 ..., B_inf (structure, variable, variable), by weighted least squares, one after the
+    other in turn (Goulard and Voltz).
 
-    Lags weigh by their pairs over the squared lag: near ones count; that within an SVE as all of them together. In the end they are scaled
-    to the `variance` (variable,) within an SVE: where many SVEs share a value their scores vary less than the normal ones they stand for.
+    Lags weigh by their pairs over the squared lag: near ones count; that within an SVE as all of
+    them together. In the end they are scaled to the `variance` (variable,) within an SVE: where
+    many SVEs share a value their scores vary less than the normal ones they stand for.
     """
     weight = np.append(0.0, pairs[1:] / squared[1:])
     weight[0] = weight.sum()
@@ -163,7 +224,9 @@ def _powers(g: np.ndarray) -> np.ndarray:
 
 
 def _to_scores(values: np.ndarray, knots: np.ndarray, levels: np.ndarray) -> np.ndarray:
-    """Normal scores (sve, variable) of values (sve, variable); what many SVEs share, as no porosity, has the mean of their levels."""
+    """Normal scores (sve, variable) of values (sve, variable); what many SVEs share, as no
+    porosity, has the mean of their levels.
+    """
     columns = []
     for value, knot in zip(values.T, knots.T, strict=True):
         known, which, count = np.unique(knot, return_inverse=True, return_counts=True)

@@ -1,4 +1,6 @@
-"""What the multiscale studies share: generated bars, the ground truth that the dataset gives, simulation from property fields."""
+"""What the multiscale studies share: generated bars, the ground truth that the dataset gives,
+simulation from property fields.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ from svevae.use.fields import Law, PropertyField, material_of
 
 @dataclass(frozen=True)
 class Ground:
-    """What a dataset that svevae labelled says of its SVEs beside the properties: the matrix, and how the labels came about."""
+    """What a dataset that svevae labelled says of its SVEs beside the properties: the matrix, and
+    how the labels came about.
+    """
 
     data: SVEDataset
     labels: LabelSettings
@@ -36,7 +40,10 @@ class Ground:
         data = open_dataset(parts.dataset)
         labels = read_settings(data)
         if labels is None:
-            raise DataError(f"{parts.dataset}: expected a file that `svevae generate` or `svevae import --label` labelled")
+            raise DataError(
+                f"{parts.dataset}: expected a file that `svevae generate` or `svevae import"
+                " --label` labelled"
+            )
         return cls(data, replace(labels, tension=Tension(("z",), labels.tension.strain)))
 
     @property
@@ -55,35 +62,60 @@ class Ground:
             ("properties", self.data.names, model.names),
         ):
             if expected != received:
-                raise DataError(f"{self.data.path}: {name}: expected {received} as the model was trained on, received {expected}")
+                raise DataError(
+                    f"{self.data.path}: {name}: expected {received} as the model was trained on,"
+                    f" received {expected}"
+                )
 
     def porosity_only(self, field: PropertyField) -> PropertyField:
-        """The field that a cubic polynomial in the porosity of each SVE gives, fitted to all SVEs of the dataset."""
+        """The field that a cubic polynomial in the porosity of each SVE gives, fitted to all SVEs
+        of the dataset.
+        """
         baseline = PorosityBaseline(self.data.porosity(), self.data.properties)
         values = baseline.predict(field.porosity.ravel()).reshape(*field.porosity.shape, -1)
-        return PropertyField.known(self.data.names, self.data.units, values, field.porosity, field.edge)
+        return PropertyField.known(
+            self.data.names, self.data.units, values, field.porosity, field.edge
+        )
 
     def solve(self, pores: np.ndarray, n: int, cluster: Cluster) -> PropertyField:
         """The field of a part (x, y, z) that the solver gives, SVE by SVE; kept as labels are."""
         sves, position = cut(pores, n)
         names = [f"SVE at {tuple(map(int, place))}" for place in position]
-        columns = label_sves(sves, names, self.labels, Journal(JOURNAL / "labels", self.labels), cluster, batch=4)
+        columns = label_sves(
+            sves, names, self.labels, Journal(JOURNAL / "labels", self.labels), cluster, batch=4
+        )
         names, units = property_names(("z",))
         lateral = np.stack([poisson(columns["stiffness"], "z", axis) for axis in "xy"], axis=1)
         values = np.hstack([columns["properties"], lateral]).astype(float)
         shape = tuple(edge // n for edge in pores.shape)
         porosity = sves.mean((1, 2, 3)).reshape(shape)
         edge = n * (self.data.voxel_size or 1.0)
-        return PropertyField.known((*names, "nu_zx", "nu_zy"), (*units, "-", "-"), values.reshape(*shape, -1), porosity, edge)
+        return PropertyField.known(
+            (*names, "nu_zx", "nu_zy"),
+            (*units, "-", "-"),
+            values.reshape(*shape, -1),
+            porosity,
+            edge,
+        )
 
 
 def series(purpose: str, seed: int) -> int:
-    """A seed of its own for each purpose, so that no study draws what the dataset or another study was made from."""
+    """A seed of its own for each purpose, so that no study draws what the dataset or another study
+    was made from.
+    """
     return int(np.random.SeedSequence([seed, *purpose.encode()]).generate_state(1)[0])
 
 
-def draw_bars(settings: Compare | Propagate, part: tuple[int, ...], n: int, count: int, seed: int, first: int = 0) -> np.ndarray:
-    """Generated parts of `part` SVEs of n voxels, numbers `first` and on of the study's `series`: (part, x, y, z) uint8.
+def draw_bars(
+    settings: Compare | Propagate,
+    part: tuple[int, ...],
+    n: int,
+    count: int,
+    seed: int,
+    first: int = 0,
+) -> np.ndarray:
+    """Generated parts of `part` SVEs of n voxels, numbers `first` and on of the study's `series`:
+    (part, x, y, z) uint8.
 
     Raises ConfigError that names the parameter of multiscale/params.yaml.
     """
@@ -98,10 +130,14 @@ def draw_bars(settings: Compare | Propagate, part: tuple[int, ...], n: int, coun
     return np.stack(bars)
 
 
-def simulate(fields: list[PropertyField], law: Law, parts: Parts, outline: np.ndarray | None = None) -> Response:
-    """Tension of parts of one shape from their property fields, as one batch. Raises as `svevae.physics.part.pull`.
+def simulate(
+    fields: list[PropertyField], law: Law, parts: Parts, outline: np.ndarray | None = None
+) -> Response:
+    """Tension of parts of one shape from their property fields, as one batch. Raises as
+    `svevae.physics.part.pull`.
 
-    `outline` (x, y, z) of elements, `refine` along each edge of an SVE, is where the part is; else it is where its SVEs are not air.
+    `outline` (x, y, z) of elements, `refine` along each edge of an SVE, is where the part is; else
+    it is where its SVEs are not air.
     """
     if outline is None:
         outline = np.any([field.solid for field in fields], axis=0)
@@ -110,4 +146,12 @@ def simulate(fields: list[PropertyField], law: Law, parts: Parts, outline: np.nd
     settings = replace(PATIENCE, tolerance=parts.tolerance)
     names = [f"part {k}" for k in range(len(fields))]
     material = material_of(fields, law, parts.refine)
-    return pull(material, outline, parts.strain, grip=parts.refine, block=parts.refine, settings=settings, names=names)
+    return pull(
+        material,
+        outline,
+        parts.strain,
+        grip=parts.refine,
+        block=parts.refine,
+        settings=settings,
+        names=names,
+    )

@@ -18,28 +18,42 @@ from svevae.use.champion import load
 def predict_file(source: Path, target: Path, uri: str) -> int:
     """Predict for all SVEs of `source` and write `target`, whole or not at all; how many SVEs.
 
-    .csv: a row an SVE with part_id, porosity, the properties, their standard deviations and the novelty, units in the header. .h5:
-    /properties with names and units, /properties_std, /novelty, /latent_mean, /latent_std, /porosity, /part_id, and the model's URI
-    as attribute. Raises DataError, TrackingError.
+    .csv: a row an SVE with part_id, porosity, the properties, their standard deviations and the
+    novelty, units in the header. .h5: /properties with names and units, /properties_std, /novelty,
+    /latent_mean, /latent_std, /porosity, /part_id, and the model's URI as attribute. Raises
+    DataError, TrackingError.
     """
     writers = {".csv": _write_csv, ".h5": _write_h5}
     if target.suffix not in writers:
-        raise DataError(f"{target}: expected a name that ends in {' or '.join(writers)}, received {target.suffix or 'none'}")
+        raise DataError(
+            f"{target}: expected a name that ends in {' or '.join(writers)}, received"
+            f" {target.suffix or 'none'}"
+        )
     check_target(target, [source])
     data = open_dataset(source, labelled=False)
     model = load(uri)
     if data.n != model.n:
-        raise DataError(f"{source}: /voxels: expected SVEs of n = {model.n} as {uri} was trained on, received n = {data.n}")
+        raise DataError(
+            f"{source}: /voxels: expected SVEs of n = {model.n} as {uri} was trained on, received n"
+            f" = {data.n}"
+        )
     columns: dict[str, list[np.ndarray]] = {}
     with tqdm(total=data.count, unit="SVE", desc="predict", disable=not sys.stderr.isatty()) as bar:
         for _, voxels in data.slabs():
             mean, std = model.encode(voxels)
             properties, properties_std, novelty = model.prediction(mean)
-            found = {"porosity": voxels.mean((1, 2, 3)), "properties": properties, "properties_std": properties_std, "novelty": novelty}
+            found = {
+                "porosity": voxels.mean((1, 2, 3)),
+                "properties": properties,
+                "properties_std": properties_std,
+                "novelty": novelty,
+            }
             for key, array in (found | {"latent_mean": mean, "latent_std": std}).items():
                 columns.setdefault(key, []).append(array)
             bar.update(len(voxels))
-    arrays = {key: np.concatenate(blocks) for key, blocks in columns.items()} | {"part_id": data.part_id}
+    arrays = {key: np.concatenate(blocks) for key, blocks in columns.items()} | {
+        "part_id": data.part_id
+    }
     with written_whole(target) as beside:
         writers[target.suffix](beside, arrays, model, uri)
     return data.count
@@ -47,8 +61,14 @@ def predict_file(source: Path, target: Path, uri: str) -> int:
 
 def _write_csv(path: Path, arrays: dict[str, np.ndarray], model: LatentModel, uri: str) -> None:
     pairs = list(zip(model.names, model.units, strict=True))
-    header = [name if unit == "-" else f"{name} [{unit}]" for suffix in ("", "_std") for name, unit in ((n + suffix, u) for n, u in pairs)]
-    table = pd.DataFrame(np.hstack([arrays["properties"], arrays["properties_std"]]), columns=header)
+    header = [
+        name if unit == "-" else f"{name} [{unit}]"
+        for suffix in ("", "_std")
+        for name, unit in ((n + suffix, u) for n, u in pairs)
+    ]
+    table = pd.DataFrame(
+        np.hstack([arrays["properties"], arrays["properties_std"]]), columns=header
+    )
     table.insert(0, "porosity", arrays["porosity"])
     table.insert(0, "part_id", arrays["part_id"])
     table["novelty"] = arrays["novelty"]

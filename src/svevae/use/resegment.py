@@ -1,4 +1,6 @@
-"""What another threshold would have made of a segmented volume, and how far that moves its latent codes."""
+"""What another threshold would have made of a segmented volume, and how far that moves its latent
+codes.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ def resegment(pores: np.ndarray, factor: float) -> np.ndarray:
     """
     if factor == 1 or not pores.any():
         return pores
-    grey = gaussian_filter(pores.astype(np.float32), BLUR, mode="nearest") + np.float32(1e-3) * pores
+    grey = (
+        gaussian_filter(pores.astype(np.float32), BLUR, mode="nearest") + np.float32(1e-3) * pores
+    )
     count = min(round(factor * int(pores.sum())), pores.size)
     changed = np.zeros_like(pores)
     changed.flat[np.argpartition(-grey, max(count - 1, 0), axis=None)[:count]] = 1
@@ -30,17 +34,31 @@ def resegment(pores: np.ndarray, factor: float) -> np.ndarray:
 
 @dataclass(frozen=True)
 class SegmentationShift:
-    """How latent codes move with the threshold: linear in latent vector and porosity, by ridge regression."""
+    """How latent codes move with the threshold: linear in latent vector and porosity, by ridge
+    regression.
+    """
 
     regression: Pipeline
 
     @classmethod
-    def fit(cls, latent: np.ndarray, porosity: np.ndarray, fewer: np.ndarray, more: np.ndarray) -> SegmentationShift:
-        """`fewer`, `more` (sve, latent): codes of the SVEs `latent` whose porosity is one standard deviation lower and higher."""
-        return cls(make_pipeline(StandardScaler(), Ridge(PENALTY)).fit(np.column_stack([latent, porosity]), (more - fewer) / 2))
+    def fit(
+        cls, latent: np.ndarray, porosity: np.ndarray, fewer: np.ndarray, more: np.ndarray
+    ) -> SegmentationShift:
+        """`fewer`, `more` (sve, latent): codes of the SVEs `latent` whose porosity is one standard
+        deviation lower and higher.
+        """
+        return cls(
+            make_pipeline(StandardScaler(), Ridge(PENALTY)).fit(
+                np.column_stack([latent, porosity]), (more - fewer) / 2
+            )
+        )
 
     def apply(self, latent: np.ndarray, porosity: np.ndarray, deviations: float) -> np.ndarray:
-        """Codes (..., latent) of SVEs with porosities (...), measured `deviations` standard deviations higher."""
+        """Codes (..., latent) of SVEs with porosities (...), measured `deviations` standard
+        deviations higher.
+        """
         columns = np.concatenate([latent, porosity[..., None]], axis=-1)
-        moved = self.regression.predict(columns.reshape(-1, columns.shape[-1])).reshape(latent.shape)
+        moved = self.regression.predict(columns.reshape(-1, columns.shape[-1])).reshape(
+            latent.shape
+        )
         return (latent + deviations * moved).astype(np.float32)

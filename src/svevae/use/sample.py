@@ -1,4 +1,6 @@
-"""`svevae sample`: new SVEs of a model, with wished properties if need be, into a file of the contract."""
+"""`svevae sample`: new SVEs of a model, with wished properties if need be, into a file of the
+contract.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +16,12 @@ from svevae.use.champion import load
 
 
 def sample_file(target: Path, uri: str, count: int, seed: int, targets: Mapping[str, float]) -> str:
-    """Write `count` SVEs, each one part by itself, with the properties that the predictor gives; returns what is in it, in words.
+    """Write `count` SVEs, each one part by itself, with the properties that the predictor gives;
+    returns what is in it, in words.
 
-    Latent vectors come from the aggregate posterior, conditional on `targets`: properties, or the porosity. Beside the contract:
-    /latent, /properties_std and /novelty. The same seed gives the same file. Raises DataError, TrackingError.
+    Latent vectors come from the aggregate posterior, conditional on `targets`: properties, or the
+    porosity. Beside the contract: /latent, /properties_std and /novelty. The same seed gives the
+    same file. Raises DataError, TrackingError.
     """
     check_target(target)
     model = load(uri)
@@ -26,19 +30,36 @@ def sample_file(target: Path, uri: str, count: int, seed: int, targets: Mapping[
     latent, voxels = sample_sves(wishing, count, random, targets)
     found = model.prediction(latent)
     porosity = voxels.mean((1, 2, 3), dtype=np.float64)
-    arrays = {"voxels": voxels, "properties": found.properties, "part_id": np.arange(count), "porosity": porosity}
+    arrays = {
+        "voxels": voxels,
+        "properties": found.properties,
+        "part_id": np.arange(count),
+        "porosity": porosity,
+    }
     arrays |= {"latent": latent, "properties_std": found.std, "novelty": found.novelty}
     wished = ", ".join(f"{name} = {value:g}" for name, value in targets.items())
-    attributes = {"title": f"SVEs sampled from {uri}", "model": uri, "seed": seed, "targets": wished, "properties": "predicted, not solved"}
+    attributes = {
+        "title": f"SVEs sampled from {uri}",
+        "model": uri,
+        "seed": seed,
+        "targets": wished,
+        "properties": "predicted, not solved",
+    }
     if model.voxel_size:
         attributes["voxel_size_um"] = model.voxel_size
     write_dataset(target, arrays, model.names, model.units, attributes)
     lines = [f"{target}: {count} SVEs, porosity {porosity.min():.2%} to {porosity.max():.2%}"]
     for name, value in targets.items():
         if name not in model.names:
-            lines.append(f"  {name}: wished {value:g}, counted {porosity.mean():.5g} +- {porosity.std():.2g} among them")
+            lines.append(
+                f"  {name}: wished {value:g}, counted {porosity.mean():.5g} +- {porosity.std():.2g}"
+                " among them"
+            )
             continue
         column = model.names.index(name)
         values, std = found.properties[:, column], found.std[:, column].mean()
-        lines.append(f"  {name}: wished {value:g}, predicted {values.mean():.5g} +- {values.std():.2g} among them, each known to {std:.2g}")
+        lines.append(
+            f"  {name}: wished {value:g}, predicted {values.mean():.5g} +- {values.std():.2g} among"
+            f" them, each known to {std:.2g}"
+        )
     return "\n".join(lines)

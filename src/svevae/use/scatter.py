@@ -1,7 +1,9 @@
-"""`svevae scatter`: how the scatter of properties falls with SVE size, and how it correlates with distance; data beside a model.
+"""`svevae scatter`: how the scatter of properties falls with SVE size, and how it correlates with
+distance; data beside a model.
 
-A field is what it works on: values of SVEs that stand somewhere in parts. It may come from a file (`data_field`), from what a model says
-of the SVEs of the file (`model_field`), from parts sampled from a latent field fitted to them (`sampled_field`), or from any arrays.
+A field is what it works on: values of SVEs that stand somewhere in parts. It may come from a file
+(`data_field`), from what a model says of the SVEs of the file (`model_field`), from parts sampled
+from a latent field fitted to them (`sampled_field`), or from any arrays.
 """
 
 from __future__ import annotations
@@ -29,7 +31,9 @@ CHUNK = 256  # SVEs decoded at a time
 
 @dataclass(frozen=True)
 class Field:
-    """`values` (sve,) by name, in any unit, of SVEs at `position` (sve, 3) in parts `part_id` (sve,), both integers."""
+    """`values` (sve,) by name, in any unit, of SVEs at `position` (sve, 3) in parts `part_id`
+    (sve,), both integers.
+    """
 
     values: Mapping[str, np.ndarray]
     part_id: np.ndarray
@@ -38,7 +42,9 @@ class Field:
 
 @dataclass(frozen=True)
 class Scatter:
-    """Of one quantity of one field: `blocks` as `block_scatter`, `neighbours` as `neighbour_correlation` gives them."""
+    """Of one quantity of one field: `blocks` as `block_scatter`, `neighbours` as
+    `neighbour_correlation` gives them.
+    """
 
     blocks: pd.DataFrame
     neighbours: pd.DataFrame
@@ -50,12 +56,16 @@ class Scatter:
 
 
 def scatter(field: Field, reach: float = 4) -> dict[str, Scatter]:
-    """Both statistics of each quantity, correlation up to `reach` SVE edges. Raises DataError as they do, with the quantity's name."""
+    """Both statistics of each quantity, correlation up to `reach` SVE edges. Raises DataError as
+    they do, with the quantity's name.
+    """
     found = {}
     for name, values in field.values.items():
         try:
             blocks = block_scatter(values, field.part_id, field.position)
-            found[name] = Scatter(blocks, neighbour_correlation(values, field.part_id, field.position, reach=reach))
+            found[name] = Scatter(
+                blocks, neighbour_correlation(values, field.part_id, field.position, reach=reach)
+            )
         except DataError as error:
             raise DataError(f"{name}: {error}") from error
     return found
@@ -68,11 +78,19 @@ def data_field(data: SVEDataset, names: Sequence[str]) -> Field:
     """
     position = read_position(data)
     if position is None:
-        raise DataError(f"{data.path}: /position is missing, so nobody knows which SVEs are neighbours")
+        raise DataError(
+            f"{data.path}: /position is missing, so nobody knows which SVEs are neighbours"
+        )
     for name in names:
         if name not in (POROSITY, *data.names):
-            raise ConfigError(f"property {name}: expected one of {', '.join((POROSITY, *data.names))}")
-    columns = {name: data.properties[:, data.names.index(name)].astype(np.float64) for name in names if name != POROSITY}
+            raise ConfigError(
+                f"property {name}: expected one of {', '.join((POROSITY, *data.names))}"
+            )
+    columns = {
+        name: data.properties[:, data.names.index(name)].astype(np.float64)
+        for name in names
+        if name != POROSITY
+    }
     values = {name: data.porosity() if name == POROSITY else columns[name] for name in names}
     return Field(values, data.part_id, position)
 
@@ -80,13 +98,20 @@ def data_field(data: SVEDataset, names: Sequence[str]) -> Field:
 def encode(model: LatentModel, data: SVEDataset, names: Sequence[str]) -> np.ndarray:
     """Latent means (sve, latent) of the SVEs of a file.
 
-    Raises DataError where they have another n than the model's, ConfigError for a name that the model lacks.
+    Raises DataError where they have another n than the model's, ConfigError for a name that the
+    model lacks.
     """
     if data.n != model.n:
-        raise DataError(f"{data.path}: /voxels: expected SVEs of n = {model.n} as the model was trained on, received n = {data.n}")
+        raise DataError(
+            f"{data.path}: /voxels: expected SVEs of n = {model.n} as the model was trained on,"
+            f" received n = {data.n}"
+        )
     for name in names:
         if name not in (POROSITY, *model.names):
-            raise ConfigError(f"property {name}: expected one of {', '.join((POROSITY, *model.names))} of the model")
+            raise ConfigError(
+                f"property {name}: expected one of {', '.join((POROSITY, *model.names))} of the"
+                " model"
+            )
     latent = []
     with tqdm(total=data.count, unit="SVE", desc="encode", disable=not sys.stderr.isatty()) as bar:
         for _, voxels in data.slabs():
@@ -95,13 +120,23 @@ def encode(model: LatentModel, data: SVEDataset, names: Sequence[str]) -> np.nda
     return np.concatenate(latent)
 
 
-def model_field(model: LatentModel, latent: np.ndarray, names: Sequence[str], part_id: np.ndarray, position: np.ndarray) -> Field:
-    """What a model says of SVEs from their latent means (sve, latent): predicted properties, the decoder's expected porosity."""
+def model_field(
+    model: LatentModel,
+    latent: np.ndarray,
+    names: Sequence[str],
+    part_id: np.ndarray,
+    position: np.ndarray,
+) -> Field:
+    """What a model says of SVEs from their latent means (sve, latent): predicted properties, the
+    decoder's expected porosity.
+    """
     properties = model.predict_from_latent(latent).astype(np.float64)
     values = {name: properties[:, model.names.index(name)] for name in names if name != POROSITY}
     if POROSITY in names:
         pieces = np.array_split(latent, -(-len(latent) // CHUNK))
-        values[POROSITY] = np.concatenate([model.decode(piece).mean((1, 2, 3), dtype=np.float64) for piece in pieces])
+        values[POROSITY] = np.concatenate(
+            [model.decode(piece).mean((1, 2, 3), dtype=np.float64) for piece in pieces]
+        )
     return Field({name: values[name] for name in names}, part_id, position)
 
 
@@ -114,11 +149,15 @@ def sampled_field(
     position: np.ndarray,
     seed: int = 0,
 ) -> Field:
-    """What a model says of new parts with SVEs where the file's have them, sampled from the latent field fitted to those.
+    """What a model says of new parts with SVEs where the file's have them, sampled from the latent
+    field fitted to those.
 
     Raises DataError as `LatentField.fit`.
     """
-    field, random = LatentField.fit(latent, porosity, part_id, position), np.random.default_rng(seed)
+    field, random = (
+        LatentField.fit(latent, porosity, part_id, position),
+        np.random.default_rng(seed),
+    )
     sampled = np.empty_like(latent)
     for part in np.unique(part_id):
         here = part_id == part
@@ -127,12 +166,17 @@ def sampled_field(
     return model_field(model, sampled, names, part_id, position)
 
 
-def scatter_of_file(source: Path, uri: str | None, names: Sequence[str]) -> tuple[dict[str, dict[str, Scatter]], dict[str, str]]:
-    """Of a file, and unless `uri` is None of a model's word on it and on sampled parts, and the unit of each name.
+def scatter_of_file(
+    source: Path, uri: str | None, names: Sequence[str]
+) -> tuple[dict[str, dict[str, Scatter]], dict[str, str]]:
+    """Of a file, and unless `uri` is None of a model's word on it and on sampled parts, and the
+    unit of each name.
 
-    The first is {"data": {name: Scatter}, "model": ..., "latent field": ...}, the last where there are enough SVEs to fit it to.
+    The first is {"data": {name: Scatter}, "model": ..., "latent field": ...}, the last where there
+    are enough SVEs to fit it to.
 
-    Without `names` the porosity, the first property and the one least like it. Raises DataError, ConfigError, TrackingError.
+    Without `names` the porosity, the first property and the one least like it. Raises DataError,
+    ConfigError, TrackingError.
     """
     data = open_dataset(source, labelled=False)
     names = list(dict.fromkeys(names)) or [POROSITY, *telling(data)]
@@ -142,13 +186,19 @@ def scatter_of_file(source: Path, uri: str | None, names: Sequence[str]) -> tupl
         latent = encode(model, data, names)
         fields["model"] = model_field(model, latent, names, data.part_id, fields["data"].position)
         if data.count >= FEWEST:
-            fields["latent field"] = sampled_field(model, latent, data.porosity(), names, data.part_id, fields["data"].position)
+            fields["latent field"] = sampled_field(
+                model, latent, data.porosity(), names, data.part_id, fields["data"].position
+            )
     units = dict(zip(data.names, data.units, strict=True))
-    return {label: scatter(field) for label, field in fields.items()}, {name: units.get(name, "-") for name in names}
+    return {label: scatter(field) for label, field in fields.items()}, {
+        name: units.get(name, "-") for name in names
+    }
 
 
 def telling(data: SVEDataset) -> list[str]:
-    """The first property, and the one that correlates with it least; none in a file without labels."""
+    """The first property, and the one that correlates with it least; none in a file without
+    labels.
+    """
     if data.properties is None:
         return []
     varying = np.flatnonzero(np.ptp(data.properties, axis=0) > 0)
@@ -167,9 +217,14 @@ def describe(found: Mapping[str, Mapping[str, Scatter]], units: Mapping[str, str
         for label, table in tables.items():
             pairs = zip(table.blocks["std"], table.blocks["standard_error"], strict=True)
             columns[label] = [f"{std:.4g} +- {error:.2g}" for std, error in pairs]
-        columns["if independent"] = [f"{value:.4g}" for value in next(iter(tables.values())).blocks["independent"]]
+        columns["if independent"] = [
+            f"{value:.4g}" for value in next(iter(tables.values())).blocks["independent"]
+        ]
         power = ", ".join(f"V^-{table.exponent:.2f} ({label})" for label, table in tables.items())
-        lines.append(f"{name}{'' if unit == '-' else f' [{unit}]'}: standard deviation within parts; its square falls as {power}")
+        lines.append(
+            f"{name}{'' if unit == '-' else f' [{unit}]'}: standard deviation within parts; its"
+            f" square falls as {power}"
+        )
         lines.append(pd.DataFrame(columns).to_string(index=False))
     if "model" in found and "latent field" not in found:
         lines.append(f"no latent field: it takes at least {FEWEST} SVEs")

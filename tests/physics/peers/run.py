@@ -1,4 +1,5 @@
-"""Run a peer in an environment of its own, made on first use: python run.py muspectre|unocg JOB.npz RESULT.npz
+"""Run a peer in an environment of its own, made on first use: python run.py muspectre|unocg JOB.npz
+RESULT.npz
 
 Jobs and results: muspectre_worker.py and unocg_worker.py.
 """
@@ -12,7 +13,9 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
-EXTRA = {"unocg": ["--no-deps", "unocg==1.0.0"]}  # its own list of requirements would bring CUDA and JupyterLab, 8 GB
+EXTRA = {
+    "unocg": ["--no-deps", "unocg==1.0.0"]
+}  # its own list of requirements would bring CUDA and JupyterLab, 8 GB
 
 
 def environment(peer: str) -> Path:
@@ -33,4 +36,10 @@ def environment(peer: str) -> Path:
 if __name__ == "__main__":
     peer, job, result = sys.argv[1:]
     command = [str(environment(peer)), str(HERE / f"{peer}_worker.py"), job, result]
-    sys.exit(subprocess.run(command, env={**os.environ, "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}, check=False).returncode)
+    sys.exit(
+        subprocess.run(
+            command,
+            env={**os.environ, "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")},
+            check=False,
+        ).returncode
+    )

@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help repro full test test-slow ui benchmark benchmark-solver benchmark-search seeds clean
+.PHONY: help repro full test test-slow deps ui benchmark benchmark-solver benchmark-search seeds clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ test: $(READY) ## lint and the default tests, within 10 minutes
 test-slow: $(READY) ## the slow tests: servers, `mlflow run .`, experiments, the browser
 	@dvc pull --quiet data.dvc
 	@python -m pytest -m slow
+
+deps: $(READY) ## write what each stage imports into dvc.yaml and multiscale/dvc.yaml
+	@python tests/deps.py
 
 ui: $(READY) ## the MLflow page, on http://127.0.0.1:5000
 	@svevae ui

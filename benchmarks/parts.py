@@ -31,8 +31,8 @@ REFINES = (4, 2)
 def direct() -> dict:
     """Seconds, yield load and loads of the bar with every pore resolved, solved anew."""
     from svevae.config import load_multiscale
-    from svevae.use.direct import Direct, solve
-    from svevae.use.parts import Ground, draw_bars
+    from svevae.parts.direct import Direct, solve
+    from svevae.parts.ground import Ground, draw_bars
 
     params = load_multiscale()
     ground = Ground.read(params.parts)
@@ -59,9 +59,9 @@ def latent() -> dict:
     second down more than many minutes.
     """
     from svevae.config import load_multiscale
+    from svevae.parts.fields import PropertyField
+    from svevae.parts.ground import Ground, draw_bars, simulate
     from svevae.use.champion import load
-    from svevae.use.fields import PropertyField
-    from svevae.use.parts import Ground, draw_bars, simulate
 
     params = load_multiscale()
     ground, model = Ground.read(params.parts), load("champion/model")

@@ -10,49 +10,69 @@ from pathlib import Path
 import pytest
 import yaml
 
-ROOT = Path(__file__).parents[1]
-PACKAGE = ROOT / "src" / "svevae"
-ORDER = ["physics", "dataset", "model", "search", "stages"]
-COMMON = {"card", "errors", "config", "pictures", "tracking", "__version__"}
+from tests.deps import FILES, PACKAGE, ROOT, imported, with_deps
+
+FLOORS = [  # the lowest first; rooms of one floor do not import each other
+    ["errors", "words"],
+    ["files", "config"],
+    ["tracking", "physics"],
+    ["dataset"],
+    ["scans", "model"],
+    ["search", "parts"],
+    ["use"],
+    ["pictures"],
+    ["explore", "reports"],
+    ["stages"],
+    ["cli", "experiment"],
+]
+FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
+FREE = {"__init__"}  # the face of the package: it imports on first use
 STAGES = ["prepare", "search", "train", "evaluate", "register"]
 MULTISCALE = ["compare", "propagate", "grade"]
-
-
-def imported(path: Path) -> set[str]:
-    """Dotted names below svevae that a module imports, also inside functions, e.g.
-    "dataset.store".
-    """
-    names = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.module:
-            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-        elif isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-    return {name.removeprefix("svevae.") for name in names if name.startswith("svevae.")}
 
 
 def modules(folder: str) -> list[Path]:
     return sorted((PACKAGE / folder).glob("*.py"))
 
 
-@pytest.mark.parametrize("folder", [*ORDER, "use"])
-def test_imports_point_one_way(folder: str) -> None:
-    allowed = (
-        {*ORDER[: ORDER.index(folder) + 1]}
-        if folder in ORDER
-        else {"physics", "dataset", "model", "use"}
-    )
-    allowed |= {"use"} if folder == "stages" else set()
-    for path in modules(folder):
-        for name in imported(path):
-            head = name.split(".")[0]
-            assert head in allowed | COMMON, f"{path.name} imports {name}"
-            if folder == "stages":
-                assert head != "stages", (
-                    f"{path.name} imports another stage, {name}: stages meet through files"
-                )
-            if folder in ("physics", "dataset", "model"):
-                assert head != "tracking", f"{path.name} imports tracking"
+def room(name: str) -> str:
+    """The folder of a module by its dotted name, or the module itself at the top level."""
+    return name.partition(".")[0]
+
+
+def test_imports_point_one_way() -> None:
+    """A module imports from its own room and those of lower floors: every file of the package."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        here = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+        if here in FREE:
+            continue
+        for name in imported(path) - {"__version__"}:
+            assert room(here) == room(name) or FLOOR[room(name)] < FLOOR[room(here)], (
+                f"{here} imports {name}, which is not below it"
+            )
+
+
+def test_every_room_has_its_floor() -> None:
+    rooms = {
+        room(str(p.relative_to(PACKAGE).with_suffix(""))).partition("/")[0]
+        for p in PACKAGE.rglob("*.py")
+    }
+    assert rooms - {"__init__"} == set(FLOOR)
+
+
+def test_no_stage_imports_a_stage() -> None:
+    """Stages meet through files."""
+    for path in modules("stages"):
+        assert not {name for name in imported(path) if room(name) == "stages"}, path.name
+
+
+def test_who_may_import_tracking() -> None:
+    """Whatever else needs no MLflow; `use.champion` imports it when it is asked for a registry."""
+    allowed = {"search", "stages", "reports", "cli", "experiment"}
+    for path in PACKAGE.rglob("*.py"):
+        here = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+        if "tracking" in imported(path):
+            assert room(here) in allowed or here == "use.champion", f"{here} imports tracking"
 
 
 def test_only_tracking_imports_mlflow() -> None:
@@ -72,30 +92,11 @@ def test_only_tracking_imports_mlflow() -> None:
             assert path.name == "tracking.py"
 
 
-def closure(path: Path) -> set[Path]:
-    found, waiting = set(), [path]
-    while waiting:
-        module = waiting.pop()
-        if module not in found:
-            found.add(module)
-            waiting += [
-                file
-                for name in imported(module)
-                if (file := PACKAGE / f"{name.replace('.', '/')}.py").is_file()
-            ]
-    return found
-
-
-@pytest.mark.parametrize(
-    ("file", "stage"),
-    [*(("dvc.yaml", stage) for stage in STAGES), *(("multiscale/dvc.yaml", s) for s in MULTISCALE)],
-)
-def test_deps_are_the_import_closure(file: str, stage: str) -> None:
-    deps = yaml.safe_load((ROOT / file).read_text())["stages"][stage]["deps"]
-    listed = {dep for dep in deps if dep.startswith("src/")}
-    assert listed == {
-        str(path.relative_to(ROOT)) for path in closure(PACKAGE / "stages" / f"{stage}.py")
-    }
+@pytest.mark.parametrize("file", FILES)
+def test_deps_are_the_import_closure(file: str) -> None:
+    """`make deps` writes them."""
+    text = (ROOT / file).read_text()
+    assert text == with_deps(text)
 
 
 def test_each_stage_has_a_module_a_command_and_an_mlproject_entry() -> None:
@@ -144,7 +145,18 @@ def test_every_module_has_its_test_file() -> None:
     tests = "\n".join(
         str(path.relative_to(ROOT / "tests")) for path in (ROOT / "tests").rglob("test_*.py")
     )
-    for folder in ("physics", "dataset", "model", "search"):
+    for folder in (
+        "physics",
+        "dataset",
+        "scans",
+        "model",
+        "search",
+        "parts",
+        "use",
+        "pictures",
+        "explore",
+        "reports",
+    ):
         for path in modules(folder):
             if path.stem != "__init__":
                 assert f"{folder}/test_{path.stem}.py" in tests, (

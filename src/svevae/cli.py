@@ -13,9 +13,13 @@ import tempfile
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from svevae import __version__
 from svevae.errors import SvevaeError
+
+if TYPE_CHECKING:
+    from svevae.dataset.cluster import Work
 
 CHAMPION = "models:/svevae@champion"
 
@@ -24,6 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; 0, or 2 where the input is at fault, with a message and no traceback."""
     parser = _parser()
     options = parser.parse_args(arguments)
+    os.environ.setdefault("MPLBACKEND", "agg")  # commands write pictures and open no window
     try:
         options.run(options)
         print(
@@ -490,25 +495,31 @@ def _add_cluster_options(command: argparse.ArgumentParser) -> None:
     )
 
 
+def _work(options: argparse.Namespace) -> Work:
+    from svevae.dataset.cluster import Work
+
+    return Work(options.workers, options.scheduler)
+
+
 def _generate(options: argparse.Namespace) -> None:
     from svevae.config import load_params
     from svevae.dataset.generate import generate
 
     settings = load_params().generate
-    print(generate(settings, options.scheduler, options.workers))
+    print(generate(settings, _work(options)))
     if Path(settings.output).parent == Path("data"):
         print("next: dvc add data")
 
 
 def _import(options: argparse.Namespace) -> None:
-    from svevae.dataset.importers import ImportOptions, import_dataset
+    from svevae.scans.importers import ImportOptions, import_dataset
 
     label = None
     if options.label:
         from svevae.config import load_params
-        from svevae.dataset.generate import label_samples
+        from svevae.scans.importers import label_samples
 
-        label = partial(label_samples, load_params().generate, options.scheduler, options.workers)
+        label = partial(label_samples, load_params().generate, _work(options))
     chosen = {
         field.name: getattr(options, field.name) for field in dataclasses.fields(ImportOptions)
     }
@@ -517,7 +528,7 @@ def _import(options: argparse.Namespace) -> None:
 
 def _show(options: argparse.Namespace) -> None:
     from svevae.dataset.store import open_dataset
-    from svevae.show import draw_dataset
+    from svevae.pictures.dataset import draw_dataset
 
     output = options.output or Path(f"{options.file.stem}.png")
     draw_dataset(open_dataset(options.file, labelled=False), output)
@@ -526,7 +537,7 @@ def _show(options: argparse.Namespace) -> None:
 
 def _scatter(options: argparse.Namespace) -> None:
     _import_keras("tensorflow")
-    from svevae.show_scatter import draw_scatter
+    from svevae.pictures.scatter import draw_scatter
     from svevae.use.scatter import describe, scatter_of_file
 
     found, units = scatter_of_file(options.file, options.model, options.property)
@@ -581,7 +592,7 @@ def _multiscale(options: argparse.Namespace) -> None:
     _import_keras("tensorflow")
     stage = getattr(importlib.import_module(f"svevae.stages.{options.command}"), options.command)
     if hasattr(options, "scheduler"):
-        stage(params, options.scheduler, options.workers)
+        stage(params, _work(options))
     else:
         stage(params)
 
@@ -600,27 +611,27 @@ def _search(options: argparse.Namespace) -> None:
 
 
 def _summary(options: argparse.Namespace) -> None:
-    from svevae.summary import summary
+    from svevae.reports.summary import summary
 
     print(summary())
 
 
 def _keep(options: argparse.Namespace) -> None:
-    from svevae.stages.keep import keep
+    from svevae.reports.keep import keep
 
     print(keep())
 
 
 def _record(options: argparse.Namespace) -> None:
-    from svevae.stages.record import record
+    from svevae.reports.record import record
 
     record()
 
 
 def _predict(options: argparse.Namespace) -> None:
     _import_keras("tensorflow")
-    from svevae.dataset.store import counted
     from svevae.use.predict import predict_file
+    from svevae.words import counted
 
     count = predict_file(options.file, options.output, options.model)
     print(f"{options.output}: properties of {counted(count, 'SVE')}, by {options.model}")
@@ -628,8 +639,8 @@ def _predict(options: argparse.Namespace) -> None:
 
 def _field(options: argparse.Namespace) -> None:
     _import_keras("tensorflow")
-    from svevae.dataset.layouts import ImportOptions
-    from svevae.use.encode import field_file
+    from svevae.scans.layouts import ImportOptions
+    from svevae.use.field import field_file
 
     given = {
         field.name: getattr(options, field.name)
@@ -657,18 +668,18 @@ def _sample(options: argparse.Namespace) -> None:
 
 def _design(options: argparse.Namespace) -> None:
     _import_keras("tensorflow")
-    from svevae.show_design import draw_design
+    from svevae.pictures.design import draw_design
     from svevae.use.design import check_targets, describe, design_file
 
-    where = options.data, options.workers, options.scheduler
     found = design_file(
         options.output,
         options.model,
         check_targets(options.target),
-        options.count,
-        options.solve,
-        options.seed,
-        *where,
+        count=options.count,
+        solve=options.solve,
+        seed=options.seed,
+        data=options.data,
+        work=_work(options),
     )
     draw_design(found, options.output.with_suffix(".png"))
     print(f"{describe(found)}\n{options.output}, {options.output.with_suffix('.png')}")
@@ -676,7 +687,7 @@ def _design(options: argparse.Namespace) -> None:
 
 def _explore(options: argparse.Namespace) -> None:
     _import_keras("tensorflow")
-    from svevae.use.explore import explore
+    from svevae.explore.page import explore
 
     explore(options.model, options.file, options.port, options.browser)
 

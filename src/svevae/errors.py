@@ -2,6 +2,11 @@
 2.
 """
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class SvevaeError(Exception):
     """The user can mend this: the message names the file or parameter, what was expected and what
@@ -17,6 +22,10 @@ class ConfigError(SvevaeError):
     """params.yaml, or an argument that stands for one of its keys, is wrong."""
 
 
+class ClusterError(SvevaeError):
+    """A Dask scheduler or its workers cannot be reached, were lost, or gave up."""
+
+
 class TrainingError(SvevaeError):
     """Training cannot go on, e.g. a term of the loss is not finite."""
 
@@ -27,3 +36,14 @@ class TrackingError(SvevaeError):
 
 class SolverError(SvevaeError):
     """The solver did not converge; what it had is no label."""
+
+
+@contextmanager
+def blaming(where: str) -> Iterator[None]:
+    """Put `where`, such as "params.yaml: generate.", before the name of the parameter that a
+    ConfigError begins with: functions know their parameters, and only who read a file knows it.
+    """
+    try:
+        yield
+    except ConfigError as error:
+        raise ConfigError(f"{where}{error}") from error

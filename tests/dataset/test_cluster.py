@@ -23,9 +23,9 @@ import pytest
 from tests.conftest import unused_port, wait_for_port
 
 from svevae.dataset import cluster as module
-from svevae.dataset.cluster import ONE_THREAD, Cluster, open_cluster
+from svevae.dataset.cluster import ONE_THREAD, Cluster, Work, open_cluster
 from svevae.dataset.labelling import read_material
-from svevae.errors import ConfigError, SvevaeError
+from svevae.errors import ClusterError, ConfigError, SvevaeError
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:unclosed .socket:ResourceWarning"
@@ -40,7 +40,7 @@ def _sockets_of_dead_workers_are_told_here() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
-    with open_cluster(workers=2) as cluster:
+    with open_cluster(Work(workers=2)) as cluster:
         yield cluster
 
 
@@ -71,7 +71,7 @@ def test_error_of_a_piece_is_raised_as_it_is(cluster: Cluster) -> None:
 
 def test_piece_that_kills_its_process_is_given_up(cluster: Cluster) -> None:
     """Dask tries it on four processes; the error says so, and there are new ones for other work."""
-    with pytest.raises(ConfigError, match="after it killed 4 workers; they may lack memory"):
+    with pytest.raises(ClusterError, match="after it killed 4 workers; they may lack memory"):
         list(cluster.map(os._exit, [(1,)]))
     assert [result for _, result in cluster.map(operator.mul, [(6, 7)])] == [42]
 
@@ -79,8 +79,8 @@ def test_piece_that_kills_its_process_is_given_up(cluster: Cluster) -> None:
 @pytest.mark.parametrize("workers", [0, -1])
 def test_no_workers_are_refused(workers: int) -> None:
     with (
-        pytest.raises(ConfigError, match=f"--workers: expected at least 1, received {workers}"),
-        open_cluster(workers=workers),
+        pytest.raises(ClusterError, match=f"--workers: expected at least 1, received {workers}"),
+        open_cluster(Work(workers=workers)),
     ):
         pytest.fail("opened")
 
@@ -88,8 +88,8 @@ def test_no_workers_are_refused(workers: int) -> None:
 @pytest.mark.parametrize("address", ["nonsense", "", "foo://127.0.0.1:8786", "tcp://127.0.0.1"])
 def test_address_that_is_none(address: str) -> None:
     with (
-        pytest.raises(ConfigError, match=f"--scheduler {address}: expected a Dask scheduler"),
-        open_cluster(address),
+        pytest.raises(ClusterError, match=f"--scheduler {address}: expected a Dask scheduler"),
+        open_cluster(Work(scheduler=address)),
     ):
         pytest.fail("opened")
 
@@ -123,7 +123,7 @@ def test_another_kind_of_server(banner: bytes, capfd: pytest.CaptureFixture) -> 
             f"^--scheduler {address}: expected a Dask scheduler such as tcp://host:8786, found"
             " none: another kind of server answers$"
         )
-        with pytest.raises(ConfigError, match=message), open_cluster(address):
+        with pytest.raises(ClusterError, match=message), open_cluster(Work(scheduler=address)):
             pytest.fail("opened")
         server.shutdown(socket.SHUT_RDWR)
     for connection in connections:
@@ -144,18 +144,18 @@ def test_nobody_there_is_said_at_once(scheme: str, monkeypatch: pytest.MonkeyPat
     address = f"{scheme}127.0.0.1:{unused_port()}"
     with (
         pytest.raises(
-            ConfigError, match=f"^--scheduler {address}: .*, found none: Connection refused$"
+            ClusterError, match=f"^--scheduler {address}: .*, found none: Connection refused$"
         ),
-        open_cluster(address),
+        open_cluster(Work(scheduler=address)),
     ):
         pytest.fail("opened")
     monkeypatch.setattr("socket.getaddrinfo", unknown)
     with (
-        pytest.raises(ConfigError, match=r"found none: Name or service not known$"),
-        open_cluster(f"{scheme}nowhere.invalid:8786"),
+        pytest.raises(ClusterError, match=r"found none: Name or service not known$"),
+        open_cluster(Work(scheduler=f"{scheme}nowhere.invalid:8786")),
     ):
         pytest.fail("opened")
-    assert time.monotonic() - begun < module.ANSWER / 2
+    assert time.monotonic() - begun < module.ANSWER_TIMEOUT / 2
 
 
 @contextmanager
@@ -197,11 +197,11 @@ def test_scheduler_without_workers(
     environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Workers may be late, so they are waited for, but not for ever: here 2 s."""
-    monkeypatch.setattr(module, "PATIENCE", 2)
+    monkeypatch.setattr(module, "NO_WORKER_TIMEOUT", 2)
     with (
         dask_scheduler(environment, tmp_path) as (address, _),
-        pytest.raises(ConfigError, match="the Dask scheduler has had no worker for 2 s"),
-        open_cluster(address) as cluster,
+        pytest.raises(ClusterError, match="the Dask scheduler has had no worker for 2 s"),
+        open_cluster(Work(scheduler=address)) as cluster,
     ):
         list(cluster.map(operator.mul, [(6, 7)]))
 
@@ -223,10 +223,10 @@ def test_last_worker_lost(
     with (
         dask_scheduler(environment, tmp_path) as (address, _),
         dask_worker(address, environment, tmp_path) as worker,
-        open_cluster(address) as cluster,
+        open_cluster(Work(scheduler=address)) as cluster,
     ):
         assert [result for _, result in cluster.map(operator.mul, [(6, 7)])] == [42]
-        monkeypatch.setattr(module, "PATIENCE", 2)
+        monkeypatch.setattr(module, "NO_WORKER_TIMEOUT", 2)
         thread = threading.Thread(target=work, args=(cluster,), daemon=True)
         thread.start()
         time.sleep(1)
@@ -254,9 +254,9 @@ def test_scheduler_lost_as_a_result_is_fetched(environment: dict[str, str], tmp_
     with (
         dask_scheduler(environment, tmp_path) as (address, scheduler),
         dask_worker(address, environment, tmp_path),
-        open_cluster(address) as cluster,
+        open_cluster(Work(scheduler=address)) as cluster,
     ):
-        with pytest.raises(ConfigError, match=f"^{module.LOST}$"):
+        with pytest.raises(ClusterError, match=f"^{module.LOST}$"):
             list(cluster.map(work, [(scheduler.pid,)]))
         assert scheduler.wait(timeout=10) == -signal.SIGKILL
 
@@ -267,16 +267,16 @@ def test_scheduler_lost_while_the_command_is_elsewhere(
     """Dask's client, told to try for 2 s, closes by itself: the work that is under way and the next
     are told why.
     """
-    monkeypatch.setattr(module, "ANSWER", 2)
+    monkeypatch.setattr(module, "ANSWER_TIMEOUT", 2)
     with (
         dask_scheduler(environment, tmp_path) as (address, scheduler),
         dask_worker(address, environment, tmp_path),
-        open_cluster(address) as cluster,
+        open_cluster(Work(scheduler=address)) as cluster,
     ):
         results = cluster.map(operator.mul, [(6, 7)] * 99)
         assert next(results)[1] == 42
         scheduler.kill()
         time.sleep(5)
         for work in (results, cluster.map(operator.mul, [(6, 7)])):
-            with pytest.raises(ConfigError, match=f"^{module.LOST}$"):
+            with pytest.raises(ClusterError, match=f"^{module.LOST}$"):
                 list(work)

@@ -33,6 +33,7 @@ from svevae.config import Generate, load_params
 from svevae.dataset import generate as generating
 from svevae.dataset import labelling
 from svevae.dataset.cluster import ONE_THREAD
+from svevae.dataset.cut import cut
 from svevae.dataset.generate import draw_parameters, generate
 from svevae.dataset.store import find_problems, open_dataset
 from svevae.errors import ConfigError
@@ -40,7 +41,6 @@ from svevae.physics.elasticity import PRESETS
 from svevae.physics.homogenize import Settings
 from svevae.physics.label import property_names
 from svevae.physics.microstructure import GENERATORS, make_part, parameter_names
-from svevae.physics.volume import cut
 
 GAUSSIAN = {
     "porosity": [0.005, 0.08, "log"],

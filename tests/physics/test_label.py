@@ -15,16 +15,10 @@ from scipy.optimize import brentq
 from tests.conftest import REFERENCE
 
 from svevae.errors import ConfigError, DataError, SolverError
+from svevae.physics.connectivity import load_path
 from svevae.physics.elasticity import PRESETS, Material, isotropic_stiffness, young
 from svevae.physics.homogenize import Loading, Settings, Solver
-from svevae.physics.label import (
-    Tension,
-    label,
-    load_path,
-    proof_strain,
-    property_names,
-    yield_stress,
-)
+from svevae.physics.label import Tension, label, proof_strain, property_names, yield_stress
 
 SHAPE, BATCH = (8, 8, 8), 8  # of test_homogenize, for which the solver is compiled once
 VOCE = PRESETS["as-built-z"]

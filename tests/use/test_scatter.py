@@ -14,7 +14,7 @@ import pytest
 from svevae.cli import main
 from svevae.dataset.store import SVEDataset, write_dataset
 from svevae.errors import ConfigError, DataError
-from svevae.show_scatter import draw_scatter, scatter_figure
+from svevae.pictures.scatter import draw_scatter, scatter_figure
 from svevae.use.scatter import (
     Field,
     data_field,

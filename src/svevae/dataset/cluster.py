@@ -13,22 +13,23 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 from tqdm import tqdm
 
 from svevae import __version__
-from svevae.errors import ConfigError, SvevaeError
+from svevae.errors import ClusterError, SvevaeError
 
 BAR = (
     "{desc}: {percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt} [{elapsed} gone, {remaining} left,"
     " {rate_noinv_fmt}]"
 )
 # run by each process: a terminal sends Ctrl-C to all of them
-DEAF = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
-PATIENCE = 60  # seconds that a scheduler may be without workers
-ANSWER = 10  # seconds in which a scheduler or worker answers
+IGNORE_SIGINT = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
+NO_WORKER_TIMEOUT = 60  # seconds that a scheduler may be without workers
+ANSWER_TIMEOUT = 10  # seconds in which a scheduler or worker answers
 LOST = "the Dask scheduler was lost; what was finished is kept"
 ONE_THREAD = dict.fromkeys(
     ("NPROC", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"
@@ -42,10 +43,23 @@ def _attempt(version: str, function: Callable, arguments: tuple) -> tuple[Any, S
     """
     try:
         if version != __version__:
-            raise ConfigError(f"a Dask worker has svevae {__version__}, expected {version}")
+            raise ClusterError(f"a Dask worker has svevae {__version__}, expected {version}")
         return function(*arguments), None
     except SvevaeError as error:
         return None, error
+
+
+@dataclass(frozen=True)
+class Work:
+    """Where long work is done: `workers` processes of this machine, None for one for each core, or
+    the Dask scheduler at the address `scheduler`, e.g. tcp://host:8786.
+    """
+
+    workers: int | None = None
+    scheduler: str | None = None
+
+
+HERE = Work()
 
 
 class Cluster:
@@ -67,7 +81,7 @@ class Cluster:
         are sent at a time.
 
         Work of a worker that dies goes to another. `idle` is called each second in which nothing
-        finishes, on a terminal. Raises what `function` raises, and ConfigError where the scheduler
+        finishes, on a terminal. Raises what `function` raises, and ClusterError where the scheduler
         is lost, no worker is left or a piece kills each that takes it.
         """
         from distributed import KilledWorker, wait
@@ -88,7 +102,7 @@ class Cluster:
                     return
                 finished = wait(list(running), timeout=1, return_when="FIRST_COMPLETED").done
                 answers = [
-                    (future, *future.result(timeout=ANSWER)) for future in finished
+                    (future, *future.result(timeout=ANSWER_TIMEOUT)) for future in finished
                 ]  # late: its worker died with the result
                 results = [
                     (running.pop(future), result, error) for future, result, error in answers
@@ -98,9 +112,9 @@ class Cluster:
                     idle()
                 workers = self._workers()
                 seen = time.monotonic() if workers else seen
-                if time.monotonic() - seen > PATIENCE:
-                    raise ConfigError(
-                        f"the Dask scheduler has had no worker for {PATIENCE} s; what was finished"
+                if time.monotonic() - seen > NO_WORKER_TIMEOUT:
+                    raise ClusterError(
+                        f"the Dask scheduler has had no worker for {NO_WORKER_TIMEOUT} s; what was finished"
                         " is kept"
                     ) from None
                 continue
@@ -109,15 +123,15 @@ class Cluster:
                     f"work was given up after it killed {error.allowed_failures + 1} workers; they"
                     " may lack memory"
                 )
-                raise ConfigError(text) from error
+                raise ClusterError(text) from error
             except (
                 CancelledError,
                 CommClosedError,
                 ClosedClientError,
             ) as error:  # while work runs, is fetched, or later
-                raise ConfigError(LOST) from error
+                raise ClusterError(LOST) from error
             except ModuleNotFoundError as error:
-                raise ConfigError(
+                raise ClusterError(
                     f"the Dask workers lack {error.name}: install svevae {__version__} there"
                 ) from error
             yield from ((index, result) for index, result, error in results if error is None)
@@ -129,28 +143,30 @@ class Cluster:
         async def identity() -> (
             dict
         ):  # not Client.scheduler_info, which has an old answer where there is no new one
-            return await asyncio.wait_for(self._client.scheduler.identity(n_workers=-1), ANSWER)
+            return await asyncio.wait_for(
+                self._client.scheduler.identity(n_workers=-1), ANSWER_TIMEOUT
+            )
 
         if self._client.scheduler is None:  # closed by itself, seconds after the scheduler was lost
-            raise ConfigError(LOST)
+            raise ClusterError(LOST)
         try:
             return len(self._client.sync(identity)["workers"])
         except OSError as error:
-            raise ConfigError(LOST) from error
+            raise ClusterError(LOST) from error
 
 
 @contextmanager
-def open_cluster(scheduler: str | None = None, workers: int | None = None) -> Iterator[Cluster]:
+def open_cluster(work: Work = HERE) -> Iterator[Cluster]:
     """The workers of the Dask scheduler at an address, or processes of this machine, one for each
     core.
 
-    Raises ConfigError where no scheduler answers at the address.
+    Raises ClusterError where no scheduler answers at the address.
     """
     import dask
     from distributed import Client, LocalCluster
 
-    if workers is not None and workers < 1:
-        raise ConfigError(f"--workers: expected at least 1, received {workers}")
+    if work.workers is not None and work.workers < 1:
+        raise ClusterError(f"--workers: expected at least 1, received {work.workers}")
     options = {
         "logging.distributed": "critical",
         "nanny.pre-spawn-environ": ONE_THREAD,
@@ -160,12 +176,12 @@ def open_cluster(scheduler: str | None = None, workers: int | None = None) -> It
         _silence(),
         dask.config.set({f"distributed.{name}": value for name, value in options.items()}),
     ):
-        if scheduler is not None:
-            _greet(scheduler)
-            with Client(scheduler, timeout=ANSWER) as client:
+        if work.scheduler is not None:
+            _greet(work.scheduler)
+            with Client(work.scheduler, timeout=ANSWER_TIMEOUT) as client:
                 yield Cluster(client)
             return
-        count = workers or (
+        count = work.workers or (
             len(os.sched_getaffinity(0))
             if hasattr(os, "sched_getaffinity")
             else os.cpu_count() or 1
@@ -174,7 +190,7 @@ def open_cluster(scheduler: str | None = None, workers: int | None = None) -> It
             "memory_limit": 0,
             "dashboard_address": "127.0.0.1:0",
             "scheduler_kwargs": {"dashboard": False},
-            "preload": [DEAF],
+            "preload": [IGNORE_SIGINT],
         }
         with (
             LocalCluster(
@@ -186,7 +202,7 @@ def open_cluster(scheduler: str | None = None, workers: int | None = None) -> It
 
 
 def _greet(scheduler: str) -> None:
-    """Raises ConfigError unless a Dask scheduler answers; `Client` alone waits forever for one that
+    """Raises ClusterError unless a Dask scheduler answers; `Client` alone waits forever for one that
     is none.
     """
     from distributed import Security, rpc
@@ -194,19 +210,21 @@ def _greet(scheduler: str) -> None:
 
     async def identity() -> dict:
         async with rpc(
-            scheduler, timeout=ANSWER, connection_args=Security().get_connection_args("client")
+            scheduler,
+            timeout=ANSWER_TIMEOUT,
+            connection_args=Security().get_connection_args("client"),
         ) as remote:
             return await remote.identity(n_workers=0)
 
     try:
         scheme, place = parse_address(scheduler)
         if scheme == "tcp":  # whom the system refuses at once, Dask asks again until it gives up
-            socket.create_connection(parse_host_port(place), ANSWER).close()
-        who = asyncio.run(asyncio.wait_for(identity(), ANSWER))
+            socket.create_connection(parse_host_port(place), ANSWER_TIMEOUT).close()
+        who = asyncio.run(asyncio.wait_for(identity(), ANSWER_TIMEOUT))
         if who["type"] != "Scheduler":
             raise ValueError(f"a Dask {who['type']}")
     except TimeoutError as error:
-        raise _nobody(scheduler, f"no answer in {ANSWER} s") from error
+        raise _nobody(scheduler, f"no answer in {ANSWER_TIMEOUT} s") from error
     except (OSError, ValueError, TypeError) as error:
         raise _nobody(
             scheduler, str(getattr(error, "strerror", None) or error).partition("\n")[0]
@@ -217,8 +235,8 @@ def _greet(scheduler: str) -> None:
         raise _nobody(scheduler, "another kind of server answers") from error
 
 
-def _nobody(scheduler: str, reason: str) -> ConfigError:
-    return ConfigError(
+def _nobody(scheduler: str, reason: str) -> ClusterError:
+    return ClusterError(
         f"--scheduler {scheduler}: expected a Dask scheduler such as tcp://host:8786, found none:"
         f" {reason}"
     )

@@ -7,6 +7,8 @@ asks and in whatever order; so neither interruptions nor the number of workers c
 from __future__ import annotations
 
 import hashlib
+import json
+import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -18,14 +20,20 @@ from typing import Any
 import h5py
 import numpy as np
 
+from svevae import __version__
 from svevae.dataset.cluster import Cluster, progress
-from svevae.dataset.kept import keep, kept
-from svevae.dataset.store import SLAB, SVEDataset, counted, label_record
+from svevae.dataset.store import SLAB, SVEDataset, label_record
 from svevae.errors import ConfigError, SolverError
+from svevae.files import keep, kept
 from svevae.physics.elasticity import PRESETS, Material
 from svevae.physics.homogenize import RECIPE, Settings, Solver
-from svevae.physics.label import Labels, Tension, label, property_names
+from svevae.physics.label import Labels, Tension, label, proof_strain, property_names
+from svevae.words import counted
 
+# of the last strain over that of the pore-free material's 0.2 % yield: a porous SVE yields a little
+# later
+MARGIN = 1.2
+JOURNAL = Path(".checkpoints/generate")
 LABEL_KEYS = ("properties", "stiffness", "residual", "load_path")
 
 
@@ -94,6 +102,49 @@ def parse_settings(record: Any) -> LabelSettings | None:
         return settings if settings.digest() == record["label_digest"] else None
     except (KeyError, TypeError, ValueError, ConfigError):
         return None
+
+
+def label_settings(
+    material: Any, axes: tuple[str, ...], strain: tuple[float, ...], dtype: str, tolerance: float
+) -> LabelSettings:
+    """Settings as a section `generate` has them: `material` as `read_material` takes it, curves
+    along `axes` to each of `strain`, the solver's `dtype` and `tolerance`.
+
+    Raises ConfigError that begins with the name of the parameter.
+    """
+    settings = LabelSettings(read_material(material), Tension(axes, strain), dtype, tolerance)
+    settings.solver()  # raises what is wrong with dtype and tolerance now, not in a worker
+    yields = proof_strain(settings.material)
+    if not np.isfinite(yields):
+        raise ConfigError(
+            "material.s0: expected a finite number, received inf: the material never yields"
+        )
+    if strain[-1] < MARGIN * yields:
+        text = (
+            f"to go on to {MARGIN * yields:.4g} or more, well beyond the 0.2 % yield of the"
+            f" material at {yields:.4g}"
+        )
+        raise ConfigError(f"strain: expected {text}, received {strain[-1]:g} as the last")
+    return settings
+
+
+def label_provenance(settings: LabelSettings) -> dict[str, Any]:
+    """Attributes of a file that say how its labels were made; `read_settings` reads them."""
+    material = {key: float(value) for key, value in asdict(settings.material).items()}
+    return {
+        "material": json.dumps(material),
+        "solver": (
+            "periodic FE-FFT, B-bar hexahedra, pores of zero stiffness, small strain, J2 with Voce"
+            " hardening"
+        ),
+        "label_digest": settings.digest(),
+        "solver_settings": json.dumps(asdict(settings.solver())),
+        "properties": (
+            "E, nu: apparent compliance; yield: 0.2 % offset, linear between increments; flow:"
+            " stress at the last strain"
+        ),
+        "svevae": f"{__version__} {_commit()}".strip(),
+    }
 
 
 def voxel_digest(sve: np.ndarray) -> str:
@@ -195,14 +246,7 @@ def label_batch(
 def _label(
     voxels: np.ndarray, names: Sequence[str], settings: LabelSettings, solver: Solver, **steps: bool
 ) -> dict[str, np.ndarray]:
-    try:
-        return label_columns(
-            label(voxels, settings.material, settings.tension, solver, names, **steps)
-        )
-    except (
-        ConfigError
-    ) as error:  # an SVE that yields much later than its material does, which was looked at before
-        raise ConfigError(f"params.yaml: generate.{error}") from error
+    return label_columns(label(voxels, settings.material, settings.tension, solver, names, **steps))
 
 
 def _carefully(
@@ -306,3 +350,25 @@ def label_sves(
         )
     rows = [journal.rows[digest] for digest in digests]
     return {key: np.stack([row[key] for row in rows]) for key in rows[0]}
+
+
+def _commit() -> str:
+    """The git commit of this code, with + where files differ from it; nothing where git does not
+    keep it.
+    """
+    here = Path(__file__).parent
+    asked = [
+        ["ls-files", "--error-unmatch", "--", __file__],
+        ["rev-parse", "HEAD"],
+        ["status", "--porcelain", "--", here],
+    ]
+    try:
+        answers = [
+            subprocess.run(
+                ["git", *words], cwd=here, capture_output=True, text=True, check=True
+            ).stdout
+            for words in asked
+        ]
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return answers[1].strip() + ("+" if answers[2].strip() else "")

@@ -20,9 +20,8 @@ attributes say where it comes from; `voxel_size_um` (micrometres) is the one tha
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,6 +30,8 @@ import h5py
 import numpy as np
 
 from svevae.errors import DataError
+from svevae.files import written_whole
+from svevae.words import counted
 
 SLAB = 256  # SVEs read at a time: 8 MB at n = 32
 POROSITY_TOLERANCE = 1e-4  # a stored porosity may be rounded to float32 or to a few digits
@@ -180,53 +181,6 @@ def write_dataset(
             raise DataError("\n".join(f"{path}: not written: {problem}" for problem in problems))
 
 
-def check_target(path: Path, sources: Iterable[Path] = ()) -> None:
-    """Raises DataError unless a file may be written at `path`: ask before hours of work, not behind
-    them.
-
-    What is read from `sources`, files and folders, must not be lost.
-    """
-    if os.path.isdir(path):
-        raise DataError(f"{path}: not written: expected the name of a file, this is a folder")
-    if not os.path.isdir(path.parent) or not os.access(path.parent, os.W_OK):
-        raise DataError(
-            f"{path}: not written: expected a folder {path.parent} that can be written to"
-        )
-    try:
-        with suppress(FileNotFoundError):
-            _beside(path).lstat()
-    except OSError as error:  # the name is too long
-        raise DataError(f"{path}: not written: {error.strerror}") from error
-    for source in sources if path.exists() else ():
-        files = (
-            [source, *source.iterdir()] if source.is_dir() else [source]
-        )  # links lead out of a folder
-        if source.resolve() in path.resolve().parents or any(
-            file.exists() and file.samefile(path) for file in files
-        ):
-            raise DataError(
-                f"{path}: expected another file than the source {source}, which would be lost"
-            )
-
-
-@contextmanager
-def written_whole(path: Path) -> Iterator[Path]:
-    """A name beside `path` to write to; when the context ends well it takes the place of `path`,
-    else nothing is left of it.
-
-    Raises DataError that names `path` where the file system does not take it.
-    """
-    check_target(path)
-    beside = _beside(path)
-    try:
-        yield beside
-        os.replace(beside, path)
-    except OSError as error:
-        raise DataError(f"{path}: not written: {error.strerror or error}") from error
-    finally:
-        beside.unlink(missing_ok=True)
-
-
 @contextmanager
 def composed(path: Path) -> Iterator[h5py.File]:
     """An HDF5 file in memory that goes to `path` when the context ends well: on a full disk that
@@ -236,10 +190,6 @@ def composed(path: Path) -> Iterator[h5py.File]:
         yield file
         file.flush()
         path.write_bytes(file.id.get_file_image())
-
-
-def _beside(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{os.getpid()}.part")
 
 
 def describe(path: str | Path) -> str:
@@ -303,11 +253,6 @@ def without_load_path(load_path: np.ndarray) -> str:
         if along
         else ""
     )
-
-
-def counted(count: int, noun: str) -> str:
-    """1 SVE, 2 SVEs."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def find_problems(path: str | Path, labelled: bool = True, scan_voxels: bool = True) -> list[str]:

@@ -15,8 +15,10 @@ import h5py
 import numpy as np
 
 from svevae.dataset.statistics import read_position
-from svevae.dataset.store import SVEDataset, composed, counted, written_whole
+from svevae.dataset.store import SVEDataset, composed
 from svevae.errors import DataError
+from svevae.files import written_whole
+from svevae.words import counted
 
 VERSION = (2, 6)  # of the format; readers of 2.0 skip what is newer: which field is active
 SUFFIXES = (".vtkhdf", ".hdf")  # ParaView chooses its reader by them

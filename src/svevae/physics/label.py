@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
-from scipy import ndimage
 
 from svevae.errors import ConfigError
+from svevae.physics.connectivity import load_path
 from svevae.physics.elasticity import AXES, Material, poisson, young
 from svevae.physics.homogenize import Loading, Solver
 from svevae.physics.voce import OFFSET
@@ -199,42 +198,3 @@ def yield_stress(
         )
     share = above[k - 1] / (above[k - 1] - above[k])
     return float(stress[k - 1] + share * (stress[k] - stress[k - 1]))
-
-
-def load_path(sve: np.ndarray) -> np.ndarray:
-    """(3,) bool: whether some body of the matrix of a periodic SVE (x, y, z), 1 where there is a
-    pore, goes on for ever along x, y, z.
-
-    Voxels that share a corner count as connected, so False means no stiffness at all along that
-    axis. True does not mean stiffness: such a body may hinge, or run at an angle.
-    """
-    solid = np.asarray(sve) == 0
-    pieces, _ = ndimage.label(
-        solid, np.ones((3, 3, 3))
-    )  # within the box; what follows joins them across its faces
-    place = np.stack(np.indices(solid.shape), axis=-1)
-    bonds = set()
-    for step in [s for s in product((-1, 0, 1), repeat=3) if s > (0, 0, 0)]:
-        crossed = (place + step) // solid.shape
-        rows = np.stack(
-            [pieces, np.roll(pieces, np.negative(step), (0, 1, 2)), *np.moveaxis(crossed, -1, 0)],
-            axis=-1,
-        )
-        bonds.update(
-            map(
-                tuple,
-                np.unique(rows[crossed.any(-1) & (rows[..., :2] > 0).all(-1)], axis=0).tolist(),
-            )
-        )
-    body = {
-        piece: (piece, np.zeros(3, int)) for piece in range(1, pieces.max() + 1)
-    }  # its body's name, and the image it lies in
-    endless = np.zeros(3, bool)
-    for a, b, *image in bonds:
-        (name, here), (other, there) = body[a], body[b]
-        shift = here + image - there
-        if name == other:
-            endless |= shift != 0  # back at the same body in another image
-        else:
-            body |= {piece: (name, at + shift) for piece, (old, at) in body.items() if old == other}
-    return endless

@@ -22,6 +22,7 @@ import inspect
 import math
 from collections.abc import Callable, Mapping
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 from scipy.ndimage import binary_dilation
@@ -38,6 +39,33 @@ CUT = 3.0
 TRIES = 2_000  # places tried for one pore before random sequential addition gives up
 # eigenvalues below this fraction of the largest are rounding errors of the covariance matrix
 ROUNDING = 1e-10
+
+
+def draw_values(
+    generator: str, parameters: Mapping[str, Any], seed: int, part: int
+) -> dict[str, float]:
+    """A number for each parameter of a generator, drawn where `parameters` has a range, as in
+    `svevae.config.Generate`.
+
+    Raises ConfigError for an unknown generator, an unknown or a missing parameter.
+    """
+    known = parameter_names(generator)
+    for name in parameters:
+        if name not in known:
+            raise ConfigError(f"parameters.{name}: unknown; {generator} has {', '.join(known)}")
+    rng = np.random.default_rng([seed, part, 1])
+    drawn = {}
+    for name in known:
+        if name not in parameters:
+            raise ConfigError(f"parameters.{name}: missing; {generator} has {', '.join(known)}")
+        share, value = rng.random(), parameters[name]
+        if not isinstance(value, list):
+            drawn[name] = float(value)
+        elif len(value) == 3:
+            drawn[name] = float(value[0] * (value[1] / value[0]) ** share)
+        else:
+            drawn[name] = float(value[0] + (value[1] - value[0]) * share)
+    return drawn
 
 
 def make_part(

@@ -18,9 +18,10 @@ import numpy as np
 from scipy.fft import next_fast_len
 
 from svevae.errors import ConfigError, DataError, SolverError
+from svevae.physics.connectivity import load_path
 from svevae.physics.elasticity import DEVIATORIC_BASIS, Material
 from svevae.physics.homogenize import Loading, Path, Settings, Solver
-from svevae.physics.label import OFFSET, load_path
+from svevae.physics.voce import OFFSET
 
 GRIP = 10.0  # its modulus over the largest of the part
 GRIP_NU = 0.33

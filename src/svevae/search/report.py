@@ -16,8 +16,8 @@ import optuna
 import pandas as pd
 from optuna.trial import FrozenTrial, TrialState
 
-from svevae.dataset.store import written_whole
-from svevae.search.views import complete, constant, label, objectives, varying, views
+from svevae.files import written_whole
+from svevae.search.plots import complete, constant, label, objectives, varying, views
 
 DPI = 110
 SHOWN = 20  # trials in the table of the best

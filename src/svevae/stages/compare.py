@@ -16,12 +16,12 @@ from svevae import tracking
 from svevae.config import Multiscale
 from svevae.dataset.cluster import open_cluster
 from svevae.errors import ConfigError
+from svevae.parts.direct import Direct, joined
+from svevae.parts.fields import PropertyField
+from svevae.parts.ground import Ground, draw_bars, simulate
 from svevae.physics.part import Response
-from svevae.use import draw
+from svevae.pictures import parts as draw
 from svevae.use.champion import load
-from svevae.use.direct import Direct, joined
-from svevae.use.fields import PropertyField
-from svevae.use.parts import Ground, draw_bars, simulate
 
 FOLDER = Path("artifacts/compare")
 METRICS = FOLDER / "metrics.json"

@@ -11,19 +11,18 @@ import numpy as np
 import pandas as pd
 
 from svevae import tracking
-from svevae.card import model_card
 from svevae.config import Params, train_config
 from svevae.dataset.split import Split
 from svevae.dataset.store import SVEDataset, open_dataset
 from svevae.errors import ConfigError
 from svevae.model import assess, metrics
 from svevae.model.baselines import PorosityBaseline
+from svevae.model.closed_loop import close_loop
 from svevae.model.fit import regressor_scores
 from svevae.model.latent import LatentModel, load_folder
-from svevae.model.loop import close_loop
 from svevae.model.posterior import Posterior
 from svevae.model.sampling import draw, sample_sves
-from svevae.pictures import (
+from svevae.pictures.pipeline import (
     draw_correlation,
     draw_latent,
     draw_loop,
@@ -32,6 +31,7 @@ from svevae.pictures import (
     draw_samples,
     draw_slices,
 )
+from svevae.reports.card import model_card
 
 SPLIT = Path("artifacts/split/split.json")
 MODEL = Path("artifacts/model")

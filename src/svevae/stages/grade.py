@@ -12,8 +12,10 @@ import pandas as pd
 
 from svevae import tracking
 from svevae.config import Multiscale
-from svevae.use import draw
-from svevae.use.gradation import Gradation, GradationStudy
+from svevae.parts.gradation import Gradation, GradationStudy, fit_trend
+from svevae.parts.ground import Ground
+from svevae.pictures import parts as draw
+from svevae.use.champion import load
 
 FOLDER = Path("artifacts/grade")
 METRICS = FOLDER / "metrics.json"
@@ -24,7 +26,10 @@ def grade(params: Multiscale) -> None:
     carries the load.
     """
     settings = params.grade
-    study = GradationStudy(params)
+    ground = Ground.read(params.parts)
+    model = load(params.parts.model)
+    ground.check(model)
+    study = GradationStudy(params, ground, model, fit_trend(model, ground.data))
     dense = study.load(Gradation(settings.porosity[0], settings.porosity[0], 1.0))
     target = settings.load * dense
     uniform = study.uniform(target)

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from svevae.config import Params
 from svevae.dataset.split import SUBSETS, split_by_part
-from svevae.dataset.store import counted, open_dataset
-from svevae.pictures import draw_properties, draw_sves
+from svevae.dataset.store import open_dataset
+from svevae.pictures.pipeline import draw_properties, draw_sves
+from svevae.words import counted
 
 FOLDER = Path("artifacts/split")
 SPLIT = FOLDER / "split.json"

@@ -19,17 +19,17 @@ from tqdm import tqdm
 
 from svevae import tracking
 from svevae.config import Multiscale
-from svevae.dataset.cluster import open_cluster
+from svevae.dataset.cluster import HERE, Work, open_cluster
+from svevae.dataset.cut import cut
 from svevae.model.latent import LatentModel
+from svevae.parts.direct import Direct, joined
+from svevae.parts.fields import PropertyField
+from svevae.parts.ground import Ground, draw_bars, series, simulate
+from svevae.parts.latent_field import LatentField
+from svevae.parts.resegment import SegmentationShift, resegment
 from svevae.physics.part import Response
-from svevae.physics.volume import cut
-from svevae.use import draw
+from svevae.pictures import parts as draw
 from svevae.use.champion import load
-from svevae.use.direct import Direct, joined
-from svevae.use.fields import PropertyField
-from svevae.use.latent_field import LatentField
-from svevae.use.parts import Ground, draw_bars, series, simulate
-from svevae.use.resegment import SegmentationShift, resegment
 
 FOLDER = Path("artifacts/propagate")
 METRICS = FOLDER / "metrics.json"
@@ -39,7 +39,7 @@ CONFIDENCE = 0.95
 ENCODED = "the direct ones, encoded"
 
 
-def propagate(params: Multiscale, scheduler: str | None = None, workers: int | None = None) -> None:
+def propagate(params: Multiscale, work: Work = HERE) -> None:
     """Sample, simulate both ways, compare distributions, draw them, log to MLflow. Raises
     SvevaeError.
     """
@@ -54,7 +54,7 @@ def propagate(params: Multiscale, scheduler: str | None = None, workers: int | N
     )[:, *spans]
     outline = np.ones(bars.shape[1:], bool)
     direct = Direct(ground.material, params.parts.strain, params.parts.tolerance, model.n)
-    with open_cluster(scheduler, workers) as cluster:
+    with open_cluster(work) as cluster:
         truth, seconds = direct.simulate_all(bars, outline, cluster)
 
     begun = time.monotonic()

@@ -15,8 +15,8 @@ from optuna.storages import BaseStorage
 
 from svevae import tracking
 from svevae.config import Params
-from svevae.dataset.store import written_whole
 from svevae.errors import ConfigError
+from svevae.files import written_whole
 from svevae.search.pick import finalists, front, pick, tickets_of_finalists, tickets_of_study
 from svevae.search.pool import Pool, help_out, run_to_the_end, told
 from svevae.search.report import draw_study, write_report

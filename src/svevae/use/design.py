@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from svevae.dataset.cluster import open_cluster
+from svevae.dataset.cluster import HERE, Work, open_cluster
 from svevae.dataset.labelling import (
     Journal,
     LabelSettings,
@@ -24,14 +24,16 @@ from svevae.dataset.labelling import (
     parse_settings,
     voxel_digest,
 )
-from svevae.dataset.store import check_target, counted, label_record, open_dataset, write_dataset
+from svevae.dataset.store import label_record, open_dataset, write_dataset
 from svevae.errors import ConfigError, SolverError
+from svevae.files import check_target
 from svevae.model.latent import LatentModel
 from svevae.model.metrics import QUANTILE_90
 from svevae.model.porosity import NAME, with_porosity
 from svevae.model.sampling import FAR, sample_sves
 from svevae.physics.label import property_names
 from svevae.use.champion import load
+from svevae.words import counted
 
 JOURNAL = Path(".checkpoints/design")
 
@@ -122,8 +124,7 @@ def design(
     seed: int,
     settings: LabelSettings | None = None,
     solve: int | None = None,
-    workers: int | None = None,
-    scheduler: str | None = None,
+    work: Work = HERE,
 ) -> Design:
     """`count` SVEs for `targets` (properties in the units of the model, or the porosity), the
     solver asked about the best `solve` or all.
@@ -149,7 +150,7 @@ def design(
     solved = np.full((count, properties), np.nan)
     if settings:
         chosen = np.argsort(predicted, kind="stable")[:solve]
-        solved[chosen] = _solve(voxels[chosen], model, settings, workers, scheduler)
+        solved[chosen] = _solve(voxels[chosen], model, settings, work)
     is_solved = np.isfinite(solved).all(axis=1)
     final = np.where(is_solved, distance(solved), predicted)
     rank = np.lexsort((final, ~is_solved))  # a value of the solver goes before a prediction
@@ -176,8 +177,7 @@ def _solve(
     voxels: np.ndarray,
     model: LatentModel,
     settings: LabelSettings,
-    workers: int | None,
-    scheduler: str | None,
+    work: Work,
 ) -> np.ndarray:
     """Properties (sve, property) of the model, NaN where the solver did not converge, which is
     told.
@@ -185,7 +185,7 @@ def _solve(
     if not len(voxels):
         return np.empty((0, len(model.names)))
     journal = Journal(JOURNAL, settings)
-    with open_cluster(scheduler, workers) as cluster:
+    with open_cluster(work) as cluster:
         try:
             label_sves(
                 voxels,
@@ -255,8 +255,7 @@ def design_file(
     solve: int | None,
     seed: int,
     data: Path | None = None,
-    workers: int | None = None,
-    scheduler: str | None = None,
+    work: Work = HERE,
 ) -> Design:
     """`design` with the model at `uri`, written to `target`, an SVE file whose rows are in the
     order of their rank.
@@ -272,7 +271,7 @@ def design_file(
         )
     model = load(uri)
     settings = None if solve == 0 else solver_settings(model, uri, data)
-    found = design(model, targets, count, seed, settings, solve, workers, scheduler)
+    found = design(model, targets, count, seed, settings, solve, work)
     arrays = {
         "voxels": found.voxels,
         "properties": found.predicted,

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from svevae.dataset.store import check_target, composed, open_dataset, written_whole
+from svevae.dataset.store import composed, open_dataset
 from svevae.errors import DataError
+from svevae.files import check_target, written_whole
 from svevae.model.latent import LatentModel
 from svevae.use.champion import load
 

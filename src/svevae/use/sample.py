@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from svevae.dataset.store import check_target, write_dataset
+from svevae.dataset.store import write_dataset
+from svevae.files import check_target
 from svevae.model.porosity import NAME, with_porosity
 from svevae.model.sampling import sample_sves
 from svevae.use.champion import load

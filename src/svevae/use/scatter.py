@@ -22,8 +22,8 @@ from svevae.dataset.statistics import neighbour_correlation, read_position
 from svevae.dataset.store import SVEDataset, open_dataset
 from svevae.errors import ConfigError, DataError
 from svevae.model.latent import LatentModel
+from svevae.parts.latent_field import FEWEST, LatentField
 from svevae.use.champion import load
-from svevae.use.latent_field import FEWEST, LatentField
 
 POROSITY = "porosity"
 CHUNK = 256  # SVEs decoded at a time

@@ -1,0 +1,1 @@
+"""The page of `svevae explore`: `session` computes, `page` shows."""

@@ -1,0 +1,482 @@
+"""What the page of `svevae explore` shows, computed without it: SVEs to start from, directions to
+move them in, what they are predicted.
+
+The latent vector on the page is that of a start plus the sliders' moves times `Directions.steps`.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import tempfile
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from svevae.dataset.store import SVEDataset
+from svevae.errors import ConfigError, DataError
+from svevae.model.latent import LatentModel, Prediction
+from svevae.model.sampling import draw, realise, sample_sves
+from svevae.physics.connectivity import load_path
+from svevae.physics.elasticity import AXES, PRESETS, Material, young
+from svevae.physics.homogenize import Loading, Solver
+from svevae.physics.label import yield_stress
+from svevae.physics.voce import fit_voce, voce_curve
+from svevae.scans.importers import Samples, read_samples
+from svevae.scans.layouts import EDGE, ImportOptions
+from svevae.words import counted
+
+SAMPLES = 4096  # of the aggregate posterior, that the directions are found from
+EXPLAINED, MOST = (
+    0.99,
+    4,
+    # share of the properties' variance that their directions leave out at most, and how many there
+    # are
+    # at most
+)
+MORPHOLOGY, LEAST = (
+    6,
+    0.01,
+)  # directions of what the properties do not say, and the share of that variance that makes one
+MATRIX = "as-built-z"  # of the model's data, where these do not say
+STRAIN = (
+    0.00082,
+    0.00233,
+    0.00427,
+    0.00658,
+    0.00919,
+    0.01209,
+    0.01523,
+    0.01861,
+    0.0222,
+    0.026,
+    0.03,
+)  # where neither model nor data file says
+DRAWS, POINTS = 200, 61  # curves that the band is taken from, strains on each
+KEPT = 64  # starts of this session
+LARGEST = 128 << 20  # bytes of an uploaded file; what is larger is a thing for `svevae import`
+# one field of noise for every draw, so that pores grow and shrink under a slider and do not flicker
+SEED = 0
+
+
+@dataclass(frozen=True)
+class Directions:
+    """Along which sliders move: `names`, what a step of 1 does in words (`effects`), and the
+    `steps` (direction, latent) themselves.
+
+    The first `properties` change the predicted properties, the next `morphology` leave them, the
+    last are the latent units, one by one.
+    """
+
+    names: tuple[str, ...]
+    effects: tuple[str, ...]
+    steps: np.ndarray
+    properties: int
+    morphology: int
+
+
+@dataclass(frozen=True)
+class Solved:
+    """What the solver says of `voxels` (n, n, n): properties by name, curves by axis, each strain
+    and stress (increment,) in MPa.
+
+    Where these were realised from a latent vector, `predicted` (property,) is what the model says
+    of them, not of the vector.
+    """
+
+    properties: dict[str, float]
+    curves: dict[str, tuple[np.ndarray, np.ndarray]]
+    voxels: np.ndarray = field(repr=False)
+    predicted: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Start:
+    """An SVE as it was picked: its latent mean (latent,), its voxels (n, n, n), what must be said
+    of it, its labels if it has any.
+    """
+
+    title: str
+    latent: np.ndarray
+    voxels: np.ndarray = field(repr=False)
+    notes: tuple[str, ...] = ()
+    solved: Solved | None = None
+
+
+@dataclass(frozen=True)
+class View:
+    """A start after its moves: latent (latent,), pore probability and binary voxels (n, n, n), the
+    prediction of this one SVE.
+
+    `solved` is of this SVE, or None; `origin` says in words what the binary voxels are.
+    """
+
+    latent: np.ndarray
+    probability: np.ndarray = field(repr=False)
+    voxels: np.ndarray = field(repr=False)
+    origin: str
+    prediction: Prediction
+    solved: Solved | None
+
+
+def find_directions(model: LatentModel) -> Directions:
+    """Principal directions of the aggregate posterior: first in the space of the properties, then
+    of what these do not explain.
+
+    t_k being the standardised principal components of the properties predicted for samples of the
+    posterior, a step of direction k is the regression of the latent vector on t_k: what SVEs with a
+    t_k of 1 more have in common. The morphology's are the largest principal components of the
+    latent vectors without their regression on all t_k. A step is one standard deviation.
+    """
+    latent = model.posterior.sample(SAMPLES, np.random.default_rng(SEED)).astype(np.float64)
+    found = model.predict_from_latent(latent)
+    spread = found.std(axis=0) + 1e-12
+    z, y = latent - latent.mean(axis=0), (found - found.mean(axis=0)) / spread
+    variance, vectors = (
+        part[..., ::-1] for part in np.linalg.eigh(np.cov(y.T).reshape(y.shape[1], -1))
+    )
+    share = variance / variance.sum()
+    count = int(min(np.searchsorted(np.cumsum(share), EXPLAINED) + 1, MOST, len(share)))
+    vectors = (
+        vectors[:, :count]
+        * np.where(vectors[np.abs(vectors).argmax(axis=0), range(len(share))] < 0, -1, 1)[:count]
+    )
+    t = y @ vectors / np.sqrt(variance[:count])
+    steps = t.T @ z / len(z)
+    rest, shapes = (
+        part[..., ::-1]
+        for part in np.linalg.eigh(np.cov((z - t @ steps).T).reshape(z.shape[1], -1))
+    )
+    left = rest / max(rest.sum(), 1e-12)
+    shown = min(MORPHOLOGY, int((left > LEAST).sum()))
+    shapes = (shapes * np.sqrt(np.maximum(rest, 0)))[:, :shown].T
+    names = [f"Properties {k + 1}" for k in range(count)] + [
+        f"Morphology {k + 1}" for k in range(shown)
+    ]
+    effects = [
+        _effect(model, vectors[:, k] * np.sqrt(variance[k]), spread, share[k]) for k in range(count)
+    ]
+    effects += [f"{100 * part:.0f} % of what the properties leave open" for part in left[:shown]]
+    names += [f"Unit {unit}" for unit in range(z.shape[1])]
+    effects += [f"standard deviation {std:.2g}" for std in z.std(axis=0)]
+    return Directions(
+        tuple(names),
+        tuple(effects),
+        np.concatenate([steps, shapes, np.diag(z.std(axis=0))]),
+        count,
+        shown,
+    )
+
+
+def _effect(model: LatentModel, change: np.ndarray, spread: np.ndarray, share: float) -> str:
+    """The three properties that change most, in their spreads, and by how much."""
+    chosen = np.argsort(-np.abs(change), kind="stable")[:3]
+    listed = [
+        f"{model.names[i]}"
+        f" {_signed(change[i] * spread[i])}{'' if model.units[i] == '-' else f' {model.units[i]}'}"
+        for i in chosen
+    ]
+    return f"{100 * share:.0f} % of the variance; +1: {', '.join(listed)}"
+
+
+def _signed(value: float) -> str:
+    digits = max(0, 1 - int(np.floor(np.log10(abs(value))))) if value else 0
+    return f"{value:+,.{digits}f}".replace("-", "\u2212").replace(",", "\u2009")
+
+
+class Explorer:
+    """A model and what is being looked at with it. Raises DataError where `data` has SVEs of
+    another edge than the model's.
+    """
+
+    def __init__(self, model: LatentModel, data: SVEDataset | None = None):
+        if data is not None and data.n != model.n:
+            raise DataError(
+                f"{data.path}: /voxels: expected SVEs of n = {model.n} as the model was trained on,"
+                f" received n = {data.n}"
+            )
+        self.model, self.data = model, data
+        self.directions = find_directions(model)
+        self.material, self.material_known = _matrix(model)
+        labels = model.contract.get("labels")
+        self.strain = np.array(labels["tension"]["strain"] if labels else STRAIN)
+        if data is not None:
+            with h5py.File(data.path, "r") as file:
+                self.strain = file["tension/strain"][:] if "tension/strain" in file else self.strain
+        self._upload: tuple[str, bytes] | None = None
+        self._volume: tuple[str, Samples] | None = (
+            None  # the last one that could be cut, and its name
+        )
+        self._series, self._lock = secrets.token_hex(4), threading.Lock()
+        self._starts: dict[str, Start] = {}
+        self._solved: dict[bytes, Solved] = {}
+        self._count = 0
+
+    @property
+    def axes(self) -> tuple[str, ...]:
+        """Along which of x, y, z the model predicts what a curve is drawn from: modulus, yield and
+        flow stress.
+        """
+        return tuple(
+            axis
+            for axis in AXES
+            if {f"E_{axis}", f"yield_{axis}", f"flow_{axis}"} <= set(self.model.names)
+        )
+
+    def start(self, key: str) -> Start:
+        """What `sample`, `pick` or `cut` gave `key`. Raises DataError where that is not of this
+        session, or too long ago.
+        """
+        if key not in self._starts:
+            raise DataError("this page is older than the server: reload it")
+        return self._starts[key]
+
+    def sample(self, seed: int) -> str:
+        """A new SVE of the aggregate posterior; its key."""
+        latent, voxels = sample_sves(self.model, 1, np.random.default_rng(seed))
+        return self._keep(Start(f"Sample {seed} of the model", latent[0], voxels[0]))
+
+    def pick(self, index: int) -> str:
+        """SVE `index` of the data, with its labels; its key. Raises DataError where there is
+        none.
+        """
+        data = self.data
+        if data is None or not 0 <= index < data.count:
+            raise DataError(
+                f"SVE: expected 0 to {data.count - 1 if data else 'none'}, received {index}"
+            )
+        voxels, curves = data.voxels([index])[0], {}
+        with h5py.File(data.path, "r") as file:
+            for axis in AXES:
+                if f"tension/stress_{axis}" in file:
+                    curves[axis] = (self.strain, file[f"tension/stress_{axis}"][index])
+        solved = None
+        if data.properties is not None:
+            solved = Solved(
+                dict(zip(data.names, map(float, data.properties[index]), strict=True)),
+                curves,
+                voxels,
+            )
+        return self._keep(
+            self._encoded(
+                f"SVE {index} of {data.path.name}",
+                voxels,
+                self._edge_notes(data.voxel_size),
+                solved,
+            )
+        )
+
+    def upload(
+        self, name: str, content: bytes, pores: str = "dark", threshold: float | None = None
+    ) -> int:
+        """Take a volume (a file's name and bytes) and cut it into SVEs; how many. Raises DataError
+        for what is no volume, or too small.
+        """
+        if len(content) > LARGEST:
+            received = (
+                f"received {len(content) >> 20}; cut it by svevae import --crop, and give the file"
+                " to svevae explore"
+            )
+            raise DataError(f"{name}: expected at most {LARGEST >> 20} MB, {received}")
+        self._upload = Path(name.replace("\\", "/")).name.lstrip(".") or "volume", content
+        return self.segment(pores, threshold)
+
+    def segment(self, pores: str, threshold: float | None) -> int:
+        """Cut the uploaded volume again with another rule for its greys; how many SVEs. Raises
+        DataError as `upload`.
+        """
+        if self._upload is None:
+            raise DataError("expected a volume, none was dropped yet")
+        options = ImportOptions(size=self.model.n, pores=pores, threshold=threshold, labels=False)
+        name, content = self._upload
+        with tempfile.TemporaryDirectory(prefix="svevae-") as folder:
+            (Path(folder) / name).write_bytes(content)
+            try:
+                volume = read_samples([Path(folder) / name], options)
+            except DataError as error:
+                raise DataError(str(error).replace(f"{folder}/", "")) from error
+            volume.report = volume.report.replace(f"{folder}/", "")
+        self._volume = name, volume
+        return len(volume.arrays["voxels"])
+
+    @property
+    def report(self) -> str:
+        """How the uploaded volume was read: porosity, the rule for its greys, what was left out."""
+        lines = self._volume[1].report.splitlines() if self._volume else []
+        return "\n".join(line.strip() for line in lines if line.strip() != "no properties")
+
+    def cut(self, index: int) -> str:
+        """SVE `index` of the uploaded volume; its key. Raises DataError where there is none."""
+        if self._volume is None:
+            raise DataError("expected a volume, none was dropped yet")
+        name, volume = self._volume
+        voxels = volume.arrays["voxels"]
+        if not 0 <= index < len(voxels):
+            raise DataError(f"SVE: expected 0 to {len(voxels) - 1}, received {index}")
+        notes = self._edge_notes(volume.attributes.get(EDGE))
+        title = f"SVE {index} of {counted(len(voxels), 'SVE')} cut from {name}"
+        return self._keep(self._encoded(title, voxels[index].copy(), notes))
+
+    def latent(self, key: str, moves: list[float]) -> np.ndarray:
+        """The start's latent vector after its moves along the first directions: (latent,)
+        float32.
+        """
+        return (
+            self.start(key).latent + np.asarray(moves, float) @ self.directions.steps[: len(moves)]
+        ).astype(np.float32)
+
+    def view(self, key: str, moves: list[float]) -> View:
+        """What there is to see of a start after its moves. Raises DataError as `start`."""
+        start, latent = self.start(key), self.latent(key, moves)
+        probability, prediction = (
+            self.model.decode(latent[None])[0],
+            self.model.prediction(latent[None]),
+        )
+        solved = self._solved.get(latent.tobytes())
+        if not np.any(moves):
+            return View(
+                latent,
+                probability,
+                start.voxels,
+                "the SVE itself",
+                prediction,
+                solved or start.solved,
+            )
+        if solved:
+            return View(
+                latent, probability, solved.voxels, "the SVE that was solved", prediction, solved
+            )
+        voxels = draw(probability[None], self.model.grain, np.random.default_rng(SEED))[0]
+        return View(
+            latent, probability, voxels, "one draw from the probabilities", prediction, None
+        )
+
+    def solve(
+        self,
+        key: str,
+        moves: list[float],
+        axis: str,
+        report: Callable[[str], None] = lambda _: None,
+    ) -> Solved:
+        """Tension along `axis` by the solver: of the SVE itself if it was not moved, else of one
+        realised from its latent vector.
+
+        `report` follows in words. Raises DataError for an SVE that does not hang together along
+        `axis`, SolverError, ConfigError.
+        """
+        start, latent = self.start(key), self.latent(key, moves)
+        voxels, predicted = start.voxels, None
+        if np.any(moves):
+            report("realising the SVE")
+            voxels = realise(self.model, latent[None], np.random.default_rng(SEED))[0][0]
+            predicted = self.model.predict(voxels[None])[0]
+        if not load_path(voxels)[AXES[axis]]:
+            raise DataError(f"this SVE does not hang together along {axis}: it bears no load")
+        report("elastic response; the first time the solver is compiled, half a minute")
+        solver = Solver(voxels.shape)
+        elastic = solver.elastic(self.material, voxels[None])
+        count = len(self.strain)
+        loading = Loading.uniaxial_stress(
+            axis,
+            self.strain,
+            [f"tension along {axis} to strain {strain:g}" for strain in self.strain],
+        )
+        report(f"increment 1 of {count}")
+        path = solver.path(
+            self.material,
+            loading,
+            voxels[None],
+            elastic,
+            report=lambda k: report(f"increment {min(k + 2, count)} of {count}"),
+        )
+        stress, modulus = path.stress[0, :, AXES[axis]], float(young(elastic.stiffness, axis)[0])
+        properties = {
+            f"E_{axis}": modulus,
+            f"yield_{axis}": yield_stress(self.strain, stress, modulus),
+            f"flow_{axis}": float(stress[-1]),
+        }
+        old = self._solved.get(latent.tobytes()) or (None if np.any(moves) else start.solved)
+        if old:  # along the other axes
+            properties = old.properties | properties
+        curves = (old.curves if old else {}) | {axis: (self.strain, stress)}
+        self._solved[latent.tobytes()] = found = Solved(properties, curves, voxels, predicted)
+        return found
+
+    def curves(
+        self, prediction: Prediction, axis: str
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Strain (point,), the predicted stress (point,) and its 5 and 95 % quantiles (2, point),
+        MPa, of one SVE under tension.
+
+        A Voce law with the matrix's b through modulus, yield and flow stress
+        (`svevae.physics.voce`); the band takes these as normal and independent. NaN where no law
+        goes through them.
+        """
+        columns = [self.model.names.index(f"{name}_{axis}") for name in ("E", "yield", "flow")]
+        mean, std = (
+            prediction.properties[0, columns].astype(float),
+            prediction.std[0, columns].astype(float),
+        )
+        noise = np.random.default_rng(SEED).standard_normal((DRAWS, 3))
+        E, proof, flow = np.concatenate([mean[None], mean + std * noise]).T[:, :, None]
+        strain = np.linspace(0, self.strain[-1], POINTS)
+        s0, Q = fit_voce(E, proof, flow, self.strain[-1], self.material.b)
+        stress = voce_curve(E, s0, Q, self.material.b, strain)
+        drawn = stress[1:][np.isfinite(stress[1:]).all(axis=1)]
+        band = (
+            np.quantile(drawn, (0.05, 0.95), axis=0) if len(drawn) else np.full((2, POINTS), np.nan)
+        )
+        return strain, stress[0], band
+
+    def _encoded(
+        self, title: str, voxels: np.ndarray, notes: tuple[str, ...], solved: Solved | None = None
+    ) -> Start:
+        return Start(title, self.model.encode(voxels[None])[0][0], voxels, notes, solved)
+
+    def _edge_notes(self, edge: float | None) -> tuple[str, ...]:
+        """Where voxels of `edge` micrometres are not the model's."""
+        expected = self.model.voxel_size
+        if expected is None or (edge is not None and abs(edge - expected) <= 1e-3 * expected):
+            return ()
+        if edge is None:
+            return (
+                (
+                    "The file does not say how large its voxels are; the model was trained on"
+                    f" voxels of {expected:g} µm."
+                ),
+            )
+        return (
+            (
+                f"Voxels of {edge:g} µm, where the model was trained on {expected:g} µm: it takes"
+                f" these pores for {expected / edge:.3g} times their size. Resample the volume to"
+                f" {expected:g} µm before you trust what is predicted."
+            ),
+        )
+
+    def _keep(self, start: Start) -> str:
+        with self._lock:
+            self._count += 1
+            # of this server: a page that outlives it must not be shown another's
+            key = f"{self._series}-{self._count}"
+            self._starts[key] = start
+            while len(self._starts) > KEPT:
+                self._starts.pop(next(iter(self._starts)))
+        return key
+
+
+def _matrix(model: LatentModel) -> tuple[Material, bool]:
+    """The matrix of the data that the model was trained on, and whether these say it."""
+    try:
+        return Material(**json.loads(model.contract["data"]["material"])), True
+    except (KeyError, TypeError, ValueError, ConfigError):
+        return PRESETS[MATRIX], False
+
+
+def data_of(model: LatentModel) -> Path | None:
+    """The data file that the model was trained on, if it is there."""
+    path = model.contract.get("data", {}).get("file")
+    return Path(path) if path and Path(path).is_file() else None

@@ -1,0 +1,1 @@
+"""Parts through the latent space: property fields, direct simulation, uncertainty, gradation."""

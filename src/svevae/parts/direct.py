@@ -1,0 +1,122 @@
+"""Direct numerical simulation of parts, every pore resolved; what was solved is kept and found
+again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from svevae.dataset.cluster import Cluster, progress
+from svevae.dataset.labelling import voxel_digest
+from svevae.files import keep, kept
+from svevae.physics.elasticity import Material
+from svevae.physics.homogenize import RECIPE
+from svevae.physics.part import GRIP, GRIP_NU, PATIENCE, Response, pull
+
+JOURNAL = Path(".checkpoints/multiscale")
+
+
+@dataclass(frozen=True)
+class Direct:
+    """How parts are simulated directly: the matrix, the elongations of the cell, the solver's
+    tolerance, voxels `n` of an SVE's edge.
+
+    The grip is as thick as an SVE, and plastic strain is measured on blocks as large as one.
+    """
+
+    material: Material
+    strain: tuple[float, ...]
+    tolerance: float
+    n: int
+
+    def path(self, pores: np.ndarray, outline: np.ndarray) -> Path:
+        """Where the response of a part is kept."""
+        what = repr(
+            (RECIPE, GRIP, GRIP_NU, asdict(self), voxel_digest(pores), voxel_digest(outline))
+        )
+        return JOURNAL / f"{hashlib.sha256(what.encode()).hexdigest()[:24]}.npz"
+
+    def simulate(self, pores: np.ndarray, outline: np.ndarray, name: str) -> tuple[Response, float]:
+        """Response of one part, pores and outline (x, y, z), and the seconds that it took when it
+        was solved; a bar counts increments.
+
+        Raises as `svevae.physics.part.pull`.
+        """
+        path = self.path(pores, outline)
+        if (found := _read(path)) is not None:
+            return found
+        with progress(len(self.strain), len(self.strain), name, "increment") as bar:
+            solved = solve(
+                self, pores, outline, name, lambda k: bar.update(k + 1 - bar.n)
+            )  # back where increments are halved
+        _keep(path, *solved)
+        return solved
+
+    def simulate_all(
+        self, parts: np.ndarray, outline: np.ndarray, cluster: Cluster
+    ) -> tuple[Response, np.ndarray]:
+        """Responses of many parts (part, x, y, z), each a piece of work of the cluster, and their
+        seconds (part,).
+        """
+        paths = [self.path(pores, outline) for pores in parts]
+        found = [_read(path) for path in paths]
+        missing = [k for k, known in enumerate(found) if known is None]
+        with progress(len(parts), len(missing), "direct simulation", "part") as bar:
+            work = ((self, parts[k], outline, f"part {k}") for k in missing)
+            for i, solved in cluster.map(solve, work, bar.refresh):
+                found[missing[i]] = solved
+                _keep(paths[missing[i]], *solved)
+                bar.update()
+        responses, seconds = zip(*found, strict=True)
+        return joined(list(responses)), np.array(seconds)
+
+
+def joined(responses: list[Response]) -> Response:
+    """Responses of several batches as one."""
+    return Response(
+        **{
+            name: np.concatenate([vars(response)[name] for response in responses])
+            for name in vars(responses[0])
+        }
+    )
+
+
+def solve(
+    settings: Direct,
+    pores: np.ndarray,
+    outline: np.ndarray,
+    name: str,
+    report: Callable[[int], None] | None = None,
+) -> tuple[Response, float]:
+    begun = time.monotonic()
+    response = pull(
+        settings.material,
+        outline,
+        settings.strain,
+        pores[None],
+        grip=settings.n,
+        block=settings.n,
+        settings=replace(PATIENCE, tolerance=settings.tolerance),
+        names=[name],
+        report=report,
+    )
+    return response, time.monotonic() - begun
+
+
+def _keep(path: Path, response: Response, seconds: float) -> None:
+    keep(path, vars(response) | {"seconds": np.array(seconds)})
+
+
+def _read(path: Path) -> tuple[Response, float] | None:
+    """What was kept; None where there is nothing, or where it is damaged or of another version."""
+    arrays = kept(path)
+    if arrays is None or set(arrays) != {"seconds", *Response.__dataclass_fields__}:
+        return None
+    seconds = float(arrays.pop("seconds"))
+    return Response(**arrays), seconds

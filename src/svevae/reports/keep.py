@@ -1,0 +1,63 @@
+"""`svevae keep`: the model of the last evaluation, its card and figures, into a folder of their own
+that DVC keeps beside the data.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+from svevae.errors import ConfigError
+from svevae.reports.card import model_card
+
+MODEL = Path("artifacts/model")
+EVALUATION = Path("artifacts/evaluation")
+SEEDS = Path("benchmarks/seeds.json")
+KEPT = Path("champion")
+
+
+def keep() -> str:
+    """Copy artifacts into champion/, with the spread over seeds in its card where it was measured;
+    says what was kept, in words.
+
+    The folder is replaced whole. Raises ConfigError where nothing was evaluated, and where a better
+    model of the same test SVEs is kept already.
+    """
+    for path in (MODEL / "model.keras", EVALUATION / "metrics.json"):
+        if not path.is_file():
+            raise ConfigError(
+                f"{path}: expected what the pipeline writes, found nothing; run `make repro` or"
+                " `make full` first"
+            )
+    contract, scores = (
+        json.loads(path.read_text())
+        for path in (MODEL / "contract.json", EVALUATION / "metrics.json")
+    )
+    if KEPT.is_dir():
+        before, kept = (
+            json.loads((KEPT / name).read_text())
+            for name in ("metrics.json", "model/contract.json")
+        )
+        if kept["test_digest"] == contract["test_digest"] and before["mean_r2"] > scores["mean_r2"]:
+            better = f"a model of mean R2 {before['mean_r2']:.4f} is kept, on the same test SVEs"
+            raise ConfigError(
+                f"{KEPT}: {better}; received {scores['mean_r2']:.4f}. Remove {KEPT} to keep the new"
+                " one all the same"
+            )
+    beside = Path(f".{KEPT}.{os.getpid()}.part")
+    try:
+        shutil.copytree(MODEL, beside / "model")
+        shutil.copytree(EVALUATION / "plots", beside / "plots")
+        shutil.copy(EVALUATION / "metrics.json", beside)
+        spread = json.loads(SEEDS.read_text()) if SEEDS.is_file() else None
+        (beside / "model-card.md").write_text(model_card(contract, scores, spread))
+        shutil.rmtree(KEPT, ignore_errors=True)
+        os.replace(beside, KEPT)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return (
+        f"{KEPT}: mean R2 {scores['mean_r2']:.4f}, its card {KEPT}/model-card.md; next: dvc add"
+        f" {KEPT} && dvc push"
+    )

@@ -1,0 +1,15 @@
+"""Counts and lists in sentences for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def counted(count: int, noun: str) -> str:
+    """1 SVE, 2 SVEs."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def some(items: Sequence[str], most: int = 20) -> str:
+    """The first of `items`, and how many more; an attribute of an HDF5 file holds 64 kB."""
+    return ", ".join(items[:most]) + (f" and {len(items) - most} more" if len(items) > most else "")

@@ -1,0 +1,77 @@
+"""What each stage of dvc.yaml and multiscale/dvc.yaml imports, as its `deps`.
+
+`make deps` writes them; `tests/test_structure.py` checks them. The import graph of the package is
+the build graph of the pipeline: a stage runs again where a module that it imports has changed.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "src" / "svevae"
+FILES = ("dvc.yaml", "multiscale/dvc.yaml")
+
+
+def imported(path: Path) -> set[str]:
+    """Dotted names below svevae that a module imports, also inside functions: "dataset.store".
+
+    What stands under `if TYPE_CHECKING:` is not imported when a stage runs.
+    """
+    names = set()
+    for node in _run_time(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+    return {name.removeprefix("svevae.") for name in names if name.startswith("svevae.")}
+
+
+def _run_time(node: ast.AST) -> list[ast.AST]:
+    """`node` and all below it that runs."""
+    found = [node]
+    for child in ast.iter_child_nodes(node):
+        if not (isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING"):
+            found += _run_time(child)
+    return found
+
+
+def module_file(name: str) -> Path | None:
+    """The file of a module below svevae by its dotted name; None for what is no module."""
+    path = PACKAGE / f"{name.replace('.', '/')}.py"
+    return path if path.is_file() else None
+
+
+def closure(path: Path) -> set[Path]:
+    """`path` and all files of the package that importing it imports."""
+    found: set[Path] = set()
+    waiting = [path]
+    while waiting:
+        module = waiting.pop()
+        if module not in found:
+            found.add(module)
+            waiting += [file for name in imported(module) if (file := module_file(name))]
+    return found
+
+
+def with_deps(text: str) -> str:
+    """The text of a dvc.yaml with the `deps` of each stage below src/ as its imports are now."""
+    stage, lines, written = "", [], ""
+    for line in text.splitlines():
+        if match := re.fullmatch(r"  (\w+):", line):
+            stage = match[1]
+        if line.startswith("      - src/"):
+            if written != stage:
+                files = closure(PACKAGE / "stages" / f"{stage}.py")
+                lines += sorted(f"      - {file.relative_to(ROOT)}" for file in files)
+                written = stage
+            continue
+        lines.append(line)
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    for name in FILES:
+        (ROOT / name).write_text(with_deps((ROOT / name).read_text()))

@@ -1,0 +1,391 @@
+"""The page of `svevae explore`: what it answers to whom, its figures, and (slow) the page itself in
+headless Chromium.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tifffile
+from dash import Dash
+from tests.conftest import BROWSER_WAIT, see, serving
+
+from svevae.cli import main
+from svevae.config import Params
+from svevae.errors import ConfigError
+from svevae.explore.page import curve_figure, explore, make_app, pores_figure
+from svevae.explore.session import Explorer, Solved, View
+from svevae.model.latent import LatentModel, Prediction, save_folder
+from svevae.model.vae import build_vae
+
+NAMES, UNITS = ["E_z", "yield_z", "flow_z"], ["MPa", "MPa", "MPa"]
+
+
+@pytest.fixture(scope="module")
+def explorer(params: Params) -> Explorer:
+    contract = {
+        "names": NAMES,
+        "units": UNITS,
+        "n": 8,
+        "latent_dim": 4,
+        "voxel_size": 10.0,
+        "grain": 1.0,
+    }
+    network = build_vae(
+        params.train, 8, np.array([66_000.0, 229.0, 390.0]), np.array([3_800.0, 12.0, 22.0])
+    )
+    return Explorer(LatentModel(network, contract))
+
+
+@pytest.fixture
+def view(explorer: Explorer) -> View:
+    """One pore of 4 x 2 x 2 voxels, and a solved curve."""
+    voxels = np.zeros((8, 8, 8), np.uint8)
+    voxels[2:6, 1:3, 6:8] = 1
+    prediction = Prediction(
+        np.array([[66_000.0, 229.0, 390.0]]), np.array([[100.0, 1.0, 2.0]]), np.array([0.5])
+    )
+    solved = Solved({}, {"z": (np.array([0.01, 0.03]), np.array([250.0, 390.0]))}, voxels)
+    return View(np.zeros(4), 0.4 * voxels, voxels, "the SVE itself", prediction, solved)
+
+
+def test_only_its_own_pages_are_answered(explorer: Explorer) -> None:
+    client = make_app(explorer, "champion/model").server.test_client()
+    for base in ("http://127.0.0.1:5006", "http://localhost:5006"):
+        assert client.get("/", base_url=base).status_code == 200
+        assert client.get("/", base_url=base, headers={"Origin": base}).status_code == 200
+        assert (
+            client.get("/", base_url=base, headers={"Origin": "http://example.org"}).status_code
+            == 403
+        )
+        assert (
+            client.post(
+                "/_dash-update-component", base_url=base, json={}, headers={"Origin": "null"}
+            ).status_code
+            == 403
+        )
+        assert (
+            client.get("/", base_url=base, headers={"Origin": "http://127.0.0.1:8000"}).status_code
+            == 403
+        )
+    for stranger in (
+        "http://example.org:5006",
+        "http://192.0.2.1:5006",
+    ):  # a name that was made to point here
+        assert client.get("/", base_url=stranger).status_code == 403
+
+
+def test_everything_comes_from_this_machine(explorer: Explorer) -> None:
+    text = (
+        make_app(explorer, "champion/model")
+        .server.test_client()
+        .get("/", base_url="http://127.0.0.1")
+        .get_data(as_text=True)
+    )
+    sources = re.findall(r'<(?:script|link)[^>]*(?:src|href)="([^"]*)"', text)
+    assert len(sources) > 5
+    assert all(source.startswith("/") and not source.startswith("//") for source in sources)
+
+
+def test_a_port_that_is_taken(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(
+            ConfigError, match=f"--port: expected a free port of this machine, received {port}: "
+        ):
+            explore(str(tmp_path), None, port, browser=False)
+    with pytest.raises(
+        ConfigError, match="--port: expected a free port of this machine, received 70000"
+    ):
+        explore(str(tmp_path), None, 70000, browser=False)
+
+
+def test_a_model_without_uncertainty(
+    explorer: Explorer, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    network = explorer.model.model
+    old = keras.Model(
+        network.input,
+        {key: value for key, value in network.output.items() if key != "properties_std"},
+    )
+    save_folder(tmp_path / "model", old, explorer.model.contract)
+    assert main(["explore", "--model", str(tmp_path / "model"), "--port", "0", "--no-browser"]) == 2
+    assert (
+        "expected a model that gives properties_std, received one of an earlier svevae"
+        in capsys.readouterr().err
+    )
+
+
+@pytest.mark.parametrize("kind", ["binary", "decoded"])
+def test_the_surface_lies_on_the_faces_of_the_voxels(
+    explorer: Explorer, view: View, kind: str
+) -> None:
+    """A box from (20, 10, 60) to (60, 30, 80) um, closed at the face of the SVE that it touches;
+    decoded at 0.4, its own level set.
+    """
+    figure, said = pores_figure(explorer, view, kind)
+    (mesh,) = [trace for trace in figure["data"] if trace["type"] == "mesh3d"]
+    x, y, z = (unpacked(mesh[axis]) for axis in "xyz")
+    i, j, k = (unpacked(mesh[corner]) for corner in "ijk")
+    assert max(i.max(), j.max(), k.max()) == len(x) - 1
+    assert "3.12 %" in said or kind == "decoded"
+    if kind == "binary":
+        np.testing.assert_allclose(
+            [[part.min(), part.max()] for part in (x, y, z)],
+            [[20, 60], [10, 30], [60, 80]],
+            atol=1e-4,
+        )
+    for part, low, high in ((x, 20, 60), (y, 10, 30), (z, 60, 80)):
+        assert low - 5 <= part.min() < part.max() <= high + 5
+    assert figure["layout"]["scene"]["zaxis"]["title"]["text"] == "z (build) / µm"
+
+
+def unpacked(array: dict[str, str]) -> np.ndarray:
+    return np.frombuffer(base64.b64decode(array["bdata"]), array["dtype"])
+
+
+def test_no_surface_where_there_is_no_pore(explorer: Explorer, view: View) -> None:
+    empty = View(
+        view.latent,
+        np.full((8, 8, 8), 1e-6),
+        np.zeros((8, 8, 8), np.uint8),
+        "the SVE itself",
+        view.prediction,
+        None,
+    )
+    for kind in ("binary", "decoded"):
+        assert [trace["type"] for trace in pores_figure(explorer, empty, kind)[0]["data"]] == [
+            "scatter3d"
+        ]
+
+
+def test_decoded_pores_end_at_the_faces(explorer: Explorer, view: View) -> None:
+    """What probability goes on beyond the SVE is not drawn: bounds that change with every move cost
+    plotly its shaders.
+    """
+    probability = 0.9 * view.voxels + 0.01 * np.random.default_rng(0).random((8, 8, 8))
+    figure, _ = pores_figure(explorer, replace(view, probability=probability), "decoded")
+    x, y, z = (unpacked(figure["data"][1][axis]) for axis in "xyz")
+    assert z.max() == 80
+    assert min(x.min(), y.min(), z.min()) >= 0
+    assert max(x.max(), y.max()) <= 80
+
+
+def answer(app: Dash, of: str, trigger: str, **values: object) -> dict | None:
+    """What the callback with the output `of` answers when `trigger` changed, None for nothing;
+    `values` of inputs and states by id.
+    """
+    [(key, callback)] = [
+        (key, callback) for key, callback in app.callback_map.items() if f"{of}." in key
+    ]
+    parts = [part.rsplit(".", 1) for part in key.strip(".").split("...")]
+    named = {
+        kind: [one | {"value": values.get(one["id"])} for one in callback[kind]]
+        for kind in ("inputs", "state")
+    }
+    sliders = [{"id": {"index": k, "type": "move"}, "property": "value"} for k in range(3)]
+    outputs = [
+        sliders if name.startswith("{") else {"id": name, "property": what} for name, what in parts
+    ]
+    body = named | {
+        "output": key,
+        "outputs": outputs,
+        "changedPropIds": [trigger] if trigger else [],
+    }
+    reply = app.server.test_client().post(
+        "/_dash-update-component", base_url="http://127.0.0.1", json=body
+    )
+    assert reply.status_code in (200, 204)
+    return reply.get_json()["response"] if reply.status_code == 200 else None
+
+
+def test_what_nobody_foresaw_is_shown(explorer: Explorer, caplog: pytest.LogCaptureFixture) -> None:
+    """And the page is answered, so that it goes on."""
+    wish = {
+        "start": explorer.sample(0),
+        "moves": [0.0] * 99,
+        "pores": "decoded",
+        "axis": "z",
+        "count": 7,
+    }
+    found = answer(make_app(explorer, "any"), "pores-figure", "wish.data", wish=wish)
+    assert found["answered"]["data"] == 7
+    assert "ValueError" in found["numbers"]["children"]["props"]["children"]
+    assert "svevae explore" in caplog.text
+
+
+def test_sliders_that_are_mounted_move_nothing(explorer: Explorer) -> None:
+    """Dash calls what sets them as when the page is new; the SVE and its moves stay."""
+    app = make_app(explorer, "any")
+    first = answer(app, "start", "")
+    assert first["start"]["data"]
+    assert answer(app, "start", "", start=first["start"]["data"]) is None
+
+
+def test_a_dropped_file_is_given_back(explorer: Explorer, tmp_path: Path) -> None:
+    """Else the browser sends it with every click."""
+    np.save(tmp_path / "a.npy", np.zeros((8, 8, 16), np.uint8))
+    contents = "data:;base64," + base64.b64encode((tmp_path / "a.npy").read_bytes()).decode()
+    app = make_app(explorer, "any")
+    found = answer(app, "dropped", "upload.contents", upload=contents, **{"pores-are": "dark"})
+    assert found["upload"]["contents"] is None
+
+
+def test_one_solution_at_a_time(explorer: Explorer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page that shows another SVE is told so, and is not shown the end of what it did not ask
+    for.
+    """
+    going, free = threading.Event(), threading.Event()
+
+    def solve(*_: object) -> None:
+        going.set()
+        assert free.wait(20)
+
+    monkeypatch.setattr(explorer, "solve", solve)
+    app, (one, other) = make_app(explorer, "any"), (explorer.sample(seed) for seed in (0, 1))
+    wish = {"start": one, "moves": [], "axis": "z"}
+    assert answer(app, "clock", "solve.n_clicks", start=one, wish=wish)["solve"]["disabled"]
+    assert going.wait(20)
+    busy = answer(app, "clock", "solve.n_clicks", start=other, wish=wish | {"start": other})
+    assert busy["progress"]["children"].startswith("busy with another SVE")
+    free.set()
+    end = time.monotonic() + 20
+    while not (seen := answer(app, "clock", "clock.n_intervals", start=one, clock=3))["clock"][
+        "disabled"
+    ]:
+        assert time.monotonic() < end
+    assert seen["progress"]["children"].startswith("solved in")
+    after = answer(app, "clock", "clock.n_intervals", start=other, clock=4)
+    assert (after["progress"]["children"], after["clock"]["disabled"]) == ("", True)
+
+
+def test_the_curve_and_the_solvers(explorer: Explorer, view: View) -> None:
+    traces = {trace["name"]: trace for trace in curve_figure(explorer, view, "z")["data"]}
+    assert list(traces) == ["90 %", "predicted", "solver"]
+    assert traces["predicted"]["x"][-1] == pytest.approx(3.0)
+    assert traces["predicted"]["y"][-1] == pytest.approx(390.0)
+    np.testing.assert_allclose(traces["solver"]["x"], [0, 1, 3])
+    np.testing.assert_allclose(traces["solver"]["y"], [0, 250, 390])
+
+
+@pytest.fixture(scope="module")
+def address(finished: Path, environment: dict[str, str]) -> Iterator[str]:
+    with serving(
+        ["svevae", "explore", "--model", "artifacts/model", "--no-browser"],
+        "/",
+        finished,
+        environment,
+    ) as url:
+        yield url
+
+
+@pytest.mark.slow
+def test_the_page(browser, address: str, tmp_path: Path) -> None:
+    """Pick, move, solve, drop a good and a bad volume; nothing from elsewhere, no error in the
+    browser's log.
+    """
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.common.keys import Keys
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    def numbers() -> str:
+        return browser.find_element(By.ID, "numbers").text
+
+    def wait(condition) -> None:
+        WebDriverWait(browser, BROWSER_WAIT).until(lambda _: condition())
+
+    browser.get(address)
+    see(
+        browser,
+        "svevae explore",
+        "novelty",
+        "90 % interval",
+        "Every latent unit",
+        "of 96 in tiny.h5",
+        picture="explore",
+    )
+    assert browser.find_elements(By.CSS_SELECTOR, "#pores-figure canvas")
+    picked = numbers()
+    slider = browser.find_elements(By.CSS_SELECTOR, "[role=slider]")[0]
+    for _ in range(10):
+        slider.send_keys(Keys.ARROW_LEFT)
+    wait(lambda: numbers() != picked)
+    see(browser, "\u22121.0", picture="explore-moved")
+    browser.find_element(By.ID, "reset").click()
+    wait(lambda: numbers() == picked)
+
+    browser.find_element(By.ID, "another").click()
+    wait(lambda: numbers() != picked)
+    slider.send_keys(Keys.ARROW_LEFT)
+    see(browser, "\u22120.1", picture="explore-another")
+    time.sleep(2)
+    picked = numbers()
+    few = len(browser.find_elements(By.CSS_SELECTOR, "[role=slider]"))
+    browser.find_element(By.CSS_SELECTOR, "#open-units summary").click()
+    wait(lambda: len(browser.find_elements(By.CSS_SELECTOR, "[role=slider]")) > few)
+    time.sleep(2)
+    assert numbers() == picked, "the SVE and its move stay"
+    unit = browser.find_elements(By.CSS_SELECTOR, "[role=slider]")[-1]
+    for _ in range(10):
+        unit.send_keys(Keys.ARROW_RIGHT)
+    wait(lambda: numbers() != picked)
+    see(browser, "+1.0", "\u22120.1", picture="explore-unit")
+    browser.find_element(By.ID, "reset").click()
+
+    browser.find_element(By.ID, "sample").click()
+    see(browser, "Sample ", "of the model", picture="explore-sampled")
+    number = browser.find_element(By.ID, "pick")
+    number.send_keys(Keys.CONTROL, "a")
+    number.send_keys("7", Keys.ENTER)
+    see(browser, "SVE 7 of tiny.h5", picture="explore-picked")
+    wait(lambda: browser.find_element(By.ID, "solve").is_enabled())
+    browser.find_element(By.ID, "solve").click()
+    see(browser, "solved in", picture="explore-solved")
+    assert browser.find_element(By.ID, "solver-error").text == ""
+
+    volume = (np.random.default_rng(0).random((32, 40, 70)) < 0.03).astype(np.uint8)
+    tifffile.imwrite(
+        tmp_path / "scan.tif",
+        volume,
+        imagej=True,
+        resolution=(0.2, 0.2),
+        metadata={"spacing": 5.0, "unit": "um"},
+    )
+    (tmp_path / "notes.txt").write_text("no volume")
+    drop = browser.find_element(By.CSS_SELECTOR, "input[type=file]")
+    drop.send_keys(str(tmp_path / "scan.tif"))
+    see(
+        browser,
+        "cut from scan.tif",
+        "Voxels of 5 µm, where the model was trained on 10 µm",
+        "of 2, from 0",
+        picture="explore-volume",
+    )
+    drop.send_keys(str(tmp_path / "notes.txt"))
+    see(
+        browser,
+        "notes.txt: expected a folder of slices or a file",
+        "cut from scan.tif",
+        picture="explore-wrong",
+    )
+
+    time.sleep(1)
+    entries = browser.execute_script(
+        "return performance.getEntriesByType('resource').map(entry => entry.name)"
+    )
+    assert all(entry.startswith((address, "blob:", "data:")) for entry in entries), entries
+    assert [
+        entry["message"] for entry in browser.get_log("browser") if entry["level"] == "SEVERE"
+    ] == []

@@ -1,0 +1,313 @@
+"""Volumes from every format, the same voxels at the same place; cropped and cut into SVEs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import numpy as np
+import PIL.Image
+import pytest
+import tifffile
+
+from svevae.dataset.cut import cut, dropped
+from svevae.errors import DataError
+from svevae.scans.volume import crop, read_volume, voxel_size
+
+SHAPE = (5, 6, 7)
+GREYS = np.arange(np.prod(SHAPE), dtype=np.uint16).reshape(
+    SHAPE
+)  # (x, y, z), every voxel its own value
+STACK = np.ascontiguousarray(GREYS.T)  # (slice, row, column), as an image program has it
+
+
+def save_slices(folder: Path, suffix: str) -> Path:
+    """Slices 0.tif to 10.tif and so on: by text 10 would come before 2."""
+    folder.mkdir()
+    for i, image in enumerate(STACK):
+        path = folder / f"scan_{5 * i}{suffix}"
+        PIL.Image.fromarray(image).save(path) if suffix == ".png" else tifffile.imwrite(path, image)
+    (folder / "notes.txt").write_text("not a slice")
+    return folder
+
+
+def save_hdf5(path: Path) -> Path:
+    with h5py.File(path, "w") as file:
+        file["scan/greys"] = GREYS
+        file["scan/angles"] = np.arange(4)
+    return path
+
+
+def save(path: Path) -> Path:
+    """`GREYS` in the format of the suffix."""
+    writers: dict[str, Callable[[], object]] = {
+        ".npy": lambda: np.save(path, GREYS),
+        ".npz": lambda: np.savez(path, scan=GREYS),
+        ".tif": lambda: tifffile.imwrite(path, STACK, photometric="minisblack"),
+        ".tiff": lambda: tifffile.imwrite(
+            path, STACK, photometric="minisblack", compression="zlib"
+        ),
+        ".raw": lambda: STACK.astype(">u2").tofile(path),
+        ".h5": lambda: save_hdf5(path),
+        ".slices": lambda: save_slices(path, ".tif"),
+        ".pngs": lambda: save_slices(path, ".png"),
+    }
+    writers[path.suffix]()
+    return path
+
+
+@pytest.mark.parametrize(
+    "suffix", [".npy", ".npz", ".tif", ".tiff", ".raw", ".h5", ".slices", ".pngs"]
+)
+def test_every_format_gives_the_same_voxels(tmp_path: Path, suffix: str) -> None:
+    raw = {"shape": STACK.shape, "dtype": ">u2"} if suffix == ".raw" else {}
+    np.testing.assert_array_equal(read_volume(save(tmp_path / f"scan{suffix}"), **raw), GREYS)
+
+
+def test_imagej_and_paged_tifs(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "imagej.tif", STACK, imagej=True)
+    with tifffile.TiffWriter(tmp_path / "pages.tif") as file:
+        for image in STACK:
+            file.write(image, contiguous=False, metadata=None)
+    for name in ("imagej.tif", "pages.tif"):
+        np.testing.assert_array_equal(read_volume(tmp_path / name), GREYS)
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".tif", ".raw"])
+def test_big_formats_are_memory_mapped(tmp_path: Path, suffix: str) -> None:
+    raw = {"shape": STACK.shape, "dtype": ">u2"} if suffix == ".raw" else {}
+    assert isinstance(read_volume(save(tmp_path / f"scan{suffix}"), **raw), np.memmap)
+
+
+@pytest.mark.parametrize("axes", ["xyz", "zyx", "yzx", "zxy"])
+def test_axes_say_what_the_axes_of_a_file_mean(tmp_path: Path, axes: str) -> None:
+    """A file whose axes are `axes`, slowest first, gives (x, y, z)."""
+    np.save(tmp_path / "scan.npy", GREYS.transpose(["xyz".index(axis) for axis in axes]))
+    np.testing.assert_array_equal(read_volume(tmp_path / "scan.npy", axes=axes), GREYS)
+
+
+def test_a_dataset_is_named(tmp_path: Path) -> None:
+    np.savez(tmp_path / "two.npz", a=GREYS, b=GREYS + 1)
+    np.testing.assert_array_equal(read_volume(tmp_path / "two.npz", dataset="b"), GREYS + 1)
+    with pytest.raises(
+        DataError,
+        match=r"two\.npz: expected one array of three axes, received a \(5, 6, 7\), b \(5, 6, 7\)",
+    ):
+        read_volume(tmp_path / "two.npz")
+    with pytest.raises(DataError, match=r"two\.npz: expected the array c, received a "):
+        read_volume(tmp_path / "two.npz", dataset="c")
+    with pytest.raises(
+        DataError,
+        match=r"scan\.h5: scan/angles: expected a volume of three axes, received shape \(4,\)",
+    ):
+        read_volume(save_hdf5(tmp_path / "scan.h5"), dataset="scan/angles")
+
+
+def test_raw_files_need_shape_and_type_that_fit(tmp_path: Path) -> None:
+    path = save(tmp_path / "scan.raw")
+    with pytest.raises(
+        DataError,
+        match=(
+            r"scan\.raw: a raw file says nothing of itself: give its --shape and --dtype, e\.g\."
+            r" --shape"
+        ),
+    ):
+        read_volume(path, shape=STACK.shape)
+    with pytest.raises(
+        DataError, match=r"scan\.raw: expected 210 bytes, 7 x 6 x 5 of uint8, received 420 bytes"
+    ):
+        read_volume(path, shape=STACK.shape, dtype="uint8")
+    with pytest.raises(
+        DataError,
+        match=r"scan\.raw: --dtype: expected a type of numpy such as uint16 .* received 'greys'",
+    ):
+        read_volume(path, shape=STACK.shape, dtype="greys")
+
+
+@pytest.mark.parametrize("axes", ["xy", "xyy", "zyxx", "abc"])
+def test_unknown_axes(tmp_path: Path, axes: str) -> None:
+    with pytest.raises(
+        DataError,
+        match=(
+            r"scan\.npy: axes: expected an order of the letters x, y and z such as zyx, received"
+            rf" '{axes}'"
+        ),
+    ):
+        read_volume(save(tmp_path / "scan.npy"), axes=axes)
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".npz", ".tif", ".h5"])
+def test_files_that_are_not_what_their_name_says(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"bad{suffix}"
+    path.write_text("not a volume, only some text that is long enough for a header")
+    with pytest.raises(DataError, match=rf"bad\{suffix}: expected a .*file, cannot be read"):
+        read_volume(path)
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".npz", ".h5", ".pngs"])
+def test_truncated_files(tmp_path: Path, suffix: str) -> None:
+    path = save(tmp_path / f"cut{suffix}")
+    file = path / "scan_10.png" if path.is_dir() else path
+    file.write_bytes(file.read_bytes()[: int(0.7 * file.stat().st_size)])
+    with pytest.raises(
+        DataError,
+        match=(
+            rf"{file.name}: expected a {file.suffix[1:] if path.is_dir() else file.suffix} file,"
+            r" cannot be read"
+        ),
+    ):
+        read_volume(path)
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"imagej": True},
+        {"photometric": "minisblack"},
+        {"photometric": "minisblack", "compression": "zlib"},
+    ],
+)
+def test_a_truncated_tif_is_an_error_not_fewer_slices(
+    tmp_path: Path, share: float, options: dict[str, object]
+) -> None:
+    path = tmp_path / "cut.tif"
+    tifffile.imwrite(
+        path, np.random.default_rng(0).integers(0, 65535, (20, 30, 40), np.uint16), **options
+    )
+    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+    with pytest.raises(DataError, match=r"cut\.tif: expected a tif file, cannot be read"):
+        read_volume(path)
+
+
+def test_what_is_no_volume(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "colour.tif", np.zeros((4, 5, 3), np.uint8), photometric="rgb")
+    tifffile.imwrite(tmp_path / "slice.tif", STACK[0])
+    np.save(tmp_path / "text.npy", np.full((2, 2, 2), "pore"))
+    (tmp_path / "scan.vtk").touch()
+    (tmp_path / "empty").mkdir()
+    for name, message in {
+        "colour.tif": r"colour\.tif: expected greys, received colours: axes YXS, shape \(4, 5, 3\)",
+        "slice.tif": r"slice\.tif: expected a volume of three axes, received shape \(6, 5\)",
+        "text.npy": r"text\.npy: expected numbers, received <U4",
+        "scan.vtk": r"scan\.vtk: expected a folder of slices or a file \.tif, .* received \.vtk",
+        "nothing.tif": r"nothing\.tif: expected a volume, found nothing",
+        "empty": r"empty: expected slices, files \.tif, \.tiff, \.png, found none",
+    }.items():
+        with pytest.raises(DataError, match=message):
+            read_volume(tmp_path / name)
+
+
+def test_slices_have_one_shape_and_no_colours(tmp_path: Path) -> None:
+    folder = save_slices(tmp_path / "scan", ".png")
+    PIL.Image.fromarray(STACK[0, :3]).save(folder / "scan_10.png")
+    with pytest.raises(
+        DataError,
+        match=(
+            r"scan_10\.png: expected a slice like scan_0\.png, 6 x 5 of uint16, received 3 x 5 of"
+            r" uint16"
+        ),
+    ):
+        read_volume(folder)
+    PIL.Image.new("RGB", (5, 6)).save(folder / "scan_0.png")
+    with pytest.raises(
+        DataError, match=r"scan_0\.png: expected a slice of greys, received shape \(6, 5, 3\)"
+    ):
+        read_volume(folder)
+    (folder / "scan_0.png").write_text("no picture")
+    with pytest.raises(DataError, match=r"scan_0\.png: expected a png file, cannot be read"):
+        read_volume(folder)
+
+
+def test_voxel_size_from_imagej_and_ome(tmp_path: Path) -> None:
+    tenth = {"resolution": (0.1, 0.1), "metadata": {"spacing": 10.0, "unit": "um", "axes": "ZYX"}}
+    tifffile.imwrite(tmp_path / "imagej.tif", STACK, imagej=True, **tenth)
+    sizes = {f"PhysicalSize{axis}": 0.0035 for axis in "XYZ"} | {
+        f"PhysicalSize{axis}Unit": "mm" for axis in "XYZ"
+    }
+    tifffile.imwrite(
+        tmp_path / "ome.ome.tif", STACK, photometric="minisblack", metadata={"axes": "ZYX", **sizes}
+    )
+    tifffile.imwrite(
+        tmp_path / "plain.tif",
+        STACK,
+        photometric="minisblack",
+        resolution=(72, 72),
+        resolutionunit="INCH",
+    )
+    assert voxel_size(tmp_path / "imagej.tif") == 10
+    assert voxel_size(tmp_path / "ome.ome.tif") == 3.5
+    assert voxel_size(tmp_path / "plain.tif") is None
+    assert voxel_size(save(tmp_path / "scan.npy")) is None
+    tenth["metadata"]["spacing"] = 20.0
+    tifffile.imwrite(tmp_path / "flat.tif", STACK, imagej=True, **tenth)
+    with pytest.raises(
+        DataError,
+        match=(
+            r"flat\.tif: expected voxels that are cubes, received 10 x 10 x 20 um; .* the right"
+            r" --voxel-size$"
+        ),
+    ):
+        voxel_size(tmp_path / "flat.tif")
+
+
+def test_cut_gives_each_sve_and_its_position() -> None:
+    sves, positions = cut(GREYS, 2)
+    assert sves.shape == (2 * 3 * 3, 2, 2, 2)
+    for sve, (x, y, z) in zip(sves, 2 * positions, strict=True):
+        np.testing.assert_array_equal(sve, GREYS[x : x + 2, y : y + 2, z : z + 2])
+    assert len(np.unique(positions, axis=0)) == len(sves)
+
+
+@pytest.mark.parametrize(
+    ("stride", "count", "used"),
+    [(1, 60, 210), (2, 12, 5 * 5 * 7), (None, 4, 3 * 6 * 6), (4, 2, 3 * 3 * 6)],
+)
+def test_stride_sets_overlap_and_what_is_dropped(stride: int | None, count: int, used: int) -> None:
+    """SVEs of 3 voxels from 5 x 6 x 7; the voxels that lie in one are counted too."""
+    sves, positions = cut(GREYS, 3, stride)
+    assert len(sves) == count
+    assert len(np.unique(sves)) == used
+    assert dropped(SHAPE, 3, stride) == pytest.approx(1 - used / 210)
+    for sve, start in zip(sves, positions * (stride or 3), strict=True):
+        np.testing.assert_array_equal(sve, crop(GREYS, tuple((i, i + 3) for i in start.tolist())))
+
+
+def test_a_volume_smaller_than_an_sve_says_both() -> None:
+    with pytest.raises(
+        DataError,
+        match=r"expected a volume of at least one SVE of 6 x 6 x 6 voxels, received 5 x 6 x 7",
+    ):
+        cut(GREYS, 6)
+    with pytest.raises(
+        DataError, match=r"expected a size and a stride of at least 1 voxel, received 2 and 0"
+    ):
+        cut(GREYS, 2, 0)
+
+
+def test_crop_to_a_box() -> None:
+    np.testing.assert_array_equal(crop(GREYS, ((1, 4), (None, 2), (3, None))), GREYS[1:4, :2, 3:])
+    for span in ((0, 8), (4, 4), (5, 2), (-1, 3)):
+        with pytest.raises(
+            DataError,
+            match=(
+                rf"--crop along z: expected 0 <= start < stop <= 7, received {span[0]} to {span[1]}"
+            ),
+        ):
+            crop(GREYS, ((0, 5), (0, 6), span))
+
+
+def test_who_only_cuts_needs_no_image_library() -> None:
+    """In a fresh interpreter: `svevae generate` cuts, but reads no scan."""
+    code = (
+        "import sys, svevae.scans.volume; print(*{'tifffile', 'PIL', 'skimage'} & set(sys.modules))"
+    )
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        ).stdout.strip()
+        == ""
+    )

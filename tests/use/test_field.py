@@ -1,0 +1,206 @@
+"""Volumes of any size to fields: tiles, mirror images at the borders, what is done is not done
+again. A stand-in encodes the porosity.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import h5py
+import numpy as np
+import pandas as pd
+import PIL.Image
+import pytest
+
+from svevae.errors import DataError
+from svevae.model.latent import Prediction
+from svevae.scans.layouts import ImportOptions
+from svevae.scans.segmentation import segmentation
+from svevae.use import field as module
+from svevae.use.field import Tiles, encode_volume, field_file
+
+VOLUME = (np.random.default_rng(0).random((10, 8, 9)) < 0.2).astype(np.uint8)
+LABELS = {"tension": {"strain": [0.01, 0.03]}, "material": {"b": 40.0, "nu": 0.33}}
+
+
+def stand_in(**contract: object) -> SimpleNamespace:
+    """Encodes an SVE of 4^3 voxels to its porosity, and counts the SVEs; the properties fall with
+    it.
+    """
+    names = ("E_z", "nu_zx", "yield_z", "flow_z")
+
+    def encode(voxels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        model.encoded += len(voxels)
+        return voxels.mean((1, 2, 3))[:, None], None
+
+    def prediction(latent: np.ndarray) -> Prediction:
+        values = (1 - latent) * np.array([70e3, 0.33, 240.0, 400.0])
+        return Prediction(values, 0.01 * values, latent[:, 0])
+
+    model = SimpleNamespace(
+        n=4,
+        voxel_size=10.0,
+        names=names,
+        units=("MPa", "-", "MPa", "MPa"),
+        encode=encode,
+        prediction=prediction,
+    )
+    model.contract, model.encoded, model.digest = (
+        {"labels": LABELS} | contract,
+        0,
+        lambda: "these weights",
+    )
+    return model
+
+
+@pytest.fixture
+def model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> SimpleNamespace:
+    """In place of any model that is loaded; the working folder is the test's own."""
+    model = stand_in()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(module, "load", lambda _: model)
+    return model
+
+
+def test_tiles_cover_the_volume_and_mirror_it_beyond() -> None:
+    tiles = Tiles(VOLUME, 4)
+    assert (tiles.shape, tiles.padded) == ((3, 2, 3), (2, 0, 3))
+    whole = np.pad(VOLUME, [(0, 2), (0, 0), (0, 3)], "symmetric")
+    for i in range(3):
+        for k, sve in enumerate(tiles.layer(i)):
+            j, z = divmod(k, 3)
+            np.testing.assert_array_equal(
+                sve, whole[4 * i : 4 * i + 4, 4 * j : 4 * j + 4, 4 * z : 4 * z + 4]
+            )
+
+
+def test_an_interrupted_encoding_goes_on(model: SimpleNamespace, tmp_path: Path) -> None:
+    tiles, rule = Tiles(VOLUME, 4), segmentation([VOLUME])
+    whole, porosity = encode_volume(model, tiles, rule, tmp_path / "whole")
+    assert (whole.shape, porosity.shape, model.encoded) == ((3, 2, 3, 1), (3, 2, 3), 18)
+    stop = replace(tiles, volume=VOLUME[:8])
+    encode_volume(model, stop, rule, tmp_path / "part")
+    model.encoded = 0
+    (tmp_path / "part" / "layer-00001.npz").write_bytes(b"torn")
+    again, _ = encode_volume(model, tiles, rule, tmp_path / "part")
+    assert model.encoded == 12, "one layer was kept, one was damaged, one was new"
+    np.testing.assert_array_equal(again, whole)
+
+
+def test_a_volume_becomes_a_table(model: SimpleNamespace, tmp_path: Path) -> None:
+    np.save("scan.npy", VOLUME)
+    said = field_file(tmp_path / "scan.npy", tmp_path / "scan.csv", "any", ImportOptions())
+    assert "3 x 2 x 3 SVEs of 4^3 voxels" in said
+    assert "filled up by mirror images, 2 voxels along x, 3 voxels along z" in said
+    table = pd.read_csv("scan.csv", index_col="sve")
+    assert len(table) == 18
+    first = VOLUME[:4, :4, :4].mean()
+    assert table["porosity"].iloc[0] == pytest.approx(first)
+    assert table["E [MPa]"].iloc[0] == pytest.approx(70e3 * (1 - first), rel=1e-6)
+    model.encoded = 0
+    field_file(tmp_path / "scan.npy", tmp_path / "scan.vtkhdf", "any", ImportOptions())
+    assert model.encoded == 0
+
+
+def test_air_around_a_part_is_told(model: SimpleNamespace, tmp_path: Path) -> None:
+    volume = VOLUME[:8, :8, :8].copy()
+    volume[:4] = 1
+    np.save("scan.npy", volume)
+    assert "4 SVEs mostly pore, taken for air" in field_file(
+        tmp_path / "scan.npy", tmp_path / "scan.csv", "any", ImportOptions()
+    )
+
+
+def test_the_air_that_is_cropped_away_tells_what_a_pore_is(
+    model: SimpleNamespace, tmp_path: Path
+) -> None:
+    """A scan of a nearly dense part: Otsu's threshold of the part alone would split the noise of
+    its solid.
+    """
+    random = np.random.default_rng(1)
+    grey = random.normal(200, 8, (24, 24, 24))
+    grey[:, :, :12] = random.normal(40, 8, (24, 24, 12))
+    grey[4:7, 4:7, 16:18] = 45
+    np.save("scan.npy", grey.astype(np.uint8))
+    options = ImportOptions(crop=((0, 24), (0, 24), (12, 24)))
+    said = field_file(tmp_path / "scan.npy", tmp_path / "scan.csv", "any", options)
+    assert f"porosity {18 / (24 * 24 * 12):.3%}: pore is at or below Otsu's threshold" in said
+    assert "voxel size unknown, taken for the 10 um that the model was trained on" in said
+
+
+def test_what_a_file_says_of_itself_counts(model: SimpleNamespace, tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "scan.h5", "w") as file:
+        file["scan"] = VOLUME
+        file["scan"].attrs["permute_order"], file["scan"].attrs["voxel_size_um"] = "zyx", 10.0
+    said = field_file(tmp_path / "scan.h5", tmp_path / "scan.csv", "any", ImportOptions())
+    assert "3 x 2 x 3 SVEs" in said
+    assert "3 voxels along x, 2 voxels along z" in said
+    assert "unknown" not in said
+    with h5py.File(tmp_path / "scan.h5", "a") as file:
+        file["scan"].attrs["voxel_size_um"] = 2.5
+    with pytest.raises(DataError, match=r"scan.h5: expected voxels of 10 um .* received 2.5 um"):
+        field_file(tmp_path / "scan.h5", tmp_path / "scan.csv", "any", ImportOptions())
+
+
+def test_what_changes_is_encoded_again(model: SimpleNamespace, tmp_path: Path) -> None:
+    """Other weights, or a slice that was replaced where it lies."""
+    folder = tmp_path / "slices"
+    folder.mkdir()
+    for k, image in enumerate(VOLUME):
+        PIL.Image.fromarray(255 - 255 * image).save(folder / f"slice-{k}.png")
+
+    def encoded() -> int:
+        before = model.encoded
+        field_file(folder, tmp_path / "scan.csv", "any", ImportOptions())
+        return model.encoded - before
+
+    assert (encoded(), encoded()) == (18, 0)
+    PIL.Image.fromarray(255 - 255 * VOLUME[4]).save(folder / "slice-3.png")
+    assert (encoded(), encoded()) == (18, 0)
+    model.digest = lambda: "other weights"
+    assert encoded() == 18
+
+
+def test_bad_input(model: SimpleNamespace, tmp_path: Path) -> None:
+    np.save("scan.npy", VOLUME)
+    scan, table = tmp_path / "scan.npy", tmp_path / "scan.csv"
+    with pytest.raises(DataError, match=r"expected a name that ends in .csv or .vtkhdf"):
+        field_file(scan, tmp_path / "scan.txt", "any", ImportOptions())
+    with pytest.raises(
+        DataError, match=r"voxels of 10 um as the model was trained on, received 5 um"
+    ):
+        field_file(scan, table, "any", ImportOptions(voxel_size=5.0))
+    (tmp_path / "letter.npy").write_text("Dear all,")
+    with pytest.raises(DataError, match=r"letter.npy: expected a .npy file, cannot be read"):
+        field_file(tmp_path / "letter.npy", table, "any", ImportOptions())
+    with h5py.File(tmp_path / "scan.hdf", "w") as file:
+        file["scan"] = VOLUME
+    with pytest.raises(
+        DataError,
+        match=r"scan.hdf: expected another file than the source \S*scan.hdf, which would be lost",
+    ):
+        field_file(tmp_path / "scan.hdf", tmp_path / "scan.hdf", "any", ImportOptions())
+    np.save("solid.npy", np.ones((8, 8, 8), np.uint8))
+    with pytest.raises(
+        DataError,
+        match=(
+            r"solid.npy: expected a part, received a volume that is pore in every SVE; .* --pores"
+        ),
+    ):
+        field_file(tmp_path / "solid.npy", table, "any", ImportOptions())
+    np.savez("two.npz", a=VOLUME, b=VOLUME)
+    with pytest.raises(
+        DataError, match=r"two.npz: expected one volume, found 2: .* --dataset names one"
+    ):
+        field_file(tmp_path / "two.npz", table, "any", ImportOptions())
+    np.save("holes.npy", np.where(VOLUME, np.nan, 1.0))
+    with pytest.raises(DataError, match=r"holes.npy: expected finite greys"):
+        field_file(tmp_path / "holes.npy", table, "any", ImportOptions())
+    model.contract = {}
+    with pytest.raises(
+        DataError, match="labels: expected a model trained on labels of svevae's solver"
+    ):
+        field_file(scan, table, "any", ImportOptions())
+    assert not table.exists()

@@ -34,7 +34,7 @@ from svevae.dataset import generate as generating
 from svevae.dataset import labelling
 from svevae.dataset.cluster import ONE_THREAD
 from svevae.dataset.cut import cut
-from svevae.dataset.generate import draw_parameters, generate
+from svevae.dataset.generate import part_parameters, generate
 from svevae.dataset.store import find_problems, open_dataset
 from svevae.errors import ConfigError
 from svevae.physics.elasticity import PRESETS
@@ -184,7 +184,7 @@ def test_file_alone_makes_the_voxels_again(small: Path) -> None:
     for k, (part_id, *values, realised) in enumerate(table):
         parameters = dict(zip(columns[1:-1], values, strict=True))
         assert part_id == k
-        assert parameters == draw_parameters(settings, k)
+        assert parameters == part_parameters(settings, k)
         part = make_part(made["generator"], (16, 16, 8), made["seed"], k, parameters)
         assert realised == part.mean() == round(parameters["porosity"] * part.size) / part.size
         cubes.append(cut(part, made["sve"], made["stride"])[0])
@@ -1034,12 +1034,12 @@ def test_draws_depend_on_seed_and_part_alone() -> None:
     """Not on the number of parts, nor on what else is drawn: fixing the porosity leaves the pore
     length as it was.
     """
-    first = draw_parameters(settings(), 3)
-    assert first == draw_parameters(replace(settings(), parts=1000), 3)
-    assert first == draw_parameters(settings(), 3)
-    assert first != draw_parameters(settings(), 4)
-    assert first != draw_parameters(replace(settings(), seed=1), 3)
-    assert draw_parameters(settings(porosity=0.1), 3) == first | {"porosity": 0.1}
+    first = part_parameters(settings(), 3)
+    assert first == part_parameters(replace(settings(), parts=1000), 3)
+    assert first == part_parameters(settings(), 3)
+    assert first != part_parameters(settings(), 4)
+    assert first != part_parameters(replace(settings(), seed=1), 3)
+    assert part_parameters(settings(porosity=0.1), 3) == first | {"porosity": 0.1}
     assert list(first) == list(parameter_names("gaussian"))
 
 
@@ -1048,7 +1048,7 @@ def test_draws_are_even_or_even_in_the_logarithm() -> None:
     standard deviations of 19.4.
     """
     shipped = settings()
-    drawn = [draw_parameters(shipped, part) for part in range(2000)]
+    drawn = [part_parameters(shipped, part) for part in range(2000)]
     length = np.array([parameters["pore_length"] for parameters in drawn])
     porosity = np.log(np.array([parameters["porosity"] for parameters in drawn]) / 0.005) / np.log(
         0.08 / 0.005
@@ -1064,10 +1064,10 @@ def test_unknown_and_missing_parameters() -> None:
         ConfigError,
         match=r"^params\.yaml: generate\.parameters\.colour: unknown; gaussian has porosity, ",
     ):
-        draw_parameters(settings(colour=1), 0)
+        part_parameters(settings(colour=1), 0)
     lacking = {name: value for name, value in GAUSSIAN.items() if name != "elongation"}
     with pytest.raises(
         ConfigError,
         match=r"^params\.yaml: generate\.parameters\.elongation: missing; gaussian has porosity, ",
     ):
-        draw_parameters(replace(settings(), parameters=lacking), 0)
+        part_parameters(replace(settings(), parameters=lacking), 0)

@@ -28,7 +28,7 @@ from svevae.dataset.store import without_load_path, write_dataset
 from svevae.errors import ConfigError, blaming
 from svevae.files import check_target, written_whole
 from svevae.physics.label import property_names
-from svevae.physics.microstructure import draw_values, make_part
+from svevae.physics.microstructure import random_parameters, make_part
 from svevae.words import counted
 
 
@@ -51,7 +51,7 @@ def generate(settings: Generate, work: Work = HERE, origin: str = "params.yaml")
             settings.dtype,
             settings.tolerance,
         )
-        drawn = [draw_parameters(settings, part) for part in range(settings.parts)]
+        drawn = [part_parameters(settings, part) for part in range(settings.parts)]
     provenance = _provenance(settings, labels)  # now: the code may be another by the end
     output = Path(settings.output)
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -95,11 +95,11 @@ def generate(settings: Generate, work: Work = HERE, origin: str = "params.yaml")
     return f"{output}: {made}, {apart}" + (f"; {stuck}" if stuck else "")
 
 
-def draw_parameters(settings: Generate, part: int) -> dict[str, float]:
+def part_parameters(settings: Generate, part: int) -> dict[str, float]:
     """The generator's parameters of one part; they depend on the seed and the part's number alone.
     Raises ConfigError.
     """
-    return draw_values(settings.generator, settings.parameters, settings.seed, part)
+    return random_parameters(settings.generator, settings.parameters, settings.seed, part)
 
 
 def _make_parts(

@@ -24,7 +24,7 @@ from svevae import __version__
 from svevae.dataset.cluster import Cluster, progress
 from svevae.dataset.store import SLAB, SVEDataset, label_record
 from svevae.errors import ConfigError, SolverError
-from svevae.files import keep, kept
+from svevae.files import load_arrays, save_arrays
 from svevae.physics.elasticity import PRESETS, Material
 from svevae.physics.homogenize import RECIPE, Settings, Solver
 from svevae.physics.label import Labels, Tension, label, proof_strain, property_names
@@ -163,7 +163,7 @@ class Journal:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.rows: dict[str, dict[str, np.ndarray]] = {}
         for path in sorted(self.folder.glob("*.npz")):
-            columns = kept(path)
+            columns = load_arrays(path)
             if columns is None or "digest" not in columns:
                 path.unlink()  # damaged: its SVEs are labelled again
             else:
@@ -197,7 +197,7 @@ class Journal:
     def add(self, digests: Sequence[str], columns: dict[str, np.ndarray]) -> None:
         """Remember and write, whole or not at all."""
         self.remember(digests, columns)
-        keep(self.folder / f"{digests[0]}.npz", columns | {"digest": np.array(digests)})
+        save_arrays(self.folder / f"{digests[0]}.npz", columns | {"digest": np.array(digests)})
 
 
 def label_columns(labels: Labels) -> dict[str, np.ndarray]:

@@ -192,7 +192,7 @@ def composed(path: Path) -> Iterator[h5py.File]:
         path.write_bytes(file.id.get_file_image())
 
 
-def describe(path: str | Path) -> str:
+def describe_dataset(path: str | Path) -> str:
     """What is in a valid file: counts, sizes, porosity, a line for each property. A pass over all
     voxels.
     """

@@ -34,7 +34,7 @@ from svevae.dataset import generate as generating
 from svevae.dataset import labelling
 from svevae.dataset.cluster import ONE_THREAD
 from svevae.dataset.cut import cut
-from svevae.dataset.generate import part_parameters, generate
+from svevae.dataset.generate import generate, part_parameters
 from svevae.dataset.store import find_problems, open_dataset
 from svevae.errors import ConfigError
 from svevae.physics.elasticity import PRESETS
@@ -212,48 +212,6 @@ def test_provenance_is_complete(small: Path) -> None:
     )
     assert re.fullmatch(r"\d+\.\d+\.\d+\S*( [0-9a-f]{40}\+?)?", attributes["svevae"])
     assert {"title", "axes", "phase", "stride", "solver", "properties"} <= set(attributes)
-
-
-def test_commit_is_of_this_code_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Run
-) -> None:
-    """Installed inside another project's repository, e.g. in its .venv, svevae does not give that
-    project's commit as its own.
-    """
-    run("git", "init", "-q", cwd=tmp_path)
-    run(
-        "git",
-        "-c",
-        "user.name=T",
-        "-c",
-        "user.email=t@example.org",
-        "commit",
-        "-qm",
-        "theirs",
-        "--allow-empty",
-        cwd=tmp_path,
-    )
-    installed = tmp_path / ".venv" / "generate.py"
-    installed.parent.mkdir()
-    installed.touch()
-    monkeypatch.setattr(generating, "__file__", str(installed))
-    assert generating._commit() == ""
-    run("git", "add", "-f", installed, cwd=tmp_path)
-    run(
-        "git",
-        "-c",
-        "user.name=T",
-        "-c",
-        "user.email=t@example.org",
-        "commit",
-        "-qm",
-        "ours",
-        cwd=tmp_path,
-    )
-    commit = run("git", "rev-parse", "HEAD", cwd=tmp_path).stdout.strip()
-    assert generating._commit() == commit
-    installed.write_text("changed")
-    assert generating._commit() == f"{commit}+"
 
 
 def test_residuals_keep_the_tolerance(small: Path) -> None:

@@ -11,7 +11,6 @@ import h5py
 import numpy as np
 import pytest
 
-from svevae.dataset import store
 from svevae.dataset.store import describe_dataset, find_problems, open_dataset, write_dataset
 from svevae.errors import DataError
 
@@ -251,7 +250,7 @@ def test_full_disk_while_writing_leaves_nothing(
     def no_space(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(store.os, "replace", no_space)
+    monkeypatch.setattr("os.replace", no_space)
     with pytest.raises(DataError, match=r"a\.h5: not written: .*No space left on device"):
         write_dataset(tmp_path / "a.h5", arrays(), ("E_x", "E_z"), ("MPa", "MPa"), {})
     assert list(tmp_path.iterdir()) == []

@@ -16,19 +16,14 @@ import numpy as np
 from svevae.config import Generate
 from svevae.dataset.cluster import HERE, Cluster, Work, open_cluster, progress
 from svevae.dataset.cut import cut
-from svevae.dataset.labelling import (
-    JOURNAL,
-    Journal,
-    LabelSettings,
-    label_provenance,
-    label_settings,
-    label_sves,
-)
+from svevae.dataset.journal import JOURNAL, Journal
+from svevae.dataset.label_settings import LabelSettings, label_provenance, label_settings
+from svevae.dataset.labelling import label_sves
 from svevae.dataset.store import without_load_path, write_dataset
 from svevae.errors import ConfigError, blaming
 from svevae.files import check_target, written_whole
 from svevae.physics.label import property_names
-from svevae.physics.microstructure import random_parameters, make_part
+from svevae.physics.microstructure import make_part, random_parameters
 from svevae.words import counted
 
 
@@ -44,13 +39,7 @@ def generate(settings: Generate, work: Work = HERE, origin: str = "params.yaml")
     written.
     """
     with blaming(f"{origin}: generate."):
-        labels = label_settings(
-            settings.material,
-            settings.tension,
-            settings.strain,
-            settings.dtype,
-            settings.tolerance,
-        )
+        labels = label_settings(settings)
         drawn = [part_parameters(settings, part) for part in range(settings.parts)]
     provenance = _provenance(settings, labels)  # now: the code may be another by the end
     output = Path(settings.output)

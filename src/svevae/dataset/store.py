@@ -125,7 +125,7 @@ def open_dataset(path: str | Path, labelled: bool = True) -> SVEDataset:
 
 def label_record(data: SVEDataset) -> dict[str, Any] | None:
     """How the labels of a file were made, for JSON: material, solver_settings, tension (axes,
-    strain), label_digest; None where it does not say. `svevae.dataset.labelling.parse_settings`
+    strain), label_digest; None where it does not say. `svevae.dataset.label_settings.parse_settings`
     reads it, and tells whether this version makes the same labels.
     """
     try:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from svevae.dataset.cluster import Cluster, progress
-from svevae.dataset.labelling import voxel_digest
+from svevae.dataset.journal import voxel_digest
 from svevae.files import load_arrays, save_arrays
 from svevae.physics.elasticity import Material
 from svevae.physics.homogenize import RECIPE

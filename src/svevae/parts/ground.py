@@ -11,7 +11,9 @@ import numpy as np
 from svevae.config import Compare, Parts, Propagate
 from svevae.dataset.cluster import Cluster
 from svevae.dataset.cut import cut
-from svevae.dataset.labelling import Journal, LabelSettings, label_sves, read_settings
+from svevae.dataset.journal import Journal
+from svevae.dataset.label_settings import LabelSettings, read_settings
+from svevae.dataset.labelling import label_sves
 from svevae.dataset.store import SVEDataset, open_dataset
 from svevae.errors import ConfigError, DataError
 from svevae.model.baselines import PorosityBaseline
@@ -20,7 +22,7 @@ from svevae.parts.direct import JOURNAL
 from svevae.parts.fields import Law, PropertyField, material_of
 from svevae.physics.elasticity import Material, poisson
 from svevae.physics.label import Tension, property_names
-from svevae.physics.microstructure import random_parameters, make_part
+from svevae.physics.microstructure import make_part, random_parameters
 from svevae.physics.part import PART_SETTINGS, Response, pull
 
 

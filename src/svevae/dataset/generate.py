@@ -108,7 +108,7 @@ def _make_parts(
     parts: list[Any] = [_read_part(path, shape) for path in paths]
     missing = [k for k, part in enumerate(parts) if part is None]
     with progress(len(parts), len(missing), "parts", "part") as bar:
-        for i, part in cluster.map(_make_part, (tasks[k] for k in missing), bar.refresh):
+        for i, part in cluster.map(_make_part, (tasks[k] for k in missing), bar.idle):
             k = missing[i]
             content = io.BytesIO()
             np.save(content, np.packbits(part))

@@ -2,16 +2,21 @@
 
 | dataset | shape and type | meaning |
 | --- | --- | --- |
-| /voxels | (sve, n, n, n) uint8 | axes (sve, x, y, z), z the build direction; 0 solid, 1 pore |
-| /properties | (sve, property) float | attributes `names` and `units`, one string for each property |
+| /voxels | (sve, n, n, n) uint8 | 0 solid, 1 pore; axes (sve, x, y, z), z the build direction |
+| /properties | (sve, property) float | attributes `names` and `units`, a string for each property |
 | /part_id | (sve,) integer | the part an SVE was cut from; datasets are split by part |
-| /porosity | (sve,) float, optional | mean of the voxels |
-| /position | (sve, 3) integer, optional | index of the SVE in its part |
-| /stiffness | (sve, 6, 6) float, optional | apparent stiffness, Mandel order xx yy zz yz xz xy, MPa |
-| /tension | group, optional | strain (increment,) and stress_x, stress_y, stress_z (sve, increment), MPa |
-| /residual | (sve,) float, optional | largest residual that the solver left in an increment, of the increment's load |
-| /load_path | (sve, 3) 0 or 1, optional | whether the matrix hangs together along x, y and z; where not, properties are 0 |
-| /parts | (part, column) float, optional | attribute `columns`; how each part was generated |
+
+Optional:
+
+| dataset | shape and type | meaning |
+| --- | --- | --- |
+| /porosity | (sve,) float | mean of the voxels |
+| /position | (sve, 3) integer | index of the SVE in its part |
+| /stiffness | (sve, 6, 6) float | apparent stiffness, Mandel order xx yy zz yz xz xy, MPa |
+| /tension | group | strain (increment,); stress_x, stress_y, stress_z (sve, increment), MPa |
+| /residual | (sve,) float | largest residual of an increment that is left, of its load |
+| /load_path | (sve, 3) 0 or 1 | whether the matrix hangs together along x, y, z; if not, labels are 0 |
+| /parts | (part, column) float | attribute `columns`; how each part was generated |
 
 Any voxel count n and any number of properties; n and the names are read from the file. The file's
 attributes say where it comes from; `voxel_size_um` (micrometres) is the one that svevae reads.
@@ -125,8 +130,10 @@ def open_dataset(path: str | Path, labelled: bool = True) -> SVEDataset:
 
 def label_record(data: SVEDataset) -> dict[str, Any] | None:
     """How the labels of a file were made, for JSON: material, solver_settings, tension (axes,
-    strain), label_digest; None where it does not say. `svevae.dataset.label_settings.parse_settings`
-    reads it, and tells whether this version makes the same labels.
+    strain), label_digest; None where it does not say.
+
+    `svevae.dataset.label_settings.parse_settings` reads it, and tells whether this version makes
+    the same labels.
     """
     try:
         record = {key: json.loads(data.attributes[key]) for key in ("material", "solver_settings")}

@@ -295,8 +295,9 @@ def lines_of(text: str) -> list[str]:
 def test_bar_goes_on_before_the_first_piece_is_finished(
     cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While a worker compiles, the time on a terminal goes on each second. Here the worker reads a pipe
-    into which this test writes once the bar was drawn four times; then nothing starts any more.
+    """While a worker compiles, the time on a terminal goes on each second. Here the worker reads a
+    pipe into which this test writes once the bar was drawn four times; then nothing starts any
+    more.
     """
     screen, terminal = pty.openpty()
     termios.tcsetwinsize(terminal, (24, 160))

@@ -15,7 +15,7 @@ Optional:
 | /stiffness | (sve, 6, 6) float | apparent stiffness, Mandel order xx yy zz yz xz xy, MPa |
 | /tension | group | strain (increment,); stress_x, stress_y, stress_z (sve, increment), MPa |
 | /residual | (sve,) float | largest residual of an increment that is left, of its load |
-| /load_path | (sve, 3) 0 or 1 | whether the matrix hangs together along x, y, z; if not, labels are 0 |
+| /load_path | (sve, 3) 0 or 1 | does the matrix hang together along x, y, z; if not, labels are 0 |
 | /parts | (part, column) float | attribute `columns`; how each part was generated |
 
 Any voxel count n and any number of properties; n and the names are read from the file. The file's

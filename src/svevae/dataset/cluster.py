@@ -89,7 +89,8 @@ class Cluster:
         from distributed.client import ClosedClientError
         from distributed.comm import CommClosedError
 
-        waiting, running = enumerate(arguments), {}
+        waiting = enumerate(arguments)
+        running: dict[Any, int] = {}  # index of each future
         workers, seen = self._workers(), time.monotonic()
         while True:
             try:
@@ -106,7 +107,7 @@ class Cluster:
                     (future, *future.result(timeout=ANSWER_TIMEOUT)) for future in finished
                 ]  # late: its worker died with the result
                 results = [
-                    (running.pop(future), result, error) for future, result, error in answers
+                    (running.pop(future), result, failure) for future, result, failure in answers
                 ]
             except TimeoutError:
                 if idle:
@@ -135,10 +136,10 @@ class Cluster:
                 raise ClusterError(
                     f"the Dask workers lack {error.name}: install svevae {__version__} there"
                 ) from error
-            yield from ((index, result) for index, result, error in results if error is None)
-            for _, _, error in results:
-                if error:
-                    raise error
+            yield from ((index, result) for index, result, failure in results if failure is None)
+            for _, _, failure in results:
+                if failure:
+                    raise failure
 
     def _workers(self) -> int:
         async def identity() -> (
@@ -263,10 +264,10 @@ class Bar(tqdm):
     The rate is that of all pieces since the bar began, the time to start included.
     """
 
-    def __init__(self, *args: Any, starting: str | None = None, **options: Any):
+    def __init__(self, starting: str | None = None, **options: Any):
         self._log = not sys.stderr.isatty()
         self._next_line = time.monotonic() + FIRST_LINE
-        super().__init__(*args, postfix=starting, **options)
+        super().__init__(postfix=starting, **options)
 
     def idle(self) -> None:
         """Draw again, so that the time goes on; to be called each second. A log gets a line after

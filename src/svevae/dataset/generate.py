@@ -52,13 +52,13 @@ def generate(settings: Generate, work: Work = HERE, origin: str = "params.yaml")
         )
         part_id = np.repeat(np.arange(settings.parts), [len(cube) for cube in cubes])
         voxels, position = np.concatenate(cubes), np.concatenate(positions)
-        names = [
+        called = [
             f"SVE {i} (part {part}, position {tuple(map(int, p))})"
             for i, (part, p) in enumerate(zip(part_id, position, strict=True))
         ]
         journal = Journal(JOURNAL, labels)
         journal.adopt(output)
-        columns = label_sves(voxels, names, labels, journal, cluster, settings.batch)
+        columns = label_sves(voxels, called, labels, journal, cluster, settings.batch)
     names, units = property_names(settings.tension)
     table = np.array([[k, *drawn[k].values(), parts[k].mean()] for k in range(settings.parts)])
     porosity = voxels.reshape(len(voxels), -1).mean(axis=1)
@@ -70,7 +70,7 @@ def generate(settings: Generate, work: Work = HERE, origin: str = "params.yaml")
         "parts": table,
     }
     arrays["tension/strain"] = np.array(settings.strain)
-    extra = {
+    extra: dict[str, dict[str, Any]] = {
         "parts": {"columns": ["part_id", *drawn[0], "porosity_realised"]},
         "stiffness": {"order": "Mandel xx,yy,zz,yz,xz,xy"},
     }

@@ -146,7 +146,7 @@ def _commit() -> str:
     asked = [
         ["ls-files", "--error-unmatch", "--", __file__],
         ["rev-parse", "HEAD"],
-        ["status", "--porcelain", "--", here],
+        ["status", "--porcelain", "--", str(here)],
     ]
     try:
         answers = [

@@ -510,7 +510,7 @@ def _stored(
 def _labelled(
     source: Source,
     where: str,
-    columns: Mapping[str, Sequence[Any]],
+    columns: Mapping[str, Sequence[Any] | np.ndarray],
     rows: list[str],
     options: ImportOptions,
 ) -> Source:
@@ -570,7 +570,7 @@ def _arrays(path: Path) -> dict[str, Array]:
     found: dict[str, Array] = {}
     with vol.arrays_of(path) as arrays:
         for name, array in arrays.items():
-            attributes = {}
+            attributes: dict[str, Any] = {}
             if isinstance(array, h5py.Dataset):
                 group = array.parent
                 attributes |= {EDGE: array.file.attrs[EDGE]} if EDGE in array.file.attrs else {}

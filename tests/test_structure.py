@@ -14,7 +14,8 @@ from tests.deps import FILES, PACKAGE, ROOT, imported, with_deps
 
 FLOORS = [  # the lowest first; rooms of one floor do not import each other
     ["errors", "words"],
-    ["files", "config", "places"],
+    ["files", "places", "sections"],
+    ["config"],
     ["tracking", "physics"],
     ["dataset"],
     ["scans", "model"],

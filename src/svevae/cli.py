@@ -658,7 +658,7 @@ def _stage(options: argparse.Namespace) -> None:
 def _multiscale(options: argparse.Namespace) -> None:
     import importlib
 
-    from svevae.config import load_multiscale
+    from svevae.parts.config import load_multiscale
 
     params = load_multiscale()
     _import_keras("tensorflow")

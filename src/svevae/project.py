@@ -65,9 +65,9 @@ def init(folder: Path, data: Path | None = None) -> str:
 
 def _suiting(data: Path) -> list[Setting]:
     """The settings that the labels in a file ask for."""
-    from svevae.dataset.batches import xy_swap  # Keras takes seconds
-
     import dvc  # noqa: F401 - asked for now rather than when half is laid
+
+    from svevae.dataset.batches import xy_swap  # Keras takes seconds
 
     if data.suffix != ".h5":
         raise ConfigError(f"--data: expected an SVE file, a name that ends in .h5, received {data}")

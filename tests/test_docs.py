@@ -15,6 +15,7 @@ import yaml
 
 from tests.deps import PACKAGE, ROOT
 from tests.test_readme import PAGES, TEXT
+from tests.test_structure import FLOORS
 
 DOCS = ROOT / "docs"
 NAMES = sorted(set(re.findall(r"\bsvevae(?:\.(?!md\b)\w+)+", TEXT)))
@@ -137,3 +138,11 @@ def test_guides_are_linked_from_readme() -> None:
     for page in DOCS.glob("*.md"):
         assert f"(docs/{page.name})" in readme, page.name
     assert "(docs/guides)" in readme
+
+
+def test_the_map_of_contributing_is_the_tower_that_is_tested() -> None:
+    rows = re.findall(r"^\| (\d+) \| (`[^|]*`) \|", (ROOT / "CONTRIBUTING.md").read_text(), re.M)
+    assert [int(floor) for floor, _ in rows] == list(range(1, len(FLOORS) + 1))
+    assert [sorted(re.findall(r"`(\w+)`", rooms)) for _, rooms in rows] == [
+        sorted(rooms) for rooms in FLOORS
+    ]

@@ -29,7 +29,7 @@ FACES = {
     ),
     "svevae.parts": (
         "Direct Gradation GradationStudy Ground LatentField Law PropertyField SegmentationShift"
-        " fit_trend simulate"
+        " fit_trend load_multiscale simulate"
     ),
     "svevae.physics": (
         "Elastic GENERATORS Labels Loading Material PRESETS Path PorousMaterial Response Settings"

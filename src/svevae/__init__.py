@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from svevae.lazy import lazy
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 if TYPE_CHECKING:
     from svevae.dataset.store import open_dataset

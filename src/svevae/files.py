@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -62,17 +63,18 @@ def written_whole(path: Path) -> Iterator[Path]:
         beside.unlink(missing_ok=True)
 
 
-def keep(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+def save_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Write arrays by name, whole or not at all. Raises DataError as `written_whole`."""
     content = io.BytesIO()
-    np.savez(content, **arrays)
+    named: dict[str, Any] = dict(arrays)
+    np.savez(content, **named)
     path.parent.mkdir(parents=True, exist_ok=True)
     with written_whole(path) as beside:
         beside.write_bytes(content.getvalue())
 
 
-def kept(path: Path) -> dict[str, np.ndarray] | None:
-    """What `keep` wrote; None where there is nothing, or where it is damaged."""
+def load_arrays(path: Path) -> dict[str, np.ndarray] | None:
+    """What `save_arrays` wrote; None where there is nothing, or where it is damaged."""
     try:
         with (
             path.open("rb") as stream,

@@ -14,12 +14,15 @@ from svevae.lazy import lazy
 if TYPE_CHECKING:
     from svevae.dataset.blocks import block_scatter, scatter_exponent
     from svevae.dataset.cluster import Work
-    from svevae.dataset.labelling import Journal, LabelSettings, label_settings, label_sves
+    from svevae.dataset.journal import Journal
+    from svevae.dataset.label_settings import LabelSettings, read_settings
+    from svevae.dataset.labelling import label_sves
     from svevae.dataset.split import Split, split_by_part
     from svevae.dataset.statistics import neighbour_correlation, pore_sizes
     from svevae.dataset.store import (
+        LabelledDataset,
         SVEDataset,
-        describe,
+        describe_dataset,
         find_problems,
         open_dataset,
         write_dataset,
@@ -29,19 +32,20 @@ if TYPE_CHECKING:
 __all__ = [
     "Journal",
     "LabelSettings",
+    "LabelledDataset",
     "SVEDataset",
     "Split",
     "Work",
     "block_scatter",
-    "describe",
+    "describe_dataset",
     "export_part",
     "export_sve",
     "find_problems",
-    "label_settings",
     "label_sves",
     "neighbour_correlation",
     "open_dataset",
     "pore_sizes",
+    "read_settings",
     "scatter_exponent",
     "split_by_part",
     "write_dataset",
@@ -51,21 +55,22 @@ __all__ = [
 __getattr__ = lazy(
     __name__,
     {
-        "Journal": "labelling",
-        "LabelSettings": "labelling",
+        "Journal": "journal",
+        "LabelSettings": "label_settings",
+        "LabelledDataset": "store",
         "SVEDataset": "store",
         "Split": "split",
         "Work": "cluster",
         "block_scatter": "blocks",
-        "describe": "store",
+        "describe_dataset": "store",
         "export_part": "vtk",
         "export_sve": "vtk",
         "find_problems": "store",
-        "label_settings": "labelling",
         "label_sves": "labelling",
         "neighbour_correlation": "statistics",
         "open_dataset": "store",
         "pore_sizes": "statistics",
+        "read_settings": "label_settings",
         "scatter_exponent": "blocks",
         "split_by_part": "split",
         "write_dataset": "store",

@@ -149,17 +149,17 @@ def study_plots(study: optuna.Study) -> Iterator[StudyPlot]:
 
 
 def complete(study: optuna.Study) -> list[FrozenTrial]:
-    """Trials that have errors."""
+    """List the complete trials: those that have errors."""
     return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
 
 
 def objectives(study: optuna.Study) -> list[str]:
-    """Names of the objectives."""
+    """Name the objectives."""
     return study.metric_names or [f"objective {i}" for i in range(len(study.directions))]
 
 
 def varying(study: optuna.Study) -> list[str]:
-    """Parameters of which complete trials have more than one value."""
+    """List the parameters that have more than one value among complete trials."""
     names = dict.fromkeys(name for trial in complete(study) for name in trial.params)
     return [
         name for name in names if len({trial.params.get(name) for trial in complete(study)}) > 1
@@ -167,7 +167,7 @@ def varying(study: optuna.Study) -> list[str]:
 
 
 def constant(study: optuna.Study) -> list[str]:
-    """Objectives of which all complete trials have the same value."""
+    """List the objectives whose value is the same in all complete trials."""
     return [
         name
         for i, name in enumerate(objectives(study))
@@ -176,14 +176,14 @@ def constant(study: optuna.Study) -> list[str]:
 
 
 def label(choice: str, separator: str = "\n") -> str:
-    """Words of a choice, one a line: '["flip_x", "flip_y"]', JSON text of a list, would cover its
-    neighbours; "[]" is none.
+    """Write the words of a choice one on a line. '["flip_x", "flip_y"]', the JSON text of a list,
+    would cover its neighbours; "[]" becomes "none".
     """
     return separator.join(re.findall(r"[\w.+-]+", choice)) or "none"
 
 
 def log_ticks(low: float, high: float) -> list[float]:
-    """Some five numbers to read on a logarithmic axis from `low` to `high`, both above 0."""
+    """Choose about five round numbers for a logarithmic axis from `low` to `high`, both above 0."""
     decades = math.log10(high / low)
     steps = (
         (1, 2, 3, 4, 5, 6, 7, 8)
@@ -229,14 +229,14 @@ def _hover(trial: FrozenTrial, study: optuna.Study) -> str:
 
 
 def _log_axis(values: Sequence[float]) -> dict[str, Any]:
-    """Plotly's own ticks read 2, 5, 0.1, 2, 5."""
+    """A logarithmic axis with whole numbers at its ticks: Plotly's own read 2, 5, 0.1, 2, 5."""
     ticks = log_ticks(min(values), max(values))
     return {"type": "log", "tickvals": ticks, "ticktext": [f"{tick:g}" for tick in ticks]}
 
 
 def _tidy_front_plot(plot: PlotlyFigure, study: optuna.Study) -> None:
-    """Two colours: Optuna's, by number, leave early trials of the front as white as the ground.
-    What hovers is short.
+    """Give the front one colour and the other trials another: Optuna colours by number, which
+    leaves early trials of the front white on white. Shorten the text that hovers.
     """
     hover = {trial.number: _hover(trial, study) for trial in complete(study)}
     for trace, name, colour, size in zip(
@@ -277,8 +277,8 @@ def _tidy_parallel_plot(plot: PlotlyFigure, integers: set[str], is_log: bool) ->
 
 
 def _tidy_slice_plot(plot: PlotlyFigure, integers: set[str]) -> None:
-    """Rows of four instead of one row wider than the page; the first axis of each row has the
-    labels.
+    """Arrange the slices in rows of four instead of one row wider than the page. The first axis of
+    each row has the labels.
     """
     x_axes, y_axes = list(plot.select_xaxes()), list(plot.select_yaxes())
     columns = min(COLUMNS, len(x_axes))
@@ -382,7 +382,7 @@ def _tidy_slice_picture(figure: Figure, integers: set[str], is_log: bool) -> Non
 
 
 class _quiet(warnings.catch_warnings):  # noqa: N801
-    """Optuna warns that its plots are experimental, and of parameters with one value."""
+    """Silences Optuna's warnings of experimental plots and of parameters with one value."""
 
     def __enter__(self) -> None:
         super().__enter__()

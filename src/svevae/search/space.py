@@ -17,7 +17,7 @@ import json
 import math
 import typing
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 from optuna.distributions import (
     CategoricalDistribution,
@@ -28,8 +28,8 @@ from optuna.distributions import (
 from svevae.config import Train, with_value
 from svevae.errors import ConfigError
 
-Distribution = CategoricalDistribution | FloatDistribution | IntDistribution
-Space = dict[str, Distribution]
+Distribution: TypeAlias = CategoricalDistribution | FloatDistribution | IntDistribution
+Space: TypeAlias = dict[str, Distribution]
 NOT_SEARCHED = {
     "epochs": "a trial has search.epochs",
     "patience": "a trial has search.epochs",

@@ -24,8 +24,9 @@ full: $(READY) ## the long recipe, better on a GPU; its model, card and figures 
 	@dvc add --quiet champion
 	@svevae summary
 
-test: $(READY) ## lint and the default tests, within 10 minutes
+test: $(READY) ## lint, types and the default tests, within 10 minutes
 	@ruff check --quiet && ruff format --check --quiet
+	@mypy --no-error-summary
 	@dvc pull --quiet data.dvc
 	@python -m pytest -m "not slow"
 

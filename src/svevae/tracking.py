@@ -10,9 +10,11 @@ import os
 import platform
 import re
 import resource
+import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -37,9 +39,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from svevae import __version__
 from svevae.errors import TrackingError
+from svevae.places import CARRIED, DATABASE, nearest_project
 
 EXPERIMENT = "svevae"
-DATABASE = "mlflow.db"
 SERVER_TIMEOUT = 10  # seconds for a server to answer before it counts as unreachable
 # Where the sqlite schema of MLflow keeps absolute artifact paths.
 ARTIFACT_COLUMNS = (
@@ -68,18 +70,14 @@ def _telling_outages() -> Iterator[None]:
 
 
 def project_root() -> Path:
-    """The folder with dvc.yaml and MLproject: DVC_ROOT inside a stage, else the nearest one
-    upwards. Raises TrackingError without.
-    """
-    if root := os.environ.get("DVC_ROOT"):
-        return Path(root)
-    for folder in (Path.cwd(), *Path.cwd().parents):
-        if (folder / "MLproject").is_file() and (folder / "dvc.yaml").is_file():
-            return folder
-    raise TrackingError(
-        f"{Path.cwd()}: expected a svevae project (MLproject and dvc.yaml), or MLFLOW_TRACKING_URI"
-        " to name a server"
-    )
+    """`nearest_project`. Raises TrackingError where there is none."""
+    root = nearest_project()
+    if root is None:
+        raise TrackingError(
+            f"{Path.cwd()}: expected a svevae project (MLproject and dvc.yaml), or"
+            " MLFLOW_TRACKING_URI to name a server"
+        )
+    return root
 
 
 def connect() -> str:
@@ -399,14 +397,19 @@ class _Flavor:
             keras_backend=backend,
             save_exported_model=False,
         )
-        mlflow.pyfunc.save_model(
-            path,
-            loader_module=loader,
-            data_path=str(folder),
-            code_paths=[str(Path(__file__).parent)],
-            mlflow_model=mlflow_model,
-            pip_requirements=requirements,
-        )
+        package = Path(__file__).parent
+        with tempfile.TemporaryDirectory() as beside:
+            code = Path(beside) / package.name  # without the champion that a wheel carries
+            ignored = shutil.ignore_patterns("__pycache__", CARRIED)
+            shutil.copytree(package, code, ignore=ignored)
+            mlflow.pyfunc.save_model(
+                path,
+                loader_module=loader,
+                data_path=str(folder),
+                code_paths=[str(code)],
+                mlflow_model=mlflow_model,
+                pip_requirements=requirements,
+            )
 
 
 def log_model(

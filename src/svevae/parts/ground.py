@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from svevae.config import Compare, Parts, Propagate
 from svevae.dataset.cluster import Cluster
 from svevae.dataset.cut import cut
 from svevae.dataset.labelling import Journal, LabelSettings, label_sves, read_settings
@@ -16,6 +15,7 @@ from svevae.dataset.store import SVEDataset, open_dataset
 from svevae.errors import ConfigError, DataError
 from svevae.model.baselines import PorosityBaseline
 from svevae.model.latent import LatentModel
+from svevae.parts.config import Compare, MultiscaleShared, Propagate
 from svevae.parts.direct import JOURNAL
 from svevae.parts.fields import Law, PropertyField, material_of
 from svevae.physics.elasticity import Material, poisson
@@ -34,7 +34,7 @@ class Ground:
     labels: LabelSettings
 
     @classmethod
-    def read(cls, parts: Parts) -> Ground:
+    def read(cls, parts: MultiscaleShared) -> Ground:
         """Raises DataError where the file does not say how it was labelled."""
         data = open_dataset(parts.dataset)
         labels = read_settings(data)
@@ -130,7 +130,10 @@ def draw_bars(
 
 
 def simulate(
-    fields: list[PropertyField], law: Law, parts: Parts, outline: np.ndarray | None = None
+    fields: list[PropertyField],
+    law: Law,
+    parts: MultiscaleShared,
+    outline: np.ndarray | None = None,
 ) -> Response:
     """Tension of parts of one shape from their property fields, as one batch. Raises as
     `svevae.physics.part.pull`.

@@ -16,8 +16,8 @@ from tests.deps import PACKAGE, imported
 FACES = {
     "svevae": "LatentModel load open_dataset",
     "svevae.dataset": (
-        "Journal LabelSettings SVEDataset Split Work block_scatter describe export_part export_sve"
-        " find_problems label_settings label_sves neighbour_correlation open_dataset pore_sizes"
+        "Journal LabelSettings SVEDataset Split Work block_scatter describe_dataset export_part export_sve"
+        " find_problems label_sves neighbour_correlation open_dataset pore_sizes"
         " scatter_exponent split_by_part write_dataset write_vtkhdf"
     ),
     "svevae.explore": "Explorer explore make_app",

@@ -630,7 +630,7 @@ def _export(options: argparse.Namespace) -> None:
 
 
 def _check(options: argparse.Namespace) -> None:
-    from svevae.dataset.store import describe, find_problems
+    from svevae.dataset.store import describe_dataset, find_problems
     from svevae.errors import DataError
 
     problems = find_problems(options.file, labelled=False)
@@ -640,7 +640,7 @@ def _check(options: argparse.Namespace) -> None:
                 [f"{options.file}: {len(problems)} problem{'s' * (len(problems) > 1)}", *problems]
             )
         )
-    print(describe(options.file))
+    print(describe_dataset(options.file))
 
 
 def _stage(options: argparse.Namespace) -> None:

@@ -62,7 +62,7 @@ def written_whole(path: Path) -> Iterator[Path]:
         beside.unlink(missing_ok=True)
 
 
-def keep(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+def save_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Write arrays by name, whole or not at all. Raises DataError as `written_whole`."""
     content = io.BytesIO()
     np.savez(content, **arrays)
@@ -71,8 +71,8 @@ def keep(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
         beside.write_bytes(content.getvalue())
 
 
-def kept(path: Path) -> dict[str, np.ndarray] | None:
-    """What `keep` wrote; None where there is nothing, or where it is damaged."""
+def load_arrays(path: Path) -> dict[str, np.ndarray] | None:
+    """What `save_arrays` wrote; None where there is nothing, or where it is damaged."""
     try:
         with (
             path.open("rb") as stream,

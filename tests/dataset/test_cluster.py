@@ -24,7 +24,7 @@ from tests.conftest import unused_port, wait_for_port
 
 from svevae.dataset import cluster as module
 from svevae.dataset.cluster import ONE_THREAD, Cluster, Work, open_cluster
-from svevae.dataset.labelling import read_material
+from svevae.dataset.label_settings import read_material
 from svevae.errors import ClusterError, ConfigError, SvevaeError
 
 pytestmark = pytest.mark.filterwarnings(

@@ -17,7 +17,7 @@ import pytest
 
 from svevae.cli import main
 from svevae.config import Params
-from svevae.dataset.labelling import LabelSettings
+from svevae.dataset.label_settings import LabelSettings
 from svevae.dataset.store import find_problems
 from svevae.errors import ConfigError
 from svevae.model.latent import Prediction, load_folder, save_folder

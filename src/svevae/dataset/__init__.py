@@ -14,12 +14,14 @@ from svevae.lazy import lazy
 if TYPE_CHECKING:
     from svevae.dataset.blocks import block_scatter, scatter_exponent
     from svevae.dataset.cluster import Work
-    from svevae.dataset.labelling import Journal, LabelSettings, label_settings, label_sves
+    from svevae.dataset.journal import Journal
+    from svevae.dataset.label_settings import LabelSettings
+    from svevae.dataset.labelling import label_sves
     from svevae.dataset.split import Split, split_by_part
     from svevae.dataset.statistics import neighbour_correlation, pore_sizes
     from svevae.dataset.store import (
         SVEDataset,
-        describe,
+        describe_dataset,
         find_problems,
         open_dataset,
         write_dataset,
@@ -33,11 +35,10 @@ __all__ = [
     "Split",
     "Work",
     "block_scatter",
-    "describe",
+    "describe_dataset",
     "export_part",
     "export_sve",
     "find_problems",
-    "label_settings",
     "label_sves",
     "neighbour_correlation",
     "open_dataset",
@@ -51,17 +52,16 @@ __all__ = [
 __getattr__ = lazy(
     __name__,
     {
-        "Journal": "labelling",
-        "LabelSettings": "labelling",
+        "Journal": "journal",
+        "LabelSettings": "label_settings",
         "SVEDataset": "store",
         "Split": "split",
         "Work": "cluster",
         "block_scatter": "blocks",
-        "describe": "store",
+        "describe_dataset": "store",
         "export_part": "vtk",
         "export_sve": "vtk",
         "find_problems": "store",
-        "label_settings": "labelling",
         "label_sves": "labelling",
         "neighbour_correlation": "statistics",
         "open_dataset": "store",

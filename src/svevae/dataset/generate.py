@@ -16,19 +16,14 @@ import numpy as np
 from svevae.config import Generate
 from svevae.dataset.cluster import HERE, Cluster, Work, open_cluster, progress
 from svevae.dataset.cut import cut
-from svevae.dataset.labelling import (
-    JOURNAL,
-    Journal,
-    LabelSettings,
-    label_provenance,
-    label_settings,
-    label_sves,
-)
+from svevae.dataset.journal import JOURNAL, Journal
+from svevae.dataset.label_settings import LabelSettings, label_provenance, label_settings
+from svevae.dataset.labelling import label_sves
 from svevae.dataset.store import without_load_path, write_dataset
 from svevae.errors import ConfigError, blaming
 from svevae.files import check_target, written_whole
 from svevae.physics.label import property_names
-from svevae.physics.microstructure import draw_values, make_part
+from svevae.physics.microstructure import make_part, random_parameters
 from svevae.words import counted
 
 
@@ -44,14 +39,8 @@ def generate(settings: Generate, work: Work = HERE, origin: str = "params.yaml")
     written.
     """
     with blaming(f"{origin}: generate."):
-        labels = label_settings(
-            settings.material,
-            settings.tension,
-            settings.strain,
-            settings.dtype,
-            settings.tolerance,
-        )
-        drawn = [draw_parameters(settings, part) for part in range(settings.parts)]
+        labels = label_settings(settings)
+        drawn = [part_parameters(settings, part) for part in range(settings.parts)]
     provenance = _provenance(settings, labels)  # now: the code may be another by the end
     output = Path(settings.output)
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -95,11 +84,11 @@ def generate(settings: Generate, work: Work = HERE, origin: str = "params.yaml")
     return f"{output}: {made}, {apart}" + (f"; {stuck}" if stuck else "")
 
 
-def draw_parameters(settings: Generate, part: int) -> dict[str, float]:
+def part_parameters(settings: Generate, part: int) -> dict[str, float]:
     """The generator's parameters of one part; they depend on the seed and the part's number alone.
     Raises ConfigError.
     """
-    return draw_values(settings.generator, settings.parameters, settings.seed, part)
+    return random_parameters(settings.generator, settings.parameters, settings.seed, part)
 
 
 def _make_parts(

@@ -125,7 +125,7 @@ def open_dataset(path: str | Path, labelled: bool = True) -> SVEDataset:
 
 def label_record(data: SVEDataset) -> dict[str, Any] | None:
     """How the labels of a file were made, for JSON: material, solver_settings, tension (axes,
-    strain), label_digest; None where it does not say. `svevae.dataset.labelling.parse_settings`
+    strain), label_digest; None where it does not say. `svevae.dataset.label_settings.parse_settings`
     reads it, and tells whether this version makes the same labels.
     """
     try:
@@ -192,7 +192,7 @@ def composed(path: Path) -> Iterator[h5py.File]:
         path.write_bytes(file.id.get_file_image())
 
 
-def describe(path: str | Path) -> str:
+def describe_dataset(path: str | Path) -> str:
     """What is in a valid file: counts, sizes, porosity, a line for each property. A pass over all
     voxels.
     """

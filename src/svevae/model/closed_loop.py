@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from svevae.dataset.cluster import open_cluster
-from svevae.dataset.labelling import Journal, label_sves, read_settings
+from svevae.dataset.journal import Journal
+from svevae.dataset.label_settings import read_settings
+from svevae.dataset.labelling import label_sves
 from svevae.dataset.store import SVEDataset
 from svevae.model.latent import LatentModel
 from svevae.physics.label import property_names

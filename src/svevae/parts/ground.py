@@ -10,7 +10,9 @@ import numpy as np
 
 from svevae.dataset.cluster import Cluster
 from svevae.dataset.cut import cut
-from svevae.dataset.labelling import Journal, LabelSettings, label_sves, read_settings
+from svevae.dataset.journal import Journal
+from svevae.dataset.label_settings import LabelSettings, read_settings
+from svevae.dataset.labelling import label_sves
 from svevae.dataset.store import SVEDataset, open_dataset
 from svevae.errors import ConfigError, DataError
 from svevae.model.baselines import PorosityBaseline
@@ -20,8 +22,8 @@ from svevae.parts.direct import JOURNAL
 from svevae.parts.fields import Law, PropertyField, material_of
 from svevae.physics.elasticity import Material, poisson
 from svevae.physics.label import Tension, property_names
-from svevae.physics.microstructure import draw_values, make_part
-from svevae.physics.part import PATIENCE, Response, pull
+from svevae.physics.microstructure import make_part, random_parameters
+from svevae.physics.part import PART_SETTINGS, Response, pull
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,7 @@ def draw_bars(
     own, bars = series(f"{section}: bars", seed), []
     for k in range(first, first + count):
         try:
-            values = draw_values(settings.generator, settings.parameters, own, k)
+            values = random_parameters(settings.generator, settings.parameters, own, k)
             bars.append(make_part(settings.generator, shape, own, k, values))
         except ConfigError as error:
             raise ConfigError(f"multiscale/params.yaml: {section}: part {k}: {error}") from error
@@ -145,7 +147,7 @@ def simulate(
         outline = np.any([field.solid for field in fields], axis=0)
         for axis in range(3):
             outline = outline.repeat(parts.refine, axis)
-    settings = replace(PATIENCE, tolerance=parts.tolerance)
+    settings = replace(PART_SETTINGS, tolerance=parts.tolerance)
     names = [f"part {k}" for k in range(len(fields))]
     material = material_of(fields, law, parts.refine)
     return pull(

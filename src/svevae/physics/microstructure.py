@@ -41,7 +41,7 @@ TRIES = 2_000  # places tried for one pore before random sequential addition giv
 ROUNDING = 1e-10
 
 
-def draw_values(
+def random_parameters(
     generator: str, parameters: Mapping[str, Any], seed: int, part: int
 ) -> dict[str, float]:
     """A number for each parameter of a generator, drawn where `parameters` has a range, as in

@@ -21,7 +21,9 @@ from svevae import __version__
 from svevae.config import Generate
 from svevae.dataset.cluster import Work, open_cluster
 from svevae.dataset.cut import cut, dropped
-from svevae.dataset.labelling import JOURNAL, Journal, label_provenance, label_settings, label_sves
+from svevae.dataset.journal import JOURNAL, Journal
+from svevae.dataset.label_settings import label_provenance, label_settings
+from svevae.dataset.labelling import label_sves
 from svevae.dataset.store import without_load_path, write_dataset
 from svevae.errors import DataError, blaming
 from svevae.files import check_target
@@ -326,13 +328,7 @@ def label_samples(
     voxels = samples.arrays["voxels"]
     names = [f"SVE {i}" for i in range(len(voxels))]
     with blaming(f"{origin}: generate."), open_cluster(work) as cluster:
-        labels = label_settings(
-            settings.material,
-            settings.tension,
-            settings.strain,
-            settings.dtype,
-            settings.tolerance,
-        )
+        labels = label_settings(settings)
         samples.arrays |= label_sves(
             voxels, names, labels, Journal(JOURNAL, labels), cluster, settings.batch
         )

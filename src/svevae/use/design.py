@@ -17,13 +17,9 @@ import numpy as np
 import pandas as pd
 
 from svevae.dataset.cluster import HERE, Work, open_cluster
-from svevae.dataset.labelling import (
-    Journal,
-    LabelSettings,
-    label_sves,
-    parse_settings,
-    voxel_digest,
-)
+from svevae.dataset.journal import Journal, voxel_digest
+from svevae.dataset.label_settings import LabelSettings, parse_settings
+from svevae.dataset.labelling import label_sves
 from svevae.dataset.store import label_record, open_dataset, write_dataset
 from svevae.errors import ConfigError, SolverError
 from svevae.files import check_target

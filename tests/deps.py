@@ -21,7 +21,7 @@ def imported(path: Path) -> set[str]:
     What stands under `if TYPE_CHECKING:` is not imported when a stage runs.
     """
     names = set()
-    for node in _run_time(ast.parse(path.read_text())):
+    for node in run_time(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and node.module:
             names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
         elif isinstance(node, ast.Import):
@@ -29,12 +29,12 @@ def imported(path: Path) -> set[str]:
     return {name.removeprefix("svevae.") for name in names if name.startswith("svevae.")}
 
 
-def _run_time(node: ast.AST) -> list[ast.AST]:
+def run_time(node: ast.AST) -> list[ast.AST]:
     """`node` and all below it that runs."""
     found = [node]
     for child in ast.iter_child_nodes(node):
         if not (isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING"):
-            found += _run_time(child)
+            found += run_time(child)
     return found
 
 

@@ -16,9 +16,10 @@ from tests.deps import PACKAGE, imported
 FACES = {
     "svevae": "LatentModel load open_dataset",
     "svevae.dataset": (
-        "Journal LabelSettings SVEDataset Split Work block_scatter describe_dataset export_part export_sve"
-        " find_problems label_sves neighbour_correlation open_dataset pore_sizes"
-        " scatter_exponent split_by_part write_dataset write_vtkhdf"
+        "Journal LabelSettings LabelledDataset SVEDataset Split Work block_scatter"
+        " describe_dataset export_part export_sve find_problems label_sves neighbour_correlation"
+        " open_dataset pore_sizes read_settings scatter_exponent split_by_part write_dataset"
+        " write_vtkhdf"
     ),
     "svevae.explore": "Explorer explore make_app",
     "svevae.model": (
@@ -29,7 +30,7 @@ FACES = {
     ),
     "svevae.parts": (
         "Direct Gradation GradationStudy Ground LatentField Law PropertyField SegmentationShift"
-        " fit_trend simulate"
+        " fit_trend load_multiscale simulate"
     ),
     "svevae.physics": (
         "Elastic GENERATORS Labels Loading Material PRESETS Path PorousMaterial Response Settings"

@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -101,7 +102,8 @@ def repair_folder(folder: Path) -> None:
 def save_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Write arrays by name, whole or not at all. Raises DataError as `written_whole`."""
     content = io.BytesIO()
-    np.savez(content, **arrays)
+    named: dict[str, Any] = dict(arrays)
+    np.savez(content, **named)
     path.parent.mkdir(parents=True, exist_ok=True)
     with written_whole(path) as beside:
         beside.write_bytes(content.getvalue())

@@ -1,4 +1,4 @@
-"""Small random SVEs and the settings of their labels, for the tests of labelling and its journal."""
+"""Small random SVEs and the settings of their labels, for tests of labelling and its journal."""
 
 from __future__ import annotations
 

@@ -51,7 +51,10 @@ def test_a_volume_smaller_than_an_sve_says_both() -> None:
 
 def test_who_only_cuts_needs_no_image_library() -> None:
     """In a fresh interpreter: `svevae generate` cuts, but reads no scan."""
-    code = "import sys, svevae.dataset.cut; print(*{'h5py', 'tifffile', 'PIL', 'skimage'} & set(sys.modules))"
+    code = (
+        "import sys, svevae.dataset.cut;"
+        " print(*{'h5py', 'tifffile', 'PIL', 'skimage'} & set(sys.modules))"
+    )
     assert (
         subprocess.run(
             [sys.executable, "-c", code], capture_output=True, text=True, check=True

@@ -11,7 +11,13 @@ import h5py
 import numpy as np
 import pytest
 
-from svevae.dataset.store import describe_dataset, find_problems, open_dataset, write_dataset
+from svevae.dataset.store import (
+    LabelledDataset,
+    describe_dataset,
+    find_problems,
+    open_dataset,
+    write_dataset,
+)
 from svevae.errors import DataError
 
 
@@ -254,6 +260,15 @@ def test_full_disk_while_writing_leaves_nothing(
     with pytest.raises(DataError, match=r"a\.h5: not written: .*No space left on device"):
         write_dataset(tmp_path / "a.h5", arrays(), ("E_x", "E_z"), ("MPa", "MPa"), {})
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_has_labels_is_a_type_of_its_own(tmp_path: Path, tiny_file: Path) -> None:
+    """Whether labels were asked for or not; without them there are none to read."""
+    voxels = write_raw(tmp_path / "ct.h5", {"voxels": arrays()["voxels"]})
+    for data in (open_dataset(tiny_file), open_dataset(tiny_file, labelled=False)):
+        assert isinstance(data, LabelledDataset)
+        assert data.properties.shape == (data.count, len(data.names))
+    assert not isinstance(open_dataset(voxels, labelled=False), LabelledDataset)
 
 
 def test_unlabelled_file_opens_only_when_asked(tmp_path: Path) -> None:

@@ -1,5 +1,5 @@
-"""Load paths: which axes the matrix of an SVE bridges for ever, and that there is no stiffness along
-the others.
+"""Load paths: along which axes the matrix of an SVE hangs together, and no stiffness along the
+others.
 """
 
 from __future__ import annotations

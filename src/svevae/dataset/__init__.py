@@ -15,11 +15,12 @@ if TYPE_CHECKING:
     from svevae.dataset.blocks import block_scatter, scatter_exponent
     from svevae.dataset.cluster import Work
     from svevae.dataset.journal import Journal
-    from svevae.dataset.label_settings import LabelSettings
+    from svevae.dataset.label_settings import LabelSettings, read_settings
     from svevae.dataset.labelling import label_sves
     from svevae.dataset.split import Split, split_by_part
     from svevae.dataset.statistics import neighbour_correlation, pore_sizes
     from svevae.dataset.store import (
+        LabelledDataset,
         SVEDataset,
         describe_dataset,
         find_problems,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Journal",
     "LabelSettings",
+    "LabelledDataset",
     "SVEDataset",
     "Split",
     "Work",
@@ -43,6 +45,7 @@ __all__ = [
     "neighbour_correlation",
     "open_dataset",
     "pore_sizes",
+    "read_settings",
     "scatter_exponent",
     "split_by_part",
     "write_dataset",
@@ -54,6 +57,7 @@ __getattr__ = lazy(
     {
         "Journal": "journal",
         "LabelSettings": "label_settings",
+        "LabelledDataset": "store",
         "SVEDataset": "store",
         "Split": "split",
         "Work": "cluster",
@@ -66,6 +70,7 @@ __getattr__ = lazy(
         "neighbour_correlation": "statistics",
         "open_dataset": "store",
         "pore_sizes": "statistics",
+        "read_settings": "label_settings",
         "scatter_exponent": "blocks",
         "split_by_part": "split",
         "write_dataset": "store",

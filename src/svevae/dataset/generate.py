@@ -52,13 +52,13 @@ def generate(settings: Generate, work: Work = HERE, origin: str = "params.yaml")
         )
         part_id = np.repeat(np.arange(settings.parts), [len(cube) for cube in cubes])
         voxels, position = np.concatenate(cubes), np.concatenate(positions)
-        names = [
+        called = [
             f"SVE {i} (part {part}, position {tuple(map(int, p))})"
             for i, (part, p) in enumerate(zip(part_id, position, strict=True))
         ]
         journal = Journal(JOURNAL, labels)
         journal.adopt(output)
-        columns = label_sves(voxels, names, labels, journal, cluster, settings.batch)
+        columns = label_sves(voxels, called, labels, journal, cluster, settings.batch)
     names, units = property_names(settings.tension)
     table = np.array([[k, *drawn[k].values(), parts[k].mean()] for k in range(settings.parts)])
     porosity = voxels.reshape(len(voxels), -1).mean(axis=1)
@@ -70,7 +70,7 @@ def generate(settings: Generate, work: Work = HERE, origin: str = "params.yaml")
         "parts": table,
     }
     arrays["tension/strain"] = np.array(settings.strain)
-    extra = {
+    extra: dict[str, dict[str, Any]] = {
         "parts": {"columns": ["part_id", *drawn[0], "porosity_realised"]},
         "stiffness": {"order": "Mandel xx,yy,zz,yz,xz,xy"},
     }
@@ -108,7 +108,7 @@ def _make_parts(
     parts: list[Any] = [_read_part(path, shape) for path in paths]
     missing = [k for k, part in enumerate(parts) if part is None]
     with progress(len(parts), len(missing), "parts", "part") as bar:
-        for i, part in cluster.map(_make_part, (tasks[k] for k in missing), bar.refresh):
+        for i, part in cluster.map(_make_part, (tasks[k] for k in missing), bar.idle):
             k = missing[i]
             content = io.BytesIO()
             np.save(content, np.packbits(part))

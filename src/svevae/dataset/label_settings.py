@@ -1,5 +1,5 @@
-"""What a label depends on besides the voxels: read from a section `generate` or from a file, checked,
-and written down with the labels.
+"""What a label depends on besides the voxels: read from a section `generate` or from a file,
+checked, and written down with the labels.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from svevae.physics.elasticity import PRESETS, Material
 from svevae.physics.homogenize import RECIPE, Settings
 from svevae.physics.label import Tension, proof_strain
 
-# The last strain is at least this times the strain at the pore-free material's 0.2 % yield: a porous
-# SVE yields a little later.
+# The last strain over that of the pore-free material's 0.2 % yield, at least: a porous SVE yields a
+# little later.
 MARGIN = 1.2
 
 
@@ -146,7 +146,7 @@ def _commit() -> str:
     asked = [
         ["ls-files", "--error-unmatch", "--", __file__],
         ["rev-parse", "HEAD"],
-        ["status", "--porcelain", "--", here],
+        ["status", "--porcelain", "--", str(here)],
     ]
     try:
         answers = [

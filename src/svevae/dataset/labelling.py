@@ -1,12 +1,11 @@
 """Labels for many SVEs by the solver, on processes of this machine or a Dask cluster.
 
-An SVE is known by the digest of its voxels; what is in the journal is never solved again. So neither
-interruptions nor the number of workers change the result.
+An SVE is known by the digest of its voxels; what is in the journal is never solved again. So
+neither interruptions nor the number of workers change the result.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -131,37 +130,35 @@ def label_sves(
     journal.
     """
     digests = [voxel_digest(sve) for sve in voxels]
-    first = {
-        digest: i for i, digest in reversed(list(enumerate(digests)))
-    }  # equal SVEs are labelled once
+    # equal SVEs are labelled once
+    first = {digest: i for i, digest in reversed(list(enumerate(digests)))}
     missing = [i for digest, i in first.items() if digest not in journal.rows]
+    # a batch runs as long as its slowest SVE, so like goes with like
     porosity = voxels.reshape(len(voxels), -1).mean(axis=1)
-    missing.sort(
-        key=lambda i: (i // (64 * batch), porosity[i])
-    )  # a batch runs as long as its slowest SVE, so like goes with like
-    if missing:
-        (_, (together, memory)), *_ = cluster.map(batch_memory, [(voxels.shape[1:], settings)])
-        print(
-            f"labels: each worker solves {counted(together, 'SVE')} at a time, in"
-            f" {memory / 2**20:.1f} MiB",
-            file=sys.stderr,
-        )
-        batch = max(batch, together)
-    batch = max(
-        1, min(batch, -(-len(missing) // cluster.workers))
-    )  # of a few SVEs every worker has some
-    pieces = [missing[start : start + batch] for start in range(0, len(missing), batch)]
+    missing.sort(key=lambda i: (i // (64 * batch), porosity[i]))
     errors: list[str] = []
-    work = (
-        (voxels[piece].astype(np.uint8), [names[i] for i in piece], settings) for piece in pieces
-    )
-    with progress(len(first), len(missing), "labels", "SVE") as bar:
-        for k, (columns, failed) in cluster.map(label_batch, work, bar.refresh):
+    with progress(len(first), len(missing), "labels", "SVE", "starting the solver") as bar:
+        if missing:
+            probe = [(voxels.shape[1:], settings)]
+            [(_, (together, memory))] = cluster.map(batch_memory, probe, bar.idle)
+            bar.say(
+                f"labels: each worker solves {counted(together, 'SVE')} at a time, in"
+                f" {memory / 2**20:.1f} MiB"
+            )
+            batch = max(batch, together)
+        # of a few SVEs every worker has some
+        batch = max(1, min(batch, -(-len(missing) // cluster.workers)))
+        pieces = [missing[start : start + batch] for start in range(0, len(missing), batch)]
+        work = (
+            (voxels[piece].astype(np.uint8), [names[i] for i in piece], settings)
+            for piece in pieces
+        )
+        for k, (columns, failures) in cluster.map(label_batch, work, bar.idle):
             good = np.isfinite(columns["properties"]).all(axis=1)
             if good.any():
-                kept = [digests[i] for i, fine in zip(pieces[k], good, strict=True) if fine]
-                journal.add(kept, {key: column[good] for key, column in columns.items()})
-            errors += failed
+                solved = [digests[i] for i, fine in zip(pieces[k], good, strict=True) if fine]
+                journal.add(solved, {key: column[good] for key, column in columns.items()})
+            errors += failures
             bar.update(len(pieces[k]))
     if errors:
         failed = sum(digest not in journal.rows for digest in digests)

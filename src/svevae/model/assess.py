@@ -12,7 +12,7 @@ from scipy.stats import ks_2samp
 from svevae.dataset.batches import PackedVoxels
 from svevae.dataset.split import Split
 from svevae.dataset.statistics import pore_sizes
-from svevae.dataset.store import SVEDataset
+from svevae.dataset.store import LabelledDataset
 from svevae.model import metrics
 from svevae.model.baselines import TWO_POINT_COMPONENTS, RidgeBaseline, VoxelPCA, two_point_map
 from svevae.model.elastic import elastic_statistics
@@ -33,7 +33,7 @@ class Subset:
     porosity: np.ndarray
 
     @classmethod
-    def read(cls, data: SVEDataset, index: np.ndarray) -> Subset:
+    def read(cls, data: LabelledDataset, index: np.ndarray) -> Subset:
         voxels = PackedVoxels(data, index)
         porosity = np.concatenate(
             [cubes.mean((1, 2, 3), dtype=np.float64) for cubes in voxels.blocks()]
@@ -41,7 +41,7 @@ class Subset:
         return cls(voxels, data.properties[index].astype(np.float64), data.part_id[index], porosity)
 
 
-def subset(data: SVEDataset, split: Split, name: str) -> Subset:
+def subset(data: LabelledDataset, split: Split, name: str) -> Subset:
     """The SVEs of one subset of the split."""
     return Subset.read(data, split.index(name, data.part_id))
 

@@ -21,7 +21,7 @@ from tqdm import tqdm
 from svevae.config import Train
 from svevae.dataset.batches import Batches, PackedVoxels
 from svevae.dataset.split import Split
-from svevae.dataset.store import SVEDataset
+from svevae.dataset.store import LabelledDataset
 from svevae.errors import TrainingError
 from svevae.model import metrics
 from svevae.model.losses import property_loss
@@ -32,7 +32,7 @@ TERMS = ("reconstruction", "kl", "property")
 
 
 def set_up(
-    config: Train, seed: int, split: Split, data: SVEDataset, fraction: float = 1.0
+    config: Train, seed: int, split: Split, data: LabelledDataset, fraction: float = 1.0
 ) -> tuple[Trainer, Batches, Batches]:
     """A fresh model in its trainer, the training and the validation batches: all that `fit` needs,
     from the seed alone.
@@ -56,7 +56,7 @@ def set_up(
 
 
 def regressor_scores(
-    config: Train, seed: int, split: Split, data: SVEDataset, epochs: int
+    config: Train, seed: int, split: Split, data: LabelledDataset, epochs: int
 ) -> dict[str, Any]:
     """R2 on the test parts of encoder and predictor trained for the properties alone: the ceiling
     of a latent code of that size.

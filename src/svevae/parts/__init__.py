@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from svevae.lazy import lazy
 
 if TYPE_CHECKING:
+    from svevae.parts.config import load_multiscale
     from svevae.parts.direct import Direct
     from svevae.parts.fields import Law, PropertyField
     from svevae.parts.gradation import Gradation, GradationStudy, fit_trend
@@ -28,6 +29,7 @@ __all__ = [
     "PropertyField",
     "SegmentationShift",
     "fit_trend",
+    "load_multiscale",
     "simulate",
 ]
 
@@ -43,6 +45,7 @@ __getattr__ = lazy(
         "PropertyField": "fields",
         "SegmentationShift": "resegment",
         "fit_trend": "gradation",
+        "load_multiscale": "config",
         "simulate": "ground",
     },
 )

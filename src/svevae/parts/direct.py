@@ -69,7 +69,7 @@ class Direct:
         missing = [k for k, known in enumerate(found) if known is None]
         with progress(len(parts), len(missing), "direct simulation", "part") as bar:
             work = ((self, parts[k], outline, f"part {k}") for k in missing)
-            for i, solved in cluster.map(solve, work, bar.refresh):
+            for i, solved in cluster.map(solve, work, bar.idle):
                 found[missing[i]] = solved
                 _keep(paths[missing[i]], *solved)
                 bar.update()

@@ -13,7 +13,7 @@ from svevae.dataset.cut import cut
 from svevae.dataset.journal import Journal
 from svevae.dataset.label_settings import LabelSettings, read_settings
 from svevae.dataset.labelling import label_sves
-from svevae.dataset.store import SVEDataset, open_dataset
+from svevae.dataset.store import LabelledDataset, open_dataset
 from svevae.errors import ConfigError, DataError
 from svevae.model.baselines import PorosityBaseline
 from svevae.model.latent import LatentModel
@@ -32,7 +32,7 @@ class Ground:
     how the labels came about.
     """
 
-    data: SVEDataset
+    data: LabelledDataset
     labels: LabelSettings
 
     @classmethod

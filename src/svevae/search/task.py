@@ -16,7 +16,7 @@ from svevae import __version__
 from svevae.config import Params, Search
 from svevae.dataset.digest import text_md5
 from svevae.dataset.split import Split
-from svevae.dataset.store import SVEDataset, open_dataset
+from svevae.dataset.store import LabelledDataset, open_dataset
 from svevae.errors import ConfigError
 from svevae.search.space import Space, fixed_values, parse_space
 
@@ -30,7 +30,7 @@ class Task:
     params: Params
     space: Space
     split: Split
-    data: SVEDataset
+    data: LabelledDataset
 
 
 def load_task(params: Params) -> Task:

@@ -19,7 +19,7 @@ from svevae.config import Params, Train, with_found
 from svevae.dataset.batches import Batches, PackedVoxels
 from svevae.dataset.digest import file_md5, text_md5
 from svevae.dataset.split import SUBSETS, Split
-from svevae.dataset.store import SVEDataset, label_record, open_dataset
+from svevae.dataset.store import LabelledDataset, label_record, open_dataset
 from svevae.errors import ConfigError
 from svevae.files import write_text, written_whole
 from svevae.model.fit import Checkpoint, fit, set_up
@@ -146,7 +146,7 @@ def _fingerprint(params: Params) -> str:
     return text_md5(json.dumps(settings))
 
 
-def _log_start(params: Params, split: Split, data: SVEDataset, parameters: int) -> None:
+def _log_start(params: Params, split: Split, data: LabelledDataset, parameters: int) -> None:
     values = dataclasses.asdict(params)
     values = {section: values[section] for section in ("base", "prepare", "train")}
     values["base"]["backend"] = keras.backend.backend()
@@ -187,7 +187,7 @@ def _fit_what_follows(
 
 
 def _contract(
-    params: Params, split: Split, data: SVEDataset, found: dict[str, str]
+    params: Params, split: Split, data: LabelledDataset, found: dict[str, str]
 ) -> dict[str, Any]:
     """What a user of the model must know of it."""
     return {

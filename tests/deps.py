@@ -56,6 +56,15 @@ def closure(path: Path) -> set[Path]:
     return found
 
 
+def dependencies(stage: str) -> list[str]:
+    """The files of the package that a stage depends on: modules, and the templates beside them."""
+    modules = closure(PACKAGE / "stages" / f"{stage}.py")
+    templates = {
+        path for module in modules for path in module.parent.glob(f"{module.stem}.*.jinja")
+    }
+    return sorted(str(file.relative_to(ROOT)) for file in modules | templates)
+
+
 def with_deps(text: str) -> str:
     """The text of a dvc.yaml with the `deps` of each stage below src/ as its imports are now."""
     stage, lines, written = "", [], ""
@@ -64,8 +73,7 @@ def with_deps(text: str) -> str:
             stage = match[1]
         if line.startswith("      - src/"):
             if written != stage:
-                files = closure(PACKAGE / "stages" / f"{stage}.py")
-                lines += sorted(f"      - {file.relative_to(ROOT)}" for file in files)
+                lines += [f"      - {file}" for file in dependencies(stage)]
                 written = stage
             continue
         lines.append(line)

@@ -26,7 +26,8 @@ import mlflow
 from svevae import tracking
 tracking.connect()
 for run in mlflow.search_runs(output_format="list"):
-    print(run.info.run_id, run.info.status, run.info.artifact_uri, sorted(run.data.metrics.items()), run.data.tags)
+    print(run.info.run_id, run.info.status, run.info.artifact_uri,
+          sorted(run.data.metrics.items()), run.data.tags)
 """
 
 
@@ -92,13 +93,15 @@ def test_a_moved_project_finds_its_artifacts(tmp_path: Path, environment: dict[s
     )
     assert python(log, make_root(tmp_path / "before"), environment).returncode == 0
     shutil.move(tmp_path / "before", tmp_path / "after")
-    read = python(
-        "import mlflow\nfrom svevae import tracking\ntracking.connect()\n(run,) ="
-        " mlflow.search_runs(output_format='list')\nprint(mlflow.artifacts.load_text(run.info.artifact_uri"
-        " + '/note.txt'))\nprint(run.info.artifact_uri)",
-        tmp_path / "after",
-        environment,
-    )
+    code = """
+import mlflow
+from svevae import tracking
+tracking.connect()
+(run,) = mlflow.search_runs(output_format="list")
+print(mlflow.artifacts.load_text(run.info.artifact_uri + "/note.txt"))
+print(run.info.artifact_uri)
+"""
+    read = python(code, tmp_path / "after", environment)
     assert read.stdout.splitlines()[0] == "kept", read.stderr
     assert str(tmp_path / "after") in read.stdout
 

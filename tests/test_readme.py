@@ -50,7 +50,7 @@ def test_python_examples_run(run: Run, finished: Path, tmp_path: Path) -> None:
     )
     (tmp_path / "example.py").write_text(f"{code}\nprint({shapes})")
     assert (
-        "(3, 4) (3, 7) (3, 32, 32, 32) (3, 6, 6) (3, 3, 6)"
+        "(3, 4) (3, 11) (3, 32, 32, 32) (3, 6, 6) (3, 3, 6)"
         in run("python", tmp_path / "example.py", cwd=finished).stdout
     )
 

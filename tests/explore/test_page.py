@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 import tifffile
 from dash import Dash
-from tests.conftest import BROWSER_WAIT, see, serving
+from tests.conftest import PATIENCE, see, serving
 
 from svevae.cli import main
 from svevae.config import Params
@@ -251,17 +251,17 @@ def test_one_solution_at_a_time(explorer: Explorer, monkeypatch: pytest.MonkeyPa
 
     def solve(*_: object) -> None:
         going.set()
-        assert free.wait(20)
+        assert free.wait(PATIENCE)
 
     monkeypatch.setattr(explorer, "solve", solve)
     app, (one, other) = make_app(explorer, "any"), (explorer.sample(seed) for seed in (0, 1))
     wish = {"start": one, "moves": [], "axis": "z"}
     assert answer(app, "clock", "solve.n_clicks", start=one, wish=wish)["solve"]["disabled"]
-    assert going.wait(20)
+    assert going.wait(PATIENCE)
     busy = answer(app, "clock", "solve.n_clicks", start=other, wish=wish | {"start": other})
     assert busy["progress"]["children"].startswith("busy with another SVE")
     free.set()
-    end = time.monotonic() + 20
+    end = time.monotonic() + PATIENCE
     while not (seen := answer(app, "clock", "clock.n_intervals", start=one, clock=3))["clock"][
         "disabled"
     ]:
@@ -304,7 +304,7 @@ def test_the_page(browser, address: str, tmp_path: Path) -> None:
         return browser.find_element(By.ID, "numbers").text
 
     def wait(condition) -> None:
-        WebDriverWait(browser, BROWSER_WAIT).until(lambda _: condition())
+        WebDriverWait(browser, PATIENCE).until(lambda _: condition())
 
     browser.get(address)
     see(

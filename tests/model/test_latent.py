@@ -90,6 +90,18 @@ def test_folder_round_trip(model: LatentModel, voxels: np.ndarray, tmp_path: Pat
     np.testing.assert_allclose(loaded.predict(voxels), model.predict(voxels), rtol=1e-5)
 
 
+def test_a_model_whose_replacement_was_killed_between_two_renames_is_found(
+    model: LatentModel, voxels: np.ndarray, tmp_path: Path
+) -> None:
+    save_folder(tmp_path / "kept" / "model", model.model, CONTRACT)
+    (tmp_path / "kept" / "model").rename(tmp_path / "kept" / ".model.old")
+    np.testing.assert_allclose(
+        load_folder(tmp_path / "kept" / "model").predict(voxels), model.predict(voxels), rtol=1e-5
+    )
+    (tmp_path / "kept").rename(tmp_path / ".kept.old")
+    assert load_folder(tmp_path / "kept" / "model").names == ("E_x", "nu")
+
+
 def test_a_model_of_an_earlier_version(network: keras.Model, tmp_path: Path) -> None:
     old = keras.Model(
         network.input,

@@ -18,6 +18,7 @@ import keras
 import numpy as np
 
 from svevae.errors import DataError
+from svevae.files import repair_folder, replace_folder
 from svevae.model.posterior import Posterior
 
 MODEL_FILE, CONTRACT_FILE, POSTERIOR_FILE = "model.keras", "contract.json", "posterior.npz"
@@ -160,6 +161,8 @@ def load_folder(folder: Path, batch_size: int = 64) -> LatentModel:
     """The model that `save_folder` wrote. Raises DataError where a file is missing, or is of a
     version that this one cannot use.
     """
+    repair_folder(folder.parent)
+    repair_folder(folder)
     for file in (MODEL_FILE, CONTRACT_FILE):
         if not (folder / file).is_file():
             raise DataError(
@@ -198,18 +201,18 @@ def _readable(file: Path, expected: str) -> Iterator[None]:
 def save_folder(
     folder: Path, model: keras.Model, contract: dict[str, Any], posterior: Posterior | None = None
 ) -> None:
-    """Write the model, its contract and its aggregate posterior into `folder`; the folder appears
-    whole or not at all.
+    """Write the model, its contract and its aggregate posterior into `folder`.
+
+    The folder appears whole or not at all, and until then an older one stays.
     """
-    beside = folder.with_name(f".{folder.name}.{os.getpid()}")
+    beside = folder.with_name(f".{folder.name}.{os.getpid()}.part")
     beside.mkdir(parents=True)
     try:
         model.save(beside / MODEL_FILE)
         (beside / CONTRACT_FILE).write_text(json.dumps(contract, indent=1) + "\n")
         if posterior:
             posterior.save(beside / POSTERIOR_FILE)
-        shutil.rmtree(folder, ignore_errors=True)
-        os.replace(beside, folder)
+        replace_folder(beside, folder)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
 

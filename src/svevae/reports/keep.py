@@ -10,6 +10,7 @@ import shutil
 from pathlib import Path
 
 from svevae.errors import ConfigError
+from svevae.files import repair_folder, replace_folder
 from svevae.reports.card import model_card
 
 MODEL = Path("artifacts/model")
@@ -35,6 +36,7 @@ def keep() -> str:
         json.loads(path.read_text())
         for path in (MODEL / "contract.json", EVALUATION / "metrics.json")
     )
+    repair_folder(KEPT)
     if KEPT.is_dir():
         before, kept = (
             json.loads((KEPT / name).read_text())
@@ -53,8 +55,7 @@ def keep() -> str:
         shutil.copy(EVALUATION / "metrics.json", beside)
         spread = json.loads(SEEDS.read_text()) if SEEDS.is_file() else None
         (beside / "model-card.md").write_text(model_card(contract, scores, spread))
-        shutil.rmtree(KEPT, ignore_errors=True)
-        os.replace(beside, KEPT)
+        replace_folder(beside, KEPT)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return (

@@ -15,6 +15,7 @@ from svevae.config import Params, train_config
 from svevae.dataset.split import Split
 from svevae.dataset.store import SVEDataset, open_dataset
 from svevae.errors import ConfigError
+from svevae.files import write_text, written_whole
 from svevae.model import assess, metrics
 from svevae.model.baselines import PorosityBaseline
 from svevae.model.closed_loop import close_loop
@@ -97,8 +98,8 @@ def evaluate(params: Params) -> None:
         label,
     )
     draw_losses(PLOTS / "losses.png", pd.read_csv(HISTORY))
-    METRICS.write_text(json.dumps(scores, indent=1) + "\n")
-    CARD.write_text(model_card(model.contract, scores))
+    write_text(METRICS, json.dumps(scores, indent=1) + "\n")
+    write_text(CARD, model_card(model.contract, scores))
 
     trained = json.loads(TRAINED.read_text())["run_id"]
     with tracking.run("evaluate", trained) as run_id:
@@ -111,7 +112,7 @@ def evaluate(params: Params) -> None:
         tracking.log_folder(PLOTS, "plots")
         tracking.log_file(METRICS)
         tracking.log_file(CARD)
-    RUN.write_text(json.dumps({"run_id": run_id}) + "\n")
+    write_text(RUN, json.dumps({"run_id": run_id}) + "\n")
 
 
 def _samples(
@@ -138,7 +139,8 @@ def _samples(
             "prior": metrics.two_point_correlation(drawn["prior"]),
         }
     )
-    correlation.to_csv(PLOTS / "two_point.csv", index=False)
+    with written_whole(PLOTS / "two_point.csv") as beside:
+        correlation.to_csv(beside, index=False)
     draw_correlation(PLOTS / "two_point.png", correlation, "um" if model.voxel_size else "voxels")
     return {name: assess.sample_scores(test, cubes, random) for name, cubes in drawn.items()}
 

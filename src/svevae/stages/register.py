@@ -9,6 +9,7 @@ from pathlib import Path
 from svevae import tracking
 from svevae.config import Params
 from svevae.dataset.digest import file_md5
+from svevae.files import write_text
 
 MODEL = Path("artifacts/model")
 METRICS = Path("artifacts/evaluation/metrics.json")
@@ -77,7 +78,7 @@ def register(params: Params) -> None:
         "run_id": run_id,
         "store": tracking.public_uri(),
     }
-    REGISTERED.write_text(json.dumps(result, indent=1) + "\n")
+    write_text(REGISTERED, json.dumps(result, indent=1) + "\n")
 
 
 def _register_new(name: str, scores: dict, contract: dict, model_md5: str, run_id: str) -> str:

@@ -21,6 +21,7 @@ from svevae.dataset.digest import file_md5, text_md5
 from svevae.dataset.split import SUBSETS, Split
 from svevae.dataset.store import LabelledDataset, label_record, open_dataset
 from svevae.errors import ConfigError
+from svevae.files import write_text, written_whole
 from svevae.model.fit import Checkpoint, fit, set_up
 from svevae.model.latent import LatentModel, save_folder
 from svevae.model.posterior import Posterior, fit_posterior
@@ -228,5 +229,6 @@ def _write(
     save_folder(FOLDER, vae, contract, posterior)
     table = pd.DataFrame(history)
     table.insert(0, "epoch", range(1, len(table) + 1))
-    table.to_csv(HISTORY, index=False)
-    RUN.write_text(json.dumps({"run_id": run_id}) + "\n")
+    with written_whole(HISTORY) as beside:
+        table.to_csv(beside, index=False)
+    write_text(RUN, json.dumps({"run_id": run_id}) + "\n")

@@ -23,13 +23,13 @@ from svevae.model.latent import LatentModel, load_folder
 from svevae.model.posterior import Posterior
 from svevae.model.sampling import draw, sample_sves
 from svevae.pictures.pipeline import (
-    draw_correlation,
-    draw_latent,
-    draw_loop,
-    draw_losses,
-    draw_parity,
-    draw_samples,
-    draw_slices,
+    plot_closed_loop,
+    plot_latent,
+    plot_losses,
+    plot_parity,
+    plot_samples,
+    plot_slices,
+    plot_two_point,
 )
 from svevae.reports.card import model_card
 
@@ -73,7 +73,7 @@ def evaluate(params: Params) -> None:
         Path(other).stem: _other(model, Path(other), porosity_only, random)
         for other in settings.others
     }
-    draw_parity(
+    plot_parity(
         PLOTS / "parity.png",
         model.names,
         model.units,
@@ -84,19 +84,19 @@ def evaluate(params: Params) -> None:
     shown = np.argsort(test.porosity)[
         np.linspace(0, len(test.porosity) - 1, settings.pictures).astype(int)
     ]
-    draw_slices(
+    plot_slices(
         PLOTS / "reconstruction.png", test.voxels[shown], model.reconstruct(test.voxels[shown])
     )
     strength = next((i for i, name in enumerate(model.names) if name.startswith("yield")), 0)
     label = f"{model.names[strength]} [{model.units[strength]}]"
-    draw_latent(
+    plot_latent(
         PLOTS / "latent.png",
         found["latent_mean"],
         test.porosity,
         test.properties[:, strength],
         label,
     )
-    draw_losses(PLOTS / "losses.png", pd.read_csv(HISTORY))
+    plot_losses(PLOTS / "losses.png", pd.read_csv(HISTORY))
     METRICS.write_text(json.dumps(scores, indent=1) + "\n")
     CARD.write_text(model_card(model.contract, scores))
 
@@ -127,7 +127,7 @@ def _samples(
     """
     prior = Posterior.prior(model.latent_dim).sample(len(voxels), random)
     drawn = {"posterior": voxels, "prior": draw(model.decode(prior), model.grain, random)}
-    draw_samples(PLOTS / "samples.png", test.voxels[:], voxels, pictures, random)
+    plot_samples(PLOTS / "samples.png", test.voxels[:], voxels, pictures, random)
     size = model.voxel_size or 1.0
     correlation = pd.DataFrame(
         {
@@ -139,7 +139,7 @@ def _samples(
         }
     )
     correlation.to_csv(PLOTS / "two_point.csv", index=False)
-    draw_correlation(PLOTS / "two_point.png", correlation, "um" if model.voxel_size else "voxels")
+    plot_two_point(PLOTS / "two_point.png", correlation, "um" if model.voxel_size else "voxels")
     return {name: assess.sample_scores(test, cubes, random) for name, cubes in drawn.items()}
 
 
@@ -151,7 +151,7 @@ def _loop(model: LatentModel, data: SVEDataset, latent: np.ndarray, voxels: np.n
     if found is None:
         return {}
     solved, predicted = found
-    draw_loop(PLOTS / "loop.png", model.names, model.units, solved, predicted)
+    plot_closed_loop(PLOTS / "loop.png", model.names, model.units, solved, predicted)
     r2 = metrics.r2(solved, predicted)
     return {
         "loop_mean_r2": float(r2.mean()),

@@ -18,8 +18,6 @@ import numpy as np
 import pytest
 import tifffile
 from dash import Dash
-from tests.conftest import PATIENCE, see, serving
-from tests.contracts import make_contract
 
 from svevae.cli import main
 from svevae.config import Params
@@ -28,6 +26,8 @@ from svevae.explore.page import curve_figure, explore, make_app, pores_figure
 from svevae.explore.session import Explorer, Solved, View
 from svevae.model.latent import LatentModel, Prediction, save_folder
 from svevae.model.vae import build_vae
+from tests.conftest import PATIENCE, see, serving
+from tests.contracts import make_contract
 
 NAMES, UNITS = ["E_z", "yield_z", "flow_z"], ["MPa", "MPa", "MPa"]
 

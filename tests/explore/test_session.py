@@ -12,7 +12,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import tifffile
-from tests.contracts import make_contract
 
 from svevae.config import Params
 from svevae.dataset.store import SVEDataset, open_dataset, write_dataset
@@ -25,6 +24,7 @@ from svevae.model.posterior import Posterior
 from svevae.model.vae import build_vae
 from svevae.physics.elasticity import PRESETS
 from svevae.physics.voce import voce_curve
+from tests.contracts import make_contract
 
 NAMES, UNITS = ["E_z", "nu_zx", "yield_z", "flow_z"], ["MPa", "-", "MPa", "MPa"]
 MEAN, STD = np.array([66_000.0, 0.326, 229.0, 390.0]), np.array([3_800.0, 0.005, 12.0, 22.0])

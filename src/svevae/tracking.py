@@ -434,22 +434,36 @@ class _Flavor:
 
 
 def log_model(
-    folder: Path, loader: str, contract: Mapping[str, Any], tags: Mapping[str, str]
+    folder: Path,
+    loader: str,
+    tags: Mapping[str, str],
+    *,
+    n: int,
+    latent_dim: int,
+    properties: int,
+    keras_version: str,
+    backend: str,
 ) -> str:
-    """Log the model in `folder`, described by its contract, to the active run; its URI
-    models:/m-...
+    """Log the model in `folder` to the active run; its URI models:/m-...
+
+    It takes SVEs of `n` voxels along an edge and gives `latent_dim` latent units and so many
+    `properties`. The module `loader` loads it; Keras and its backend are those that trained it.
     """
-    cube, latent = (-1, *3 * [contract["n"]]), (-1, contract["latent_dim"])
-    properties = (-1, len(contract["names"]))
-    outputs = {"latent_mean": latent, "latent_std": latent, "probability": cube}
-    outputs |= {"properties": properties, "properties_std": properties, "novelty": (-1,)}
+    outputs: dict[str, tuple[int, ...]] = {
+        "latent_mean": (-1, latent_dim),
+        "latent_std": (-1, latent_dim),
+        "probability": (-1, n, n, n),
+        "properties": (-1, properties),
+        "properties_std": (-1, properties),
+        "novelty": (-1,),
+    }
     signature = ModelSignature(
-        inputs=Schema([TensorSpec(np.dtype(np.uint8), cube)]),
+        inputs=Schema([TensorSpec(np.dtype(np.uint8), (-1, n, n, n))]),
         outputs=Schema(
             [TensorSpec(np.dtype(np.float32), shape, name) for name, shape in outputs.items()]
         ),
     )
-    names = ("tensorflow", "keras", "numpy", "h5py", "pyyaml", "mlflow")
+    names = ("tensorflow", "keras", "numpy", "h5py", "pyyaml", "pydantic", "mlflow")
     versions = {found.metadata["Name"].lower(): found.version for found in distributions()}
     requirements = [f"{name}=={versions[name]}" for name in names if name in versions]
     info = Model.log(
@@ -461,8 +475,8 @@ def log_model(
         loader=loader,
         signature=signature,
         requirements=requirements,
-        keras_version=contract["keras"],
-        backend=contract["backend"],
+        keras_version=keras_version,
+        backend=backend,
     )
     return info.model_uri
 

@@ -18,7 +18,6 @@ import numpy as np
 import pytest
 import tifffile
 from dash import Dash
-from tests.conftest import PATIENCE, see, serving
 
 from svevae.cli import main
 from svevae.config import Params
@@ -27,20 +26,15 @@ from svevae.explore.page import curve_figure, explore, make_app, pores_figure
 from svevae.explore.session import Explorer, Solved, View
 from svevae.model.latent import LatentModel, Prediction, save_folder
 from svevae.model.vae import build_vae
+from tests.conftest import PATIENCE, see, serving
+from tests.contracts import make_contract
 
 NAMES, UNITS = ["E_z", "yield_z", "flow_z"], ["MPa", "MPa", "MPa"]
 
 
 @pytest.fixture(scope="module")
 def explorer(params: Params) -> Explorer:
-    contract = {
-        "names": NAMES,
-        "units": UNITS,
-        "n": 8,
-        "latent_dim": 4,
-        "voxel_size": 10.0,
-        "grain": 1.0,
-    }
+    contract = make_contract(names=tuple(NAMES), units=tuple(UNITS), voxel_size=10.0, grain=1.0)
     network = build_vae(
         params.train, 8, np.array([66_000.0, 229.0, 390.0]), np.array([3_800.0, 12.0, 22.0])
     )

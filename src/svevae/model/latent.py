@@ -5,7 +5,6 @@ that describes it.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
 import zipfile
@@ -19,6 +18,7 @@ import numpy as np
 
 from svevae.errors import DataError
 from svevae.files import repair_folder, replace_folder
+from svevae.model.contract import ModelContract
 from svevae.model.posterior import Posterior
 
 MODEL_FILE, CONTRACT_FILE, POSTERIOR_FILE = "model.keras", "contract.json", "posterior.npz"
@@ -41,7 +41,7 @@ class LatentModel:
     """A trained structure-property map.
 
     `names` and `units` of the properties; `n` voxels along an edge; `latent_dim`; `voxel_size` in
-    micrometres or None; `grain` is the correlation length of `svevae.model.sampling.draw` in
+    micrometres or None; `grain` is the correlation length of `svevae.model.sampling.binarise` in
     voxels. `contract` holds these and where the model comes from (data digests, parameters,
     version). `posterior` is where the latent codes of the training SVEs are, the prior where none
     was fitted.
@@ -50,19 +50,19 @@ class LatentModel:
     def __init__(
         self,
         model: keras.Model,
-        contract: dict[str, Any],
+        contract: ModelContract,
         batch_size: int = 64,
         posterior: Posterior | None = None,
     ):
         self.model, self.contract, self.batch_size = model, contract, batch_size
-        self.posterior = posterior or Posterior.prior(contract["latent_dim"])
-        self.names, self.units = tuple(contract["names"]), tuple(contract["units"])
+        self.posterior = posterior or Posterior.prior(contract.latent_dim)
+        self.names, self.units = contract.names, contract.units
         self.n, self.latent_dim, self.voxel_size = (
-            contract["n"],
-            contract["latent_dim"],
-            contract["voxel_size"],
+            contract.n,
+            contract.latent_dim,
+            contract.voxel_size,
         )
-        self.grain = contract.get("grain", 0.0)
+        self.grain = contract.grain
 
     def encode(self, voxels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Voxels (sve, n, n, n) of 0 and 1 -> mean and standard deviation of q(z | x), each (sve,
@@ -180,11 +180,29 @@ def load_folder(folder: Path, batch_size: int = 64) -> LatentModel:
         posterior = (
             Posterior.load(folder / POSTERIOR_FILE) if (folder / POSTERIOR_FILE).is_file() else None
         )
-    with _readable(
-        folder / CONTRACT_FILE, "a JSON file with names, units, n, latent_dim and voxel_size"
-    ):
-        return LatentModel(
-            model, json.loads((folder / CONTRACT_FILE).read_text()), batch_size, posterior
+    contract = ModelContract.load(folder / CONTRACT_FILE)
+    _check_fits(contract, model, posterior, folder / CONTRACT_FILE)
+    return LatentModel(model, contract, batch_size, posterior)
+
+
+def _check_fits(
+    contract: ModelContract, model: keras.Model, posterior: Posterior | None, path: Path
+) -> None:
+    """Raises DataError unless the contract at `path` is of a model and a posterior like these."""
+    sizes = {
+        "n": (contract.n, model.input.shape[1]),
+        "latent_dim": (contract.latent_dim, model.output["latent_mean"].shape[-1]),
+        "names": (len(contract.names), model.output["properties"].shape[-1]),
+    }
+    for key, (received, expected) in sizes.items():
+        if received != expected:
+            raise DataError(
+                f"{path}: {key}: expected {expected} as in {MODEL_FILE}, received {received}"
+            )
+    if posterior and posterior.means.shape[1] != contract.latent_dim:
+        raise DataError(
+            f"{path}: latent_dim: expected {posterior.means.shape[1]} as in {POSTERIOR_FILE},"
+            f" received {contract.latent_dim}"
         )
 
 
@@ -199,7 +217,7 @@ def _readable(file: Path, expected: str) -> Iterator[None]:
 
 
 def save_folder(
-    folder: Path, model: keras.Model, contract: dict[str, Any], posterior: Posterior | None = None
+    folder: Path, model: keras.Model, contract: ModelContract, posterior: Posterior | None = None
 ) -> None:
     """Write the model, its contract and its aggregate posterior into `folder`.
 
@@ -209,7 +227,7 @@ def save_folder(
     beside.mkdir(parents=True)
     try:
         model.save(beside / MODEL_FILE)
-        (beside / CONTRACT_FILE).write_text(json.dumps(contract, indent=1) + "\n")
+        contract.save(beside / CONTRACT_FILE)
         if posterior:
             posterior.save(beside / POSTERIOR_FILE)
         replace_folder(beside, folder)

@@ -21,7 +21,8 @@ from optuna.trial import TrialState
 
 from svevae import tracking
 from svevae.config import Search, Train
-from svevae.model.fit import Checkpoint, fit, set_up
+from svevae.model.checkpoint import Checkpoint
+from svevae.model.fit import fit, set_up
 from svevae.model.losses import mean_squared_error
 from svevae.model.metrics import constant_cross_entropy
 from svevae.search.pick import score

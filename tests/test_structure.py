@@ -13,7 +13,7 @@ import yaml
 from tests.deps import FILES, PACKAGE, ROOT, imported, with_deps
 
 FLOORS = [  # the lowest first; rooms of one floor do not import each other
-    ["errors", "words"],
+    ["errors", "words", "lazy"],
     ["files", "places", "sections"],
     ["config"],
     ["tracking", "physics"],

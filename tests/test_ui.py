@@ -5,7 +5,6 @@ $SCREENSHOTS if set.
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,24 +12,16 @@ import pytest
 import requests
 import yaml
 
-from tests.conftest import BROWSER_WAIT, Run, see, serving
+from tests.conftest import PATIENCE, see, serving
 
 pytestmark = pytest.mark.slow
-WAIT = BROWSER_WAIT
+WAIT = PATIENCE
 
 
 @pytest.fixture(scope="module")
-def two_runs(finished: Path, tmp_path_factory: pytest.TempPathFactory, run: Run) -> Path:
-    """A project with a second run, of another latent dimension."""
-    project = shutil.copytree(finished, tmp_path_factory.mktemp("ui") / "project", symlinks=True)
-    run("dvc", "exp", "run", "-S", "train.latent_dim=6", cwd=project)
-    return project
-
-
-@pytest.fixture(scope="module")
-def address(two_runs: Path, environment: dict[str, str]) -> Iterator[str]:
+def address(wider: Path, environment: dict[str, str]) -> Iterator[str]:
     """`svevae ui` on a free port of this machine."""
-    with serving(["svevae", "ui"], "/health", two_runs, environment) as url:
+    with serving(["svevae", "ui"], "/health", wider, environment) as url:
         yield url
 
 
@@ -109,11 +100,11 @@ def compare(browser, runs: list[str], *words: str, picture: str) -> str:
     return see(browser, *words, picture=picture)
 
 
-def test_trials_of_a_study_side_by_side(browser, address: str, two_runs: Path) -> None:
+def test_trials_of_a_study_side_by_side(browser, address: str, wider: Path) -> None:
     """The study's run opens to those of its trials; two of them compared; its report lies with
     it.
     """
-    study = yaml.safe_load((two_runs / "artifacts" / "search" / "best.yaml").read_text())[
+    study = yaml.safe_load((wider / "artifacts" / "search" / "best.yaml").read_text())[
         "study_run_id"
     ]
     found = requests.get(

@@ -86,8 +86,8 @@ Edges = Annotated[
 
 @section
 class Base:
-    """What every stage shares. `backend` is the Keras backend, unless the environment's
-    KERAS_BACKEND says otherwise.
+    """What all stages share. `backend` is the Keras backend, unless the environment's KERAS_BACKEND
+    names another.
     """
 
     seed: Natural
@@ -96,7 +96,8 @@ class Base:
 
 @section
 class Generate:
-    """Parts of porous metal, cut into SVEs and labelled, into a file of the contract.
+    """How to make parts of porous metal and to label their SVEs, into a file of the contract. The
+    defaults are those of the shipped params.yaml.
 
     `parameters` are those of the generator (`svevae.physics.microstructure`): a number, or a range
     from which each part draws its own, [low, high] evenly or [low, high, log] evenly in the
@@ -128,7 +129,7 @@ class Generate:
 
 @section
 class Prepare:
-    """`dataset` is a file of the contract; the fractions are of its parts, the rest trains."""
+    """How to split `dataset`, a file of the contract: fractions of its parts; the rest trains."""
 
     dataset: str
     validation_fraction: Fraction
@@ -150,11 +151,12 @@ class Search:
     `space` gives each key choices, or a range `low`, `high` with `log` or `step`
     (`svevae.search.space`). `storage` is "journal" (the file artifacts/search/study.journal) or an
     address: postgresql+psycopg://user@host/database, grpc://host:port; the environment's
-    SVEVAE_STORAGE goes first. A trial trains on a `fraction` of the training SVEs for `epochs`. Two
-    `objectives` (property, reconstruction) make a Pareto study; one (of ERRORS) makes a single one,
+    SVEVAE_STORAGE goes first. A trial trains on a `fraction` of the training SVEs for `epochs`.
+
+    Two `objectives` (property, reconstruction) make a Pareto study. One (of ERRORS) makes a study
     whose `pruner` hands out the `resource` in growing portions, each `reduction` times the one
-    before, to ever fewer trials. Of the front the best `finalists` by `rule` (of ERRORS), and the
-    configuration of params.yaml, are trained again with `seeds` fresh seeds each; the best mean
+    before, to fewer and fewer trials. The best `finalists` of the front by `rule` (of ERRORS), and
+    the configuration of params.yaml, are trained again with `seeds` fresh seeds each. The best mean
     wins, where it is clearly the best.
     """
 
@@ -227,7 +229,7 @@ class Train:
 
 @section
 class Evaluate:
-    """What the test parts are used for, beside the scores of the properties.
+    """How to use the test parts, beside the scores of the properties.
 
     `samples` SVEs are drawn from the aggregate posterior, and as many from the prior; `solved` of
     them go through the solver, 0 for none; `pictures` SVEs are shown. `regressor_epochs` trains the
@@ -251,7 +253,7 @@ class Evaluate:
 
 @section
 class Register:
-    """`name` of the registered model."""
+    """The `name` of the registered model."""
 
     name: str
 
@@ -292,7 +294,7 @@ def with_value(train: Train, key: str, value: Any, where: str) -> Train:
     """`train` with one key as YAML gives it. Raises ConfigError that names `where` for an unknown
     key or a value it cannot have.
     """
-    known = [field.name for field in dataclasses.fields(Train)]
+    known = [item.name for item in dataclasses.fields(Train)]
     if key not in known:
         raise ConfigError(f"{where}: unknown key; train has {', '.join(known)}")
     try:

@@ -18,6 +18,7 @@ import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
+from functools import cache
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
@@ -240,26 +241,46 @@ def end_lost_run(run_id: str) -> None:
 def lineage() -> dict[str, str]:
     """Tags that say what made a run: git commit and whether files differ from it, DVC stage and
     experiment, svevae's version.
+
+    Where git names no commit, the run has none, and a line on stderr says why.
     """
-
-    def git(*arguments: str) -> str:
-        result = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
-        return result.stdout.strip() if result.returncode == 0 else ""
-
-    commit = git("rev-parse", "HEAD")
-    # What the pipeline itself writes makes no run dirty.
-    changed = git(
-        "status", "--porcelain", "--untracked-files=no", "--", ".", ":!dvc.lock", ":!artifacts"
-    )
+    try:
+        commit = _git("rev-parse", "HEAD")
+        # What the pipeline itself writes makes no run dirty.
+        changed = _git(
+            "status", "--porcelain", "--untracked-files=no", "--", ".", ":!dvc.lock", ":!artifacts"
+        )
+        dirty = str(bool(changed)).lower()
+    except (OSError, subprocess.CalledProcessError) as error:
+        commit = dirty = ""
+        _say_once(f"the run names no commit: {_first_line(error)}")
     tags = {
         "mlflow.source.git.commit": commit,
         "svevae.git_commit": commit,
-        "svevae.git_dirty": str(bool(changed)).lower() if commit else "",
+        "svevae.git_dirty": dirty,
         "svevae.dvc_stage": os.environ.get("DVC_STAGE", ""),
         "svevae.dvc_experiment": os.environ.get("DVC_EXP_NAME", ""),
         "svevae.version": __version__,
     }
     return {key: value for key, value in tags.items() if value}
+
+
+def _git(*arguments: str) -> str:
+    """What git answers in this folder. Raises OSError without git, CalledProcessError where it
+    refuses: outside a repository, or in one of another user.
+    """
+    done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def _first_line(error: OSError | subprocess.CalledProcessError) -> str:
+    text = error.stderr if isinstance(error, subprocess.CalledProcessError) else ""
+    return next(iter(text.splitlines()), str(error))
+
+
+@cache
+def _say_once(text: str) -> None:
+    print(text, file=sys.stderr)
 
 
 @_telling_outages()
@@ -413,22 +434,36 @@ class _Flavor:
 
 
 def log_model(
-    folder: Path, loader: str, contract: Mapping[str, Any], tags: Mapping[str, str]
+    folder: Path,
+    loader: str,
+    tags: Mapping[str, str],
+    *,
+    n: int,
+    latent_dim: int,
+    properties: int,
+    keras_version: str,
+    backend: str,
 ) -> str:
-    """Log the model in `folder`, described by its contract, to the active run; its URI
-    models:/m-...
+    """Log the model in `folder` to the active run; its URI models:/m-...
+
+    It takes SVEs of `n` voxels along an edge and gives `latent_dim` latent units and so many
+    `properties`. The module `loader` loads it; Keras and its backend are those that trained it.
     """
-    cube, latent = (-1, *3 * [contract["n"]]), (-1, contract["latent_dim"])
-    properties = (-1, len(contract["names"]))
-    outputs = {"latent_mean": latent, "latent_std": latent, "probability": cube}
-    outputs |= {"properties": properties, "properties_std": properties, "novelty": (-1,)}
+    outputs: dict[str, tuple[int, ...]] = {
+        "latent_mean": (-1, latent_dim),
+        "latent_std": (-1, latent_dim),
+        "probability": (-1, n, n, n),
+        "properties": (-1, properties),
+        "properties_std": (-1, properties),
+        "novelty": (-1,),
+    }
     signature = ModelSignature(
-        inputs=Schema([TensorSpec(np.dtype(np.uint8), cube)]),
+        inputs=Schema([TensorSpec(np.dtype(np.uint8), (-1, n, n, n))]),
         outputs=Schema(
             [TensorSpec(np.dtype(np.float32), shape, name) for name, shape in outputs.items()]
         ),
     )
-    names = ("tensorflow", "keras", "numpy", "h5py", "pyyaml", "mlflow")
+    names = ("tensorflow", "keras", "numpy", "h5py", "pyyaml", "pydantic", "mlflow")
     versions = {found.metadata["Name"].lower(): found.version for found in distributions()}
     requirements = [f"{name}=={versions[name]}" for name in names if name in versions]
     info = Model.log(
@@ -440,8 +475,8 @@ def log_model(
         loader=loader,
         signature=signature,
         requirements=requirements,
-        keras_version=contract["keras"],
-        backend=contract["backend"],
+        keras_version=keras_version,
+        backend=backend,
     )
     return info.model_uri
 

@@ -18,7 +18,6 @@ import numpy as np
 import pytest
 import tifffile
 from dash import Dash
-from tests.conftest import BROWSER_WAIT, see, serving
 
 from svevae.cli import main
 from svevae.config import Params
@@ -27,20 +26,15 @@ from svevae.explore.page import curve_figure, explore, make_app, pores_figure
 from svevae.explore.session import Explorer, Solved, View
 from svevae.model.latent import LatentModel, Prediction, save_folder
 from svevae.model.vae import build_vae
+from tests.conftest import PATIENCE, see, serving
+from tests.contracts import make_contract
 
 NAMES, UNITS = ["E_z", "yield_z", "flow_z"], ["MPa", "MPa", "MPa"]
 
 
 @pytest.fixture(scope="module")
 def explorer(params: Params) -> Explorer:
-    contract = {
-        "names": NAMES,
-        "units": UNITS,
-        "n": 8,
-        "latent_dim": 4,
-        "voxel_size": 10.0,
-        "grain": 1.0,
-    }
+    contract = make_contract(names=tuple(NAMES), units=tuple(UNITS), voxel_size=10.0, grain=1.0)
     network = build_vae(
         params.train, 8, np.array([66_000.0, 229.0, 390.0]), np.array([3_800.0, 12.0, 22.0])
     )
@@ -251,17 +245,17 @@ def test_one_solution_at_a_time(explorer: Explorer, monkeypatch: pytest.MonkeyPa
 
     def solve(*_: object) -> None:
         going.set()
-        assert free.wait(20)
+        assert free.wait(PATIENCE)
 
     monkeypatch.setattr(explorer, "solve", solve)
     app, (one, other) = make_app(explorer, "any"), (explorer.sample(seed) for seed in (0, 1))
     wish = {"start": one, "moves": [], "axis": "z"}
     assert answer(app, "clock", "solve.n_clicks", start=one, wish=wish)["solve"]["disabled"]
-    assert going.wait(20)
+    assert going.wait(PATIENCE)
     busy = answer(app, "clock", "solve.n_clicks", start=other, wish=wish | {"start": other})
     assert busy["progress"]["children"].startswith("busy with another SVE")
     free.set()
-    end = time.monotonic() + 20
+    end = time.monotonic() + PATIENCE
     while not (seen := answer(app, "clock", "clock.n_intervals", start=one, clock=3))["clock"][
         "disabled"
     ]:
@@ -304,7 +298,7 @@ def test_the_page(browser, address: str, tmp_path: Path) -> None:
         return browser.find_element(By.ID, "numbers").text
 
     def wait(condition) -> None:
-        WebDriverWait(browser, BROWSER_WAIT).until(lambda _: condition())
+        WebDriverWait(browser, PATIENCE).until(lambda _: condition())
 
     browser.get(address)
     see(

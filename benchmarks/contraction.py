@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from svevae.dataset.labelling import read_settings
+from svevae.dataset.label_settings import read_settings
 from svevae.dataset.store import SVEDataset, open_dataset
 from svevae.physics.homogenize import Loading, Settings, Solver
 from svevae.physics.porous import plastic_poisson

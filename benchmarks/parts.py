@@ -30,7 +30,7 @@ REFINES = (4, 2)
 
 def direct() -> dict:
     """Seconds, yield load and loads of the bar with every pore resolved, solved anew."""
-    from svevae.config import load_multiscale
+    from svevae.parts.config import load_multiscale
     from svevae.parts.direct import Direct, solve
     from svevae.parts.ground import Ground, draw_bars
 
@@ -58,7 +58,7 @@ def latent() -> dict:
     """For each refinement the fastest of REPEATS, and its parts: neighbours on the machine slow a
     second down more than many minutes.
     """
-    from svevae.config import load_multiscale
+    from svevae.parts.config import load_multiscale
     from svevae.parts.fields import PropertyField
     from svevae.parts.ground import Ground, draw_bars, simulate
     from svevae.use.champion import load

@@ -26,9 +26,11 @@ import pytest
 import requests
 import yaml
 from filelock import FileLock
+from hatch_build import kept
 
 from svevae.config import Params, load_params
 from svevae.dataset.store import SVEDataset, open_dataset, write_dataset
+from svevae.places import MODEL_FILES
 
 signal.signal(
     signal.SIGINT, signal.default_int_handler
@@ -136,6 +138,17 @@ def tiny_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny(tiny_file: Path) -> SVEDataset:
     return open_dataset(tiny_file)
+
+
+@pytest.fixture(scope="session")
+def champion(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder champion/model that champion.dvc keeps, in a folder of the tests' own."""
+    folder = tmp_path_factory.mktemp("clone") / "champion" / "model"
+    folder.mkdir(parents=True)
+    files = kept(ROOT)
+    for name in MODEL_FILES:
+        shutil.copy(files[f"model/{name}"], folder / name)
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -132,6 +132,35 @@ def test_a_run_names_its_commit_and_whether_files_differ(
     assert eval(python(lineage, root, environment).stdout)["svevae.git_dirty"] == "true"
 
 
+LINEAGE = """
+from svevae import tracking
+tags = [tracking.lineage() for _ in range(2)]
+print(sorted(tags[1]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("git", "said"),
+    [
+        (None, "No such file or directory: 'git'"),
+        ("fatal: detected dubious ownership in repository at '/p'", "dubious ownership"),
+        ("fatal: not a git repository", "fatal: not a git repository"),
+    ],
+)
+def test_without_a_commit_a_run_begins_and_one_line_says_why(
+    tmp_path: Path, environment: dict[str, str], git: str | None, said: str
+) -> None:
+    bin_folder = tmp_path / "bin"
+    bin_folder.mkdir()
+    if git:
+        (bin_folder / "git").write_text(f'#!/bin/sh\necho "{git}" >&2\necho more >&2\nexit 128\n')
+        (bin_folder / "git").chmod(0o755)
+    done = python(LINEAGE, make_root(tmp_path), environment, PATH=str(bin_folder))
+    assert done.stdout == "['svevae.version']\n", done.stderr
+    (line,) = [line for line in done.stderr.splitlines() if "the run names no commit" in line]
+    assert said in line
+
+
 @pytest.mark.parametrize(
     "uri",
     [

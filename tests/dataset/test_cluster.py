@@ -7,10 +7,13 @@ from __future__ import annotations
 import gc
 import operator
 import os
+import pty
+import re
 import signal
 import socket
 import subprocess
 import sys
+import termios
 import threading
 import time
 import traceback
@@ -23,8 +26,8 @@ import pytest
 from tests.conftest import PATIENCE, unused_port, wait_for, wait_for_port
 
 from svevae.dataset import cluster as module
-from svevae.dataset.cluster import ONE_THREAD, Cluster, Work, open_cluster
-from svevae.dataset.labelling import read_material
+from svevae.dataset.cluster import ONE_THREAD, Cluster, Work, open_cluster, progress
+from svevae.dataset.label_settings import read_material
 from svevae.errors import ClusterError, ConfigError, SvevaeError
 
 pytestmark = pytest.mark.filterwarnings(
@@ -284,3 +287,73 @@ def test_scheduler_lost_while_the_command_is_elsewhere(
         for work in (results, cluster.map(operator.mul, [(6, 7)])):
             with pytest.raises(ClusterError, match=f"^{module.LOST}$"):
                 list(work)
+
+
+# The bar
+
+
+def lines_of(text: str) -> list[str]:
+    return [line for line in re.split(r"[\r\n]+", text) if line.strip()]
+
+
+def test_bar_goes_on_before_the_first_piece_is_finished(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While a worker compiles, the time on a terminal goes on each second. Here the worker reads a
+    pipe into which this test writes once the bar was drawn four times; then nothing starts any
+    more.
+    """
+    screen, terminal = pty.openpty()
+    termios.tcsetwinsize(terminal, (24, 160))
+    stderr = os.fdopen(terminal, "w")
+    monkeypatch.setattr(sys, "stderr", stderr)
+    pipe, draws = tmp_path / "pipe", []
+    os.mkfifo(pipe)
+
+    def idle() -> None:
+        bar.idle()
+        draws.append(None)
+        if len(draws) == 4:
+            threading.Thread(target=pipe.write_text, args=["done"]).start()
+
+    with progress(2, 2, "labels", "SVE", "starting the solver") as bar:
+        bar.say("a line of its own")
+        for _ in cluster.map(Path.read_text, [(pipe,)], idle):
+            bar.update(2)
+    shown = os.read(screen, 1 << 16).decode()
+    stderr.close()
+    os.close(screen)
+    seconds = re.findall(r"0/2 \[00:(\d\d) gone, \? left, *\? ?SVE/s, starting the solver\]", shown)
+    assert len(set(seconds)) >= 3
+    assert re.search(r"2/2 \[00:\d\d gone, 00:00 left, +[\d.]+ ?SVE/s\]", lines_of(shown)[-1])
+    assert any("a line of its own" in line for line in lines_of(shown))
+
+
+def test_bar_in_a_log(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    """A line at once, after 5 s and then one a minute, however often it is asked; and the rate is
+    that of all that was finished, of which 3 of 7 were finished before.
+    """
+    now = [0.0]
+    monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
+    with progress(7, 4, "labels", "SVE", "starting the solver") as bar:
+        bar.start_t -= 2  # began 2 s ago
+        for second in range(1, 126):
+            now[0] = second
+            bar.idle()
+        bar.say("labels: a line of its own")
+        bar.update(4)
+    *idle, own, last = lines_of(capsys.readouterr().err)
+    assert len(idle) == 1 + 3  # at once, then after 5, 65 and 125 s
+    assert all(
+        re.match(r"labels:  43% \|.*\| 3/7 \[.* \? left, .*, starting the solver\]", line)
+        for line in idle
+    )
+    assert own == "labels: a line of its own"
+    rate = re.search(r"7/7 \[00:02 gone, 00:00 left, +([\d.]+) ?SVE/s\]", last)
+    assert float(rate[1]) == pytest.approx(4 / 2, rel=0.1)
+
+
+def test_no_bar_where_nothing_is_left(capsys: pytest.CaptureFixture) -> None:
+    with progress(3, 0, "labels", "SVE", "starting the solver") as bar:
+        bar.idle()
+    assert capsys.readouterr().err == ""

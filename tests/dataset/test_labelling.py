@@ -1,11 +1,9 @@
-"""Labels of many SVEs: the journal, work that fails or dies, SVEs without a load path, and where
-the work is done.
+"""Labels of many SVEs: work that fails or dies, SVEs without a load path, and where the work is
+done.
 """
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,28 +12,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.dataset.sves import NAMES, SETTINGS, STRAIN, UNITS, N, random_sves
 
 from svevae.dataset import labelling
-from svevae.dataset.labelling import (
-    Journal,
-    LabelSettings,
-    label_sves,
-    parse_settings,
-    read_material,
-    read_settings,
-    voxel_digest,
-)
-from svevae.dataset.store import find_problems, label_record, open_dataset, write_dataset
-from svevae.errors import ConfigError, DataError, SolverError
-from svevae.physics.elasticity import PRESETS, Material
+from svevae.dataset.journal import Journal, voxel_digest
+from svevae.dataset.label_settings import LabelSettings
+from svevae.dataset.labelling import label_sves
+from svevae.dataset.store import find_problems, write_dataset
+from svevae.errors import ConfigError, SolverError, blaming
+from svevae.physics.elasticity import Material
 from svevae.physics.homogenize import Solver
-from svevae.physics.label import Tension, property_names
-
-ROOT = Path(__file__).parents[2]
-N = 6
-STRAIN = (0.001, 0.003, 0.006, 0.01)
-SETTINGS = LabelSettings(PRESETS["as-built-z"], Tension(("x", "z"), STRAIN), "float32", 5e-4)
-NAMES, UNITS = property_names(SETTINGS.tension.axes)
+from svevae.physics.label import Tension
 
 
 class Here:
@@ -54,10 +41,6 @@ class Here:
         for index, argument in reversed(list(enumerate(arguments))):
             self.asked += argument[1] if function is labelling.label_batch else []
             yield index, function(*argument)
-
-
-def random_sves(count: int, porosity: float = 0.1) -> np.ndarray:
-    return (np.random.default_rng(0).random((count, N, N, N)) < porosity).astype(np.uint8)
 
 
 def named(count: int) -> list[str]:
@@ -82,265 +65,6 @@ def quick_batch(
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(labelling, "label_batch", quick_batch)
-
-
-# What a label depends on
-
-
-def test_material_is_a_preset_or_a_mapping() -> None:
-    """One that hardens from a yield stress of 0 is none the less a material, as is one that does
-    not harden.
-    """
-    assert read_material("aged-z") is PRESETS["aged-z"]
-    assert read_material({"E": 70000, "nu": 0.33, "s0": 0, "Q": 312, "b": 40}) == Material(
-        70_000.0, 0.33, 0.0, 312.0, 40.0
-    )
-    assert read_material({"E": 70000, "nu": 0.33, "s0": 216, "Q": 0, "b": 0}) == Material(
-        70_000.0, 0.33, 216.0
-    )
-    assert (
-        read_material({"E": 70000, "nu": 0.33, "s0": 216, "Q": 312, "b": 40})
-        == PRESETS["as-built-z"]
-    )
-
-
-@pytest.mark.parametrize(
-    ("value", "message"),
-    [
-        (
-            "steel",
-            (
-                "material: expected one of as-built-z, as-built-xy, aged-z or a mapping, received"
-                " 'steel'"
-            ),
-        ),
-        (3, "material: expected a preset or a mapping of E, nu, s0, Q, b, received 3"),
-        (None, "material: expected a preset or a mapping of E, nu, s0, Q, b, received None"),
-        (
-            {"E": 1, "nu": 0.3, "s0": 1, "Q": 1},
-            "material: expected a preset or a mapping of E, nu, s0, Q, b, received {'E': 1",
-        ),
-        (
-            {"E": "7e4", "nu": 0.3, "s0": 1, "Q": 1, "b": 1},
-            "material.E: expected a number, received '7e4'",
-        ),
-        (
-            {"E": 1, "nu": True, "s0": 1, "Q": 1, "b": 1},
-            "material.nu: expected a number, received True",
-        ),
-        (
-            {"E": -1, "nu": 0.3, "s0": 1, "Q": 1, "b": 1},
-            "material.E: expected a number above 0, received -1",
-        ),
-        (
-            {"E": 0, "nu": 0.3, "s0": 1, "Q": 1, "b": 1},
-            "material.E: expected a number above 0, received 0",
-        ),
-        (
-            {"E": float("nan"), "nu": 0.3, "s0": 1, "Q": 1, "b": 1},
-            "material.E: expected a number above 0, received nan",
-        ),
-        (
-            {"E": 1, "nu": 0.3, "s0": 0, "Q": 0, "b": 1},
-            "material.s0: expected a number above 0 where nothing hardens (Q or b is 0)",
-        ),
-        (
-            {"E": 1, "nu": 0.3, "s0": 0, "Q": 1, "b": 0.0},
-            "material.s0: expected a number above 0 where nothing hardens (Q or b is 0)",
-        ),
-        (
-            {"E": 1, "nu": 0.3, "s0": 1, "Q": -1, "b": 1},
-            "material.Q: expected a number at least 0, received -1",
-        ),
-        (
-            {"E": 1, "nu": 0.5, "s0": 1, "Q": 1, "b": 1},
-            "material.nu: expected a number between -1 and 0.5, received 0.5",
-        ),
-        (
-            {"E": 1, "nu": 0.3, "s0": float("nan"), "Q": 1, "b": 1},
-            "material.s0: expected a number at least 0, received nan",
-        ),
-    ],
-)
-def test_wrong_material_is_named(value: object, message: str) -> None:
-    with pytest.raises(ConfigError) as error:
-        read_material(value)
-    assert str(error.value).startswith(message)
-
-
-def test_settings_are_known_by_everything_that_a_label_depends_on() -> None:
-    """Each of the four fields changes the digest; the same numbers give the same one."""
-    others = [
-        replace(SETTINGS, material=PRESETS["aged-z"]),
-        replace(SETTINGS, tension=Tension(("x",), STRAIN)),
-        replace(SETTINGS, tension=Tension(("x", "z"), STRAIN[1:])),
-        replace(SETTINGS, dtype="float64"),
-        replace(SETTINGS, tolerance=1e-4),
-    ]
-    assert len({settings.digest() for settings in [SETTINGS, *others]}) == 6
-    assert (
-        replace(SETTINGS, material=Material(70_000.0, 0.33, 216.0, 312.0, 40.0)).digest()
-        == SETTINGS.digest()
-    )
-
-
-def test_settings_are_read_from_a_file_and_from_json() -> None:
-    """Of the dataset that the project labelled itself; not of the one of another code, nor of a
-    record that was made otherwise.
-    """
-    data = open_dataset(ROOT / "data" / "sve_porous_alsi10mg_32.h5")
-    settings, record = read_settings(data), json.loads(json.dumps(label_record(data)))
-    assert settings.material == PRESETS["as-built-z"]
-    assert settings.tension.axes == ("x", "y", "z")
-    assert parse_settings(record) == settings
-    assert parse_settings(record | {"label_digest": "of another version"}) is None
-    assert parse_settings({key: value for key, value in record.items() if key != "tension"}) is None
-    assert label_record(open_dataset(ROOT / "data" / "reference_32.h5")) is None
-
-
-def test_an_sve_is_known_by_its_voxels() -> None:
-    """Whatever the integer type; but 2 x 4 x 4 pores are not 4 x 2 x 4, and one voxel makes another
-    SVE.
-    """
-    sve = random_sves(1)[0]
-    assert (
-        voxel_digest(sve)
-        == voxel_digest(sve.astype(bool))
-        == voxel_digest(sve.astype(np.int64))
-        == voxel_digest(sve.copy("F"))
-    )
-    assert voxel_digest(np.ones((2, 4, 4))) != voxel_digest(np.ones((4, 2, 4)))
-    other = sve.copy()
-    other[0, 0, 0] ^= 1
-    assert voxel_digest(other) != voxel_digest(sve)
-
-
-# The journal
-
-
-def rows(count: int) -> dict[str, np.ndarray]:
-    return {
-        "properties": np.arange(count * 2.0).reshape(count, 2),
-        "tension/stress_x": np.ones((count, 3), np.float32),
-    }
-
-
-def test_journal_is_read_again(tmp_path: Path) -> None:
-    """What was added is there for the next process with its types, and not for other settings."""
-    Journal(tmp_path, SETTINGS).add(["a", "b"], rows(2))
-    again = Journal(tmp_path, SETTINGS).rows
-    assert set(again) == {"a", "b"}
-    np.testing.assert_array_equal(again["b"]["properties"], [2, 3])
-    assert again["b"]["tension/stress_x"].dtype == np.float32
-    assert not Journal(tmp_path, replace(SETTINGS, tolerance=1e-4)).rows
-    assert set(Journal(tmp_path, SETTINGS).rows) == {"a", "b"}
-
-
-def truncate(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-
-
-def scramble(path: Path) -> None:
-    data = bytearray(path.read_bytes())
-    data[150:200] = bytes(50)
-    path.write_bytes(data)
-
-
-def forget(path: Path) -> None:
-    with path.open("wb") as file:
-        np.savez(file, properties=np.zeros((1, 2)))
-
-
-@pytest.mark.parametrize(
-    "damage",
-    [
-        truncate,
-        scramble,
-        forget,
-        lambda path: path.write_bytes(b""),
-        lambda path: path.write_text("hello"),
-    ],
-)
-def test_damaged_file_of_the_journal_is_no_file(
-    tmp_path: Path, damage: Callable[[Path], object]
-) -> None:
-    """Cut off, overwritten, without its digests, empty or text: what it held is forgotten, the
-    other file is not.
-    """
-    journal = Journal(tmp_path, SETTINGS)
-    journal.add(["a"], rows(1))
-    journal.add(["b"], rows(1))
-    damage(journal.folder / "a.npz")
-    assert set(Journal(tmp_path, SETTINGS).rows) == {"b"}
-    journal.add(["a"], rows(1))
-    assert set(Journal(tmp_path, SETTINGS).rows) == {"a", "b"}
-
-
-def made(path: Path, settings: LabelSettings) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """A finished file of 3 SVEs whose labels are numbers from 0; its voxels and labels."""
-    voxels = random_sves(3)
-    columns = {
-        "properties": np.arange(21.0).reshape(3, 7),
-        "stiffness": np.zeros((3, 6, 6)),
-        "tension/stress_x": np.ones((3, 4)),
-    }
-    arrays = columns | {
-        "voxels": voxels,
-        "part_id": np.arange(3),
-        "tension/strain": np.array(STRAIN),
-    }
-    write_dataset(path, arrays, NAMES, UNITS, {"label_digest": settings.digest()})
-    return voxels, columns
-
-
-def test_finished_file_is_adopted(tmp_path: Path) -> None:
-    """Its labels are those of its voxels, curves included; nothing is of one made with another
-    tolerance, of none, of a damaged one.
-    """
-    voxels, columns = made(tmp_path / "a.h5", SETTINGS)
-    journal = Journal(tmp_path, SETTINGS)
-    journal.adopt(tmp_path / "a.h5")
-    assert set(journal.rows) == set(map(voxel_digest, voxels))
-    for i, sve in enumerate(voxels):
-        for key, column in columns.items():
-            np.testing.assert_array_equal(journal.rows[voxel_digest(sve)][key], column[i])
-    made(tmp_path / "b.h5", replace(SETTINGS, tolerance=1e-4))
-    (tmp_path / "c.h5").write_bytes((tmp_path / "a.h5").read_bytes()[:5000])
-    (tmp_path / "d.h5").write_text("hello")
-    for name in ("b.h5", "c.h5", "d.h5", "e.h5"):
-        other = Journal(tmp_path, SETTINGS)
-        other.adopt(tmp_path / name)
-        assert not other.rows
-
-
-def test_file_of_a_killed_process_is_no_obstacle(tmp_path: Path) -> None:
-    """`kill -9` in the middle of a write leaves a .part, which nobody reads."""
-    journal = Journal(tmp_path, SETTINGS)
-    (journal.folder / ".a.npz.1.part").write_bytes(b"PK\3\4")
-    assert not Journal(tmp_path, SETTINGS).rows
-
-
-def test_journal_that_cannot_be_written_names_its_file(tmp_path: Path) -> None:
-    """/dev/full is a disk without space: DataError with the file's name; what stood there before
-    still does.
-    """
-    journal = Journal(tmp_path, SETTINGS)
-    journal.add(["a"], rows(1))
-    for name in (
-        "a.npz",
-        "b.npz",
-    ):  # however the name of the file beside is formed, it leads to the full disk
-        for beside in (
-            f".{name}.{os.getpid()}.part",
-            f"{name.removesuffix('.npz')}.{os.getpid()}.part",
-        ):
-            (journal.folder / beside).symlink_to("/dev/full")
-        with pytest.raises(DataError, match=rf"{name}: not written: No space left on device"):
-            journal.add([name.removesuffix(".npz")], rows(1))
-    assert set(Journal(tmp_path, SETTINGS).rows) == {"a"}
-
-
-# Many SVEs
 
 
 @pytest.mark.usefixtures("quick")
@@ -568,14 +292,23 @@ def test_a_curve_that_ends_before_yield_names_the_key(
     monkeypatch: pytest.MonkeyPatch, dtypes: tuple[str, ...]
 ) -> None:
     """In a worker, at the first attempt or the second: of an SVE that yields much later than its
-    material.
+    material. The file is named by whoever has read one: a model's settings come from none.
     """
     Stubborn(monkeypatch, *dtypes)
     message = (
-        r"^params\.yaml: generate\.strain: expected to go on until the 0\.2 % yield of first along"
-        r" x, received 0\.01 as the last$"
+        r"strain: expected to go on until the 0\.2 % yield of first along x, received 0\.01 as the"
+        r" last$"
     )
-    with pytest.raises(ConfigError, match=message):
+    with pytest.raises(ConfigError, match=f"^{message}"):
+        labelling.label_batch(
+            shapes()["first"][None],
+            ["first"],
+            replace(SETTINGS, material=Material(70_000.0, 0.33, 5000.0)),
+        )
+    with (
+        pytest.raises(ConfigError, match=rf"^params\.yaml: generate\.{message}"),
+        blaming("params.yaml: generate."),
+    ):
         labelling.label_batch(
             shapes()["first"][None],
             ["first"],

@@ -11,8 +11,13 @@ import h5py
 import numpy as np
 import pytest
 
-from svevae.dataset import store
-from svevae.dataset.store import describe, find_problems, open_dataset, write_dataset
+from svevae.dataset.store import (
+    LabelledDataset,
+    describe_dataset,
+    find_problems,
+    open_dataset,
+    write_dataset,
+)
 from svevae.errors import DataError
 
 
@@ -69,7 +74,7 @@ def test_round_trip_keeps_every_array_and_attribute(tmp_path: Path) -> None:
 
 def test_reference_dataset_is_valid(tiny_file: Path) -> None:
     assert find_problems(tiny_file) == []
-    text = describe(tiny_file)
+    text = describe_dataset(tiny_file)
     assert "96 SVEs of 32 x 32 x 32 voxels, voxel size 10 um" in text
     assert "8 parts of 12 SVEs" in text
     assert re.search(r"yield_z .* MPa", text)
@@ -251,10 +256,19 @@ def test_full_disk_while_writing_leaves_nothing(
     def no_space(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(store.os, "replace", no_space)
+    monkeypatch.setattr("os.replace", no_space)
     with pytest.raises(DataError, match=r"a\.h5: not written: .*No space left on device"):
         write_dataset(tmp_path / "a.h5", arrays(), ("E_x", "E_z"), ("MPa", "MPa"), {})
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_has_labels_is_a_type_of_its_own(tmp_path: Path, tiny_file: Path) -> None:
+    """Whether labels were asked for or not; without them there are none to read."""
+    voxels = write_raw(tmp_path / "ct.h5", {"voxels": arrays()["voxels"]})
+    for data in (open_dataset(tiny_file), open_dataset(tiny_file, labelled=False)):
+        assert isinstance(data, LabelledDataset)
+        assert data.properties.shape == (data.count, len(data.names))
+    assert not isinstance(open_dataset(voxels, labelled=False), LabelledDataset)
 
 
 def test_unlabelled_file_opens_only_when_asked(tmp_path: Path) -> None:
@@ -278,7 +292,7 @@ def test_labels_without_a_load_path_are_told(tmp_path: Path) -> None:
         "residual": np.array([1e-4, 3e-4, 2e-4]),
     }
     write_dataset(tmp_path / "a.h5", arrays, ("E_x",), ("MPa",), {})
-    text = describe(tmp_path / "a.h5")
+    text = describe_dataset(tmp_path / "a.h5")
     assert "2 SVEs without a load path (1 along y, 2 along z), labelled 0 there" in text
     assert "largest residual of the solver 3.0e-04" in text
     write_dataset(
@@ -288,7 +302,7 @@ def test_labels_without_a_load_path_are_told(tmp_path: Path) -> None:
         ("MPa",),
         {},
     )
-    text = describe(tmp_path / "a.h5")
+    text = describe_dataset(tmp_path / "a.h5")
     assert "  1 SVE of 4 x 4 x 4 voxels" in text
     assert "  1 part of 1 SVE: one part only" in text
     assert "  1 SVE without a load path (1 along y, 1 along z), labelled 0 there" in text
@@ -299,6 +313,6 @@ def test_labels_without_a_load_path_are_told(tmp_path: Path) -> None:
         ("MPa",),
         {},
     )
-    text = describe(tmp_path / "a.h5")
+    text = describe_dataset(tmp_path / "a.h5")
     assert "  2 parts of 1 to 2 SVEs\n" in text
     assert "load path" not in text

@@ -19,6 +19,7 @@ import pytest
 import tifffile
 from dash import Dash
 from tests.conftest import PATIENCE, see, serving
+from tests.contracts import make_contract
 
 from svevae.cli import main
 from svevae.config import Params
@@ -33,14 +34,7 @@ NAMES, UNITS = ["E_z", "yield_z", "flow_z"], ["MPa", "MPa", "MPa"]
 
 @pytest.fixture(scope="module")
 def explorer(params: Params) -> Explorer:
-    contract = {
-        "names": NAMES,
-        "units": UNITS,
-        "n": 8,
-        "latent_dim": 4,
-        "voxel_size": 10.0,
-        "grain": 1.0,
-    }
+    contract = make_contract(names=tuple(NAMES), units=tuple(UNITS), voxel_size=10.0, grain=1.0)
     network = build_vae(
         params.train, 8, np.array([66_000.0, 229.0, 390.0]), np.array([3_800.0, 12.0, 22.0])
     )

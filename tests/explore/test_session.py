@@ -5,18 +5,21 @@ volumes of known content.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import tifffile
+from tests.contracts import make_contract
 
 from svevae.config import Params
 from svevae.dataset.store import SVEDataset, open_dataset, write_dataset
 from svevae.errors import DataError
 from svevae.explore import session as views
 from svevae.explore.session import Explorer, find_directions
+from svevae.model.contract import TrainingData
 from svevae.model.latent import LatentModel, Prediction
 from svevae.model.posterior import Posterior
 from svevae.model.vae import build_vae
@@ -35,15 +38,13 @@ def tiny_model(
     voxel_size: float | None = 10.0,
 ) -> LatentModel:
     """An untrained network for SVEs of 8 voxels of 10 um."""
-    contract = {
-        "names": names,
-        "units": units,
-        "n": 8,
-        "latent_dim": 4,
-        "voxel_size": voxel_size,
-        "grain": 1.0,
-        "data": {"material": AGED},
-    }
+    contract = make_contract(
+        names=tuple(names),
+        units=tuple(units),
+        voxel_size=voxel_size,
+        grain=1.0,
+        data=TrainingData(material=AGED),
+    )
     return LatentModel(build_vae(params.train, 8, MEAN[: len(names)], STD[: len(names)]), contract)
 
 
@@ -400,7 +401,7 @@ def test_curves_along_the_axes_that_the_model_knows(explorer: Explorer, params: 
 
 def test_the_matrix_where_the_contract_does_not_say(params: Params) -> None:
     model = tiny_model(params)
-    model.contract = model.contract | {"data": {"material": "E=70 GPa"}}
+    model.contract = replace(model.contract, data=TrainingData(material="E=70 GPa"))
     explorer = Explorer(model)
     assert (explorer.material, explorer.material_known) == (PRESETS["as-built-z"], False)
     assert json.loads(AGED)["E"] == PRESETS["aged-z"].E

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from svevae.dataset.cluster import Work, open_cluster
-from svevae.files import keep
+from svevae.files import save_arrays
 from svevae.parts import direct as module
 from svevae.parts.direct import Direct
 from svevae.physics.elasticity import PRESETS
@@ -34,7 +34,7 @@ def test_a_part_is_solved_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     np.testing.assert_allclose(
         SETTINGS.simulate(PORES[0], OUTLINE, "bar")[0].stress, first.stress, rtol=1e-6
     )
-    keep(SETTINGS.path(PORES[0], OUTLINE), {"stress": first.stress})
+    save_arrays(SETTINGS.path(PORES[0], OUTLINE), {"stress": first.stress})
     np.testing.assert_allclose(
         SETTINGS.simulate(PORES[0], OUTLINE, "bar")[0].stress, first.stress, rtol=1e-6
     )

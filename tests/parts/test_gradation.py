@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from tests.conftest import ROOT
 
-from svevae.config import load_multiscale
 from svevae.errors import ConfigError, SolverError
+from svevae.parts.config import load_multiscale
 from svevae.parts.gradation import Gradation, GradationStudy, _check_section, distance
 from svevae.physics.part import Response, block_means
 

@@ -739,7 +739,8 @@ def test_limit_load_of_a_ligament() -> None:
     45 degrees through the ligament, from one hole to the next, dissipates as much, an upper bound.
     The second SVE: slots 3/4 long and ligaments 3/4 high. Flow in a ligament one element thin keeps
     its volume, so elements that lock go on hardening. These stop at loads which are 9, 5, 2.5 and
-    1.3 % too high at 8, 16, 32 and 64 voxels: the error, the width of a slip band, halves with the voxels.
+    1.3 % too high at 8, 16, 32 and 64 voxels: the error, the width of a slip band, halves with the
+    voxels.
     """
     excess, growth = [], []
     controlled = np.array([1, 1, 0, 1, 1, 1], bool)  # stress-free along z

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import PIL.Image
 import pytest
+from tests.contracts import make_contract
 
 from svevae.errors import DataError
 from svevae.model.latent import Prediction
@@ -48,7 +49,7 @@ def stand_in(**contract: object) -> SimpleNamespace:
         prediction=prediction,
     )
     model.contract, model.encoded, model.digest = (
-        {"labels": LABELS} | contract,
+        make_contract(**{"labels": LABELS} | contract),
         0,
         lambda: "these weights",
     )
@@ -198,7 +199,7 @@ def test_bad_input(model: SimpleNamespace, tmp_path: Path) -> None:
     np.save("holes.npy", np.where(VOLUME, np.nan, 1.0))
     with pytest.raises(DataError, match=r"holes.npy: expected finite greys"):
         field_file(tmp_path / "holes.npy", table, "any", ImportOptions())
-    model.contract = {}
+    model.contract = make_contract()
     with pytest.raises(
         DataError, match="labels: expected a model trained on labels of svevae's solver"
     ):

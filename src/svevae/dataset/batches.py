@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import keras
 import numpy as np
 
-from svevae.dataset.store import SVEDataset
+from svevae.dataset.store import LabelledDataset, SVEDataset
 from svevae.errors import ConfigError
 
 BLOCK = 256  # SVEs unpacked at a time
@@ -73,7 +73,7 @@ class Batches(keras.utils.PyDataset):
 
     def __init__(
         self,
-        data: SVEDataset,
+        data: LabelledDataset,
         index: np.ndarray,
         batch_size: int,
         seed: int = 0,

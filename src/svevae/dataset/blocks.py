@@ -20,15 +20,16 @@ def block_shapes(position: np.ndarray, part_id: np.ndarray) -> list[Shape]:
         np.max([np.ptp(position[part_id == part], axis=0) for part in np.unique(part_id)], axis=0)
         + 1
     )
-    shapes, shape, stuck = [(1, 1, 1)], [1, 1, 1], 0
+    shapes: list[Shape] = [(1, 1, 1)]
+    stuck = 0  # axes along which no part has room
     while stuck < 3:
-        axis = (len(shapes) - 1 + stuck) % 3
-        wider = [edge * (1 + (k == axis)) for k, edge in enumerate(shape)]
+        wider = list(shapes[-1])
+        wider[(len(shapes) - 1 + stuck) % 3] *= 2
         if np.prod(extent // wider) < 2:
             stuck += 1
-            continue
-        shape, stuck = wider, 0
-        shapes.append(tuple(shape))
+        else:
+            stuck = 0
+            shapes.append((wider[0], wider[1], wider[2]))
     return shapes
 
 

@@ -24,12 +24,13 @@ from svevae.errors import ClusterError, SvevaeError
 
 BAR = (
     "{desc}: {percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt} [{elapsed} gone, {remaining} left,"
-    " {rate_noinv_fmt}]"
+    " {rate_noinv_fmt}{postfix}]"
 )
 # run by each process: a terminal sends Ctrl-C to all of them
 IGNORE_SIGINT = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
 NO_WORKER_TIMEOUT = 60  # seconds that a scheduler may be without workers
 ANSWER_TIMEOUT = 10  # seconds in which a scheduler or worker answers
+FIRST_LINE, LINE_INTERVAL = 5, 60  # seconds after which a bar writes a line to a log
 LOST = "the Dask scheduler was lost; what was finished is kept"
 ONE_THREAD = dict.fromkeys(
     ("NPROC", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"
@@ -81,14 +82,15 @@ class Cluster:
         are sent at a time.
 
         Work of a worker that dies goes to another. `idle` is called each second in which nothing
-        finishes, on a terminal. Raises what `function` raises, and ClusterError where the scheduler
+        finishes. Raises what `function` raises, and ClusterError where the scheduler
         is lost, no worker is left or a piece kills each that takes it.
         """
         from distributed import KilledWorker, wait
         from distributed.client import ClosedClientError
         from distributed.comm import CommClosedError
 
-        waiting, running = enumerate(arguments), {}
+        waiting = enumerate(arguments)
+        running: dict[Any, int] = {}  # index of each future
         workers, seen = self._workers(), time.monotonic()
         while True:
             try:
@@ -105,17 +107,17 @@ class Cluster:
                     (future, *future.result(timeout=ANSWER_TIMEOUT)) for future in finished
                 ]  # late: its worker died with the result
                 results = [
-                    (running.pop(future), result, error) for future, result, error in answers
+                    (running.pop(future), result, failure) for future, result, failure in answers
                 ]
             except TimeoutError:
-                if idle and sys.stderr.isatty():
+                if idle:
                     idle()
                 workers = self._workers()
                 seen = time.monotonic() if workers else seen
                 if time.monotonic() - seen > NO_WORKER_TIMEOUT:
                     raise ClusterError(
-                        f"the Dask scheduler has had no worker for {NO_WORKER_TIMEOUT} s; what was finished"
-                        " is kept"
+                        f"the Dask scheduler has had no worker for {NO_WORKER_TIMEOUT} s; what was"
+                        " finished is kept"
                     ) from None
                 continue
             except KilledWorker as error:
@@ -134,10 +136,10 @@ class Cluster:
                 raise ClusterError(
                     f"the Dask workers lack {error.name}: install svevae {__version__} there"
                 ) from error
-            yield from ((index, result) for index, result, error in results if error is None)
-            for _, _, error in results:
-                if error:
-                    raise error
+            yield from ((index, result) for index, result, failure in results if failure is None)
+            for _, _, failure in results:
+                if failure:
+                    raise failure
 
     def _workers(self) -> int:
         async def identity() -> (
@@ -202,9 +204,7 @@ def open_cluster(work: Work = HERE) -> Iterator[Cluster]:
 
 
 def _greet(scheduler: str) -> None:
-    """Raises ClusterError unless a Dask scheduler answers; `Client` alone waits forever for one that
-    is none.
-    """
+    """Raise ClusterError unless a Dask scheduler answers; `Client` alone would wait forever."""
     from distributed import Security, rpc
     from distributed.comm.addressing import parse_address, parse_host_port
 
@@ -258,19 +258,53 @@ def _silence() -> Iterator[None]:
             logger.setLevel(level)
 
 
-def progress(total: int, missing: int, name: str, unit: str) -> tqdm:
-    """A bar for work of which `missing` is left; none where there is nothing to do, and in a log a
-    line each minute.
+class Bar(tqdm):
+    """A progress bar that shows life while nothing is finished: what is `starting`, and since when.
+
+    The rate is that of all pieces since the bar began, the time to start included.
     """
-    seldom = {} if sys.stderr.isatty() else {"mininterval": 60, "maxinterval": 60}
-    begun = total - missing
-    return tqdm(
+
+    def __init__(self, starting: str | None = None, **options: Any):
+        self._log = not sys.stderr.isatty()
+        self._next_line = time.monotonic() + FIRST_LINE
+        super().__init__(postfix=starting, **options)
+
+    def idle(self) -> None:
+        """Draw again, so that the time goes on; to be called each second. A log gets a line after
+        5 s and then one a minute.
+        """
+        if self._log and time.monotonic() < self._next_line:
+            return
+        self._next_line = time.monotonic() + LINE_INTERVAL
+        self.refresh()
+
+    def update(self, n: float | None = 1) -> bool | None:
+        """Count `n` more pieces as finished."""
+        self.postfix = None  # it has started
+        return super().update(n)
+
+    def say(self, text: str) -> None:
+        """Write a line of its own above the bar."""
+        if self._log:
+            print(f"\n{text}", file=sys.stderr)
+        else:
+            self.write(text, file=sys.stderr)
+
+
+def progress(total: int, missing: int, name: str, unit: str, starting: str | None = None) -> Bar:
+    """A bar for work of which `missing` is left; none where there is nothing to do, and in a log a
+    line each minute. Until the first piece is finished it says what is `starting`.
+    """
+    interval = 0.1 if sys.stderr.isatty() else LINE_INTERVAL
+    return Bar(
         total=total,
-        initial=begun,
+        initial=total - missing,
         desc=name,
         unit=f" {unit}",
         bar_format=BAR,
-        smoothing=0.05,
+        smoothing=0,
+        mininterval=interval,
+        maxinterval=max(interval, 10),
         disable=not missing,
-        **seldom,
+        starting=starting,
     )

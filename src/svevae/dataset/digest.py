@@ -44,8 +44,8 @@ def content_digest(voxels: np.ndarray, properties: np.ndarray) -> str:
     """md5 of SVEs and their labels, however a file packs them; (sve, n, n, n) of 0 and 1, (sve,
     property) float32.
     """
-    digest = hashlib.md5(np.packbits(voxels.astype(bool)), usedforsecurity=False)
-    digest.update(np.ascontiguousarray(properties, np.float32))
+    digest = hashlib.md5(np.packbits(voxels.astype(bool)).tobytes(), usedforsecurity=False)
+    digest.update(np.asarray(properties, np.float32).tobytes())
     return digest.hexdigest()
 
 

@@ -16,19 +16,14 @@ import numpy as np
 from svevae.config import Generate
 from svevae.dataset.cluster import HERE, Cluster, Work, open_cluster, progress
 from svevae.dataset.cut import cut
-from svevae.dataset.labelling import (
-    JOURNAL,
-    Journal,
-    LabelSettings,
-    label_provenance,
-    label_settings,
-    label_sves,
-)
+from svevae.dataset.journal import JOURNAL, Journal
+from svevae.dataset.label_settings import LabelSettings, label_provenance, label_settings
+from svevae.dataset.labelling import label_sves
 from svevae.dataset.store import without_load_path, write_dataset
 from svevae.errors import ConfigError, blaming
 from svevae.files import check_target, written_whole
 from svevae.physics.label import property_names
-from svevae.physics.microstructure import draw_values, make_part
+from svevae.physics.microstructure import make_part, random_parameters
 from svevae.words import counted
 
 
@@ -44,14 +39,8 @@ def generate(settings: Generate, work: Work = HERE, origin: str = "params.yaml")
     written.
     """
     with blaming(f"{origin}: generate."):
-        labels = label_settings(
-            settings.material,
-            settings.tension,
-            settings.strain,
-            settings.dtype,
-            settings.tolerance,
-        )
-        drawn = [draw_parameters(settings, part) for part in range(settings.parts)]
+        labels = label_settings(settings)
+        drawn = [part_parameters(settings, part) for part in range(settings.parts)]
     provenance = _provenance(settings, labels)  # now: the code may be another by the end
     output = Path(settings.output)
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -63,13 +52,13 @@ def generate(settings: Generate, work: Work = HERE, origin: str = "params.yaml")
         )
         part_id = np.repeat(np.arange(settings.parts), [len(cube) for cube in cubes])
         voxels, position = np.concatenate(cubes), np.concatenate(positions)
-        names = [
+        called = [
             f"SVE {i} (part {part}, position {tuple(map(int, p))})"
             for i, (part, p) in enumerate(zip(part_id, position, strict=True))
         ]
         journal = Journal(JOURNAL, labels)
         journal.adopt(output)
-        columns = label_sves(voxels, names, labels, journal, cluster, settings.batch)
+        columns = label_sves(voxels, called, labels, journal, cluster, settings.batch)
     names, units = property_names(settings.tension)
     table = np.array([[k, *drawn[k].values(), parts[k].mean()] for k in range(settings.parts)])
     porosity = voxels.reshape(len(voxels), -1).mean(axis=1)
@@ -81,7 +70,7 @@ def generate(settings: Generate, work: Work = HERE, origin: str = "params.yaml")
         "parts": table,
     }
     arrays["tension/strain"] = np.array(settings.strain)
-    extra = {
+    extra: dict[str, dict[str, Any]] = {
         "parts": {"columns": ["part_id", *drawn[0], "porosity_realised"]},
         "stiffness": {"order": "Mandel xx,yy,zz,yz,xz,xy"},
     }
@@ -95,11 +84,11 @@ def generate(settings: Generate, work: Work = HERE, origin: str = "params.yaml")
     return f"{output}: {made}, {apart}" + (f"; {stuck}" if stuck else "")
 
 
-def draw_parameters(settings: Generate, part: int) -> dict[str, float]:
+def part_parameters(settings: Generate, part: int) -> dict[str, float]:
     """The generator's parameters of one part; they depend on the seed and the part's number alone.
     Raises ConfigError.
     """
-    return draw_values(settings.generator, settings.parameters, settings.seed, part)
+    return random_parameters(settings.generator, settings.parameters, settings.seed, part)
 
 
 def _make_parts(
@@ -119,7 +108,7 @@ def _make_parts(
     parts: list[Any] = [_read_part(path, shape) for path in paths]
     missing = [k for k, part in enumerate(parts) if part is None]
     with progress(len(parts), len(missing), "parts", "part") as bar:
-        for i, part in cluster.map(_make_part, (tasks[k] for k in missing), bar.refresh):
+        for i, part in cluster.map(_make_part, (tasks[k] for k in missing), bar.idle):
             k = missing[i]
             content = io.BytesIO()
             np.save(content, np.packbits(part))

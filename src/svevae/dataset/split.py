@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from svevae.dataset.digest import content_digest, dataset_digest
-from svevae.dataset.store import SVEDataset
+from svevae.dataset.store import LabelledDataset
 from svevae.errors import DataError
+from svevae.files import write_text
 
 SUBSETS = ("train", "validation", "test")
 
@@ -40,24 +42,22 @@ class Split:
         return np.flatnonzero(np.isin(part_id, self.parts[subset]))
 
     def save(self, path: Path) -> None:
-        """Write as JSON."""
-        path.write_text(json.dumps(asdict(self), indent=1) + "\n")
+        """Write as JSON, whole or not at all."""
+        write_text(path, json.dumps(asdict(self), indent=1) + "\n")
 
     @classmethod
     def load(cls, path: Path) -> Split:
         """The split that `save` wrote."""
         values = json.loads(path.read_text())
         values["parts"] = {subset: tuple(parts) for subset, parts in values["parts"].items()}
-        return cls(
-            **{
-                key: tuple(value) if isinstance(value, list) else value
-                for key, value in values.items()
-            }
-        )
+        fields: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
+        }
+        return cls(**fields)
 
 
 def split_by_part(
-    data: SVEDataset, validation_fraction: float, test_fraction: float, seed: int
+    data: LabelledDataset, validation_fraction: float, test_fraction: float, seed: int
 ) -> Split:
     """Deal whole parts to training, validation and test at random, at least one to each.
 

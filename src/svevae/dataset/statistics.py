@@ -83,21 +83,20 @@ def neighbour_correlation(
         )
     if not reach >= 1:
         raise ConfigError(f"reach: expected at least 1 SVE edge, received {reach}")
-    values, part, position = _checked(values, part_id, position)
+    values, part, position = _standardised(values, part_id, position)
     lags = lags_within(position, reach, separation)
     squared = np.square(lags).sum(axis=1)
     classes, row = np.unique(squared, return_inverse=True)
     parts = part.max() + 1
-    pairs, first, second = np.zeros(
-        (3, len(classes), parts)
-    )  # of each class and part: pairs, sum of v_i + v_j, of v_i v_j
+    # of each class and part: number of pairs, sum of v_i + v_j, sum of v_i v_j
+    sums = pairs, first, second = np.zeros((3, len(classes), parts))
     for k, (i, j) in zip(row, pairs_apart(part, position, lags), strict=True):
         pairs[k] += np.bincount(part[i], minlength=parts)
         first[k] += np.bincount(part[i], values[i] + values[j], parts)
         second[k] += np.bincount(part[i], values[i] * values[j], parts)
     moments = np.stack([np.bincount(part, values**power, parts) for power in range(3)])
-    whole = _correlation(*(array.sum(axis=1) for array in (pairs, first, second)), moments)
-    without = np.stack([_left_out(pairs, first, second, moments, p) for p in range(parts)], axis=1)
+    whole = _correlation(sums.sum(axis=2), moments)
+    without = np.stack([_left_out(sums, moments, p) for p in range(parts)], axis=1)
     error = np.sqrt((parts - 1) * without.var(axis=1))
     pairs_between = (moments[0].sum() ** 2 - np.square(moments[0]).sum()) / 2
     table = pd.DataFrame(
@@ -169,10 +168,12 @@ def pore_sizes(voxels: np.ndarray, voxel_size: float) -> np.ndarray:
     return voxel_size * np.cbrt(6 / np.pi * np.concatenate([np.empty(0), *counts]))
 
 
-def _checked(
+def _standardised(
     values: np.ndarray, part_id: np.ndarray, position: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Standardised values, parts counted from 0, positions as int64."""
+    """Standardised values, parts counted from 0, positions as int64. Raises DataError for arrays
+    that do not fit together, are not finite or do not vary.
+    """
     values, part_id, position = (
         np.asarray(values, np.float64),
         np.asarray(part_id),
@@ -204,12 +205,13 @@ def _checked(
     )
 
 
-def _correlation(
-    pairs: np.ndarray, first: np.ndarray, second: np.ndarray, moments: np.ndarray
-) -> np.ndarray:
-    """r of each class, and of pairs of different parts; sums (class,) over parts, moments (power
-    0-2, part).
+def _correlation(sums: np.ndarray, moments: np.ndarray) -> np.ndarray:
+    """r of each class, and of pairs of different parts (class + 1,).
+
+    `sums` (3, class) over parts are the number of pairs, the sums of v_i + v_j and of v_i v_j;
+    `moments` (3, part) the sums of the powers 0 to 2 of the values.
     """
+    pairs, first, second = sums
     count, total, square = moments.sum(axis=1)
     mean = total / count if count else 0.0
     variance = square / count - mean**2 if count else 0.0
@@ -222,11 +224,6 @@ def _correlation(
     return np.divide(products, scale, out=np.full(len(scale), np.nan), where=scale > 1e-12)
 
 
-def _left_out(
-    pairs: np.ndarray, first: np.ndarray, second: np.ndarray, moments: np.ndarray, part: int
-) -> np.ndarray:
-    """`_correlation` without one part."""
-    return _correlation(
-        *(array.sum(axis=1) - array[:, part] for array in (pairs, first, second)),
-        np.delete(moments, part, axis=1),
-    )
+def _left_out(sums: np.ndarray, moments: np.ndarray, part: int) -> np.ndarray:
+    """`_correlation` without one part; `sums` (3, class, part)."""
+    return _correlation(sums.sum(axis=2) - sums[:, :, part], np.delete(moments, part, axis=1))

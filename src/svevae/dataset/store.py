@@ -2,16 +2,21 @@
 
 | dataset | shape and type | meaning |
 | --- | --- | --- |
-| /voxels | (sve, n, n, n) uint8 | axes (sve, x, y, z), z the build direction; 0 solid, 1 pore |
-| /properties | (sve, property) float | attributes `names` and `units`, one string for each property |
+| /voxels | (sve, n, n, n) uint8 | 0 solid, 1 pore; axes (sve, x, y, z), z the build direction |
+| /properties | (sve, property) float | attributes `names` and `units`, a string for each property |
 | /part_id | (sve,) integer | the part an SVE was cut from; datasets are split by part |
-| /porosity | (sve,) float, optional | mean of the voxels |
-| /position | (sve, 3) integer, optional | index of the SVE in its part |
-| /stiffness | (sve, 6, 6) float, optional | apparent stiffness, Mandel order xx yy zz yz xz xy, MPa |
-| /tension | group, optional | strain (increment,) and stress_x, stress_y, stress_z (sve, increment), MPa |
-| /residual | (sve,) float, optional | largest residual that the solver left in an increment, of the increment's load |
-| /load_path | (sve, 3) 0 or 1, optional | whether the matrix hangs together along x, y and z; where not, properties are 0 |
-| /parts | (part, column) float, optional | attribute `columns`; how each part was generated |
+
+Optional:
+
+| dataset | shape and type | meaning |
+| --- | --- | --- |
+| /porosity | (sve,) float | mean of the voxels |
+| /position | (sve, 3) integer | index of the SVE in its part |
+| /stiffness | (sve, 6, 6) float | apparent stiffness, Mandel order xx yy zz yz xz xy, MPa |
+| /tension | group | strain (increment,); stress_x, stress_y, stress_z (sve, increment), MPa |
+| /residual | (sve,) float | largest residual of an increment that is left, of its load |
+| /load_path | (sve, 3) 0 or 1 | does the matrix hang together along x, y, z; if not, labels are 0 |
+| /parts | (part, column) float | attribute `columns`; how each part was generated |
 
 Any voxel count n and any number of properties; n and the names are read from the file. The file's
 attributes say where it comes from; `voxel_size_um` (micrometres) is the one that svevae reads.
@@ -24,7 +29,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, overload
 
 import h5py
 import numpy as np
@@ -41,8 +46,9 @@ POROSITY_TOLERANCE = 1e-4  # a stored porosity may be rounded to float32 or to a
 class SVEDataset:
     """A valid file, its small arrays read, its voxels left on disk.
 
-    `properties` is (sve, property) float32 in `units`, or None in a file without labels; `part_id`
-    is (sve,) int64; `voxel_size` is in micrometres, or None where the file does not say.
+    `properties` is (sve, property) float32 in `units`, None in a file without labels (with labels
+    it is a `LabelledDataset`); `part_id` is (sve,) int64, zeros where the file has none;
+    `voxel_size` is in micrometres, None where the file does not say.
     """
 
     path: Path
@@ -89,44 +95,67 @@ class SVEDataset:
         return voxels[inverse].astype(np.uint8, copy=False)
 
 
+@dataclass(frozen=True)
+class LabelledDataset(SVEDataset):
+    """A valid file with labels: `properties` is always (sve, property) float32, in `units`."""
+
+    properties: np.ndarray
+
+
+@overload
+def open_dataset(path: str | Path, labelled: Literal[True] = True) -> LabelledDataset: ...
+
+
+@overload
+def open_dataset(path: str | Path, labelled: bool) -> SVEDataset: ...
+
+
 def open_dataset(path: str | Path, labelled: bool = True) -> SVEDataset:
     """Open a file of the contract; what does not need a pass over the voxels is checked now, the
     voxels when they are read.
 
     `labelled=False` accepts a file without /properties and /part_id, such as a volume whose
-    properties are to be predicted. Raises DataError that lists everything wrong.
+    properties are to be predicted; what has /properties is a `LabelledDataset` all the same.
+    Raises DataError that lists everything wrong.
     """
     path = Path(path)
     if problems := find_problems(path, labelled=labelled, scan_voxels=False):
         raise DataError("\n".join(f"{path}: {problem}" for problem in problems))
     with _reading(path) as file:
         count, n = file["voxels"].shape[:2]
-        properties = file.get("properties")
         size = file.attrs.get("voxel_size_um")
-        return SVEDataset(
-            path=path,
-            count=count,
-            n=n,
-            names=_strings(properties, "names") if properties is not None else (),
-            units=_strings(properties, "units") if properties is not None else (),
-            properties=None if properties is None else properties[:].astype(np.float32),
-            part_id=(
+        common: dict[str, Any] = {
+            "path": path,
+            "count": count,
+            "n": n,
+            "part_id": (
                 file["part_id"][:].astype(np.int64)
                 if "part_id" in file
                 else np.zeros(count, np.int64)
             ),
-            voxel_size=None if size is None else float(size),
-            attributes={
+            "voxel_size": None if size is None else float(size),
+            "attributes": {
                 key: value.item() if isinstance(value, np.generic) else value
                 for key, value in file.attrs.items()
             },
+        }
+        properties = file.get("properties")
+        if properties is None:
+            return SVEDataset(names=(), units=(), properties=None, **common)
+        return LabelledDataset(
+            names=_strings(properties, "names") or (),
+            units=_strings(properties, "units") or (),
+            properties=properties[:].astype(np.float32),
+            **common,
         )
 
 
 def label_record(data: SVEDataset) -> dict[str, Any] | None:
     """How the labels of a file were made, for JSON: material, solver_settings, tension (axes,
-    strain), label_digest; None where it does not say. `svevae.dataset.labelling.parse_settings`
-    reads it, and tells whether this version makes the same labels.
+    strain), label_digest; None where it does not say.
+
+    `svevae.dataset.label_settings.parse_settings` reads it, and tells whether this version makes
+    the same labels.
     """
     try:
         record = {key: json.loads(data.attributes[key]) for key in ("material", "solver_settings")}
@@ -192,7 +221,7 @@ def composed(path: Path) -> Iterator[h5py.File]:
         path.write_bytes(file.id.get_file_image())
 
 
-def describe(path: str | Path) -> str:
+def describe_dataset(path: str | Path) -> str:
     """What is in a valid file: counts, sizes, porosity, a line for each property. A pass over all
     voxels.
     """
@@ -365,7 +394,7 @@ def _label_problems(item: h5py.Dataset) -> Iterator[str]:
 
 def _parts_problems(item: Any) -> Iterator[str]:
     columns = _strings(item, "columns")
-    shape = getattr(item, "shape", ())
+    shape: tuple[int, ...] = getattr(item, "shape", ())
     if len(shape) != 2 or columns is None or len(columns) != shape[1]:
         yield (
             "/parts: expected a table (part, column) with an attribute `columns` that names each,"

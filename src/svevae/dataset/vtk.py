@@ -146,9 +146,9 @@ def _fields(data: SVEDataset, places: np.ndarray) -> Iterator[tuple[str, np.ndar
             pore[i * n : (i + 1) * n, j * n : (j + 1) * n, k * n : (k + 1) * n] = cube
     yield "pore", pore
     yield "sve", _expand(places.astype(np.int32), n)
-    for column, name in enumerate(data.names):
-        values = data.properties[places, column]
-        yield name, _expand(np.where(places < 0, np.float32(np.nan), values), n)
+    if data.properties is not None:
+        for name, column in zip(data.names, data.properties.T, strict=True):
+            yield name, _expand(np.where(places < 0, np.float32(np.nan), column[places]), n)
 
 
 def _expand(places: np.ndarray, n: int) -> np.ndarray:

@@ -20,7 +20,7 @@ import numpy as np
 from svevae.dataset.store import SVEDataset
 from svevae.errors import ConfigError, DataError
 from svevae.model.latent import LatentModel, Prediction
-from svevae.model.sampling import draw, realise, sample_sves
+from svevae.model.sampling import binarise, realise, sample_sves
 from svevae.physics.connectivity import load_path
 from svevae.physics.elasticity import AXES, PRESETS, Material, young
 from svevae.physics.homogenize import Loading, Solver
@@ -202,7 +202,7 @@ class Explorer:
         self.model, self.data = model, data
         self.directions = find_directions(model)
         self.material, self.material_known = _matrix(model)
-        labels = model.contract.get("labels")
+        labels = model.contract.labels
         self.strain = np.array(labels["tension"]["strain"] if labels else STRAIN)
         if data is not None:
             with h5py.File(data.path, "r") as file:
@@ -350,7 +350,7 @@ class Explorer:
             return View(
                 latent, probability, solved.voxels, "the SVE that was solved", prediction, solved
             )
-        voxels = draw(probability[None], self.model.grain, np.random.default_rng(SEED))[0]
+        voxels = binarise(probability[None], self.model.grain, np.random.default_rng(SEED))[0]
         return View(
             latent, probability, voxels, "one draw from the probabilities", prediction, None
         )
@@ -372,7 +372,7 @@ class Explorer:
         voxels, predicted = start.voxels, None
         if np.any(moves):
             report("realising the SVE")
-            voxels = realise(self.model, latent[None], np.random.default_rng(SEED))[0][0]
+            voxels = realise(self.model, latent[None], np.random.default_rng(SEED)).voxels[0]
             predicted = self.model.predict(voxels[None])[0]
         if not load_path(voxels)[AXES[axis]]:
             raise DataError(f"this SVE does not hang together along {axis}: it bears no load")
@@ -471,12 +471,12 @@ class Explorer:
 def _matrix(model: LatentModel) -> tuple[Material, bool]:
     """The matrix of the data that the model was trained on, and whether these say it."""
     try:
-        return Material(**json.loads(model.contract["data"]["material"])), True
+        return Material(**json.loads(model.contract.data.material)), True
     except (KeyError, TypeError, ValueError, ConfigError):
         return PRESETS[MATRIX], False
 
 
 def data_of(model: LatentModel) -> Path | None:
     """The data file that the model was trained on, if it is there."""
-    path = model.contract.get("data", {}).get("file")
-    return Path(path) if path and Path(path).is_file() else None
+    path = Path(model.contract.data.file)
+    return path if path.is_file() else None

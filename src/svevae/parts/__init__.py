@@ -1,1 +1,51 @@
-"""Parts through the latent space: property fields, direct simulation, uncertainty, gradation."""
+"""Parts through the latent space: property fields, direct simulation, uncertainty, gradation.
+
+A `PropertyField` gives each SVE of a part its material; `simulate` pulls the part; a `LatentField`
+is fitted to encoded parts and sampled for new ones; a `GradationStudy` looks for the least mass.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from svevae.lazy import lazy
+
+if TYPE_CHECKING:
+    from svevae.parts.config import load_multiscale
+    from svevae.parts.direct import Direct
+    from svevae.parts.fields import Law, PropertyField
+    from svevae.parts.gradation import Gradation, GradationStudy, fit_trend
+    from svevae.parts.ground import Ground, simulate
+    from svevae.parts.latent_field import LatentField
+    from svevae.parts.resegment import SegmentationShift
+
+__all__ = [
+    "Direct",
+    "Gradation",
+    "GradationStudy",
+    "Ground",
+    "LatentField",
+    "Law",
+    "PropertyField",
+    "SegmentationShift",
+    "fit_trend",
+    "load_multiscale",
+    "simulate",
+]
+
+__getattr__ = lazy(
+    __name__,
+    {
+        "Direct": "direct",
+        "Gradation": "gradation",
+        "GradationStudy": "gradation",
+        "Ground": "ground",
+        "LatentField": "latent_field",
+        "Law": "fields",
+        "PropertyField": "fields",
+        "SegmentationShift": "resegment",
+        "fit_trend": "gradation",
+        "load_multiscale": "config",
+        "simulate": "ground",
+    },
+)

@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 
 from svevae.dataset.cluster import Cluster, progress
-from svevae.dataset.labelling import voxel_digest
-from svevae.files import keep, kept
+from svevae.dataset.journal import voxel_digest
+from svevae.files import load_arrays, save_arrays
 from svevae.physics.elasticity import Material
 from svevae.physics.homogenize import RECIPE
-from svevae.physics.part import GRIP, GRIP_NU, PATIENCE, Response, pull
+from svevae.physics.part import GRIP, GRIP_NU, PART_SETTINGS, Response, pull
 
 JOURNAL = Path(".checkpoints/multiscale")
 
@@ -69,7 +69,7 @@ class Direct:
         missing = [k for k, known in enumerate(found) if known is None]
         with progress(len(parts), len(missing), "direct simulation", "part") as bar:
             work = ((self, parts[k], outline, f"part {k}") for k in missing)
-            for i, solved in cluster.map(solve, work, bar.refresh):
+            for i, solved in cluster.map(solve, work, bar.idle):
                 found[missing[i]] = solved
                 _keep(paths[missing[i]], *solved)
                 bar.update()
@@ -102,7 +102,7 @@ def solve(
         pores[None],
         grip=settings.n,
         block=settings.n,
-        settings=replace(PATIENCE, tolerance=settings.tolerance),
+        settings=replace(PART_SETTINGS, tolerance=settings.tolerance),
         names=[name],
         report=report,
     )
@@ -110,12 +110,12 @@ def solve(
 
 
 def _keep(path: Path, response: Response, seconds: float) -> None:
-    keep(path, vars(response) | {"seconds": np.array(seconds)})
+    save_arrays(path, vars(response) | {"seconds": np.array(seconds)})
 
 
 def _read(path: Path) -> tuple[Response, float] | None:
     """What was kept; None where there is nothing, or where it is damaged or of another version."""
-    arrays = kept(path)
+    arrays = load_arrays(path)
     if arrays is None or set(arrays) != {"seconds", *Response.__dataclass_fields__}:
         return None
     seconds = float(arrays.pop("seconds"))

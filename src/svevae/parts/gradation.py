@@ -13,11 +13,11 @@ import optuna
 import pandas as pd
 from scipy.optimize import brentq
 
-from svevae.config import Multiscale
 from svevae.dataset.statistics import read_position
 from svevae.dataset.store import SVEDataset
 from svevae.errors import ConfigError, DataError, SolverError
 from svevae.model.latent import LatentModel
+from svevae.parts.config import Multiscale
 from svevae.parts.direct import Direct, joined
 from svevae.parts.fields import PropertyField
 from svevae.parts.ground import Ground, series, simulate

@@ -8,20 +8,22 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from svevae.config import Compare, Parts, Propagate
 from svevae.dataset.cluster import Cluster
 from svevae.dataset.cut import cut
-from svevae.dataset.labelling import Journal, LabelSettings, label_sves, read_settings
-from svevae.dataset.store import SVEDataset, open_dataset
+from svevae.dataset.journal import Journal
+from svevae.dataset.label_settings import LabelSettings, read_settings
+from svevae.dataset.labelling import label_sves
+from svevae.dataset.store import LabelledDataset, open_dataset
 from svevae.errors import ConfigError, DataError
 from svevae.model.baselines import PorosityBaseline
 from svevae.model.latent import LatentModel
+from svevae.parts.config import Compare, MultiscaleShared, Propagate
 from svevae.parts.direct import JOURNAL
 from svevae.parts.fields import Law, PropertyField, material_of
 from svevae.physics.elasticity import Material, poisson
 from svevae.physics.label import Tension, property_names
-from svevae.physics.microstructure import draw_values, make_part
-from svevae.physics.part import PATIENCE, Response, pull
+from svevae.physics.microstructure import make_part, random_parameters
+from svevae.physics.part import PART_SETTINGS, Response, pull
 
 
 @dataclass(frozen=True)
@@ -30,11 +32,11 @@ class Ground:
     how the labels came about.
     """
 
-    data: SVEDataset
+    data: LabelledDataset
     labels: LabelSettings
 
     @classmethod
-    def read(cls, parts: Parts) -> Ground:
+    def read(cls, parts: MultiscaleShared) -> Ground:
         """Raises DataError where the file does not say how it was labelled."""
         data = open_dataset(parts.dataset)
         labels = read_settings(data)
@@ -122,7 +124,7 @@ def draw_bars(
     own, bars = series(f"{section}: bars", seed), []
     for k in range(first, first + count):
         try:
-            values = draw_values(settings.generator, settings.parameters, own, k)
+            values = random_parameters(settings.generator, settings.parameters, own, k)
             bars.append(make_part(settings.generator, shape, own, k, values))
         except ConfigError as error:
             raise ConfigError(f"multiscale/params.yaml: {section}: part {k}: {error}") from error
@@ -130,7 +132,10 @@ def draw_bars(
 
 
 def simulate(
-    fields: list[PropertyField], law: Law, parts: Parts, outline: np.ndarray | None = None
+    fields: list[PropertyField],
+    law: Law,
+    parts: MultiscaleShared,
+    outline: np.ndarray | None = None,
 ) -> Response:
     """Tension of parts of one shape from their property fields, as one batch. Raises as
     `svevae.physics.part.pull`.
@@ -142,7 +147,7 @@ def simulate(
         outline = np.any([field.solid for field in fields], axis=0)
         for axis in range(3):
             outline = outline.repeat(parts.refine, axis)
-    settings = replace(PATIENCE, tolerance=parts.tolerance)
+    settings = replace(PART_SETTINGS, tolerance=parts.tolerance)
     names = [f"part {k}" for k in range(len(fields))]
     material = material_of(fields, law, parts.refine)
     return pull(

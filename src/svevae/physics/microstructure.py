@@ -2,9 +2,9 @@
 
 | name | pores |
 | --- | --- |
-| gaussian | level set of a Gaussian random field whose level varies over the part: irregular pores in dense and in porous regions |
-| overlapping_spheres, overlapping_ellipsoids | Boolean model: placed at random, wherever that is |
-| spheres, ellipsoids | random sequential addition: placed at random where a voxel of solid stays between a pore and its neighbours |
+| gaussian | irregular, in dense and in porous regions: a level set of a Gaussian random field |
+| overlapping_spheres, overlapping_ellipsoids | placed at random, wherever that is: Boolean model |
+| spheres, ellipsoids | placed at random, a voxel of solid apart: random sequential addition |
 
 Each is `f(shape, rng, *, its parameters) -> (x, y, z) uint8`, 0 solid, 1 pore, z the build
 direction. Lengths are in voxels; `porosity` is met to the voxel: round(porosity * voxels) voxels
@@ -41,7 +41,7 @@ TRIES = 2_000  # places tried for one pore before random sequential addition giv
 ROUNDING = 1e-10
 
 
-def draw_values(
+def random_parameters(
     generator: str, parameters: Mapping[str, Any], seed: int, part: int
 ) -> dict[str, float]:
     """A number for each parameter of a generator, drawn where `parameters` has a range, as in

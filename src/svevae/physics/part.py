@@ -25,7 +25,7 @@ from svevae.physics.voce import OFFSET
 
 GRIP = 10.0  # its modulus over the largest of the part
 GRIP_NU = 0.33
-PATIENCE = Settings(
+PART_SETTINGS = Settings(
     newton=5, cg=250
 )  # an increment needs 1 to 3 Newton iterations, of 20 to 170 of CG each
 
@@ -86,7 +86,7 @@ def pull(
     *,
     grip: int = 1,
     block: int = 1,
-    settings: Settings = PATIENCE,
+    settings: Settings = PART_SETTINGS,
     names: Sequence[str] | None = None,
     report: Callable[[int], None] | None = None,
 ) -> Response:

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from svevae.dataset.split import SUBSETS, Split
-from svevae.dataset.store import SVEDataset
+from svevae.dataset.store import LabelledDataset, SVEDataset
 from svevae.pictures.style import BASELINE, MODEL, TRUTH, grid, save
 
 SHOWN = 6  # SVEs in the dataset's picture
@@ -41,7 +41,7 @@ def draw_sves(data: SVEDataset, path: Path) -> None:
     save(figure, path)
 
 
-def draw_properties(data: SVEDataset, split: Split, path: Path) -> None:
+def draw_properties(data: LabelledDataset, split: Split, path: Path) -> None:
     """Each property against the porosity, by subset."""
     porosity = data.porosity()
     figure, axes = grid(len(data.names))

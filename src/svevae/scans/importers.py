@@ -21,7 +21,9 @@ from svevae import __version__
 from svevae.config import Generate
 from svevae.dataset.cluster import Work, open_cluster
 from svevae.dataset.cut import cut, dropped
-from svevae.dataset.labelling import JOURNAL, Journal, label_provenance, label_settings, label_sves
+from svevae.dataset.journal import JOURNAL, Journal
+from svevae.dataset.label_settings import label_provenance, label_settings
+from svevae.dataset.labelling import label_sves
 from svevae.dataset.store import without_load_path, write_dataset
 from svevae.errors import DataError, blaming
 from svevae.files import check_target
@@ -84,7 +86,11 @@ def read_samples(sources: Sequence[str | Path], options: ImportOptions) -> Sampl
     """
     found = find_sources([Path(source) for source in sources], options)
     labels = _joined(found)
-    cubes, positions, parts, rules, report = [], [], [], [], []
+    cubes: list[np.ndarray] = []
+    positions: list[np.ndarray] = []
+    parts: list[tuple[int, int | str]] = []  # of each SVE: its source, and its part there
+    rules: list[Segmentation] = []
+    report: list[str] = []
     pieces: dict[tuple[int, int | str], str] = {}
     for number, source in enumerate(found):
         volumes, lost = Volumes(source), []
@@ -103,8 +109,8 @@ def read_samples(sources: Sequence[str | Path], options: ImportOptions) -> Sampl
             *(f"  {line}" for line in remarks(source, rules[-1], float(np.mean(lost)))),
         ]
     voxels = cubes[0] if len(cubes) == 1 else np.concatenate(cubes)
-    keep = len(found) == 1 and all(isinstance(part, int) for _, part in pieces)
-    numbers = {part: part[1] if keep else i for i, part in enumerate(pieces)}
+    numbered = len(found) == 1 and all(isinstance(part, int) for _, part in pieces)
+    numbers = {part: part[1] if numbered else i for i, part in enumerate(pieces)}
     porosity = voxels.mean((1, 2, 3))
     arrays = {
         "voxels": voxels,
@@ -122,11 +128,11 @@ def read_samples(sources: Sequence[str | Path], options: ImportOptions) -> Sampl
     }
     if "position" in arrays:
         attributes.setdefault("stride", voxels.shape[1])
-    size = f"voxel size {attributes[EDGE]:g} um" if EDGE in attributes else "voxel size unknown"
+    edge = f"voxel size {attributes[EDGE]:g} um" if EDGE in attributes else "voxel size unknown"
     shape = " x ".join(map(str, voxels.shape[1:]))
     head = [
         f"{counted(len(voxels), 'SVE')} of {shape} voxels from {counted(len(numbers), 'part')},"
-        f" {size}"
+        f" {edge}"
     ]
     head += [
         f"porosity of the SVEs {porosity.min():.3%} to {porosity.max():.3%}, mean"
@@ -326,13 +332,7 @@ def label_samples(
     voxels = samples.arrays["voxels"]
     names = [f"SVE {i}" for i in range(len(voxels))]
     with blaming(f"{origin}: generate."), open_cluster(work) as cluster:
-        labels = label_settings(
-            settings.material,
-            settings.tension,
-            settings.strain,
-            settings.dtype,
-            settings.tolerance,
-        )
+        labels = label_settings(settings)
         samples.arrays |= label_sves(
             voxels, names, labels, Journal(JOURNAL, labels), cluster, settings.batch
         )

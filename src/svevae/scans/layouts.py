@@ -3,11 +3,16 @@
 
 | layout of a source | SVEs | properties |
 | --- | --- | --- |
-| a volume: .npy, .npz, tif, raw, HDF5, a folder of slices | cut from it; each source is a part | none |
-| a folder of volumes (a file or a sub-folder of slices each) | each volume, or cut from it | a CSV file, a row for each volume |
-| .npz or HDF5 with an array (sve, x, y, z) | each entry, or cut from it | (sve, property), a compound table, or 1-D arrays |
-| HDF5 with several arrays (x, y, z) | each array, or cut from it | the numbers among their attributes, or among their group's |
-| results of FANS (HDF5), with or beside their microstructures | each microstructure | E_x, E_y, E_z from its homogenised tangent |
+| a volume | cut from it; each source is a part | none |
+| a folder of volumes | each volume, or cut from it | a CSV file, a row for each volume |
+| an array (sve, x, y, z) | each entry, or cut from it | arrays with a row for each entry |
+| several arrays (x, y, z) | each array, or cut from it | their attributes, or their group's |
+| results of FANS | each microstructure | E_x, E_y, E_z from its homogenised tangent |
+
+A volume is a .npy, .npz, tif, raw or HDF5 file, or a folder of slices. Arrays stand in a .npz or
+HDF5 file; properties beside an array (sve, x, y, z) are (sve, property), a compound table, or 1-D
+arrays. Of attributes the numbers count. Results of FANS are HDF5, with their microstructures or
+beside them.
 
 FANS (github.com/DataAnalyticsEngineering/FANS) writes
 <microstructure>_results/<prefix>/load0/time_step0/homogenized_tangent, in Mandel order xx yy zz xy
@@ -505,7 +510,7 @@ def _stored(
 def _labelled(
     source: Source,
     where: str,
-    columns: Mapping[str, Sequence[Any]],
+    columns: Mapping[str, Sequence[Any] | np.ndarray],
     rows: list[str],
     options: ImportOptions,
 ) -> Source:
@@ -565,7 +570,7 @@ def _arrays(path: Path) -> dict[str, Array]:
     found: dict[str, Array] = {}
     with vol.arrays_of(path) as arrays:
         for name, array in arrays.items():
-            attributes = {}
+            attributes: dict[str, Any] = {}
             if isinstance(array, h5py.Dataset):
                 group = array.parent
                 attributes |= {EDGE: array.file.attrs[EDGE]} if EDGE in array.file.attrs else {}

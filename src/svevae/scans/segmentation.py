@@ -90,7 +90,8 @@ def segmentation(
     a threshold that makes all of it pore.
     """
     values, counts = grey_values(volumes)
-    listed = f"{', '.join(f'{value:g}' for value in values[:LABELS])}{' and more' if len(values) > LABELS else ''}"
+    listed = ", ".join(f"{value:g}" for value in values[:LABELS])
+    listed += " and more" if len(values) > LABELS else ""
     binary = set(values) <= {0, 1}
     if isinstance(pores, str) and pores not in ("dark", "bright"):
         raise DataError(

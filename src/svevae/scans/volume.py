@@ -144,30 +144,7 @@ def voxel_size(path: Path) -> float | None:
     if path.is_dir() or path.suffix.lower() not in TIF:
         return None
     with _tif(path) as tif:
-        edges = []
-        if tif.is_imagej and (
-            unit := MICROMETRES.get(str((tif.imagej_metadata or {}).get("unit")).lower())
-        ):
-            tags = [tif.pages[0].tags.get(name) for name in ("XResolution", "YResolution")]
-            edges = [
-                unit * tag.value[1] / tag.value[0]
-                for tag in tags
-                if tag is not None and tag.value[0]
-            ]
-            edges += (
-                [unit * float(tif.imagej_metadata["spacing"])]
-                if "spacing" in tif.imagej_metadata
-                else []
-            )
-        elif tif.is_ome:
-            pixels = ElementTree.fromstring(tif.ome_metadata).find(".//{*}Pixels")
-            for key in ("PhysicalSizeX", "PhysicalSizeY", "PhysicalSizeZ"):
-                if (
-                    pixels is not None
-                    and (unit := MICROMETRES.get(pixels.get(f"{key}Unit", "µm")))
-                    and pixels.get(key)
-                ):
-                    edges.append(unit * float(pixels.get(key)))
+        edges = _imagej_edges(tif) or _ome_edges(tif.ome_metadata or "")
     if edges and max(edges) > 1.001 * min(edges):
         received = " x ".join(f"{edge:g}" for edge in edges)
         raise DataError(
@@ -177,6 +154,30 @@ def voxel_size(path: Path) -> float | None:
     return (
         float(f"{edges[0]:.6g}") if edges else None
     )  # a ratio of integers in the file: 0.1 is 1/10 only to 7 digits
+
+
+def _imagej_edges(tif: tifffile.TiffFile) -> list[float]:
+    """Edges of a voxel in micrometres as ImageJ writes them; none without a unit of length."""
+    said = tif.imagej_metadata or {}
+    unit = MICROMETRES.get(str(said.get("unit")).lower())
+    if unit is None:
+        return []
+    tags = [tif.pages.first.tags.get(name) for name in ("XResolution", "YResolution")]
+    edges = [unit * tag.value[1] / tag.value[0] for tag in tags if tag is not None and tag.value[0]]
+    return edges + ([unit * float(said["spacing"])] if "spacing" in said else [])
+
+
+def _ome_edges(metadata: str) -> list[float]:
+    """Edges of a voxel in micrometres from the XML of OME; none where it is empty."""
+    pixels = ElementTree.fromstring(metadata).find(".//{*}Pixels") if metadata else None
+    edges: list[float] = []
+    if pixels is None:
+        return edges
+    for key in ("PhysicalSizeX", "PhysicalSizeY", "PhysicalSizeZ"):
+        unit, length = MICROMETRES.get(pixels.get(f"{key}Unit", "µm")), pixels.get(key)
+        if unit and length:
+            edges.append(unit * float(length))
+    return edges
 
 
 def crop(volume: np.ndarray, box: Box) -> np.ndarray:
@@ -200,6 +201,17 @@ def _times(shape: tuple[int, ...]) -> str:
     return " x ".join(map(str, shape))
 
 
+class _Listener(logging.Handler):
+    """Remembers what is logged."""
+
+    def __init__(self, level: int):
+        super().__init__(level)
+        self.said: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.said.append(record.getMessage())
+
+
 @contextmanager
 def _tif(path: Path) -> Iterator[tifffile.TiffFile]:
     """The tif file, open. DataError for what tifffile raises, and for missing pages, which it only
@@ -207,16 +219,14 @@ def _tif(path: Path) -> Iterator[tifffile.TiffFile]:
     """
     import tifffile  # here, since who only cuts does not need it
 
-    said: list[str] = []
-    handler = logging.Handler(logging.ERROR)
-    handler.emit = lambda record: said.append(record.getMessage())
+    handler = _Listener(logging.ERROR)
     logger = logging.getLogger("tifffile")
     logger.addHandler(handler)
     try:
         with tifffile.TiffFile(path) as tif:
             yield tif
-        if any("TiffPages" in line or "series" in line for line in said):
-            raise ValueError("; ".join(said))
+        if any("TiffPages" in line or "series" in line for line in handler.said):
+            raise ValueError("; ".join(handler.said))
     except DataError:
         raise
     except Exception as error:  # of a damaged file tifffile raises almost anything

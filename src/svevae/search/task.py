@@ -1,5 +1,5 @@
-"""What a search works on: the split, the dataset and the space, and the contract that says so to
-whoever joins.
+"""What a search works on: the split, the dataset and the space, and the terms that all trials of a
+study share.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from svevae import __version__
 from svevae.config import Params, Search
 from svevae.dataset.digest import text_md5
 from svevae.dataset.split import Split
-from svevae.dataset.store import SVEDataset, open_dataset
+from svevae.dataset.store import LabelledDataset, open_dataset
 from svevae.errors import ConfigError
 from svevae.search.space import Space, fixed_values, parse_space
 
@@ -30,12 +30,12 @@ class Task:
     params: Params
     space: Space
     split: Split
-    data: SVEDataset
+    data: LabelledDataset
 
 
 def load_task(params: Params) -> Task:
-    """Read the split and open its dataset. Raises ConfigError for a wrong space or where nothing is
-    prepared, DataError.
+    """Read the split and open its dataset. Raises ConfigError for a wrong space or where `svevae
+    prepare` has not run, DataError for a wrong dataset.
     """
     space = parse_space(params.search.space, params.train)
     if not SPLIT.is_file():
@@ -46,9 +46,9 @@ def load_task(params: Params) -> Task:
     return Task(params, space, split, open_dataset(split.dataset))
 
 
-def contract(task: Task) -> dict[str, Any]:
-    """What trials must have in common to be compared: space, other parameters, data, split,
-    fidelity, objectives, seed, code.
+def terms(task: Task) -> dict[str, Any]:
+    """What trials must share to be compared: the space, the other parameters, the data and its
+    split, the fidelity, the objectives, the seed and the version of svevae.
     """
     search = task.params.search
     keys = ("objectives", "epochs", "fraction") + (
@@ -70,5 +70,5 @@ def contract(task: Task) -> dict[str, Any]:
 
 
 def finalists_name(search: Search) -> str:
-    """The study in which finalists are trained again."""
+    """Name the study in which finalists are trained again."""
     return f"{search.study}/finalists"

@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 
 from svevae import tracking
-from svevae.config import Multiscale
 from svevae.dataset.cluster import open_cluster
 from svevae.errors import ConfigError
+from svevae.parts.config import Multiscale
 from svevae.parts.direct import Direct, joined
 from svevae.parts.fields import PropertyField
 from svevae.parts.ground import Ground, draw_bars, simulate

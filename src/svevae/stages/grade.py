@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from svevae import tracking
-from svevae.config import Multiscale
+from svevae.parts.config import Multiscale
 from svevae.parts.gradation import Gradation, GradationStudy, fit_trend
 from svevae.parts.ground import Ground
 from svevae.pictures import parts as draw

@@ -18,10 +18,10 @@ from scipy.stats import beta, ks_2samp, quantile_test, wilcoxon
 from tqdm import tqdm
 
 from svevae import tracking
-from svevae.config import Multiscale
 from svevae.dataset.cluster import HERE, Work, open_cluster
 from svevae.dataset.cut import cut
 from svevae.model.latent import LatentModel
+from svevae.parts.config import Multiscale
 from svevae.parts.direct import Direct, joined
 from svevae.parts.fields import PropertyField
 from svevae.parts.ground import Ground, draw_bars, series, simulate

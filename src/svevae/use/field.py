@@ -15,7 +15,7 @@ from tqdm import tqdm
 from svevae.dataset.cut import cut
 from svevae.dataset.vtk import SUFFIXES
 from svevae.errors import DataError
-from svevae.files import check_target, keep, kept
+from svevae.files import check_target, load_arrays, save_arrays
 from svevae.model.latent import LatentModel
 from svevae.parts.fields import Law, PropertyField
 from svevae.scans.importers import Volumes, remarks
@@ -76,11 +76,11 @@ def encode_volume(
     ) as bar:
         for i in range(layers):
             path = journal / f"layer-{i:05d}.npz"
-            found = kept(path)
+            found = load_arrays(path)
             if found is None:
                 sves = rule.apply(tiles.layer(i))
                 found = {"latent": model.encode(sves)[0], "porosity": sves.mean(axis=(1, 2, 3))}
-                keep(path, found)
+                save_arrays(path, found)
             codes.append(found["latent"])
             porosity.append(found["porosity"])
             bar.update(each)

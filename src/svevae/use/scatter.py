@@ -86,12 +86,13 @@ def data_field(data: SVEDataset, names: Sequence[str]) -> Field:
             raise ConfigError(
                 f"property {name}: expected one of {', '.join((POROSITY, *data.names))}"
             )
-    columns = {
-        name: data.properties[:, data.names.index(name)].astype(np.float64)
+    labels = (
+        {} if data.properties is None else dict(zip(data.names, data.properties.T, strict=True))
+    )
+    values = {
+        name: data.porosity() if name == POROSITY else labels[name].astype(np.float64)
         for name in names
-        if name != POROSITY
     }
-    values = {name: data.porosity() if name == POROSITY else columns[name] for name in names}
     return Field(values, data.part_id, position)
 
 

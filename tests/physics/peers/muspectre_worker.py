@@ -8,10 +8,12 @@ own 5 linear tetrahedra in a voxel, stiffer and slower.
 
 job: kind "elastic" or "plastic"; voxels (x, y, z) uint8, 1 = pore; E (MPa), nu; tolerance; element
 (optional, "hex4" if absent);
-    plastic: s0, H (MPa; yield stress s0 + H p), path (step, 3, 3), the mean small strain at the end of each step.
+    plastic: s0, H (MPa; yield stress s0 + H p), path (step, 3, 3), the mean small strain at the end
+    of each step.
 result: stiffness (6, 6), MPa, Mandel order xx yy zz sqrt2*yz sqrt2*xz sqrt2*xy, a column for each
 load case, not symmetrised; or stress
-    (step, 3, 3), mean, MPa; setup_seconds and solve_seconds, without imports; CG iterations of each case or step; version.
+    (step, 3, 3), mean, MPa; setup_seconds and solve_seconds, without imports; CG iterations of each
+    case or step; version.
 
 tolerance: on the stress out of equilibrium (projected on compatible strains), root mean square over
 all points of the SVE, pores too;

@@ -9,7 +9,8 @@ job: voxels (x, y, z) uint8, 1 = pore; E (MPa), nu; tolerance; optional: element
     "float32" (default "float64"), threads (default 1).
 result: stiffness (6, 6), MPa, Mandel order xx yy zz sqrt2*yz sqrt2*xz sqrt2*xy, a column for each
 load case, not symmetrised;
-    setup_seconds and solve_seconds, without imports; iterations of the slowest case; version. What does not converge raises.
+    setup_seconds and solve_seconds, without imports; iterations of the slowest case; version. What
+    does not converge raises.
 
 tolerance: a case stops when its greatest nodal force out of equilibrium is tolerance times that of
 the uniform strain.

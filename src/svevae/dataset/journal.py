@@ -1,0 +1,73 @@
+"""The journal of labels: what was solved once is never solved again, whoever asks and in whatever
+order, even after `kill -9`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from svevae.dataset.label_settings import LabelSettings
+from svevae.dataset.store import SLAB
+from svevae.files import load_arrays, save_arrays
+
+JOURNAL = Path(".checkpoints/generate")
+LABEL_KEYS = ("properties", "stiffness", "residual", "load_path")
+
+
+def voxel_digest(sve: np.ndarray) -> str:
+    """What an SVE (x, y, z) is known by, whatever its integer type."""
+    packed = np.packbits(np.asarray(sve, bool)).tobytes()
+    return hashlib.sha256(repr(np.shape(sve)).encode() + packed).hexdigest()[:24]
+
+
+class Journal:
+    """Finished labels in a folder, a file for each piece of work: rows by the digest of the
+    voxels.
+    """
+
+    def __init__(self, folder: Path, settings: LabelSettings):
+        self.folder = folder / settings.digest()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.rows: dict[str, dict[str, np.ndarray]] = {}
+        for path in sorted(self.folder.glob("*.npz")):
+            columns = load_arrays(path)
+            if columns is None or "digest" not in columns:
+                path.unlink()  # damaged: its SVEs are labelled again
+            else:
+                self.remember(columns.pop("digest"), columns)
+
+    def adopt(self, path: Path) -> None:
+        """Remember the labels of a finished file too, if they were made with the same settings."""
+        if not path.is_file():
+            return
+        with suppress(OSError, RuntimeError, KeyError), h5py.File(path, "r") as file:
+            if file.attrs.get("label_digest") == self.folder.name:
+                keys = [
+                    key
+                    for key in (
+                        *LABEL_KEYS,
+                        *(f"tension/{name}" for name in file["tension"] if name != "strain"),
+                    )
+                    if key in file
+                ]
+                for start in range(0, len(file["voxels"]), SLAB):
+                    slab = slice(start, start + SLAB)
+                    self.remember(
+                        map(voxel_digest, file["voxels"][slab]),
+                        {key: file[key][slab] for key in keys},
+                    )
+
+    def remember(self, digests: Iterable[str], columns: dict[str, np.ndarray]) -> None:
+        for i, digest in enumerate(digests):
+            self.rows[str(digest)] = {key: column[i] for key, column in columns.items()}
+
+    def add(self, digests: Sequence[str], columns: dict[str, np.ndarray]) -> None:
+        """Remember and write, whole or not at all."""
+        self.remember(digests, columns)
+        save_arrays(self.folder / f"{digests[0]}.npz", columns | {"digest": np.array(digests)})

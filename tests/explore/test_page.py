@@ -285,6 +285,24 @@ def address(finished: Path, environment: dict[str, str]) -> Iterator[str]:
         yield url
 
 
+COUNT_REQUESTS = """
+window.pending = 0;
+const fetching = window.fetch;
+window.fetch = (...request) => {
+    window.pending += 1;
+    return fetching(...request).finally(() => { window.pending -= 1; });
+};
+"""
+CALM = """
+const [done] = arguments;
+let calm = 0;
+(function look() {
+    calm = window.pending ? 0 : calm + 1;
+    calm > 10 ? done() : requestIdleCallback(look);
+})();
+"""
+
+
 @pytest.mark.slow
 def test_the_page(browser, address: str, tmp_path: Path) -> None:
     """Pick, move, solve, drop a good and a bad volume; nothing from elsewhere, no error in the
@@ -300,6 +318,12 @@ def test_the_page(browser, address: str, tmp_path: Path) -> None:
     def wait(condition) -> None:
         WebDriverWait(browser, PATIENCE).until(lambda _: condition())
 
+    def settle() -> None:
+        """Until all that was asked is answered and drawn: ten times in a row the page is idle."""
+        browser.execute_async_script(CALM)
+
+    browser.set_script_timeout(PATIENCE)
+    browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": COUNT_REQUESTS})
     browser.get(address)
     see(
         browser,
@@ -324,12 +348,12 @@ def test_the_page(browser, address: str, tmp_path: Path) -> None:
     wait(lambda: numbers() != picked)
     slider.send_keys(Keys.ARROW_LEFT)
     see(browser, "\u22120.1", picture="explore-another")
-    time.sleep(2)
+    settle()
     picked = numbers()
     few = len(browser.find_elements(By.CSS_SELECTOR, "[role=slider]"))
     browser.find_element(By.CSS_SELECTOR, "#open-units summary").click()
     wait(lambda: len(browser.find_elements(By.CSS_SELECTOR, "[role=slider]")) > few)
-    time.sleep(2)
+    settle()
     assert numbers() == picked, "the SVE and its move stay"
     unit = browser.find_elements(By.CSS_SELECTOR, "[role=slider]")[-1]
     for _ in range(10):
@@ -375,7 +399,7 @@ def test_the_page(browser, address: str, tmp_path: Path) -> None:
         picture="explore-wrong",
     )
 
-    time.sleep(1)
+    settle()
     entries = browser.execute_script(
         "return performance.getEntriesByType('resource').map(entry => entry.name)"
     )

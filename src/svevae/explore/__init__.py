@@ -1,1 +1,1 @@
-"""The page of `svevae explore`: `session` computes, `page` shows."""
+"""The page of `svevae explore`: `session` computes, `figures` and `layout` show, `page` answers."""

@@ -24,13 +24,13 @@ full: $(READY) ## the long recipe, better on a GPU; its model, card and figures 
 	@dvc add --quiet champion
 	@svevae summary
 
-test: $(READY) ## lint, types and the default tests, within 10 minutes
+test: $(READY) ## lint, types and the default tests, within 10 minutes; SLOW=1: all tests, in one session
 	@ruff check --quiet && ruff format --check --quiet
 	@mypy --no-error-summary
 	@dvc pull --quiet data.dvc
-	@python -m pytest -m "not slow"
+	@python -m pytest $(if $(SLOW),,-m "not slow")
 
-test-slow: $(READY) ## the slow tests: servers, `mlflow run .`, experiments, the browser
+test-slow: $(READY) ## the slow tests alone: servers, `mlflow run .`, experiments, the browser
 	@dvc pull --quiet data.dvc
 	@python -m pytest -m slow
 

@@ -383,7 +383,7 @@ def test_sample_writes_a_file_of_the_contract(
             ["-t", "yield_z=9000"],
             "target yield_z = 9000 MPa: out of reach: SVEs that the model knows have yield_z from",
         ),
-        (["-t", "yield=1"], "target yield: expected one of E_x, E_z"),
+        (["-t", "yield=1"], "target yield: expected one of E_x, E_y"),
     ],
 )
 def test_sample_refuses(

@@ -29,8 +29,8 @@ FACES = {
         " sample_latent sample_sves save_folder"
     ),
     "svevae.parts": (
-        "Direct Gradation GradationStudy Ground LatentField Law PropertyField SegmentationShift"
-        " fit_trend load_multiscale simulate"
+        "Coarse Direct Gradation GradationStudy Ground LatentField Law PropertyField SegmentationShift"
+        " fit_trend load_multiscale"
     ),
     "svevae.physics": (
         "Elastic GENERATORS Labels Loading Material PRESETS Path PorousMaterial Response Settings"

@@ -600,20 +600,20 @@ def _init(options: argparse.Namespace) -> None:
 
 def _show(options: argparse.Namespace) -> None:
     from svevae.dataset.store import open_dataset
-    from svevae.pictures.dataset import draw_dataset
+    from svevae.pictures.dataset import plot_dataset
 
     output = options.output or Path(f"{options.file.stem}.png")
-    draw_dataset(open_dataset(options.file, labelled=False), output)
+    plot_dataset(open_dataset(options.file, labelled=False), output)
     print(output)
 
 
 def _scatter(options: argparse.Namespace) -> None:
     _import_keras("tensorflow")
-    from svevae.pictures.scatter import draw_scatter
+    from svevae.pictures.scatter import plot_scatter
     from svevae.use.scatter import describe, scatter_of_file
 
     found, units = scatter_of_file(options.file, options.model, options.property)
-    draw_scatter(found, units, options.output)
+    plot_scatter(found, units, options.output)
     print(f"{describe(found, units)}\n{options.output}")
 
 
@@ -741,7 +741,7 @@ def _sample(options: argparse.Namespace) -> None:
 
 def _design(options: argparse.Namespace) -> None:
     _import_keras("tensorflow")
-    from svevae.pictures.design import draw_design
+    from svevae.pictures.design import plot_design
     from svevae.use.design import check_targets, describe, design_file
 
     found = design_file(
@@ -754,7 +754,7 @@ def _design(options: argparse.Namespace) -> None:
         data=options.data,
         work=_work(options),
     )
-    draw_design(found, options.output.with_suffix(".png"))
+    plot_design(found, options.output.with_suffix(".png"))
     print(f"{describe(found)}\n{options.output}, {options.output.with_suffix('.png')}")
 
 

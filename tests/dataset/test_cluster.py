@@ -23,12 +23,12 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.conftest import PATIENCE, unused_port, wait_for, wait_for_port
 
 from svevae.dataset import cluster as module
 from svevae.dataset.cluster import ONE_THREAD, Cluster, Work, open_cluster, progress
 from svevae.dataset.label_settings import read_material
 from svevae.errors import ClusterError, ConfigError, SvevaeError
+from tests.conftest import PATIENCE, unused_port, wait_for, wait_for_port
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:unclosed .socket:ResourceWarning"

@@ -25,7 +25,6 @@ import psutil
 import pytest
 import yaml
 from scipy.optimize import brentq
-from tests.conftest import PATIENCE, ROOT, Run, unused_port, wait_for, wait_for_port
 
 from svevae.cli import main
 from svevae.config import Generate, load_params
@@ -40,6 +39,7 @@ from svevae.physics.elasticity import PRESETS
 from svevae.physics.homogenize import Settings
 from svevae.physics.label import property_names
 from svevae.physics.microstructure import GENERATORS, make_part, parameter_names
+from tests.conftest import PATIENCE, ROOT, Run, unused_port, wait_for, wait_for_port
 
 GAUSSIAN = {
     "porosity": [0.005, 0.08, "log"],

@@ -7,7 +7,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from tests.contracts import make_contract
 
 from svevae.config import Params
 from svevae.dataset.split import split_by_part
@@ -18,6 +17,7 @@ from svevae.model.baselines import PorosityBaseline
 from svevae.model.fit import set_up
 from svevae.model.latent import LatentModel
 from svevae.model.scores import PropertyScores
+from tests.contracts import make_contract
 
 
 @pytest.fixture(scope="module")

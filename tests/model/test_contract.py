@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.contracts import make_contract
 
 from svevae.errors import DataError
 from svevae.model.contract import ModelContract, TrainingData
+from tests.contracts import make_contract
 
 EXAMPLE = Path(__file__).parents[1] / "reports" / "evaluated" / "contract.json"
 LEAST = {"names": ["E", "nu"], "units": ["MPa", "-"], "n": 8, "latent_dim": 4, "voxel_size": None}

@@ -8,13 +8,13 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from tests.contracts import make_contract
 
 from svevae.config import Params
 from svevae.errors import DataError
 from svevae.model.latent import LatentModel, load_folder, save_folder, sigmoid
 from svevae.model.posterior import Posterior
 from svevae.model.vae import build_vae
+from tests.contracts import make_contract
 
 CONTRACT = make_contract(names=("E_x", "nu"), units=("MPa", "-"))
 

@@ -6,12 +6,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.contracts import make_contract
 
 from svevae.model.latent import LatentModel, Prediction
 from svevae.model.porosity import FLOOR, PorosityModel, with_porosity
 from svevae.model.posterior import Posterior
 from svevae.model.wishes import sample_latent
+from tests.contracts import make_contract
 
 
 class Stiff(LatentModel):

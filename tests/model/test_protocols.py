@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from tests.contracts import make_contract
 
 from svevae.model.latent import LatentModel
 from svevae.model.porosity import PorosityModel
 from svevae.model.protocols import GenerativeModel
+from tests.contracts import make_contract
 
 
 def test_models_that_can_be_sampled() -> None:

@@ -8,11 +8,11 @@ import copy
 
 import pytest
 import yaml
-from tests.conftest import ROOT
 
 from svevae.errors import ConfigError
 from svevae.parts.config import Multiscale, load_multiscale
 from svevae.sections import parse_sections
+from tests.conftest import ROOT
 
 SHIPPED = yaml.safe_load((ROOT / "multiscale" / "params.yaml").read_text())
 

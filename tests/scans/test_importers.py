@@ -12,7 +12,6 @@ import h5py
 import numpy as np
 import pytest
 import tifffile
-from tests.scans.sources import COUNT, CUBES, STIFF, N, imported, write_hdf5
 
 from svevae import __version__
 from svevae.dataset.store import open_dataset, write_dataset
@@ -20,6 +19,7 @@ from svevae.dataset.vtk import export_part
 from svevae.errors import DataError
 from svevae.scans.importers import Samples, import_dataset, read_samples
 from svevae.scans.layouts import ImportOptions
+from tests.scans.sources import COUNT, CUBES, STIFF, N, imported, write_hdf5
 
 
 def grey(binary: np.ndarray, seed: int = 0) -> np.ndarray:

@@ -14,10 +14,10 @@ import keras
 import matplotlib.image
 import numpy as np
 import pytest
-from tests.contracts import make_contract
 
 from svevae.cli import main
 from svevae.config import Params
+from svevae.dataset.cluster import Work
 from svevae.dataset.label_settings import LabelSettings
 from svevae.dataset.store import find_problems
 from svevae.errors import ConfigError
@@ -29,6 +29,7 @@ from svevae.model.vae import build_vae
 from svevae.physics.elasticity import PRESETS
 from svevae.physics.label import Tension, property_names
 from svevae.use.design import Design, describe, design, solver_settings
+from tests.contracts import make_contract
 
 N = 8
 SETTINGS = LabelSettings(
@@ -80,7 +81,7 @@ def layers(tmp_path_factory: pytest.TempPathFactory) -> Design:
     """Designed for E_z of two layers of eight; the solver asked about three of four."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("layers"))
-        return design(layered(), {"E_z": 52_500.0}, 4, 0, SETTINGS, solve=3, workers=1)
+        return design(layered(), {"E_z": 52_500.0}, 4, 0, SETTINGS, solve=3, work=Work(workers=1))
 
 
 def test_the_solver_confirms_what_was_wished(layers: Design) -> None:

@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 import PIL.Image
 import pytest
-from tests.contracts import make_contract
 
 from svevae.errors import DataError
 from svevae.model.latent import Prediction
@@ -21,6 +20,7 @@ from svevae.scans.layouts import ImportOptions
 from svevae.scans.segmentation import segmentation
 from svevae.use import field as module
 from svevae.use.field import Tiles, encode_volume, field_file
+from tests.contracts import make_contract
 
 VOLUME = (np.random.default_rng(0).random((10, 8, 9)) < 0.2).astype(np.uint8)
 LABELS = {"tension": {"strain": [0.01, 0.03]}, "material": {"b": 40.0, "nu": 0.33}}

@@ -1,4 +1,6 @@
-"""The page of `svevae explore`: `session` computes, `page` shows."""
+"""The page of `svevae explore`: `session` computes, `figures` and `layout` show, `page`
+answers.
+"""
 
 from __future__ import annotations
 

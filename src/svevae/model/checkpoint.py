@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from svevae.files import keep, kept
+from svevae.files import load_arrays, save_arrays
 from svevae.model.vae import Trainer
 
 
@@ -54,7 +54,7 @@ class Checkpoint:
 
     def restore(self) -> Progress:
         """Put the trainer where the file left it; without a usable file it stays as it is."""
-        arrays = kept(self.path) if self.path else None
+        arrays = load_arrays(self.path) if self.path else None
         if arrays is None or not self._names() | {"progress"} <= arrays.keys():
             return self.progress
         progress = Progress(**json.loads(str(arrays["progress"])))
@@ -77,7 +77,7 @@ class Checkpoint:
         }
         arrays |= {f"best/{i}": array for i, array in enumerate(self.best)}
         arrays["progress"] = np.array(json.dumps(vars(self.progress)))
-        keep(self.path, arrays)
+        save_arrays(self.path, arrays)
 
     def keep_best(self) -> None:
         """Remember the weights as the best so far."""

@@ -1,6 +1,6 @@
 """Parts through the latent space: property fields, direct simulation, uncertainty, gradation.
 
-A `PropertyField` gives each SVE of a part its material; `simulate` pulls the part; a `LatentField`
+A `PropertyField` gives each SVE of a part its material; `Coarse` pulls the part; a `LatentField`
 is fitted to encoded parts and sampled for new ones; a `GradationStudy` looks for the least mass.
 """
 
@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING
 from svevae.lazy import lazy
 
 if TYPE_CHECKING:
+    from svevae.parts.coarse import Coarse
     from svevae.parts.config import load_multiscale
     from svevae.parts.direct import Direct
     from svevae.parts.fields import Law, PropertyField
     from svevae.parts.gradation import Gradation, GradationStudy, fit_trend
-    from svevae.parts.ground import Ground, simulate
+    from svevae.parts.ground import Ground
     from svevae.parts.latent_field import LatentField
     from svevae.parts.resegment import SegmentationShift
 
 __all__ = [
+    "Coarse",
     "Direct",
     "Gradation",
     "GradationStudy",
@@ -30,12 +32,12 @@ __all__ = [
     "SegmentationShift",
     "fit_trend",
     "load_multiscale",
-    "simulate",
 ]
 
 __getattr__ = lazy(
     __name__,
     {
+        "Coarse": "coarse",
         "Direct": "direct",
         "Gradation": "gradation",
         "GradationStudy": "gradation",
@@ -46,6 +48,5 @@ __getattr__ = lazy(
         "SegmentationShift": "resegment",
         "fit_trend": "gradation",
         "load_multiscale": "config",
-        "simulate": "ground",
     },
 )

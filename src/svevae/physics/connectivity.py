@@ -16,11 +16,10 @@ def load_path(sve: np.ndarray) -> np.ndarray:
     axis. True does not mean stiffness: such a body may hinge, or run at an angle.
     """
     solid = np.asarray(sve) == 0
-    pieces, _ = ndimage.label(
-        solid, np.ones((3, 3, 3))
-    )  # within the box; what follows joins them across its faces
-    place = np.stack(np.indices(solid.shape), axis=-1)
-    bonds = set()
+    # pieces within the box; what follows joins them across its faces
+    pieces = np.asarray(ndimage.label(solid, np.ones((3, 3, 3)))[0])
+    place = np.moveaxis(np.indices(solid.shape), 0, -1)
+    bonds: set[tuple[int, ...]] = set()
     for step in [s for s in product((-1, 0, 1), repeat=3) if s > (0, 0, 0)]:
         crossed = (place + step) // solid.shape
         rows = np.stack(
@@ -33,9 +32,8 @@ def load_path(sve: np.ndarray) -> np.ndarray:
                 np.unique(rows[crossed.any(-1) & (rows[..., :2] > 0).all(-1)], axis=0).tolist(),
             )
         )
-    body = {
-        piece: (piece, np.zeros(3, int)) for piece in range(1, pieces.max() + 1)
-    }  # its body's name, and the image it lies in
+    # of each piece: its body's name, and the image it lies in
+    body = {piece: (piece, np.zeros(3, int)) for piece in range(1, pieces.max() + 1)}
     endless = np.zeros(3, bool)
     for a, b, *image in bonds:
         (name, here), (other, there) = body[a], body[b]

@@ -50,25 +50,16 @@ class Material:
     b: float | np.ndarray = 0.0
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value = np.asarray(getattr(self, field.name), float)
-            if field.name in ("nu", "nu_p"):
-                closed = field.name == "nu_p"
-                expected = f"between -1 and 0.5{', or 0.5' if closed else ''}"
-                good = (value > -1) & ((value < 0.5) | (closed & (value == 0.5)))
+        for name in ("E", "nu", "s0", "Q", "b"):
+            value = np.asarray(getattr(self, name), float)
+            if name == "nu":
+                _require(name, value, (value > -1) & (value < 0.5), "between -1 and 0.5")
             else:
-                expected, good = (
-                    "at least 0",
-                    (value >= 0) & (np.isfinite(value) | (field.name == "s0")),
-                )
-            if not good.all():
-                raise ConfigError(
-                    f"material.{field.name}: expected a number {expected}, received"
-                    f" {value[~good].flat[0]:g}"
-                )
+                finite = np.isfinite(value) | (name == "s0")
+                _require(name, value, (value >= 0) & finite, "at least 0")
 
     def take(self, index: np.ndarray) -> Material:
-        """Of the SVEs `index` alone."""
+        """Select the SVEs `index`."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         own = {
             name: value[index]
@@ -84,15 +75,27 @@ class PorousMaterial(Material):
     (`svevae.physics.porous`).
 
     `nu_p` is the plastic Poisson's ratio, lateral over axial plastic strain under uniaxial tension;
-    1/2 keeps the volume.
+    1/2 keeps the volume. Raises ConfigError for an `nu_p` outside (-1, 0.5], and as `Material`.
     """
 
     nu_p: float | np.ndarray = 0.5
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        value = np.asarray(self.nu_p, float)
+        _require("nu_p", value, (value > -1) & (value <= 0.5), "between -1 and 0.5, or 0.5")
+
+
+def _require(name: str, value: np.ndarray, good: np.ndarray, expected: str) -> None:
+    """Raise ConfigError, with the first number that is not `good`, unless all are."""
+    if not good.all():
+        raise ConfigError(
+            f"material.{name}: expected a number {expected}, received {value[~good].flat[0]:g}"
+        )
+
 
 # LPBF AlSi10Mg. Published Voce constants were not found: s0 and Q are fits through the 0.2 % yield
-# and the true tensile strength
-# of a powder maker's data sheet, with b = 40 chosen.
+# and the true tensile strength of a powder maker's data sheet, with b = 40 chosen.
 PRESETS = {
     "as-built-z": Material(E=70_000.0, nu=0.33, s0=216.0, Q=312.0, b=40.0),
     "as-built-xy": Material(E=70_000.0, nu=0.33, s0=250.0, Q=263.0, b=40.0),

@@ -22,7 +22,7 @@ CORNERS = tuple(product((-1, 1), repeat=3))
 GRID = (-3, -2, -1)
 
 
-def _gradient(point: tuple[float, float, float]) -> np.ndarray:
+def _gradient(point: tuple[float, ...]) -> np.ndarray:
     """(3, 8) derivatives of the eight shape functions in the voxel [-1, 1]^3 at `point`, per voxel
     edge.
     """
@@ -126,10 +126,10 @@ def fourier_gradient(shape: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarra
         2 * np.pi * np.fft.rfftfreq(nz),
         indexing="ij",
     )
-    phase = [
+    waves = [  # about the voxel's centre
         np.exp(0.5j * np.asarray(corner) @ np.reshape(angle, (3, -1))) for corner in CORNERS
-    ]  # about the voxel's centre
-    phase = np.array(phase).reshape(8, *angle[0].shape)
+    ]
+    phase = np.array(waves).reshape(8, *angle[0].shape)
     gram, mean = np.zeros((3, 3, *angle[0].shape)), np.zeros((3, *angle[0].shape))
     for gradient in _GRADIENTS:
         g = np.einsum("jc,cxyz->jxyz", gradient, phase)

@@ -101,13 +101,22 @@ def _conjugate_gradients(
     return x, jnp.sqrt(jnp.maximum(rz, 0.0)), count
 
 
+class ElasticSolution(NamedTuple):
+    """Stiffness (sve, 6, 6), reached residuals and CG iterations (sve, 6), and displacements (6, 3,
+    sve, x, y, z) of the six load cases.
+    """
+
+    stiffness: jax.Array
+    residual: jax.Array
+    iterations: jax.Array
+    displacement: jax.Array
+
+
 @partial(jax.jit, static_argnames="most")
 def solve_elastic(
     constants: Constants, waves: Spectrum, tolerance: float, most: int
-) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
-    """Stiffness (sve, 6, 6), reached residuals and iterations (sve, 6), displacements (6, 3, sve,
-    x, y, z).
-    """
+) -> ElasticSolution:
+    """Solve the six elastic load cases, by at most `most` iterations of CG each."""
     count, *shape = constants.bulk.shape
     dtype = constants.bulk.dtype
     medium = homogeneous_medium(
@@ -142,7 +151,8 @@ def solve_elastic(
 
     stress, displacement, reached, iterations = jax.lax.map(case, jnp.eye(6, dtype=dtype))
     stiffness = jnp.moveaxis(stress, -1, 0)
-    return (stiffness + jnp.swapaxes(stiffness, 1, 2)) / 2, reached.T, iterations.T, displacement
+    symmetric = (stiffness + jnp.swapaxes(stiffness, 1, 2)) / 2
+    return ElasticSolution(symmetric, reached.T, iterations.T, displacement)
 
 
 class _Increment(NamedTuple):

@@ -9,13 +9,14 @@ Lengths are in voxel edges, stresses in MPa in Mandel order.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import numpy.typing as npt
 
 from svevae.errors import ConfigError, DataError, SolverError
 from svevae.physics import element
@@ -28,10 +29,8 @@ from svevae.physics.porous import dilatancy
 # an increment's residual is measured against its load, or this share of the whole load if that is
 # more
 SMALLEST_LOAD = 1e-2
-FLOATS_PER_VOXEL = {
-    "elastic": 214,
-    "path": 308,
-}  # held at the peak, as the compiler says; tests/physics/test_homogenize.py compares
+# held at the peak, as the compiler says; tests/physics/test_homogenize.py compares
+FLOATS_PER_VOXEL = {"elastic": 214, "path": 308}
 # raise it with any change of the element, the equations or the settings' meaning: labels made
 # before are then made again
 RECIPE = 1
@@ -102,14 +101,14 @@ class Loading:
 
     @classmethod
     def uniaxial_stress(
-        cls, axis: str, strain: Sequence[float], names: Sequence[str] | None = None
+        cls, axis: str, strain: npt.ArrayLike, names: Sequence[str] | None = None
     ) -> Loading:
-        """Tension along `axis` ("x", "y" or "z") at the given strains, the other five mean stresses
-        zero.
+        """Tension along `axis` ("x", "y" or "z") at the given strains (increment,), the other five
+        mean stresses zero.
         """
-        i, strain = AXES[axis], np.asarray(strain, float)
-        path = np.zeros((len(strain), 6))
-        path[:, i] = strain
+        i, targets = AXES[axis], np.asarray(strain, float)
+        path = np.zeros((len(targets), 6))
+        path[:, i] = targets
         return cls(path, np.zeros_like(path), np.arange(6) == i, names)
 
 
@@ -125,7 +124,7 @@ class Elastic:
     displacement: jax.Array = field(repr=False)  # (6, 3, sve, x, y, z)
 
     def take(self, index: np.ndarray) -> Elastic:
-        """Of the SVEs `index` alone."""
+        """Select the SVEs `index`."""
         return Elastic(
             self.stiffness[index],
             self.residual[index],
@@ -159,7 +158,8 @@ class Solver:
     def __init__(self, shape: tuple[int, int, int], settings: Settings | None = None):
         if len(shape) != 3 or min(shape) < 1:
             raise ConfigError(f"shape: expected three positive numbers of voxels, received {shape}")
-        self.shape = tuple(int(n) for n in shape)
+        x, y, z = (int(n) for n in shape)
+        self.shape = x, y, z
         self.settings = settings or Settings()
         with self._precision():
             self._waves = spectrum(self.shape, self.settings.dtype)
@@ -180,16 +180,18 @@ class Solver:
         with self._precision():
             constants = self._constants(material, voxels)
             settings = self.settings
-            found = solve_elastic(constants, self._waves, settings.elastic_tolerance, settings.cg)
-            stiffness, residual, iterations = (
-                np.asarray(part, float if k < 2 else int) for k, part in enumerate(found[:3])
+            solution = solve_elastic(
+                constants, self._waves, settings.elastic_tolerance, settings.cg
             )
+            stiffness = np.asarray(solution.stiffness, float)
+            residual = np.asarray(solution.residual, float)
+            iterations = np.asarray(solution.iterations, int)
         for sve, case in np.argwhere(~(residual <= settings.elastic_tolerance)):
             raise SolverError(
                 f"{_name(names, sve)}, load case {case}: residual {residual[sve, case]:.2g} after"
                 f" {settings.cg} iterations, expected at most {settings.elastic_tolerance:g}"
             )
-        return Elastic(stiffness, residual, iterations, found[3])
+        return Elastic(stiffness, residual, iterations, solution.displacement)
 
     def path(
         self,
@@ -225,7 +227,12 @@ class Solver:
             x = before = Point(
                 jnp.zeros((3, count, *self.shape), dtype), jnp.zeros((6, count), dtype)
             )
-            results, measured = [], []
+            mean_strains: list[np.ndarray] = []
+            mean_stresses: list[np.ndarray] = []
+            residuals: list[np.ndarray] = []
+            newton: list[np.ndarray] = []
+            iterations: list[np.ndarray] = []
+            measured = []
             for k in range(len(loading.strain)):
                 guess = (
                     _extrapolate(x, before, _ratio(loading, k))
@@ -239,34 +246,30 @@ class Solver:
                 guess = Point(guess.nodal, jnp.where(controlled[:, None], strain, guess.mean))
                 free, load = jnp.asarray(~controlled, dtype), jnp.asarray(loads[k], dtype)
                 limits = self.settings.tolerance, self.settings.newton, self.settings.cg
-                found = solve_increment(
+                reached = solve_increment(
                     guess, state, constants, self._waves, free, stress, load, *limits
                 )
-                x, before, state = found.x, x, found.state
-                results.append(
-                    [
-                        np.asarray(part)
-                        for part in (
-                            x.mean.T,
-                            found.stress.T,
-                            found.residual,
-                            found.newton,
-                            found.iterations,
-                        )
-                    ]
-                )
+                x, before, state = reached.x, x, reached.state
+                mean_strains.append(np.asarray(x.mean.T))
+                mean_stresses.append(np.asarray(reached.stress.T))
+                residuals.append(np.asarray(reached.residual))
+                newton.append(np.asarray(reached.newton))
+                iterations.append(np.asarray(reached.iterations))
                 self._check_increment(
                     f"increment {k}" if loading.names is None else loading.names[k],
-                    found.residual,
+                    residuals[-1],
                     names,
                 )
                 if measure:
                     measured.append(measure(_voxel_means(x, state, constants)))
                 if report:
                     report(k)
-            columns = [np.stack(part, axis=1) for part in zip(*results, strict=True)]
             return Path(
-                *columns,
+                strain=np.stack(mean_strains, axis=1),
+                stress=np.stack(mean_stresses, axis=1),
+                residual=np.stack(residuals, axis=1),
+                newton=np.stack(newton, axis=1),
+                iterations=np.stack(iterations, axis=1),
                 fields=_voxel_means(x, state, constants) if fields else {},
                 measured=measured,
             )
@@ -294,33 +297,30 @@ class Solver:
             )
         solid = 1.0 if voxels is None else np.asarray(voxels) == 0
         bulk, shear = moduli(material.E, material.nu)
-        plastic = [material.s0, material.Q, material.b]
+        plastic = [np.asarray(value, float) for value in (material.s0, material.Q, material.b)]
         plastic += [dilatancy(material.nu_p)] if isinstance(material, PorousMaterial) else []
         shapes = [np.shape(value) for value in (bulk, *plastic)]
-        try:
-            count = np.broadcast_shapes(np.shape(solid), (1, *self.shape), *shapes)
-        except ValueError:
-            count = ()
-        if count[1:] != self.shape:
+        whole: tuple[int, ...] = ()
+        with suppress(ValueError):
+            whole = np.broadcast_shapes(np.shape(solid), (1, *self.shape), *shapes)
+        if whole[1:] != self.shape:
             expected = f"expected fields that broadcast to (sve, {', '.join(map(str, self.shape))})"
             raise DataError(f"material: {expected}, received {', '.join(map(str, shapes))}")
-        bulk, shear = (np.broadcast_to(modulus * solid, count) for modulus in (bulk, shear))
+        bulk, shear = (np.broadcast_to(modulus * solid, whole) for modulus in (bulk, shear))
         empty = np.flatnonzero(~bulk.any(axis=(1, 2, 3)))
         if len(empty):
             raise DataError(
                 f"SVE {empty[0]}: expected some material, received pores only; {len(empty)} such"
                 " SVEs in all"
             )
-        plastic = (np.asarray(value, float) for value in plastic)
-        plastic = (value.reshape((1,) * (4 - value.ndim) + value.shape) for value in plastic)
+        plastic = [value.reshape((1,) * (4 - value.ndim) + value.shape) for value in plastic]
         return Constants(
             *(jnp.asarray(value, self.settings.dtype) for value in (bulk, shear, *plastic))
         )
 
     def _check_increment(
-        self, increment: str, residual: jax.Array, names: Sequence[str] | None
+        self, increment: str, residual: np.ndarray, names: Sequence[str] | None
     ) -> None:
-        residual = np.asarray(residual)
         if (bad := np.flatnonzero(~(residual <= self.settings.tolerance))).size:
             others = (
                 f"; {len(bad)} of {len(residual)} SVEs did not converge"
@@ -402,10 +402,11 @@ def _elastic_start(loading: Loading, constants: Constants, elastic: Elastic | No
         )
         mean[:, ~controlled] = np.einsum("sij,sj->si", inverse, missing[:, ~controlled])
     dtype = constants.bulk.dtype
-    mean = jnp.asarray(mean.T, dtype)
+    start = jnp.asarray(mean.T, dtype)
     if elastic is None:
-        return Point(jnp.zeros((3, *constants.bulk.shape), dtype), mean)
-    return Point(sum(mean[j][SVE] * elastic.displacement[j] for j in range(6)), mean)
+        return Point(jnp.zeros((3, *constants.bulk.shape), dtype), start)
+    cases = (start[j][SVE] * elastic.displacement[j] for j in range(6))
+    return Point(sum(cases, jnp.zeros((), dtype)), start)
 
 
 def _voxel_means(x: Point, state: PlasticState, constants: Constants) -> dict[str, np.ndarray]:

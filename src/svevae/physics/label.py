@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from svevae.errors import ConfigError
 from svevae.physics.connectivity import load_path
@@ -56,8 +57,8 @@ class Tension:
 
 @dataclass(frozen=True)
 class Labels:
-    """Of a batch of SVEs: `properties` (sve, property) with `names` and `units`, `stiffness` (sve,
-    6, 6) in MPa.
+    """Labels of a batch of SVEs: `properties` (sve, property) with `names` and `units`, `stiffness`
+    (sve, 6, 6) in MPa.
 
     `stress` has a curve (sve, increment) in MPa for each axis; `residual` (sve,) is the largest
     that any increment was left with; `load_path` (sve, 3) says along which axes the matrix hangs
@@ -110,11 +111,7 @@ def label(
     increment in two steps. Raises SolverError that names the SVE and the strain of `tension` that
     was not reached, and ConfigError where a curve ends before 0.2 % yield.
     """
-    called = np.array(
-        [str(name) for name in names]
-        if names is not None
-        else [f"SVE {sve}" for sve in range(len(voxels))]
-    )
+    called = [f"SVE {i}" if names is None else str(names[i]) for i in range(len(voxels))]
     paths = np.array([load_path(sve) for sve in voxels]).reshape(-1, 3)
     stiffness, residual = np.zeros((len(voxels), 6, 6)), np.zeros(len(voxels))
     stress = {axis: np.zeros((len(voxels), len(tension.strain))) for axis in tension.axes}
@@ -127,9 +124,10 @@ def label(
     aims = np.repeat(strain, 2) if halves else strain
     connected = np.flatnonzero(paths.any(axis=1))
     if connected.size:
-        elastic = solver.elastic(material.take(connected), voxels[connected], called[connected])
+        solid = material.take(connected)
+        elastic = solver.elastic(solid, voxels[connected], [called[i] for i in connected])
         stiffness[connected] = elastic.stiffness
-        whole = np.broadcast_to(material.take(connected).E, voxels[connected].shape) * (
+        whole = np.broadcast_to(solid.E, voxels[connected].shape) * (
             np.asarray(voxels[connected]) == 0
         )
         moduli = np.stack([young(elastic.stiffness, axis) for axis in "xyz"], axis=1)
@@ -142,7 +140,11 @@ def label(
                 axis, steps, [f"tension along {axis} to strain {aim:g}" for aim in aims]
             )
             path = solver.path(
-                material.take(sves), loading, voxels[sves], elastic.take(inside), called[sves]
+                material.take(sves),
+                loading,
+                voxels[sves],
+                elastic.take(inside),
+                [called[i] for i in sves],
             )
             stress[axis][sves] = (
                 path.stress[:, 1::2, AXES[axis]] if halves else path.stress[:, :, AXES[axis]]
@@ -157,15 +159,18 @@ def label(
     }
     columns |= {f"flow_{axis}": curve[:, -1] for axis, curve in stress.items()}
     for axis, curves in stress.items():
-        pairs = zip(curves, columns[f"E_{axis}"], called, strict=True)
+        rows = zip(curves, columns[f"E_{axis}"], called, strict=True)
         columns[f"yield_{axis}"] = np.array(
-            [yield_stress(strain, *pair, name=f"{name} along {axis}") for *pair, name in pairs]
+            [
+                yield_stress(strain, curve, modulus, name=f"{name} along {axis}")
+                for curve, modulus, name in rows
+            ]
         )
-    names, units = property_names(tension.axes)
+    properties, units = property_names(tension.axes)
     return Labels(
-        names,
+        properties,
         units,
-        np.column_stack([columns[name] for name in names]),
+        np.column_stack([columns[name] for name in properties]),
         stiffness,
         stress,
         residual,
@@ -174,8 +179,8 @@ def label(
 
 
 def yield_stress(
-    strain: Sequence[float],
-    stress: Sequence[float],
+    strain: npt.ArrayLike,
+    stress: npt.ArrayLike,
     modulus: float,
     offset: float = OFFSET,
     name: str = "the curve",
@@ -188,13 +193,13 @@ def yield_stress(
     """
     if modulus <= 0:
         return 0.0
-    strain, stress = np.append(0.0, strain), np.append(0.0, stress)
-    above = stress - modulus * (strain - offset)
+    x, y = np.append(0.0, strain), np.append(0.0, stress)
+    above = y - modulus * (x - offset)
     k = int(np.argmax(above < 0))
     if k == 0:
         raise ConfigError(
-            f"strain: expected to go on until the 0.2 % yield of {name}, received {strain[-1]:g} as"
+            f"strain: expected to go on until the 0.2 % yield of {name}, received {x[-1]:g} as"
             " the last"
         )
     share = above[k - 1] / (above[k - 1] - above[k])
-    return float(stress[k - 1] + share * (stress[k] - stress[k - 1]))
+    return float(y[k - 1] + share * (y[k] - y[k - 1]))

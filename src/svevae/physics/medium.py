@@ -32,8 +32,8 @@ class Point(NamedTuple):
 
 
 class Spectrum(NamedTuple):
-    """Of `element.fourier_gradient`: the Gram matrix (9, x, y, z//2+1) and the products of the mean
-    gradients (6, x, y, z//2+1).
+    """What `element.fourier_gradient` gives: the Gram matrix (9, x, y, z//2+1) and the products of
+    the mean gradients (6, x, y, z//2+1).
     """
 
     gram: jax.Array
@@ -50,7 +50,7 @@ class Medium(NamedTuple):
 
 
 def spectrum(shape: tuple[int, int, int], dtype: str) -> Spectrum:
-    """Of a grid of `shape` voxels; made once for each shape."""
+    """The spectrum of a grid of `shape` voxels; made once for each shape."""
     gram, mean = element.fourier_gradient(shape)
     gram = gram.reshape(9, *gram.shape[2:])
     bulk = np.stack([mean[i] * mean[k] for i, k in PAIRS])
@@ -61,7 +61,7 @@ def homogeneous_medium(
     bulk: jax.Array,
     deviatoric: jax.Array,
     free: jax.Array,
-    shape: tuple[int, int, int],
+    shape: tuple[int, ...],
     waves: Spectrum,
 ) -> Medium:
     """Inverse of media of bulk modulus (sve,) and stiffness on deviators (5, 5, sve); `free` (6,)

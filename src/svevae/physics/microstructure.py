@@ -44,8 +44,8 @@ ROUNDING = 1e-10
 def random_parameters(
     generator: str, parameters: Mapping[str, Any], seed: int, part: int
 ) -> dict[str, float]:
-    """A number for each parameter of a generator, drawn where `parameters` has a range, as in
-    `svevae.config.Generate`.
+    """Give each parameter of a generator a number, a random one where `parameters` has a range, as
+    in `svevae.config.Generate`. They depend on `seed` and `part` alone.
 
     Raises ConfigError for an unknown generator, an unknown or a missing parameter.
     """
@@ -54,18 +54,18 @@ def random_parameters(
         if name not in known:
             raise ConfigError(f"parameters.{name}: unknown; {generator} has {', '.join(known)}")
     rng = np.random.default_rng([seed, part, 1])
-    drawn = {}
+    values = {}
     for name in known:
         if name not in parameters:
             raise ConfigError(f"parameters.{name}: missing; {generator} has {', '.join(known)}")
-        share, value = rng.random(), parameters[name]
-        if not isinstance(value, list):
-            drawn[name] = float(value)
-        elif len(value) == 3:
-            drawn[name] = float(value[0] * (value[1] / value[0]) ** share)
+        share, given = rng.random(), parameters[name]
+        if not isinstance(given, list):
+            values[name] = float(given)
+        elif len(given) == 3:  # even in the logarithm
+            values[name] = float(given[0] * (given[1] / given[0]) ** share)
         else:
-            drawn[name] = float(value[0] + (value[1] - value[0]) * share)
-    return drawn
+            values[name] = float(given[0] + (given[1] - given[0]) * share)
+    return values
 
 
 def make_part(
@@ -345,7 +345,8 @@ def _ellipsoid(
     x, y = x[:, None, None], y[:, None]
     on_axis = axis[0] * x + axis[1] * y + axis[2] * z
     distance = (x**2 + y**2 + z**2) / across**2 + on_axis**2 * (1 / along**2 - 1 / across**2)
-    return tuple(map(slice, low, high)), distance
+    i, j, k = map(slice, low, high)
+    return (i, j, k), distance
 
 
 def _check_part(shape: Shape, porosity: float) -> None:

@@ -13,8 +13,10 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from scipy.fft import next_fast_len
 
 from svevae.errors import ConfigError, DataError, SolverError
@@ -25,14 +27,13 @@ from svevae.physics.voce import OFFSET
 
 GRIP = 10.0  # its modulus over the largest of the part
 GRIP_NU = 0.33
-PART_SETTINGS = Settings(
-    newton=5, cg=250
-)  # an increment needs 1 to 3 Newton iterations, of 20 to 170 of CG each
+# an increment needs 1 to 3 Newton iterations, of 20 to 170 of CG each
+PART_SETTINGS = Settings(newton=5, cg=250)
 
 
 @dataclass(frozen=True)
 class Response:
-    """Of parts under tension, at each increment.
+    """What parts do under tension, at each increment.
 
     `strain` (part, increment) is the elongation between the grips over their distance; `stress`
     (part, increment) the force over the area of the box that holds the part, MPa; `lateral` (part,
@@ -81,7 +82,7 @@ class Response:
 def pull(
     material: Material,
     outline: np.ndarray,
-    strain: Sequence[float],
+    strain: npt.ArrayLike,
     pores: np.ndarray | None = None,
     *,
     grip: int = 1,
@@ -154,27 +155,25 @@ def pull(
             whole, Loading.prescribed_strain(target), names=called, report=report, measure=measure
         )
 
-    strain = np.asarray(strain, float)
+    aims = np.asarray(strain, float)
     try:
-        path = follow(strain, settings, report)
+        path = follow(aims, settings, report)
     except SolverError:
-        steps = np.sort(np.append(strain, strain - np.diff(strain, prepend=0.0) / 2))
+        steps = np.sort(np.append(aims, aims - np.diff(aims, prepend=0.0) / 2))
         path = follow(
             steps,
             dataclasses.replace(settings, cg=2 * settings.cg),
             report and (lambda k: report(k // 2)),
         )
-    each = slice(len(path.measured) // len(strain) - 1, None, len(path.measured) // len(strain))
-    elongation, lateral, plastic = (
-        np.stack(values[each], axis=1) for values in zip(*path.measured, strict=True)
-    )
-    stress = path.stress[:, each, 2] * (cell[0] * cell[1]) / (shape[0] * shape[1])
+    halves = len(path.measured) // len(aims)  # increments that the path took for each strain
+    reached: list[_Measured] = path.measured[halves - 1 :: halves]
+    force = path.stress[:, halves - 1 :: halves, 2] * (cell[0] * cell[1])
     return Response(
-        elongation,
-        stress,
-        lateral,
-        plastic,
-        path.iterations.reshape(count, len(strain), -1).sum(axis=2),
+        strain=np.stack([one.elongation for one in reached], axis=1),
+        stress=force / (shape[0] * shape[1]),
+        lateral=np.stack([one.lateral for one in reached], axis=1),
+        plastic=np.stack([one.plastic for one in reached], axis=1),
+        iterations=path.iterations.reshape(count, len(aims), -1).sum(axis=2),
     )
 
 
@@ -187,11 +186,18 @@ def block_means(field: np.ndarray, block: int) -> np.ndarray:
     return blocks.mean(axis=(2, 4, 6), dtype=np.float64)
 
 
+class _Measured(NamedTuple):
+    """Elongation and lateral strain (part,), and plastic strain of blocks (part, x, y, z)."""
+
+    elongation: np.ndarray
+    lateral: np.ndarray
+    plastic: np.ndarray
+
+
 def _measure(
     outline: np.ndarray, block: int, shear: np.ndarray, fields: dict[str, np.ndarray]
-) -> tuple[np.ndarray, ...]:
-    """Elongation and lateral strain (part,), equivalent plastic strain of blocks (part, x, y, z),
-    from voxel means of the cell.
+) -> _Measured:
+    """Measure the parts at one increment, from voxel means of the cell.
 
     Plastic is what the shear modulus (part, 1, 1, 1) of its stiffest element does not explain. The
     mean strain of the box along z is what its two ends, which are the grips', move apart, whatever
@@ -207,7 +213,7 @@ def _measure(
         sides.reshape(len(sides), -1), axis=1, weights=outline[:, :, middle].ravel()
     )
     deviator = (strain - stress / (2 * shear[..., None])) @ DEVIATORIC_BASIS.T
-    return elongation, lateral, np.sqrt(2 / 3 * np.square(deviator).sum(axis=-1))
+    return _Measured(elongation, lateral, np.sqrt(2 / 3 * np.square(deviator).sum(axis=-1)))
 
 
 def _shape(

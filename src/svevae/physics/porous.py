@@ -51,6 +51,8 @@ def elliptic_return(
     to 1 / (1 + 3 mu k) and 1 / (1 + 9 a K k) of themselves; k is where that meets the flow stress.
     """
     bulk, shear, _, _, _, a = constants
+    assert a is not None  # else `plasticity.radial_return` is called
+    assert state.dilatation is not None
     trial, pressure = 2 * shear * (deviator - state.strain), bulk * (dilatation - state.dilatation)
     squared = inner(trial, trial)
     norm = jnp.sqrt(jnp.where(squared > 0, squared, 1.0))
@@ -87,6 +89,7 @@ def _multiplier(
     Newton's method on the flow stress over the equivalent stress, which is nearly linear in k.
     """
     bulk, shear, s0, Q, b, a = constants
+    assert a is not None
     s0 = jnp.maximum(s0, WEAKEST * shear)
     left = Q * jnp.exp(-b * accumulated)
     tolerance, strength = 8 * jnp.finfo(q.dtype).eps, jnp.where(jnp.isfinite(s0), s0, 0.0) + Q

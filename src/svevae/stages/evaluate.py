@@ -25,13 +25,13 @@ from svevae.model.regressor import regressor_r2
 from svevae.model.sampling import sample_sves
 from svevae.model.scores import Scores
 from svevae.pictures.pipeline import (
-    draw_correlation,
-    draw_latent,
-    draw_loop,
-    draw_losses,
-    draw_parity,
-    draw_samples,
-    draw_slices,
+    plot_closed_loop,
+    plot_latent,
+    plot_losses,
+    plot_parity,
+    plot_samples,
+    plot_slices,
+    plot_two_point,
 )
 from svevae.reports.card import model_card
 
@@ -67,7 +67,7 @@ def evaluate(params: Params) -> None:
     PLOTS.mkdir(parents=True, exist_ok=True)
     latent, voxels = sample_sves(model, settings.samples, random)
     samples = {"posterior": voxels, "prior": assess.prior_samples(model, len(voxels), random)}
-    draw_samples(PLOTS / "samples.png", test.voxels[:], voxels, settings.pictures, random)
+    plot_samples(PLOTS / "samples.png", test.voxels[:], voxels, settings.pictures, random)
     sample_scores = {
         name: assess.sample_scores(test, cubes, random) for name, cubes in samples.items()
     }
@@ -95,7 +95,7 @@ def evaluate(params: Params) -> None:
     )
     _draw(model, test, outputs, reference, samples, settings.pictures)
     if loop:
-        draw_loop(PLOTS / "loop.png", model.names, model.units, *loop)
+        plot_closed_loop(PLOTS / "loop.png", model.names, model.units, *loop)
     scores.save(METRICS)
     write_text(CARD, model_card(model.contract, scores))
     _log(split, model, scores, test.properties)
@@ -111,16 +111,16 @@ def _draw(
 ) -> None:
     """The pictures that need no random numbers, and the table of two-point correlations."""
     true = test.properties
-    draw_parity(PLOTS / "parity.png", model.names, model.units, true, outputs.properties, reference)
+    plot_parity(PLOTS / "parity.png", model.names, model.units, true, outputs.properties, reference)
     by_porosity = np.argsort(test.porosity)
     shown = by_porosity[np.linspace(0, len(by_porosity) - 1, pictures).astype(int)]
-    draw_slices(
+    plot_slices(
         PLOTS / "reconstruction.png", test.voxels[shown], model.reconstruct(test.voxels[shown])
     )
     strength = next((i for i, name in enumerate(model.names) if name.startswith("yield")), 0)
     label = f"{model.names[strength]} [{model.units[strength]}]"
-    draw_latent(PLOTS / "latent.png", outputs.latent_mean, test.porosity, true[:, strength], label)
-    draw_losses(PLOTS / "losses.png", pd.read_csv(HISTORY))
+    plot_latent(PLOTS / "latent.png", outputs.latent_mean, test.porosity, true[:, strength], label)
+    plot_losses(PLOTS / "losses.png", pd.read_csv(HISTORY))
     correlation = pd.DataFrame(
         {
             "distance": np.arange(model.n // 2 + 1) * (model.voxel_size or 1.0),
@@ -132,7 +132,7 @@ def _draw(
     )
     with written_whole(PLOTS / "two_point.csv") as beside:
         correlation.to_csv(beside, index=False)
-    draw_correlation(PLOTS / "two_point.png", correlation, "um" if model.voxel_size else "voxels")
+    plot_two_point(PLOTS / "two_point.png", correlation, "um" if model.voxel_size else "voxels")
 
 
 def _log(split: Split, model: LatentModel, scores: Scores, properties: np.ndarray) -> None:

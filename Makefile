@@ -24,12 +24,13 @@ full: $(READY) ## the long recipe, better on a GPU; its model, card and figures 
 	@dvc add --quiet champion
 	@svevae summary
 
-test: $(READY) ## lint and the default tests, within 10 minutes
+test: $(READY) ## lint, types and the default tests, within 10 minutes; SLOW=1: all tests, in one session
 	@ruff check --quiet && ruff format --check --quiet
+	@mypy --no-error-summary
 	@dvc pull --quiet data.dvc
-	@python -m pytest -m "not slow"
+	@python -m pytest $(if $(SLOW),,-m "not slow")
 
-test-slow: $(READY) ## the slow tests: servers, `mlflow run .`, experiments, the browser
+test-slow: $(READY) ## the slow tests alone: servers, `mlflow run .`, experiments, the browser
 	@dvc pull --quiet data.dvc
 	@python -m pytest -m slow
 
@@ -64,6 +65,6 @@ $(READY): requirements.txt pyproject.toml
 	[ -n "$$found" ] || { echo "make: Python 3.11, 3.12 or 3.13 with venv is needed and was not found on PATH" >&2; exit 2; }; \
 	echo "making $(VENV) with $$($$found --version); downloads about 1.5 GB"; \
 	[ -x $(BIN)/python ] || $$found -m venv $(VENV); \
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt; \
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
+	$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check -r requirements.txt; \
+	$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
 	@touch $@

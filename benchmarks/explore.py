@@ -36,11 +36,16 @@ const figures = [...document.querySelectorAll('.js-plotly-plot')];
 const begun = performance.now();
 const drawn = new Set();
 const finish = () => requestAnimationFrame(() => requestAnimationFrame(() => {
-    const answers = performance.getEntriesByType('resource').filter(e => e.startTime >= begun && e.name.includes('_dash-update'));
+    const answers = performance.getEntriesByType('resource')
+        .filter(e => e.startTime >= begun && e.name.includes('_dash-update'));
     done([performance.now() - begun, Math.max(...answers.map(e => e.duration))]);
 }));
-figures.forEach(figure => figure.once('plotly_afterplot', () => { drawn.add(figure); if (drawn.size === figures.length) finish(); }));
-const key = {key: 'ArrowLeft', code: 'ArrowLeft', keyCode: 37, which: 37, bubbles: true, cancelable: true};
+figures.forEach(figure => figure.once('plotly_afterplot', () => {
+    drawn.add(figure);
+    if (drawn.size === figures.length) finish();
+}));
+const key = {key: 'ArrowLeft', code: 'ArrowLeft', keyCode: 37, which: 37, bubbles: true,
+    cancelable: true};
 document.querySelectorAll('[role=slider]')[k].focus();
 document.querySelectorAll('[role=slider]')[k].dispatchEvent(new KeyboardEvent('keydown', key));
 """

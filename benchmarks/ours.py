@@ -21,7 +21,8 @@ from svevae.config import Train
 from svevae.dataset.batches import Batches
 from svevae.dataset.split import Split
 from svevae.dataset.store import open_dataset
-from svevae.model.fit import TERMS, Checkpoint
+from svevae.model.checkpoint import Checkpoint
+from svevae.model.fit import TERMS
 from svevae.model.vae import Trainer, build_vae, compile_trainer, parameter_count
 
 REPEATS = 5  # measurements of what happens once an epoch

@@ -14,7 +14,6 @@ import multiprocessing
 import resource
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -28,18 +27,35 @@ REPEATS = 20
 REFINES = (4, 2)
 
 
-def direct() -> dict:
-    """Seconds, yield load and loads of the bar with every pore resolved, solved anew."""
-    from svevae.config import load_multiscale
-    from svevae.parts.direct import Direct, solve
-    from svevae.parts.ground import Ground, draw_bars
+def generated(n: int) -> np.ndarray:
+    """Bar BAR of SVEs of n voxels, (x, y, z)."""
+    from svevae.parts.config import load_multiscale
+    from svevae.parts.ground import generate_bars
 
     params = load_multiscale()
-    ground = Ground.read(params.parts)
-    [bar] = draw_bars(
-        params.compare, params.compare.part, ground.data.n, 1, params.parts.seed, first=BAR
-    )
-    settings = Direct(ground.material, params.parts.strain, params.parts.tolerance, ground.data.n)
+    settings, seed = params.compare, params.parts.seed
+    return generate_bars(
+        settings.generator,
+        settings.parameters,
+        study="compare",
+        shape=settings.part,
+        n=n,
+        count=1,
+        seed=seed,
+        first=BAR,
+    )[0]
+
+
+def direct() -> dict:
+    """Seconds, yield load and loads of the bar with every pore resolved, solved anew."""
+    from svevae.parts.config import load_multiscale
+    from svevae.parts.direct import Direct, solve
+    from svevae.parts.ground import Ground
+
+    shared = load_multiscale().parts
+    ground = Ground.read(shared.dataset)
+    bar = generated(ground.data.n)
+    settings = Direct(ground.material, shared.strain, shared.tolerance, ground.data.n)
     response, seconds = solve(
         settings,
         bar,
@@ -58,22 +74,23 @@ def latent() -> dict:
     """For each refinement the fastest of REPEATS, and its parts: neighbours on the machine slow a
     second down more than many minutes.
     """
-    from svevae.config import load_multiscale
+    from svevae.parts.coarse import Coarse
+    from svevae.parts.config import load_multiscale
     from svevae.parts.fields import PropertyField
-    from svevae.parts.ground import Ground, draw_bars, simulate
+    from svevae.parts.ground import Ground
     from svevae.use.champion import load
 
-    params = load_multiscale()
-    ground, model = Ground.read(params.parts), load("champion/model")
-    [bar] = draw_bars(params.compare, params.compare.part, model.n, 1, params.parts.seed, first=BAR)
+    shared = load_multiscale().parts
+    ground, model = Ground.read(shared.dataset), load("champion/model")
+    bar = generated(model.n)
     found = {}
     for refine in REFINES:
-        parts, times = replace(params.parts, refine=refine), []
+        coarse, times = Coarse(ground.law, shared.strain, shared.tolerance, refine), []
         for _ in range(REPEATS + 1):  # the first compiles
             begun = time.monotonic()
             field = PropertyField.encoded(model, bar)
             encoded = time.monotonic()
-            response = simulate([field], ground.law, parts)
+            response = coarse.simulate([field])
             times.append((time.monotonic() - begun, encoded - begun))
         seconds, encoding = min(times[1:])
         found[f"refine {refine}"] = {

@@ -90,7 +90,7 @@ from svevae.search import trial as module
 from svevae.search.pick import tickets_of_study
 from svevae.search.storage import open_journal, patiently
 from svevae.search.study import Study
-from svevae.search.task import contract, load_task
+from svevae.search.task import load_task, terms
 spent = {}
 def timed(call, *arguments, **options):
     began = time.perf_counter()
@@ -102,7 +102,7 @@ def timed(call, *arguments, **options):
 module.patiently = timed
 params = load_params()
 task = load_task(params)
-study = Study.create(open_journal(Path("artifacts/search/study.journal")), "svevae", params.search.objectives, contract(task))
+study = Study.create(open_journal(Path("artifacts/search/study.journal")), "svevae", params.search.objectives, terms(task))
 study.issue(tickets_of_study(task.space, params.train, params.search, 0)[:1])
 with tracking.run("search") as run_id:
     pass

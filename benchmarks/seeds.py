@@ -22,16 +22,15 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from svevae.model.scores import BASELINES, Scores
+
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "seeds.json"
 TABLE = (
     ("mean_r2", "mean R2"),
     ("worst_r2", "worst property's R2"),
     ("unexplained_of_porosity_only", "share left unexplained, of porosity only's"),
-    ("porosity_only_mean_r2", "mean R2, porosity only"),
-    ("two_point_mean_r2", "mean R2, two-point statistics, PCA, ridge"),
-    ("elastic_ridge_mean_r2", "mean R2, elastic statistics, ridge"),
-    ("regressor_mean_r2", "mean R2, encoder and predictor alone, trained for the properties"),
+    *((f"{baseline.key}_mean_r2", f"mean R2, {baseline.words}") for baseline in BASELINES),
     ("bce_ratio", "voxel BCE, of a constant porosity's"),
     ("pca_bce_ratio", "the same, PCA of the voxels with as many components"),
     ("dice", "Dice"),
@@ -90,17 +89,19 @@ def run_seed(params: dict, seed: int) -> dict:
             subprocess.run(
                 ["svevae", stage], cwd=folder, check=True, env=os.environ | {"DVC_ROOT": str(ROOT)}
             )
-    return pd.json_normalize(json.loads(metrics.read_text()), sep=".").iloc[0].to_dict()
+    return pd.json_normalize(Scores.load(metrics).values(), sep=".").iloc[0].to_dict()
 
 
 def spread(scores: dict[int, dict], key: str) -> tuple[float, float]:
-    values = np.array([found[key] for found in scores.values() if key in found])
+    values = np.array([of_seed[key] for of_seed in scores.values() if key in of_seed])
     return float(values.mean()), float(values.std(ddof=1)) if len(values) > 1 else 0.0
 
 
 def report(params: dict, scores: dict[int, dict]) -> None:
     keys = [
-        key for key in next(iter(scores.values())) if all(key in found for found in scores.values())
+        key
+        for key in next(iter(scores.values()))
+        if all(key in of_seed for of_seed in scores.values())
     ]
     summary = {key: dict(zip(("mean", "std"), spread(scores, key), strict=True)) for key in keys}
     made = {
@@ -120,7 +121,7 @@ def table(scores: dict[int, dict]) -> list[str]:
         "| --- | --- | --- |",
     ]
     for key, words in TABLE:
-        if all(key in found for found in scores.values()):
+        if all(key in of_seed for of_seed in scores.values()):
             mean, std = spread(scores, key)
             rows.append(f"| {words} | {mean:.4g} | {std:.2g} |")
     return rows

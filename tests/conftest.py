@@ -1,5 +1,6 @@
-"""A tiny real dataset, cut from the reference one, and a project folder that runs the whole
-pipeline on it in a minute.
+"""Tiny real datasets, and a project folder that runs the whole pipeline on one of them in a minute.
+
+What takes long is made once a session, and once for all processes of pytest-xdist: see `once`.
 """
 
 from __future__ import annotations
@@ -24,16 +25,20 @@ import numpy as np
 import pytest
 import requests
 import yaml
+from filelock import FileLock
+from hatch_build import kept
 
 from svevae.config import Params, load_params
 from svevae.dataset.store import SVEDataset, open_dataset, write_dataset
+from svevae.places import MODEL_FILES
 
 signal.signal(
     signal.SIGINT, signal.default_int_handler
 )  # in the background of a script it is ignored, which commands under test inherit
 
 ROOT = Path(__file__).parents[1]
-REFERENCE = ROOT / "data" / "reference_32.h5"
+REFERENCE = ROOT / "data" / "reference_32.h5"  # labels along x and z, by another code
+OWN = ROOT / "data" / "sve_porous_alsi10mg_32.h5"  # labels along x, y and z, by svevae's solver
 TINY_TRAIN = {
     "latent_dim": 4,
     "width": 8,
@@ -43,8 +48,8 @@ TINY_TRAIN = {
     "epochs": 4,
     "batch_size": 16,
     "kl_warmup": 2,
-    "augmentation": ["flip_x", "flip_y", "flip_z"],  # the reference has no labels along y
 }
+FLIPS = ["flip_x", "flip_y", "flip_z"]  # the augmentation that needs no labels along y
 TINY_SEARCH = {
     "trials": 2,
     "epochs": 1,
@@ -56,43 +61,94 @@ TINY_SEARCH = {
         "property_weight": {"low": 500.0, "high": 20000.0, "log": True},
     },
 }
+TINY_PORES = {
+    "porosity": [0.01, 0.05],
+    "pore_length": 5.0,
+    "elongation": 1.5,
+    "modulation_length": 24,
+    "modulation_strength": 0.5,
+}
+TINY_MULTISCALE = {
+    "parts": {"refine": 2, "strain": [0.001, 0.004, 0.009, 0.023], "dataset": "data/tiny.h5"},
+    "compare": {"parts": 2, "part": [1, 1, 2], "parameters": TINY_PORES},
+    "propagate": {
+        "part": [1, 1, 2],
+        "block": [2, 2, 2],
+        "coupons": 16,
+        "fields": 12,
+        "direct": 2,
+        "parameters": TINY_PORES,
+    },
+    "grade": {
+        "part": [2, 1, 2],
+        "radius": 0.5,
+        "trials": 4,
+        "fields": 1,
+        "direct": 1,
+        "strain": [0.001, 0.004, 0.009],
+    },
+}
 PARTS, SVES_PER_PART = 8, 12
-BROWSER_WAIT = 120  # seconds: pages load megabytes of script on two busy cores
+PATIENCE = 1800  # seconds: only what hangs takes as long, on however busy a machine
 
 Run = Callable[..., subprocess.CompletedProcess]
 
 
-@pytest.fixture(scope="session")
-def tiny_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """8 parts of 12 SVEs of 32^3 voxels with their real labels."""
-    path = tmp_path_factory.mktemp("tiny") / "tiny.h5"
-    with h5py.File(REFERENCE, "r") as file:
+def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """The folder `name` of this session, filled by `make` when it is asked for first; the other
+    processes of pytest-xdist wait for it and share it.
+    """
+    base = factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
+    done = folder.with_name(f"{name}.done")
+    with FileLock(folder.with_name(f"{name}.lock")):
+        if not done.exists():
+            shutil.rmtree(folder, ignore_errors=True)  # of a try that failed
+            folder.mkdir()
+            make(folder)
+            done.touch()
+    return folder
+
+
+def cut_dataset(source: Path, path: Path) -> None:
+    """Write PARTS parts of SVES_PER_PART SVEs of a dataset, with all their labels."""
+    with h5py.File(source, "r") as file:
         part_id = file["part_id"][:]
         parts = np.unique(part_id)[:: len(np.unique(part_id)) // PARTS][:PARTS]
         index = np.sort(
             np.concatenate([np.flatnonzero(part_id == part)[:SVES_PER_PART] for part in parts])
         )
-        keys = (
-            "voxels",
-            "properties",
-            "part_id",
-            "porosity",
-            "position",
-            "stiffness",
-            "tension/stress_x",
-            "tension/stress_z",
-        )
+        keys = [key for key in file if key not in ("parts", "tension")]
+        keys += [f"tension/{name}" for name in file["tension"] if name != "strain"]
         arrays = {key: file[key][:][index] for key in keys} | {
             "tension/strain": file["tension/strain"][:]
         }
         names, units = (tuple(file["properties"].attrs[key]) for key in ("names", "units"))
         write_dataset(path, arrays, names, units, dict(file.attrs))
+
+
+@pytest.fixture(scope="session")
+def tiny_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """8 parts of 12 SVEs of 32^3 voxels with the labels of another code, none along y."""
+    path = tmp_path_factory.mktemp("tiny") / "tiny.h5"
+    cut_dataset(REFERENCE, path)
     return path
 
 
 @pytest.fixture(scope="session")
 def tiny(tiny_file: Path) -> SVEDataset:
     return open_dataset(tiny_file)
+
+
+@pytest.fixture(scope="session")
+def champion(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder champion/model that champion.dvc keeps, in a folder of the tests' own."""
+    folder = tmp_path_factory.mktemp("clone") / "champion" / "model"
+    folder.mkdir(parents=True)
+    files = kept(ROOT)
+    for name in MODEL_FILES:
+        shutil.copy(files[f"model/{name}"], folder / name)
+    return folder
 
 
 @pytest.fixture(scope="session")
@@ -129,7 +185,7 @@ def run(environment: dict[str, str]) -> Run:
     """
 
     def run_command(
-        *command: str | Path, cwd: Path, code: int | None = 0, timeout: int = 300, **variables: str
+        *command: str | Path, cwd: Path, code: int | None = 0, **variables: str
     ) -> subprocess.CompletedProcess:
         done = subprocess.run(
             [str(word) for word in command],
@@ -137,7 +193,7 @@ def run(environment: dict[str, str]) -> Run:
             env=environment | variables,
             capture_output=True,
             text=True,
-            timeout=timeout,
+            timeout=PATIENCE,
             check=False,
         )
         assert code is None or done.returncode == code, (
@@ -154,21 +210,30 @@ def unused_port() -> int:
         return found.getsockname()[1]
 
 
-def wait_for_port(port: int, patience: float = 60) -> None:
-    """Until somebody listens there."""
+def wait_for(condition: Callable[[], object], what: str, patience: float = PATIENCE) -> None:
+    """Until it is so; fails where it is not in time."""
     end = time.monotonic() + patience
-    while True:
+    while not condition():
+        assert time.monotonic() < end, f"waited {patience} s for {what}"
+        time.sleep(0.05)
+
+
+def wait_for_port(port: int) -> None:
+    """Until somebody listens there."""
+
+    def listens() -> bool:
         try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            return
+            socket.create_connection(("127.0.0.1", port), 10).close()
         except OSError:
-            assert time.monotonic() < end, f"nobody listens on {port} after {patience} s"
-            time.sleep(0.1)
+            return False
+        return True
+
+    wait_for(listens, f"somebody to listen on port {port}")
 
 
 @contextmanager
 def serving(
-    command: list[str], health: str, cwd: Path, environment: dict[str, str], patience: int = 180
+    command: list[str], health: str, cwd: Path, environment: dict[str, str]
 ) -> Iterator[str]:
     """The address of a server started on a free port of this machine, once `health` answers; it
     ends with the context.
@@ -180,13 +245,14 @@ def serving(
     )
     try:
         address = f"http://127.0.0.1:{port}"
-        for _ in range(patience):
+
+        def answers() -> bool:
+            assert server.poll() is None, f"{command} ended with {server.returncode}"
             with suppress(requests.RequestException):
-                if requests.get(f"{address}{health}", timeout=1).ok:
-                    break
-            time.sleep(1)
-        else:
-            pytest.fail(f"{command} did not answer on {address}{health} within {patience} s")
+                return requests.get(f"{address}{health}", timeout=10).ok
+            return False
+
+        wait_for(answers, f"{command} to answer on {address}{health}")
         yield address
     finally:
         os.killpg(server.pid, signal.SIGKILL)
@@ -220,7 +286,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator:
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     page = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
-    page.set_page_load_timeout(BROWSER_WAIT)
+    page.set_page_load_timeout(PATIENCE)
     yield page
     page.quit()
 
@@ -234,15 +300,25 @@ def see(browser, *words: str, picture: str) -> str:
         return browser.find_element(By.TAG_NAME, "body").text
 
     try:
-        WebDriverWait(browser, BROWSER_WAIT).until(lambda _: all(word in text() for word in words))
+        WebDriverWait(browser, PATIENCE).until(lambda _: all(word in text() for word in words))
     finally:
         if folder := os.environ.get("SCREENSHOTS"):
             browser.save_screenshot(str(Path(folder) / f"{picture}.png"))
     return text()
 
 
-def make_project(folder: Path, tiny_file: Path, run: Run) -> Path:
-    """The working tree's files in a repository of their own, with the tiny dataset added to DVC."""
+def change_yaml(path: Path, **sections: dict) -> None:
+    """Set keys of sections of a file of parameters."""
+    settings = yaml.safe_load(path.read_text())
+    for section, values in sections.items():
+        settings[section] |= values
+    path.write_text(yaml.safe_dump(settings, sort_keys=False))
+
+
+def make_project(folder: Path, run: Run) -> None:
+    """The working tree's files in a repository of their own, with a tiny dataset added to DVC: 8
+    parts of 12 SVEs of the default one, and parameters with which each stage takes seconds.
+    """
     listed = subprocess.run(
         ["git", "ls-files", "-co", "--exclude-standard"],
         cwd=ROOT,
@@ -261,19 +337,15 @@ def make_project(folder: Path, tiny_file: Path, run: Run) -> Path:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, folder / name)
     (folder / "data").mkdir()
-    shutil.copy(tiny_file, folder / "data" / "tiny.h5")
-    settings = yaml.safe_load((ROOT / "params.yaml").read_text())
-    settings["prepare"]["dataset"] = "data/tiny.h5"
-    settings["search"] |= TINY_SEARCH
-    settings["train"] |= TINY_TRAIN
-    settings["evaluate"] = {
-        "samples": 8,
-        "solved": 0,
-        "pictures": 3,
-        "regressor_epochs": 1,
-        "others": [],
-    }
-    (folder / "params.yaml").write_text(yaml.safe_dump(settings, sort_keys=False))
+    cut_dataset(OWN, folder / "data" / "tiny.h5")
+    change_yaml(
+        folder / "params.yaml",
+        prepare={"dataset": "data/tiny.h5"},
+        search=TINY_SEARCH,
+        train=TINY_TRAIN,
+        evaluate={"samples": 8, "solved": 0, "pictures": 3, "regressor_epochs": 1, "others": []},
+    )
+    change_yaml(folder / "multiscale" / "params.yaml", **TINY_MULTISCALE)
     run("git", "init", "-q", "-b", "main", cwd=folder)
     run("git", "config", "user.name", "Test", cwd=folder)
     run("git", "config", "user.email", "test@example.org", cwd=folder)
@@ -281,23 +353,62 @@ def make_project(folder: Path, tiny_file: Path, run: Run) -> Path:
     run("dvc", "push", "-q", cwd=folder)
     run("git", "add", "-A", cwd=folder)
     run("git", "commit", "-qm", "tiny", cwd=folder)
-    return folder
+
+
+def copy_project(source: Path, folder: Path) -> Path:
+    """A copy of a project that a test may change. The locks of a command of DVC that is running
+    in the source at the moment are left behind.
+    """
+
+    def left_out(where: str, names: list[str]) -> list[str]:
+        inside = Path(where).relative_to(source)
+        return names if inside == Path(".dvc", "tmp") else []
+
+    return shutil.copytree(source, folder, symlinks=True, ignore=left_out)
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory, tiny_file: Path, run: Run) -> Path:
+def template(tmp_path_factory: pytest.TempPathFactory, run: Run) -> Path:
+    """A project whose pipeline has not run; tests copy it."""
+    return once(tmp_path_factory, "template", lambda folder: make_project(folder, run))
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory, template: Path, run: Run) -> Path:
     """A project whose pipeline has run once, by `dvc repro`. Tests read it; what changes it works
     on a copy.
     """
-    folder = make_project(tmp_path_factory.mktemp("finished"), tiny_file, run)
-    run("dvc", "repro", "--pull", cwd=folder)
-    return folder
+
+    def make(folder: Path) -> None:
+        folder.rmdir()
+        copy_project(template, folder)
+        run("dvc", "repro", "--pull", cwd=folder)
+
+    return once(tmp_path_factory, "finished", make)
+
+
+@pytest.fixture(scope="session")
+def wider(tmp_path_factory: pytest.TempPathFactory, finished: Path, run: Run) -> Path:
+    """`finished`, its results committed, after an experiment of DVC named "wider": a latent
+    dimension of 6, and a weight of the KL term that is not what the search found. The file `said`
+    beside it has what the command printed. Tests read it.
+    """
+
+    def make(folder: Path) -> None:
+        folder.rmdir()
+        copy_project(finished, folder)
+        run("git", "add", "-A", cwd=folder)
+        run("git", "commit", "-qm", "results", cwd=folder)
+        changes = ("-S", "train.latent_dim=6", "-S", "train.kl_weight=0.125")
+        said = run("dvc", "exp", "run", "-n", "wider", *changes, cwd=folder).stdout
+        folder.with_name("said").write_text(said)
+
+    return once(tmp_path_factory, "wider", make)
 
 
 @pytest.fixture
-def project(tmp_path: Path, tiny_file: Path, run: Run) -> Iterator[Path]:
+def project(tmp_path: Path, template: Path) -> Iterator[Path]:
     """A project of the test's own whose pipeline has not run."""
-    folder = tmp_path / "project"
-    folder.mkdir()
-    yield make_project(folder, tiny_file, run)
+    folder = copy_project(template, tmp_path / "project")
+    yield folder
     shutil.rmtree(folder)

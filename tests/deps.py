@@ -21,7 +21,7 @@ def imported(path: Path) -> set[str]:
     What stands under `if TYPE_CHECKING:` is not imported when a stage runs.
     """
     names = set()
-    for node in _run_time(ast.parse(path.read_text())):
+    for node in run_time(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and node.module:
             names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
         elif isinstance(node, ast.Import):
@@ -29,12 +29,12 @@ def imported(path: Path) -> set[str]:
     return {name.removeprefix("svevae.") for name in names if name.startswith("svevae.")}
 
 
-def _run_time(node: ast.AST) -> list[ast.AST]:
+def run_time(node: ast.AST) -> list[ast.AST]:
     """`node` and all below it that runs."""
     found = [node]
     for child in ast.iter_child_nodes(node):
         if not (isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING"):
-            found += _run_time(child)
+            found += run_time(child)
     return found
 
 
@@ -44,8 +44,18 @@ def module_file(name: str) -> Path | None:
     return path if path.is_file() else None
 
 
+def data_files(path: Path) -> set[Path]:
+    """Files beside a module that it names in a text, such as a template."""
+    texts = {
+        node.value
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and "/" not in node.value
+    }
+    return {file for file in path.parent.iterdir() if file.is_file() and file.name in texts}
+
+
 def closure(path: Path) -> set[Path]:
-    """`path` and all files of the package that importing it imports."""
+    """`path`, all files of the package that importing it imports, and the data files of these."""
     found: set[Path] = set()
     waiting = [path]
     while waiting:
@@ -53,7 +63,16 @@ def closure(path: Path) -> set[Path]:
         if module not in found:
             found.add(module)
             waiting += [file for name in imported(module) if (file := module_file(name))]
-    return found
+    return found.union(*map(data_files, found))
+
+
+def dependencies(stage: str) -> list[str]:
+    """The files of the package that a stage depends on: modules, and the templates beside them."""
+    modules = closure(PACKAGE / "stages" / f"{stage}.py")
+    templates = {
+        path for module in modules for path in module.parent.glob(f"{module.stem}.*.jinja")
+    }
+    return sorted(str(file.relative_to(ROOT)) for file in modules | templates)
 
 
 def with_deps(text: str) -> str:
@@ -64,8 +83,7 @@ def with_deps(text: str) -> str:
             stage = match[1]
         if line.startswith("      - src/"):
             if written != stage:
-                files = closure(PACKAGE / "stages" / f"{stage}.py")
-                lines += sorted(f"      - {file.relative_to(ROOT)}" for file in files)
+                lines += [f"      - {file}" for file in dependencies(stage)]
                 written = stage
             continue
         lines.append(line)

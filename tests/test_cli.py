@@ -6,15 +6,15 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
-import yaml
 
 from svevae.cli import main
-from tests.conftest import TINY_TRAIN, Run
+from tests.conftest import PATIENCE, TINY_TRAIN, Run, change_yaml
 
 
 def fails(run: Run, *command: str | Path, cwd: Path, **variables: str) -> str:
@@ -24,11 +24,22 @@ def fails(run: Run, *command: str | Path, cwd: Path, **variables: str) -> str:
     return done.stderr
 
 
-def set_params(project: Path, section: str, **values: object) -> None:
-    path = project / "params.yaml"
-    settings = yaml.safe_load(path.read_text())
-    settings[section] |= values
-    path.write_text(yaml.safe_dump(settings))
+@pytest.fixture
+def refused(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture
+) -> Callable[[Path, str], str]:
+    """-> a function that runs a command of svevae in this process and in a folder, where it must
+    exit with 2; its message.
+    """
+
+    def message(folder: Path, *arguments: str) -> str:
+        monkeypatch.chdir(folder)
+        monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        capfd.readouterr()
+        assert main(arguments) == 2
+        return capfd.readouterr().err
+
+    return message
 
 
 def test_check_says_what_is_in_a_file(run: Run, tiny_file: Path) -> None:
@@ -70,43 +81,53 @@ def test_check_of_no_hdf5(run: Run, tmp_path: Path) -> None:
         ),
     ],
 )
-def test_prepare_refuses(run: Run, project: Path, section: str, values: dict, message: str) -> None:
-    set_params(project, section, **values)
-    assert message in fails(run, "svevae", "prepare", cwd=project)
+def test_prepare_refuses(
+    refused: Callable[..., str], project: Path, section: str, values: dict, message: str
+) -> None:
+    change_yaml(project / "params.yaml", **{section: values})
+    assert message in refused(project, "prepare")
     assert not (project / "artifacts").exists()
 
 
-@pytest.mark.slow
-def test_train_refuses_what_the_architecture_cannot_do(run: Run, project: Path) -> None:
-    run("svevae", "prepare", cwd=project)
-    set_params(project, "train", depth=5, from_search=False)
-    message = fails(run, "svevae", "train", cwd=project)
+@pytest.fixture
+def split(project: Path, finished: Path) -> Path:
+    """A project whose data are split."""
+    shutil.copytree(finished / "artifacts" / "split", project / "artifacts" / "split")
+    return project
+
+
+def test_train_refuses_what_the_architecture_cannot_do(
+    run: Run, refused: Callable[..., str], split: Path
+) -> None:
+    params = split / "params.yaml"
+    change_yaml(params, train={"depth": 5, "from_search": False})
+    message = refused(split, "train")
     assert (
         "works for n = 64, 128, 192, 256, ... (multiples of 64), received SVEs of n = 32" in message
     )
-    set_params(project, "train", depth=TINY_TRAIN["depth"], architecture="transformer")
+    change_yaml(params, train={"depth": TINY_TRAIN["depth"], "architecture": "transformer"})
     assert (
         "train.architecture: expected one of conv, residual, patch, received 'transformer'"
-        in fails(run, "svevae", "train", cwd=project)
+        in refused(split, "train")
     )
-    set_params(project, "train", architecture="patch")
-    message = fails(run, "svevae", "train", cwd=project, MLFLOW_TRACKING_URI="http://127.0.0.1:9")
+    change_yaml(params, train={"architecture": "patch"})
+    message = fails(run, "svevae", "train", cwd=split, MLFLOW_TRACKING_URI="http://127.0.0.1:9")
     assert "expected an MLflow server at http://127.0.0.1:9, which does not answer" in message
-    assert not (project / "artifacts" / "model").exists()
+    assert not (split / "artifacts" / "model").exists()
 
 
-def test_a_part_alone_cannot_be_split(run: Run, project: Path) -> None:
+def test_a_part_alone_cannot_be_split(refused: Callable[..., str], project: Path) -> None:
     with h5py.File(project / "data" / "tiny.h5", "r+") as file:
         file["part_id"][:] = 0
-    assert "/part_id: expected at least 3 parts" in fails(run, "svevae", "prepare", cwd=project)
+    assert "/part_id: expected at least 3 parts" in refused(project, "prepare")
 
 
-def test_train_needs_the_search_that_it_is_told_to_use(run: Run, project: Path) -> None:
-    run("svevae", "prepare", cwd=project)
-    message = fails(run, "svevae", "train", cwd=project)
+def test_train_needs_the_search_that_it_is_told_to_use(
+    refused: Callable[..., str], split: Path
+) -> None:
     assert (
         "artifacts/search/best.yaml: expected what the search found, found nothing; run `dvc repro"
-        " search`" in message
+        " search`" in refused(split, "train")
     )
 
 
@@ -161,7 +182,7 @@ def test_a_reader_that_has_enough(tiny_file: Path, environment: dict[str, str]) 
     check.stdout.close()
     assert check.stderr.read() == ""
     check.stderr.close()
-    assert check.wait(60) == 1
+    assert check.wait(PATIENCE) == 1
 
 
 def test_no_stdout(run: Run, tiny_file: Path, tmp_path: Path) -> None:

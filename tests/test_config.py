@@ -67,8 +67,8 @@ def test_shipped_params_are_valid_and_typed() -> None:
             "train.augmentation",
             ["flip_w"],
             (
-                "train.augmentation: expected one of flip_x, flip_y, flip_z, swap_xy, received"
-                " 'flip_w'"
+                r"train.augmentation\[0\]: expected one of flip_x, flip_y, flip_z, swap_xy,"
+                " received 'flip_w'"
             ),
         ),
         ("generate.parts", 0, "generate.parts: expected at least 1, received 0"),

@@ -6,86 +6,30 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import sys
 from pathlib import Path
 
 import h5py
-import numpy as np
 import pandas as pd
 import pytest
-import yaml
 
-from svevae.dataset.store import write_dataset
-from tests.conftest import ROOT, Run, make_project
+from svevae.cli import main
+from tests.conftest import TINY_PORES, Run, change_yaml, copy_project, once
 from tests.test_notebooks import execute
 
 pytestmark = pytest.mark.slow
-DATA = ROOT / "data" / "sve_porous_alsi10mg_32.h5"
-PORES = {
-    "porosity": [0.01, 0.05],
-    "pore_length": 5.0,
-    "elongation": 1.5,
-    "modulation_length": 24,
-    "modulation_strength": 0.5,
-}
-SMALL = {
-    "parts": {"refine": 2, "strain": [0.001, 0.004, 0.009, 0.023], "dataset": "data/tiny.h5"},
-    "compare": {"parts": 2, "part": [1, 1, 2], "parameters": PORES},
-    "propagate": {
-        "part": [1, 1, 2],
-        "block": [2, 2, 2],
-        "coupons": 16,
-        "fields": 12,
-        "direct": 2,
-        "parameters": PORES,
-    },
-    "grade": {
-        "part": [2, 1, 2],
-        "radius": 0.5,
-        "trials": 4,
-        "fields": 1,
-        "direct": 1,
-        "strain": [0.001, 0.004, 0.009],
-    },
-}
 
 
-@pytest.fixture(scope="module")
-def parts_project(tmp_path_factory: pytest.TempPathFactory, run: Run) -> Path:
-    """A project on SVEs that svevae labelled, its pipeline and its multiscale pipeline run."""
-    folder = tmp_path_factory.mktemp("parts")
-    with h5py.File(DATA) as file:
-        part_id = file["part_id"][:]
-        index = np.flatnonzero(np.isin(part_id, np.unique(part_id)[::10]))
-        keys = [
-            key
-            for key in (
-                "voxels",
-                "properties",
-                "part_id",
-                "porosity",
-                "position",
-                "stiffness",
-                "residual",
-                "load_path",
-            )
-            if key in file
-        ]
-        keys += [f"tension/{name}" for name in file["tension"] if name != "strain"]
-        arrays = {key: file[key][:][index] for key in keys} | {
-            "tension/strain": file["tension/strain"][:]
-        }
-        names, units = (tuple(file["properties"].attrs[key]) for key in ("names", "units"))
-        write_dataset(folder / "tiny.h5", arrays, names, units, dict(file.attrs))
-    project = make_project(folder / "project", folder / "tiny.h5", run)
-    settings = yaml.safe_load((project / "multiscale" / "params.yaml").read_text())
-    for section, values in SMALL.items():
-        settings[section] |= values
-    (project / "multiscale" / "params.yaml").write_text(yaml.safe_dump(settings, sort_keys=False))
-    run("dvc", "repro", "--pull", cwd=project, timeout=600)
-    run("dvc", "repro", "multiscale/dvc.yaml", cwd=project, timeout=900)
-    return project
+@pytest.fixture(scope="session")
+def parts_project(finished: Path, tmp_path_factory: pytest.TempPathFactory, run: Run) -> Path:
+    """`finished`, on SVEs that svevae labelled, after its multiscale pipeline has run too."""
+
+    def make(folder: Path) -> None:
+        folder.rmdir()
+        copy_project(finished, folder)
+        run("dvc", "repro", "multiscale/dvc.yaml", cwd=folder)
+
+    return once(tmp_path_factory, "parts", make)
 
 
 def scores(project: Path, stage: str) -> dict:
@@ -160,42 +104,50 @@ def test_a_study_by_mlflow_run(parts_project: Path, run: Run, tmp_path: Path) ->
     """`mlflow run . -e grade` does what is out of date and its run has the scores and the
     champion's version.
     """
-    project = shutil.copytree(parts_project, tmp_path / "project", symlinks=True)
-    file = project / "multiscale" / "params.yaml"
-    settings = yaml.safe_load(file.read_text())
-    settings["grade"]["load"] = 0.97
-    file.write_text(yaml.safe_dump(settings, sort_keys=False))
+    project = copy_project(parts_project, tmp_path / "project")
+    change_yaml(project / "multiscale" / "params.yaml", grade={"load": 0.97})
     run("mlflow", "run", ".", "-e", "grade", cwd=project)
     code = """
 import mlflow
 from svevae import tracking
 tracking.connect()
-[run] = mlflow.search_runs(experiment_names=["svevae"], filter_string="tags.mlflow.project.entryPoint = 'grade'", output_format="list")
-print(run.data.params["grade.load"], run.data.tags["svevae.model_version"], run.data.metrics["grade/mass_saved_percent"])
+[run] = mlflow.search_runs(
+    experiment_names=["svevae"],
+    filter_string="tags.mlflow.project.entryPoint = 'grade'",
+    output_format="list",
+)
+found = run.data
+print(found.params["grade.load"])
+print(found.tags["svevae.model_version"], found.metrics["grade/mass_saved_percent"])
 """
     load, version, saved = run(sys.executable, "-c", code, cwd=project).stdout.split()
     assert (load, version) == ("0.97", "1")
     assert float(saved) == pytest.approx(scores(project, "grade")["mass_saved_percent"])
 
 
-def test_bad_input_is_told_in_words(parts_project: Path, run: Run, tmp_path: Path) -> None:
-    project = shutil.copytree(parts_project, tmp_path / "project", symlinks=True)
+def test_bad_input_is_told_in_words(
+    parts_project: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture,
+) -> None:
+    project = copy_project(parts_project, tmp_path / "project")
     file = project / "multiscale" / "params.yaml"
     good = file.read_text()
+    monkeypatch.chdir(project)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
 
     def said(section: str, **changes: object) -> str:
-        settings = yaml.safe_load(good)
-        settings[section] |= changes
-        file.write_text(yaml.safe_dump(settings, sort_keys=False))
-        text = run(
-            "svevae", "compare" if section == "parts" else section, cwd=project, code=2
-        ).stderr
+        file.write_text(good)
+        change_yaml(file, **{section: changes})
+        assert main(["compare" if section == "parts" else section]) == 2
+        text = capfd.readouterr().err
         assert "Traceback" not in text
         return text
 
     assert "parts.refine: expected at least 1, received 0" in said("parts", refine=0)
     assert "compare.nothing: unknown key" in said("compare", nothing=1)
-    pores = PORES | {"modulation_length": 99}
+    pores = TINY_PORES | {"modulation_length": 99}
     assert (
         "multiscale/params.yaml: compare: part 0: modulation_length: expected from 1 voxel"
         in said("compare", parameters=pores)

@@ -13,6 +13,8 @@ import pytest
 import yaml
 from nbclient import NotebookClient
 
+from tests.conftest import PATIENCE
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -23,7 +25,7 @@ def execute(name: str, project: Path, environment: dict[str, str]) -> str:
     notebook = nbformat.read(ROOT / "notebooks" / name, as_version=4)
     client = NotebookClient(
         notebook,
-        timeout=300,
+        timeout=PATIENCE,
         kernel_name="python3",
         resources={"metadata": {"path": str(project / "notebooks")}},
     )

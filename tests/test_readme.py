@@ -1,4 +1,4 @@
-"""What the README tells people to type exists and works."""
+"""What README and the pages tell people to type exists and works."""
 
 from __future__ import annotations
 
@@ -11,21 +11,31 @@ import pytest
 from tests.conftest import Run
 
 ROOT = Path(__file__).parents[1]
-TEXT = (ROOT / "README.md").read_text()
+PAGES = [  # the order in which their Python examples run
+    ROOT / "README.md",
+    ROOT / "docs" / "doors.md",
+    *sorted({*(ROOT / "docs").rglob("*.md")} - {ROOT / "docs" / "doors.md"}),
+    ROOT / "CONTRIBUTING.md",
+]
+TEXT = "\n".join(page.read_text() for page in PAGES)
+OPTION = re.compile(r"(?<![\w-])--?[a-z][\w-]*")
 
 
 def commands(first: str) -> list[str]:
-    """All commands in the README that begin with `first`, in blocks and in the running text."""
+    """All commands in README and pages that begin with `first`, in blocks and in the running
+    text.
+    """
     code = re.findall(
         r"^([a-z].*?)(?:  +#.*)?$",
         "\n".join(re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL)),
         re.MULTILINE,
     )
-    return [
+    found = [
         command
         for command in code + re.findall(r"`([a-z][^`\n]*)`", TEXT)
         if command.split()[0] == first
     ]
+    return list(dict.fromkeys(found))
 
 
 @pytest.mark.slow
@@ -40,7 +50,7 @@ def test_python_examples_run(run: Run, finished: Path, tmp_path: Path) -> None:
     )
     (tmp_path / "example.py").write_text(f"{code}\nprint({shapes})")
     assert (
-        "(3, 4) (3, 7) (3, 32, 32, 32) (3, 6, 6) (3, 3, 6)"
+        "(3, 4) (3, 11) (3, 32, 32, 32) (3, 6, 6) (3, 3, 6)"
         in run("python", tmp_path / "example.py", cwd=finished).stdout
     )
 
@@ -53,14 +63,23 @@ def test_make_targets_exist(run: Run) -> None:
 
 
 def test_svevae_commands_exist(run: Run) -> None:
-    found = commands("svevae")
-    assert len(found) >= 2
+    """Each command has help, and the help names each option that a page gives it."""
+    found = [command for command in commands("svevae") if len(command.split()) > 1]
+    assert {"predict", "import", "generate", "search", "explore"} <= {
+        command.split()[1] for command in found
+    }
+    known = {
+        name: run("svevae", name, "--help", cwd=ROOT).stdout
+        for name in sorted({command.split()[1] for command in found} - {"X", "--version"})
+    }
     for command in found:
-        run("svevae", command.split()[1], "--help", cwd=ROOT)
+        name = command.split()[1]
+        for option in OPTION.findall(command.split(name, 1)[1]):
+            assert option in OPTION.findall(known[name]), f"{command}: {option}"
 
 
 def test_own_data_as_described(run: Run, project: Path) -> None:
-    """The three lines of "Bring your own data", with another file."""
+    """The last three lines of "Bring your own data" (docs/guides/scans.md), with another file."""
     shutil.copy(project / "data" / "tiny.h5", project / "data" / "mine.h5")
     run("svevae", "check", "data/mine.h5", cwd=project)
     run("dvc", "add", "data", cwd=project)
@@ -78,5 +97,8 @@ def test_parameters_named_exist(key: str) -> None:
 
 
 def test_files_named_exist() -> None:
-    for name in re.findall(r"`((?:src|notebooks|benchmarks|docs)[\w/.]*)`|\((docs/[\w.]+)\)", TEXT):
-        assert (ROOT / "".join(name)).exists(), name
+    for name in re.findall(
+        r"`((?:src|notebooks|benchmarks|docs|tests|multiscale)[\w/.-]*)`|\((docs/[\w./-]+)\)", TEXT
+    ):
+        if "NAME" not in "".join(name):  # a new one's, in docs/how-to-add.md
+            assert (ROOT / "".join(name)).exists(), name

@@ -12,10 +12,11 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import psutil
 import pytest
@@ -27,7 +28,16 @@ from optuna.trial import FrozenTrial, TrialState
 from svevae.cli import main
 from svevae.search.storage import open_journal, open_storage
 from svevae.search.study import Study
-from tests.conftest import Run, serving, unused_port
+from tests.conftest import (
+    PATIENCE,
+    Run,
+    change_yaml,
+    copy_project,
+    serving,
+    unused_port,
+    wait_for,
+    wait_for_port,
+)
 
 TRIALS = 5
 
@@ -46,49 +56,58 @@ def of_state(trials: list[FrozenTrial], state: TrialState) -> list[FrozenTrial]:
     return [trial for trial in trials if trial.state == state]
 
 
-def wait_for(condition: Callable[[], object], what: str, patience: float = 240) -> None:
-    deadline = time.monotonic() + patience
-    while not condition():
-        assert time.monotonic() < deadline, f"waited {patience:.0f} s for {what}"
-        time.sleep(0.2)
-
-
 def configure(project: Path, **search: object) -> None:
-    settings = yaml.safe_load((project / "params.yaml").read_text())
-    settings["search"] |= {"trials": TRIALS, "epochs": 2, "workers": 2} | search
-    (project / "params.yaml").write_text(yaml.safe_dump(settings, sort_keys=False))
+    change_yaml(
+        project / "params.yaml", search={"trials": TRIALS, "epochs": 2, "workers": 2} | search
+    )
 
 
 @pytest.fixture
-def prepared(project: Path, run: Run) -> Path:
+def prepared(project: Path, finished: Path) -> Path:
     """A project whose data are split, with a search of TRIALS trials on two workers before it."""
     configure(project)
-    run("dvc", "repro", "--pull", "prepare", cwd=project)
+    for path in (Path("artifacts", "split"), Path(".dvc", "cache")):
+        shutil.copytree(finished / path, project / path, dirs_exist_ok=True)
+    lock = yaml.safe_load((finished / "dvc.lock").read_text())
+    lock["stages"] = {"prepare": lock["stages"]["prepare"]}
+    (project / "dvc.lock").write_text(yaml.safe_dump(lock))
     return project
 
 
+@dataclass
+class Search:
+    """A command that runs, and the file to which it says what it has to say."""
+
+    process: subprocess.Popen
+    file: IO[bytes]
+
+    def said(self) -> str:
+        return os.pread(self.file.fileno(), os.fstat(self.file.fileno()).st_size, 0).decode()
+
+    def code(self) -> int:
+        """Its exit code, when it has ended."""
+        return self.process.wait(PATIENCE)
+
+
 @contextmanager
-def searching(
-    project: Path, environment: dict[str, str], *options: str
-) -> Iterator[subprocess.Popen]:
+def searching(project: Path, environment: dict[str, str], *options: str) -> Iterator[Search]:
     """`svevae search` in a process group of its own; nothing of it outlives the context."""
-    command = subprocess.Popen(
-        ["svevae", "search", *options],
-        cwd=project,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-    try:
-        yield command
-    finally:
-        if command.poll() is None:
-            os.kill(command.pid, signal.SIGKILL)
-        command.wait()
-        command.stdout.close()
-        wait_for(lambda: not workers_of(project), "the last worker to end")
+    with tempfile.TemporaryFile() as file:
+        process = subprocess.Popen(
+            ["svevae", "search", *options],
+            cwd=project,
+            env=environment,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            yield Search(process, file)
+        finally:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+            wait_for(lambda: not workers_of(project), "the last worker to end")
 
 
 def workers_of(project: Path) -> list[psutil.Process]:
@@ -129,7 +148,7 @@ import json, mlflow
 from svevae import tracking
 tracking.connect()
 runs = mlflow.search_runs(experiment_names=["svevae"], output_format="list")
-print(json.dumps([{"id": run.info.run_id, "status": run.info.status, "name": run.info.run_name, "tags": run.data.tags,
+print(json.dumps([{"id": run.info.run_id, "status": run.info.status, "tags": run.data.tags,
                    "params": run.data.params, "metrics": run.data.metrics} for run in runs]))
 """
 
@@ -178,28 +197,10 @@ def test_trials_are_nested_and_the_version_points_to_trial_and_study(
     assert tags["svevae.trial"] == str(best["trial"])
 
 
-@pytest.mark.slow
-def test_what_is_written_in_params_yaml_after_the_search_stands(
-    finished: Path, tmp_path: Path, run: Run
-) -> None:
-    """`dvc exp run -S train.kl_weight=...`: no second search, and the model is trained with that
-    value.
-    """
-    project = shutil.copytree(finished, tmp_path / "project", symlinks=True)
-    text = run(
-        "dvc",
-        "exp",
-        "run",
-        "-S",
-        "train.kl_weight=0.125",
-        "-S",
-        "train.epochs=1",
-        "train",
-        cwd=project,
-    ).stdout
-    assert "'search' didn't change" in text
-    contract = json.loads((project / "artifacts" / "model" / "contract.json").read_text())
-    assert contract["train"]["kl_weight"] == 0.125
+@pytest.fixture(scope="module")
+def searched(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of `finished` whose params.yaml tests change."""
+    return copy_project(finished, tmp_path_factory.mktemp("searched") / "project")
 
 
 @pytest.mark.parametrize(
@@ -238,19 +239,17 @@ def test_what_is_written_in_params_yaml_after_the_search_stands(
     ],
 )
 def test_search_refuses(
+    searched: Path,
     finished: Path,
     changes: dict,
     variables: dict,
     message: str,
-    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capfd,
 ) -> None:
-    project = tmp_path / "project"
-    shutil.copytree(finished, project, symlinks=True)
-    settings = yaml.safe_load((project / "params.yaml").read_text())
-    settings["search"] |= changes
-    (project / "params.yaml").write_text(yaml.safe_dump(settings, sort_keys=False))
+    project = searched
+    shutil.copy(finished / "params.yaml", project / "params.yaml")
+    change_yaml(project / "params.yaml", search=changes)
     for key in ("MLFLOW_TRACKING_URI", "DVC_ROOT"):
         monkeypatch.delenv(key, raising=False)
     for key, value in variables.items():
@@ -265,15 +264,16 @@ def test_search_refuses(
     assert (project / "artifacts" / "search" / "study.journal").read_bytes() == before
 
 
-@pytest.mark.slow
-def test_join_needs_a_search(project: Path, run: Run) -> None:
-    assert (
-        "run `dvc repro --pull prepare` first"
-        in run("svevae", "search", "--join", cwd=project, code=2).stderr
-    )
-    run("dvc", "repro", "--pull", "prepare", cwd=project)
+def test_join_needs_a_search(
+    project: Path, finished: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture
+) -> None:
+    monkeypatch.chdir(project)
+    assert main(["search", "--join"]) == 2
+    assert "run `dvc repro --pull prepare` first" in capfd.readouterr().err
+    shutil.copytree(finished / "artifacts" / "split", project / "artifacts" / "split")
     for option in ("--join", "--report"):
-        text = run("svevae", "search", option, cwd=project, code=2).stderr
+        assert main(["search", option]) == 2
+        text = capfd.readouterr().err
         assert "search.study: expected a study 'svevae'" in text
         assert "run `svevae search` first" in text
 
@@ -285,82 +285,68 @@ def test_the_dashboard_of_optuna_reads_the_journal(
     """`optuna-dashboard artifacts/search/study.journal`, as in the README."""
     command = ["optuna-dashboard", "artifacts/search/study.journal", "--host", "127.0.0.1"]
     with serving(command, "/api/studies", finished, environment) as address:
-        studies = requests.get(f"{address}/api/studies", timeout=60).json()["study_summaries"]
+        studies = requests.get(f"{address}/api/studies", timeout=PATIENCE).json()["study_summaries"]
         (found,) = (study for study in studies if study["study_name"] == "svevae")
-        trials = requests.get(f"{address}/api/studies/{found['study_id']}", timeout=60).json()[
-            "trials"
-        ]
+        trials = requests.get(
+            f"{address}/api/studies/{found['study_id']}", timeout=PATIENCE
+        ).json()["trials"]
     assert [trial["state"] for trial in trials] == ["Complete", "Complete"]
 
 
 @pytest.mark.slow
-def test_kill_9_of_a_worker_and_of_the_parent(
+def test_killed_and_interrupted_search_goes_on_to_the_exact_budget(
     prepared: Path, run: Run, environment: dict[str, str]
 ) -> None:
-    """A worker dies in its first trial, then the parent; its other workers end with it, and `dvc
-    repro` goes on to the exact budget.
+    """A worker dies in its first trial. Ctrl-C stops the others cleanly with the front so far.
+    The next search has more workers than before, and its parent dies: they end with it. `dvc
+    repro` goes on to a larger budget.
     """
+
+    def begun() -> list[FrozenTrial]:
+        running = of_state(trials_of(prepared), TrialState.RUNNING)
+        return [trial for trial in running if "run_id" in trial.user_attrs]
+
+    def complete() -> dict[int, list[float]]:
+        return {t.number: t.values for t in of_state(trials_of(prepared), TrialState.COMPLETE)}
+
     with searching(prepared, environment) as command:
-        wait_for(
-            lambda: [
-                t
-                for t in of_state(trials_of(prepared), TrialState.RUNNING)
-                if "run_id" in t.user_attrs
-            ],
-            "a running trial",
-        )
-        victim = next(
-            trial
-            for trial in of_state(trials_of(prepared), TrialState.RUNNING)
-            if "run_id" in trial.user_attrs
-        )
+        wait_for(begun, "a running trial")
+        victim = begun()[0]
         os.kill(victim.user_attrs["owner"]["pid"], signal.SIGKILL)
         wait_for(
             lambda: trials_of(prepared)[victim.number].state == TrialState.FAIL,
             "the loss to be seen",
-            30,
         )
         assert trials_of(prepared)[victim.number].user_attrs["lost"] == "its worker died"
-        wait_for(lambda: of_state(trials_of(prepared), TrialState.COMPLETE), "a complete trial")
-        wait_for(lambda: of_state(trials_of(prepared), TrialState.RUNNING), "another running trial")
-        os.kill(command.pid, signal.SIGKILL)
-    complete = {
-        trial.number: trial.values for trial in of_state(trials_of(prepared), TrialState.COMPLETE)
-    }
-    assert complete
-    assert not of_state(trials_of(prepared), TrialState.RUNNING), (
-        "the workers handed their trials back"
-    )
-    run("dvc", "repro", "search", cwd=prepared, timeout=600)
-    trials = trials_of(prepared)
-    assert_budget_is_met(trials)
-    for number, values in complete.items():
-        assert trials[number].values == values
-    statuses = {entry["id"]: entry["status"] for entry in mlflow_runs(run, prepared)}
-    assert "RUNNING" not in statuses.values()
-    assert statuses[victim.user_attrs["run_id"]] == "FAILED"
-    assert "didn't change" in run("dvc", "repro", "search", cwd=prepared).stdout
-
-
-@pytest.mark.slow
-def test_ctrl_c_stops_cleanly_with_the_front_so_far(
-    prepared: Path, run: Run, environment: dict[str, str]
-) -> None:
-    with searching(prepared, environment) as command:
-        wait_for(lambda: of_state(trials_of(prepared), TrialState.COMPLETE), "a complete trial")
-        wait_for(lambda: of_state(trials_of(prepared), TrialState.RUNNING), "a running trial")
-        os.killpg(command.pid, signal.SIGINT)
-        text, _ = command.communicate(timeout=120)
-    assert command.returncode == 130
+        wait_for(complete, "a complete trial")
+        wait_for(begun, "another running trial")
+        os.killpg(command.process.pid, signal.SIGINT)
+        assert command.code() == 130
+        text = command.said()
     assert "the front so far:\n  trial " in text
     assert "svevae search: interrupted; the same command goes on where it stopped" in text
     assert "Traceback" not in text
     assert not of_state(trials_of(prepared), TrialState.RUNNING)
     assert (prepared / "artifacts" / "search" / "report.html").is_file()
     assert "RUNNING" not in {entry["status"] for entry in mlflow_runs(run, prepared)}
-    configure(prepared, trials=TRIALS + 1)  # a larger budget, and more workers than before
-    assert "winner: " in run("svevae", "search", "--workers", "3", cwd=prepared, timeout=600).stdout
-    assert_budget_is_met(trials_of(prepared), TRIALS + 1)
+    with searching(prepared, environment, "--workers", "3") as command:
+        wait_for(begun, "a running trial")
+        os.kill(command.process.pid, signal.SIGKILL)
+    before = complete()
+    assert before
+    assert not of_state(trials_of(prepared), TrialState.RUNNING), (
+        "the workers handed their trials back"
+    )
+    configure(prepared, trials=TRIALS + 1, workers=3)
+    assert "winner: " in run("dvc", "repro", "search", cwd=prepared).stdout
+    trials = trials_of(prepared)
+    assert_budget_is_met(trials, TRIALS + 1)
+    for number, values in before.items():
+        assert trials[number].values == values
+    statuses = {entry["id"]: entry["status"] for entry in mlflow_runs(run, prepared)}
+    assert "RUNNING" not in statuses.values()
+    assert statuses[victim.user_attrs["run_id"]] == "FAILED"
+    assert "'search' didn't change" in run("dvc", "repro", "search", cwd=prepared).stdout
 
 
 @pytest.mark.slow
@@ -371,9 +357,10 @@ def test_two_searches_and_a_helper_on_one_study(
     with searching(prepared, environment) as one, searching(prepared, environment) as other:
         wait_for(lambda: of_state(trials_of(prepared), TrialState.RUNNING), "a running trial")
         with searching(prepared, environment, "--join") as helper:
-            texts = [command.communicate(timeout=600)[0] for command in (one, other, helper)]
-            assert [command.returncode for command in (one, other, helper)] == [0, 0, 0], texts
-    assert "the search svevae is over" in texts[2]
+            commands = (one, other, helper)
+            codes = [command.code() for command in commands]
+            assert codes == [0, 0, 0], [command.said() for command in commands]
+            assert "the search svevae is over" in helper.said()
     trials = trials_of(prepared)
     assert_budget_is_met(trials)
     owners = {trial.user_attrs["owner"]["pid"] for trial in trials if "owner" in trial.user_attrs}
@@ -421,7 +408,7 @@ class Postgres:
         for process in family:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
-        psutil.wait_procs(family, timeout=30)
+        psutil.wait_procs(family, timeout=PATIENCE)
         (self.folder / "data" / "postmaster.pid").unlink()
 
     def url(self, name: str) -> str:
@@ -431,7 +418,7 @@ class Postgres:
         command = [str(POSTGRES[-1] / program), *map(str, arguments)]
         prefix = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []
         subprocess.run(
-            [*prefix, *command], check=True, stdout=subprocess.DEVNULL, cwd="/", timeout=120
+            [*prefix, *command], check=True, stdout=subprocess.DEVNULL, cwd="/", timeout=PATIENCE
         )
 
 
@@ -462,8 +449,15 @@ def closing_at_end() -> Iterator[Callable[[RDBStorage], RDBStorage]]:
         storage.engine.dispose()
 
 
+PROXY = """
+import sys
+from optuna.storages import get_storage, run_grpc_proxy_server
+run_grpc_proxy_server(get_storage(sys.argv[1]), host="127.0.0.1", port=int(sys.argv[2]))
+"""
+
+
 @pytest.mark.slow
-def test_postgresql_that_is_killed_in_the_middle(
+def test_postgresql_that_is_killed_in_the_middle_and_a_grpc_proxy_before_it(
     prepared: Path,
     run: Run,
     environment: dict[str, str],
@@ -471,7 +465,7 @@ def test_postgresql_that_is_killed_in_the_middle(
     closing_at_end: Callable,
 ) -> None:
     """Four workers, two of them a helper's, with Optuna and MLflow on one PostgreSQL that dies and
-    comes back: nothing is lost.
+    comes back: nothing is lost. Then another study there, whose workers know a gRPC proxy alone.
     """
     variables = {
         "SVEVAE_STORAGE": postgres.url("optuna"),
@@ -500,11 +494,12 @@ def test_postgresql_that_is_killed_in_the_middle(
                 trial.number: trial.values for trial in of_state(trials(), TrialState.COMPLETE)
             }
             postgres.kill()
-            time.sleep(5)
+            wait_for(
+                lambda: "trying again for 10 min" in command.said(), "the outage to be seen", 500
+            )
             postgres.start()
-            texts = [process.communicate(timeout=600)[0] for process in (command, helper)]
-            assert [process.returncode for process in (command, helper)] == [0, 0], texts
-    assert "trying again for 10 min" in texts[0]
+            codes = [process.code() for process in (command, helper)]
+            assert codes == [0, 0], [command.said(), helper.said()]
     assert_budget_is_met(trials(), 8)
     for number, values in complete.items():
         assert trials()[number].values == values
@@ -522,18 +517,6 @@ def test_postgresql_that_is_killed_in_the_middle(
         (t.number, t.values, t.state) for t in trials()
     ]
 
-
-PROXY = """
-import sys
-from optuna.storages import get_storage, run_grpc_proxy_server
-run_grpc_proxy_server(get_storage(sys.argv[1]), host="127.0.0.1", port=int(sys.argv[2]))
-"""
-
-
-@pytest.mark.slow
-def test_workers_behind_a_grpc_proxy(
-    prepared: Path, environment: dict[str, str], postgres: Postgres, run: Run
-) -> None:
     port = unused_port()
     with subprocess.Popen(
         [sys.executable, "-W", "ignore", "-c", PROXY, postgres.url("optuna"), str(port)],
@@ -541,18 +524,12 @@ def test_workers_behind_a_grpc_proxy(
     ) as proxy:
         try:
             variables = {"SVEVAE_STORAGE": f"grpc://127.0.0.1:{port}"}
-            configure(prepared, trials=3)
-            wait_for(
-                lambda: run(
-                    "svevae", "search", "--report", cwd=prepared, code=None, **variables
-                ).stderr.count("found none"),
-                "the proxy",
-            )
-            assert (
-                "winner: " in run("svevae", "search", cwd=prepared, timeout=600, **variables).stdout
-            )
+            configure(prepared, study="behind", trials=2)
+            wait_for_port(port)
+            assert "winner: " in run("svevae", "search", cwd=prepared, **variables).stdout
             assert_budget_is_met(
-                Study.load(open_storage(variables["SVEVAE_STORAGE"]), "svevae").trials(), 3
+                Study.load(open_storage(variables["SVEVAE_STORAGE"]), "behind").trials(), 2
             )
         finally:
             proxy.kill()
+    assert_budget_is_met(trials("behind"), 2)

@@ -13,15 +13,16 @@ import yaml
 from tests.deps import FILES, PACKAGE, ROOT, imported, with_deps
 
 FLOORS = [  # the lowest first; rooms of one floor do not import each other
-    ["errors", "words"],
-    ["files", "config"],
+    ["errors", "words", "lazy"],
+    ["files", "places", "sections"],
+    ["config"],
     ["tracking", "physics"],
     ["dataset"],
     ["scans", "model"],
     ["search", "parts"],
     ["use"],
     ["pictures"],
-    ["explore", "reports"],
+    ["explore", "reports", "project"],
     ["stages"],
     ["cli", "experiment"],
 ]

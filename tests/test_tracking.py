@@ -26,7 +26,8 @@ import mlflow
 from svevae import tracking
 tracking.connect()
 for run in mlflow.search_runs(output_format="list"):
-    print(run.info.run_id, run.info.status, run.info.artifact_uri, sorted(run.data.metrics.items()), run.data.tags)
+    print(run.info.run_id, run.info.status, run.info.artifact_uri,
+          sorted(run.data.metrics.items()), run.data.tags)
 """
 
 
@@ -92,13 +93,15 @@ def test_a_moved_project_finds_its_artifacts(tmp_path: Path, environment: dict[s
     )
     assert python(log, make_root(tmp_path / "before"), environment).returncode == 0
     shutil.move(tmp_path / "before", tmp_path / "after")
-    read = python(
-        "import mlflow\nfrom svevae import tracking\ntracking.connect()\n(run,) ="
-        " mlflow.search_runs(output_format='list')\nprint(mlflow.artifacts.load_text(run.info.artifact_uri"
-        " + '/note.txt'))\nprint(run.info.artifact_uri)",
-        tmp_path / "after",
-        environment,
-    )
+    code = """
+import mlflow
+from svevae import tracking
+tracking.connect()
+(run,) = mlflow.search_runs(output_format="list")
+print(mlflow.artifacts.load_text(run.info.artifact_uri + "/note.txt"))
+print(run.info.artifact_uri)
+"""
+    read = python(code, tmp_path / "after", environment)
     assert read.stdout.splitlines()[0] == "kept", read.stderr
     assert str(tmp_path / "after") in read.stdout
 
@@ -127,6 +130,35 @@ def test_a_run_names_its_commit_and_whether_files_differ(
     }
     (root / "dvc.yaml").write_text("stages: {}\n")
     assert eval(python(lineage, root, environment).stdout)["svevae.git_dirty"] == "true"
+
+
+LINEAGE = """
+from svevae import tracking
+tags = [tracking.lineage() for _ in range(2)]
+print(sorted(tags[1]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("git", "said"),
+    [
+        (None, "No such file or directory: 'git'"),
+        ("fatal: detected dubious ownership in repository at '/p'", "dubious ownership"),
+        ("fatal: not a git repository", "fatal: not a git repository"),
+    ],
+)
+def test_without_a_commit_a_run_begins_and_one_line_says_why(
+    tmp_path: Path, environment: dict[str, str], git: str | None, said: str
+) -> None:
+    bin_folder = tmp_path / "bin"
+    bin_folder.mkdir()
+    if git:
+        (bin_folder / "git").write_text(f'#!/bin/sh\necho "{git}" >&2\necho more >&2\nexit 128\n')
+        (bin_folder / "git").chmod(0o755)
+    done = python(LINEAGE, make_root(tmp_path), environment, PATH=str(bin_folder))
+    assert done.stdout == "['svevae.version']\n", done.stderr
+    (line,) = [line for line in done.stderr.splitlines() if "the run names no commit" in line]
+    assert said in line
 
 
 @pytest.mark.parametrize(

@@ -5,128 +5,103 @@ $SCREENSHOTS if set.
 from __future__ import annotations
 
 import re
-import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import requests
 import yaml
 
-from tests.conftest import BROWSER_WAIT, Run, see, serving
+from tests.conftest import PATIENCE, see, serving
 
 pytestmark = pytest.mark.slow
-WAIT = BROWSER_WAIT
 
 
 @pytest.fixture(scope="module")
-def two_runs(finished: Path, tmp_path_factory: pytest.TempPathFactory, run: Run) -> Path:
-    """A project with a second run, of another latent dimension."""
-    project = shutil.copytree(finished, tmp_path_factory.mktemp("ui") / "project", symlinks=True)
-    run("dvc", "exp", "run", "-S", "train.latent_dim=6", cwd=project)
-    return project
-
-
-@pytest.fixture(scope="module")
-def address(two_runs: Path, environment: dict[str, str]) -> Iterator[str]:
+def address(wider: Path, environment: dict[str, str]) -> Iterator[str]:
     """`svevae ui` on a free port of this machine."""
-    with serving(["svevae", "ui"], "/health", two_runs, environment) as url:
+    with serving(["svevae", "ui"], "/health", wider, environment) as url:
         yield url
 
 
-def test_select_two_runs_and_compare_them(browser, address: str) -> None:
-    from selenium.webdriver.common.by import By
+class Store:
+    """What the server of the page answers to MLflow's REST API."""
 
-    runs = requests.post(
-        f"{address}/api/2.0/mlflow/experiments/search", json={"max_results": 10}, timeout=WAIT
-    ).json()["experiments"]
-    (experiment,) = (found["experiment_id"] for found in runs if found["name"] == "svevae")
-    browser.get(f"{address}/#/experiments/{experiment}/runs")
-    see(browser, "train", "svevae", picture="runs")
-    text = compare(
-        browser,
-        row_ids(browser)[:2],
-        "Comparing 2 Runs",
-        "train.latent_dim",
-        "best_epoch",
-        picture="compare",
-    )
-    metrics = text[
-        text.rindex("\nMetrics\n") :
-    ]  # the page draws only as many rows of it as are seen
-    assert "reconstruction" in metrics
-    assert "kl" in metrics
-    assert browser.find_elements(By.CSS_SELECTOR, ".js-plotly-plot svg, svg.main-svg, canvas")
-    assert re.search(r"train\.latent_dim:?\s+(4\s+6|6\s+4)\b", text), text
+    def __init__(self, address: str):
+        self._api = f"{address}/api/2.0/mlflow"
+        found = self._ask("experiments", max_results=10)
+        (self.experiment,) = (e["experiment_id"] for e in found if e["name"] == "svevae")
+
+    def runs(self, text: str = "") -> list[str]:
+        """Ids of the runs that a filter lets pass, the newest first."""
+        options = {"order_by": ["attributes.start_time DESC"], "filter": text}
+        found = self._ask("runs", experiment_ids=[self.experiment], **options)
+        return [run["info"]["run_id"] for run in found]
+
+    def _ask(self, what: str, **options: object) -> list[dict]:
+        answer = requests.post(f"{self._api}/{what}/search", json=options, timeout=PATIENCE)
+        return answer.json()[what]
 
 
-def click(browser, selector: str) -> None:
-    from selenium.webdriver.common.by import By
+@pytest.fixture(scope="module")
+def store(address: str) -> Store:
+    return Store(address)
+
+
+def wait(browser, condition: Callable):
     from selenium.webdriver.support.ui import WebDriverWait
 
-    found = WebDriverWait(browser, WAIT).until(
-        lambda page: page.find_elements(By.CSS_SELECTOR, selector)
-    )
+    return WebDriverWait(browser, PATIENCE).until(condition)
+
+
+def click_in_row(browser, run: str, what: str) -> None:
+    """Click what an XPath finds first in the row of the table that links to a run."""
+    row = f"//*[@role='row'][.//a[contains(@href, '/runs/{run}')]]"
+    found = wait(browser, lambda page: page.find_elements("xpath", row + what))
     browser.execute_script("arguments[0].click()", found[0])
-
-
-def row_ids(browser) -> list[str]:
-    """The ids of the runs in the table, from the top."""
-    from selenium.webdriver.common.by import By
-    from selenium.webdriver.support.ui import WebDriverWait
-
-    rows = ".ag-pinned-left-cols-container .ag-row"
-    WebDriverWait(browser, WAIT).until(
-        lambda page: len(page.find_elements(By.CSS_SELECTOR, rows)) >= 2
-    )
-    found = sorted(
-        browser.find_elements(By.CSS_SELECTOR, rows),
-        key=lambda row: int(row.get_attribute("row-index")),
-    )
-    return [row.get_attribute("row-id") for row in found]
 
 
 def compare(browser, runs: list[str], *words: str, picture: str) -> str:
     """Select the runs in the table and press Compare; the text of the page that comes, with all
     words on it.
     """
-    from selenium.webdriver.common.by import By
-    from selenium.webdriver.support.ui import WebDriverWait
-
     for run in runs:
-        click(browser, f'.ag-row[row-id="{run}"] .ag-checkbox-input')
-    button = WebDriverWait(browser, WAIT).until(
-        lambda page: next(
-            (
-                b
-                for b in page.find_elements(By.TAG_NAME, "button")
-                if b.text.strip() == "Compare" and b.is_enabled()
-            ),
-            False,
-        )
-    )
-    browser.execute_script("arguments[0].click()", button)
+        click_in_row(browser, run, "//input[contains(@aria-label, 'row selection')]")
+    button = "//button[normalize-space() = 'Compare'][not(@disabled)]"
+    found = wait(browser, lambda page: page.find_elements("xpath", button))
+    browser.execute_script("arguments[0].click()", found[0])
     return see(browser, *words, picture=picture)
 
 
-def test_trials_of_a_study_side_by_side(browser, address: str, two_runs: Path) -> None:
+def test_select_two_runs_and_compare_them(browser, address: str, store: Store) -> None:
+    runs = store.runs("attributes.run_name = 'train'")
+    assert len(runs) == 2
+    browser.get(f"{address}/#/experiments/{store.experiment}/runs")
+    see(browser, "train", "svevae", picture="runs")
+    words = ("Comparing 2 Runs", "train.latent_dim", "best_epoch")
+    text = compare(browser, runs, *words, picture="compare")
+    metrics = text[
+        text.rindex("\nMetrics\n") :
+    ]  # the page draws only as many rows of it as are seen
+    assert "reconstruction" in metrics
+    assert "kl" in metrics
+    assert browser.find_elements("css selector", ".js-plotly-plot svg, canvas")
+    assert re.search(r"train\.latent_dim:?\s+(4\s+6|6\s+4)\b", text), text
+
+
+def test_trials_of_a_study_side_by_side(browser, address: str, store: Store, wider: Path) -> None:
     """The study's run opens to those of its trials; two of them compared; its report lies with
     it.
     """
-    study = yaml.safe_load((two_runs / "artifacts" / "search" / "best.yaml").read_text())[
+    study = yaml.safe_load((wider / "artifacts" / "search" / "best.yaml").read_text())[
         "study_run_id"
     ]
-    found = requests.get(
-        f"{address}/api/2.0/mlflow/runs/get", params={"run_id": study}, timeout=WAIT
-    ).json()
-    experiment = found["run"]["info"]["experiment_id"]
-    browser.get(f"{address}/#/experiments/{experiment}/runs")
-    see(browser, "search", picture="study-closed")
-    click(browser, f'.ag-row[row-id="{study}"] button[data-component-id*="runnamecell"]')
-    see(browser, "trial-0", "trial-1", picture="trials")
-    trials = row_ids(browser)
-    trials = trials[trials.index(study) + 1 :]
+    trials = store.runs(f"tags.`mlflow.parentRunId` = '{study}'")
     assert len(trials) == 4, "two trials, two finalists again"
+    browser.get(f"{address}/#/experiments/{store.experiment}/runs")
+    see(browser, "search", picture="study-closed")
+    click_in_row(browser, study, "//button")
+    see(browser, "trial-0", "trial-1", picture="trials")
     words = (
         "Comparing 2 Runs",
         "trial-",
@@ -136,7 +111,7 @@ def test_trials_of_a_study_side_by_side(browser, address: str, two_runs: Path) -
     )
     text = compare(browser, trials[-2:], *words, picture="compare-trials")
     assert re.search(r"train\.kl_weight:?\s+[\d.]+\s+[\d.]+", text), text
-    browser.get(f"{address}/#/experiments/{experiment}/runs/{study}/artifacts")
+    browser.get(f"{address}/#/experiments/{store.experiment}/runs/{study}/artifacts")
     see(browser, "report.html", "best.yaml", "plots", picture="study")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from svevae.words import counted, some
+from svevae.words import counted, headed, some
 
 
 @pytest.mark.parametrize(
@@ -20,3 +20,8 @@ def test_counts_have_their_plural(count: int, text: str) -> None:
 )
 def test_lists_say_what_they_leave_out(items: list[str], text: str) -> None:
     assert some(items, most=2) == text
+
+
+def test_units_follow_their_names() -> None:
+    assert headed("E_x", "MPa") == "E_x [MPa]"
+    assert headed("nu_xy", "-") == "nu_xy"

@@ -19,9 +19,24 @@ from svevae import __version__
 from svevae.errors import SvevaeError
 
 if TYPE_CHECKING:
+    from svevae.config import Generate
     from svevae.dataset.cluster import Work
 
-CHAMPION = "models:/svevae@champion"
+EXTRAS = {  # what `pip install svevae` leaves out: modules by the extra that has them
+    "pipeline": (
+        "dvc",
+        "filelock",
+        "grpc",
+        "mlflow",
+        "optuna",
+        "plotly",
+        "psutil",
+        "requests",
+        "sklearn",
+        "sqlalchemy",
+    ),
+    "explore": ("dash", "flask", "werkzeug"),
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,21 +46,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("MPLBACKEND", "agg")  # commands write pictures and open no window
     try:
         options.run(options)
-        print(
-            end="", flush=True
-        )  # what a closed pipe refuses, now; nothing where there is no stdout
+        # what a closed pipe refuses, now; nothing where there is no stdout
+        print(end="", flush=True)
     except SvevaeError as error:
         print(f"svevae {options.command}: {error}", file=sys.stderr)
         return 2
+    except ModuleNotFoundError as error:
+        module = (error.name or "").partition(".")[0]
+        extra = next((extra for extra, modules in EXTRAS.items() if module in modules), None)
+        if extra is None:
+            raise
+        print(
+            f"svevae {options.command}: needs {module}, which is not installed:"
+            f" pip install 'svevae[{extra}]'",
+            file=sys.stderr,
+        )
+        return 2
     except BrokenPipeError:  # `svevae check ... | head`: who reads has enough
-        os.dup2(
-            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
-        )  # else Python flushes into the pipe once more
+        # else Python flushes into the pipe once more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:
-        if (
-            error.strerror is None
-        ):  # not the system's word but a library's, so likely our fault: show where
+        if error.strerror is None:  # not the system's word but a library's: show where
             raise
         print(
             f"svevae {options.command}: {error.filename or 'file system'}: {error.strerror}",
@@ -68,6 +90,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True)
 
+    text = "lay a new project: params.yaml, dvc.yaml, MLproject, a DVC remote, git"
+    init = commands.add_parser("init", help=text, description=f"{text[0].upper()}{text[1:]}.")
+    init.add_argument("folder", type=Path, help="a new or empty folder")
+    text = "SVE file with properties that the project is to learn from; it is copied"
+    init.add_argument("--data", type=Path, metavar="FILE", help=text)
+    init.set_defaults(run=_init)
+
     check = commands.add_parser(
         "check", help="say what is in an SVE file, or everything that is wrong with it"
     )
@@ -75,7 +104,7 @@ def _parser() -> argparse.ArgumentParser:
     check.set_defaults(run=_check)
 
     text = (
-        "make and label the SVE dataset of params.yaml's section generate; goes on where it was"
+        "make and label the SVE dataset of the section generate of --params; goes on where it was"
         " interrupted"
     )
     more = (
@@ -85,6 +114,7 @@ def _parser() -> argparse.ArgumentParser:
     generate = commands.add_parser(
         "generate", help=text, description=f"{text[0].upper()}{text[1:]}. {more}"
     )
+    _add_params_option(generate)
     _add_cluster_options(generate)
     generate.set_defaults(run=_generate)
 
@@ -208,9 +238,7 @@ def _parser() -> argparse.ArgumentParser:
     predict = commands.add_parser("predict", help="properties of every SVE of a file")
     predict.add_argument("file", type=Path)
     predict.add_argument("-o", "--output", type=Path, required=True, help="a .csv or .h5 file")
-    predict.add_argument(
-        "-m", "--model", default=CHAMPION, help="registry URI or folder (default: %(default)s)"
-    )
+    _add_model_option(predict)
     predict.set_defaults(run=_predict)
 
     sample = commands.add_parser("sample", help="new SVEs, with wished properties if need be")
@@ -228,9 +256,7 @@ def _parser() -> argparse.ArgumentParser:
         help="e.g. yield_z=190; repeat it",
     )
     sample.add_argument("--seed", type=_count, default=0)
-    sample.add_argument(
-        "-m", "--model", default=CHAMPION, help="registry URI or folder (default: %(default)s)"
-    )
+    _add_model_option(sample)
     sample.set_defaults(run=_sample)
 
     text = (
@@ -247,9 +273,7 @@ def _parser() -> argparse.ArgumentParser:
         help="a .vtkhdf file for ParaView, or a .csv table of elements",
     )
     _add_volume_options(field)
-    field.add_argument(
-        "-m", "--model", default=CHAMPION, help="registry URI or folder (default: %(default)s)"
-    )
+    _add_model_option(field)
     field.set_defaults(run=_field)
 
     explore = commands.add_parser(
@@ -262,9 +286,7 @@ def _parser() -> argparse.ArgumentParser:
         nargs="?",
         help="an SVE file to pick from (default: the model's own data, if they are here)",
     )
-    explore.add_argument(
-        "-m", "--model", default=CHAMPION, help="registry URI or folder (default: %(default)s)"
-    )
+    _add_model_option(explore)
     explore.add_argument(
         "--port", type=int, default=5006, help="default: %(default)s; 0 takes a free one"
     )
@@ -323,9 +345,7 @@ def _add_design(commands: argparse._SubParsersAction) -> None:
         help="how many of them the solver checks (default: all; 0: none)",
     )
     design.add_argument("--seed", type=_count, default=0)
-    design.add_argument(
-        "-m", "--model", default=CHAMPION, help="registry URI or folder (default: %(default)s)"
-    )
+    _add_model_option(design)
     text = (
         "SVE file whose material, tension and tolerance the solver is to take (default: those the"
         " model was trained with)"
@@ -381,10 +401,11 @@ def _add_import(commands: argparse._SubParsersAction) -> None:
         help="of FANS results: Pa, kPa, MPa or GPa (default: %(default)s)",
     )
     text = (
-        "let the solver find the properties, with material, tension, strain and tolerance of"
-        " params.yaml's section generate"
+        "let the solver find the properties, with material, tension, strain and tolerance of the"
+        " section generate of --params"
     )
     take.add_argument("--label", action="store_true", help=text)
+    _add_params_option(take)
     _add_cluster_options(take)
     take.set_defaults(run=_import)
 
@@ -495,19 +516,62 @@ def _add_cluster_options(command: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_model_option(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "-m",
+        "--model",
+        metavar="URI",
+        help=(
+            "registry URI or folder (default: models:/svevae@champion, and where there is no"
+            " registry or no champion in it, svevae:/champion, which came with svevae)"
+        ),
+    )
+
+
+def _add_params_option(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--params",
+        type=Path,
+        default=Path("params.yaml"),
+        metavar="FILE",
+        help="YAML file with the section generate, alone if need be (default: %(default)s)",
+    )
+
+
+def _model(options: argparse.Namespace) -> str:
+    """The model that the user names, else the default one; says so where that is not the
+    registry's.
+    """
+    if options.model is not None:
+        return options.model
+    from svevae.use.champion import default_model
+
+    uri, reason = default_model()
+    if reason:
+        came = f"using the champion that came with svevae {__version__}"
+        print(f"svevae {options.command}: {reason}: {came}", file=sys.stderr)
+    return uri
+
+
 def _work(options: argparse.Namespace) -> Work:
     from svevae.dataset.cluster import Work
 
     return Work(options.workers, options.scheduler)
 
 
+def _settings(options: argparse.Namespace) -> Generate:
+    from svevae.config import Generate
+    from svevae.sections import load_section
+
+    return load_section(options.params, "generate", Generate)
+
+
 def _generate(options: argparse.Namespace) -> None:
-    from svevae.config import load_params
     from svevae.dataset.generate import generate
 
-    settings = load_params().generate
-    print(generate(settings, _work(options)))
-    if Path(settings.output).parent == Path("data"):
+    settings = _settings(options)
+    print(generate(settings, _work(options), str(options.params)))
+    if Path(settings.output).parent == Path("data") and Path("dvc.yaml").is_file():
         print("next: dvc add data")
 
 
@@ -516,32 +580,40 @@ def _import(options: argparse.Namespace) -> None:
 
     label = None
     if options.label:
-        from svevae.config import load_params
         from svevae.scans.importers import label_samples
 
-        label = partial(label_samples, load_params().generate, _work(options))
+        origin = str(options.params)
+        label = partial(label_samples, _settings(options), _work(options), origin=origin)
     chosen = {
         field.name: getattr(options, field.name) for field in dataclasses.fields(ImportOptions)
     }
     print(import_dataset(options.source, options.output, ImportOptions(**chosen), label))
 
 
+def _init(options: argparse.Namespace) -> None:
+    if options.data is not None:
+        _import_keras("tensorflow")
+    from svevae.project import init
+
+    print(init(options.folder, options.data))
+
+
 def _show(options: argparse.Namespace) -> None:
     from svevae.dataset.store import open_dataset
-    from svevae.pictures.dataset import draw_dataset
+    from svevae.pictures.dataset import plot_dataset
 
     output = options.output or Path(f"{options.file.stem}.png")
-    draw_dataset(open_dataset(options.file, labelled=False), output)
+    plot_dataset(open_dataset(options.file, labelled=False), output)
     print(output)
 
 
 def _scatter(options: argparse.Namespace) -> None:
     _import_keras("tensorflow")
-    from svevae.pictures.scatter import draw_scatter
+    from svevae.pictures.scatter import plot_scatter
     from svevae.use.scatter import describe, scatter_of_file
 
     found, units = scatter_of_file(options.file, options.model, options.property)
-    draw_scatter(found, units, options.output)
+    plot_scatter(found, units, options.output)
     print(f"{describe(found, units)}\n{options.output}")
 
 
@@ -586,7 +658,7 @@ def _stage(options: argparse.Namespace) -> None:
 def _multiscale(options: argparse.Namespace) -> None:
     import importlib
 
-    from svevae.config import load_multiscale
+    from svevae.parts.config import load_multiscale
 
     params = load_multiscale()
     _import_keras("tensorflow")
@@ -633,8 +705,9 @@ def _predict(options: argparse.Namespace) -> None:
     from svevae.use.predict import predict_file
     from svevae.words import counted
 
-    count = predict_file(options.file, options.output, options.model)
-    print(f"{options.output}: properties of {counted(count, 'SVE')}, by {options.model}")
+    model = _model(options)
+    count = predict_file(options.file, options.output, model)
+    print(f"{options.output}: properties of {counted(count, 'SVE')}, by {model}")
 
 
 def _field(options: argparse.Namespace) -> None:
@@ -647,7 +720,7 @@ def _field(options: argparse.Namespace) -> None:
         for field in dataclasses.fields(ImportOptions)
         if hasattr(options, field.name)
     }
-    print(field_file(options.source, options.output, options.model, ImportOptions(**given)))
+    print(field_file(options.source, options.output, _model(options), ImportOptions(**given)))
 
 
 def _sample(options: argparse.Namespace) -> None:
@@ -658,7 +731,7 @@ def _sample(options: argparse.Namespace) -> None:
     print(
         sample_file(
             options.output,
-            options.model,
+            _model(options),
             options.count,
             options.seed,
             check_targets(options.target),
@@ -668,12 +741,12 @@ def _sample(options: argparse.Namespace) -> None:
 
 def _design(options: argparse.Namespace) -> None:
     _import_keras("tensorflow")
-    from svevae.pictures.design import draw_design
+    from svevae.pictures.design import plot_design
     from svevae.use.design import check_targets, describe, design_file
 
     found = design_file(
         options.output,
-        options.model,
+        _model(options),
         check_targets(options.target),
         count=options.count,
         solve=options.solve,
@@ -681,7 +754,7 @@ def _design(options: argparse.Namespace) -> None:
         data=options.data,
         work=_work(options),
     )
-    draw_design(found, options.output.with_suffix(".png"))
+    plot_design(found, options.output.with_suffix(".png"))
     print(f"{describe(found)}\n{options.output}, {options.output.with_suffix('.png')}")
 
 
@@ -689,7 +762,7 @@ def _explore(options: argparse.Namespace) -> None:
     _import_keras("tensorflow")
     from svevae.explore.page import explore
 
-    explore(options.model, options.file, options.port, options.browser)
+    explore(_model(options), options.file, options.port, options.browser)
 
 
 def _ui(options: argparse.Namespace) -> None:

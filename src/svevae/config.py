@@ -1,49 +1,103 @@
-"""params.yaml as one frozen dataclass for each section; an unknown or ill-typed key is an error
-that names it.
+"""The sections of params.yaml: one frozen dataclass for each.
+
+An unknown, missing or ill-typed key is a ConfigError that names it (`svevae.sections`). The
+sections of multiscale/params.yaml are in `svevae.parts.config`.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import itertools
-import math
-import types
-import typing
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, get_args
 
-import yaml
+from pydantic import Field, ValidationError
 
 from svevae.errors import ConfigError
+from svevae.sections import (
+    FROM_LIST,
+    Count,
+    Floats,
+    Fraction,
+    Names,
+    Natural,
+    Nonnegative,
+    Positive,
+    check,
+    first_message,
+    load_sections,
+    parse_section,
+    parse_sections,
+    section,
+)
 
-BACKENDS = ("tensorflow", "jax", "torch")
-ARCHITECTURES = ("conv", "residual", "patch")  # svevae.model.vae
-BLOCKS = ("residual", "bottleneck", "plain")  # svevae.model.layers
-AUGMENTATIONS = ("flip_x", "flip_y", "flip_z", "swap_xy")
-ERRORS = ("property", "reconstruction", "combined")  # what a trial is judged by: svevae.search.pick
-PRUNERS = ("none", "hyperband", "halving")
-RESOURCES = ("epochs", "fraction")
+Backend = Literal["tensorflow", "jax", "torch"]
+Architecture = Literal["conv", "residual", "patch"]  # svevae.model.vae
+Block = Literal["residual", "bottleneck", "plain"]  # svevae.model.layers
+Augmentation = Literal["flip_x", "flip_y", "flip_z", "swap_xy"]
+ErrorName = Literal["property", "reconstruction", "combined"]  # svevae.search.pick
+Pruner = Literal["none", "hyperband", "halving"]
+Resource = Literal["epochs", "fraction"]
+ARCHITECTURES, BLOCKS, ERRORS = get_args(Architecture), get_args(Block), get_args(ErrorName)
+
+GAUSSIAN = {  # of `generate`, where a file does not say
+    "porosity": [0.005, 0.08, "log"],
+    "pore_length": [3.5, 8.0],
+    "elongation": [1.0, 2.0],
+    "modulation_length": [32, 96],
+    "modulation_strength": [0.0, 0.8],
+}
+STRAIN = (
+    *(0.00082, 0.00233, 0.00427, 0.00658, 0.00919, 0.01209),
+    *(0.01523, 0.01861, 0.0222, 0.026, 0.03),
+)
 
 
-@dataclass(frozen=True)
+def _is_range(value: Any) -> bool:
+    """A number, [low, high] or [low, high, log]."""
+    numbers = value[:2] if isinstance(value, list) else [value]
+    return all(
+        isinstance(number, int | float) and not isinstance(number, bool) for number in numbers
+    ) and (not isinstance(value, list) or (len(numbers) == 2 and value[2:] in ([], ["log"])))
+
+
+def _is_ordered(value: Any) -> bool:
+    """Low <= high, and above 0 where the range is logarithmic."""
+    return not isinstance(value, list) or (
+        value[0] <= value[1] and (len(value) == 2 or value[0] > 0)
+    )
+
+
+Range = Annotated[
+    Any,
+    check(_is_range, "a number, [low, high] or [low, high, log]"),
+    check(_is_ordered, "low <= high, and above 0 for log"),
+]
+Edges = Annotated[
+    tuple[int, ...],
+    FROM_LIST,
+    check(
+        lambda edges: len(edges) == 3 and min(edges) >= 1,
+        "three numbers of SVEs, each at least 1",
+    ),
+]
+
+
+@section
 class Base:
-    """What every stage shares. `backend` is the Keras backend, unless the environment's
-    KERAS_BACKEND says otherwise.
+    """What all stages share. `backend` is the Keras backend, unless the environment's KERAS_BACKEND
+    names another.
     """
 
-    seed: int
-    backend: str
-
-    def __post_init__(self) -> None:
-        _choice("base.backend", self.backend, BACKENDS)
-        _at_least("base.seed", self.seed, 0)
+    seed: Natural
+    backend: Backend
 
 
-@dataclass(frozen=True)
+@section
 class Generate:
-    """Parts of porous metal, cut into SVEs and labelled, into a file of the contract.
+    """How to make parts of porous metal and to label their SVEs, into a file of the contract. The
+    defaults are those of the shipped params.yaml.
 
     `parameters` are those of the generator (`svevae.physics.microstructure`): a number, or a range
     from which each part draws its own, [low, high] evenly or [low, high, log] evenly in the
@@ -54,55 +108,34 @@ class Generate:
     work, labelled together on a GPU and one by one on a CPU.
     """
 
-    output: str
-    seed: int
-    generator: str
-    parameters: dict[str, Any]
-    parts: int
-    part: tuple[int, ...]
-    sve: int
-    stride: int
-    voxel_size: float
-    material: Any
-    tension: tuple[str, ...]
-    strain: tuple[float, ...]
-    dtype: str
-    tolerance: float
-    batch: int
-
-    def __post_init__(self) -> None:
-        for name in ("parts", "stride", "batch"):
-            _at_least(f"generate.{name}", getattr(self, name), 1)
-        _at_least("generate.seed", self.seed, 0)
-        _at_least("generate.sve", self.sve, 2)
-        _part("generate.part", self.part)
-        if not 0 < self.voxel_size < float("inf"):
-            raise ConfigError(
-                f"generate.voxel_size: expected a number above 0, received {self.voxel_size}"
-            )
-        if not self.output.endswith(".h5"):
-            raise ConfigError(
-                f"generate.output: expected the name of a .h5 file, received {self.output!r}"
-            )
-        for name, value in self.parameters.items():
-            _range(f"generate.parameters.{name}", value)
+    output: Annotated[str, check(lambda name: name.endswith(".h5"), "the name of a .h5 file")] = (
+        "data/sve_porous_alsi10mg_32.h5"
+    )
+    seed: Natural = 0
+    generator: str = "gaussian"
+    parameters: dict[str, Range] = field(default_factory=lambda: dict(GAUSSIAN))
+    parts: Count = 85
+    part: Edges = (4, 4, 3)
+    sve: Annotated[int, Field(ge=2)] = 32
+    stride: Count = 32
+    voxel_size: Positive = 10.0
+    material: Any = "as-built-z"
+    tension: Names = ("x", "y", "z")
+    strain: Floats = STRAIN
+    dtype: str = "float32"
+    tolerance: float = 5.0e-4
+    batch: Count = 8
 
 
-@dataclass(frozen=True)
+@section
 class Prepare:
-    """`dataset` is a file of the contract; the fractions are of its parts, the rest trains."""
+    """How to split `dataset`, a file of the contract: fractions of its parts; the rest trains."""
 
     dataset: str
-    validation_fraction: float
-    test_fraction: float
+    validation_fraction: Fraction
+    test_fraction: Fraction
 
     def __post_init__(self) -> None:
-        for name in ("validation_fraction", "test_fraction"):
-            value = getattr(self, name)
-            if not 0 < value < 1:
-                raise ConfigError(
-                    f"prepare.{name}: expected a number between 0 and 1, received {value}"
-                )
         if self.validation_fraction + self.test_fraction >= 1:
             raise ConfigError(
                 "prepare: expected validation_fraction + test_fraction below 1, so that some parts"
@@ -110,7 +143,7 @@ class Prepare:
             )
 
 
-@dataclass(frozen=True)
+@section
 class Search:
     """Optuna's search for the keys of `train` that `space` names; the others are as `train` has
     them.
@@ -118,52 +151,39 @@ class Search:
     `space` gives each key choices, or a range `low`, `high` with `log` or `step`
     (`svevae.search.space`). `storage` is "journal" (the file artifacts/search/study.journal) or an
     address: postgresql+psycopg://user@host/database, grpc://host:port; the environment's
-    SVEVAE_STORAGE goes first. A trial trains on a `fraction` of the training SVEs for `epochs`. Two
-    `objectives` (property, reconstruction) make a Pareto study; one (of ERRORS) makes a single one,
+    SVEVAE_STORAGE goes first. A trial trains on a `fraction` of the training SVEs for `epochs`.
+
+    Two `objectives` (property, reconstruction) make a Pareto study. One (of ERRORS) makes a study
     whose `pruner` hands out the `resource` in growing portions, each `reduction` times the one
-    before, to ever fewer trials. Of the front the best `finalists` by `rule` (of ERRORS), and the
-    configuration of params.yaml, are trained again with `seeds` fresh seeds each; the best mean
+    before, to fewer and fewer trials. The best `finalists` of the front by `rule` (of ERRORS), and
+    the configuration of params.yaml, are trained again with `seeds` fresh seeds each. The best mean
     wins, where it is clearly the best.
     """
 
-    study: str
+    study: Annotated[str, check(lambda name: name and "/" not in name, "a name without /")]
     storage: str
-    trials: int
-    workers: int
-    objectives: tuple[str, ...]
-    pruner: str
-    resource: str
-    reduction: int
-    epochs: int
-    fraction: float
-    rule: str
-    finalists: int
-    seeds: int
+    trials: Count
+    workers: Count
+    objectives: Annotated[
+        tuple[str, ...],
+        FROM_LIST,
+        check(
+            lambda names: names == ERRORS[:2] or (len(names) == 1 and names[0] in ERRORS),
+            f"[property, reconstruction] or one of {', '.join(ERRORS)}",
+        ),
+    ]
+    pruner: Pruner
+    resource: Resource
+    reduction: Annotated[int, Field(ge=2)]
+    epochs: Count
+    fraction: Annotated[float, Field(gt=0, le=1)]
+    rule: ErrorName
+    finalists: Count
+    seeds: Count
     space: dict[str, Any]
 
-    def __post_init__(self) -> None:
-        for name in ("trials", "workers", "epochs", "finalists", "seeds"):
-            _at_least(f"search.{name}", getattr(self, name), 1)
-        _at_least("search.reduction", self.reduction, 2)
-        if not self.study or "/" in self.study:
-            raise ConfigError(f"search.study: expected a name without /, received {self.study!r}")
-        if not 0 < self.fraction <= 1:
-            raise ConfigError(
-                f"search.fraction: expected a number above 0, at most 1, received {self.fraction}"
-            )
-        _choice("search.pruner", self.pruner, PRUNERS)
-        _choice("search.resource", self.resource, RESOURCES)
-        _choice("search.rule", self.rule, ERRORS)
-        if self.objectives != ERRORS[:2] and not (
-            len(self.objectives) == 1 and self.objectives[0] in ERRORS
-        ):
-            raise ConfigError(
-                "search.objectives: expected [property, reconstruction] or one of"
-                f" {', '.join(ERRORS)}, received {list(self.objectives)}"
-            )
 
-
-@dataclass(frozen=True)
+@section
 class Train:
     """The model and its training. Weights multiply the terms of `svevae.model.losses`; lengths of
     schedules are in epochs.
@@ -178,55 +198,28 @@ class Train:
     (`with_found`).
     """
 
-    architecture: str
-    latent_dim: int
-    width: int
-    depth: int
-    blocks: int
-    block: str
+    architecture: Architecture
+    latent_dim: Count
+    width: Count
+    depth: Count
+    blocks: Natural
+    block: Block
     elastic: bool
-    dense_width: int
-    predictor_width: int
-    dropout: float
-    reconstruction_weight: float
-    kl_weight: float
-    property_weight: float
-    kl_warmup: int
-    learning_rate: float
-    learning_rate_warmup: int
-    weight_decay: float
-    batch_size: int
-    epochs: int
-    patience: int
-    augmentation: tuple[str, ...]
+    dense_width: Count
+    predictor_width: Count
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+    reconstruction_weight: Nonnegative
+    kl_weight: Nonnegative
+    property_weight: Nonnegative
+    kl_warmup: Natural
+    learning_rate: Positive
+    learning_rate_warmup: Count
+    weight_decay: Nonnegative
+    batch_size: Count
+    epochs: Count
+    patience: Count
+    augmentation: Annotated[tuple[Augmentation, ...], FROM_LIST]
     from_search: bool
-
-    def __post_init__(self) -> None:
-        for name in ("latent_dim", "width", "depth", "dense_width", "predictor_width"):
-            _at_least(f"train.{name}", getattr(self, name), 1)
-        for name in ("batch_size", "epochs", "patience", "learning_rate_warmup"):
-            _at_least(f"train.{name}", getattr(self, name), 1)
-        for name in (
-            "blocks",
-            "kl_warmup",
-            "reconstruction_weight",
-            "kl_weight",
-            "property_weight",
-            "weight_decay",
-        ):
-            _at_least(f"train.{name}", getattr(self, name), 0)
-        if not self.learning_rate > 0:
-            raise ConfigError(
-                f"train.learning_rate: expected a number above 0, received {self.learning_rate}"
-            )
-        _choice("train.architecture", self.architecture, ARCHITECTURES)
-        _choice("train.block", self.block, BLOCKS)
-        for name in self.augmentation:
-            _choice("train.augmentation", name, AUGMENTATIONS)
-        if not 0 <= self.dropout < 1:
-            raise ConfigError(
-                f"train.dropout: expected a number from 0 to below 1, received {self.dropout}"
-            )
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -234,9 +227,9 @@ class Train:
         return tuple(self.width * 2**level for level in range(self.depth))
 
 
-@dataclass(frozen=True)
+@section
 class Evaluate:
-    """What the test parts are used for, beside the scores of the properties.
+    """How to use the test parts, beside the scores of the properties.
 
     `samples` SVEs are drawn from the aggregate posterior, and as many from the prior; `solved` of
     them go through the solver, 0 for none; `pictures` SVEs are shown. `regressor_epochs` trains the
@@ -244,17 +237,13 @@ class Evaluate:
     out. `others` are files of SVEs with the same properties, e.g. of another pore generator.
     """
 
-    samples: int
-    solved: int
-    pictures: int
-    regressor_epochs: int
-    others: tuple[str, ...]
+    samples: Count
+    solved: Natural
+    pictures: Count
+    regressor_epochs: Natural
+    others: Names
 
     def __post_init__(self) -> None:
-        for name in ("samples", "pictures"):
-            _at_least(f"evaluate.{name}", getattr(self, name), 1)
-        for name in ("solved", "regressor_epochs"):
-            _at_least(f"evaluate.{name}", getattr(self, name), 0)
         if self.solved > self.samples:
             raise ConfigError(
                 f"evaluate.solved: expected at most evaluate.samples, {self.samples}, received"
@@ -262,9 +251,9 @@ class Evaluate:
             )
 
 
-@dataclass(frozen=True)
+@section
 class Register:
-    """`name` of the registered model."""
+    """The `name` of the registered model."""
 
     name: str
 
@@ -282,216 +271,37 @@ class Params:
     register: Register
 
 
-@dataclass(frozen=True)
-class Parts:
-    """What the multiscale stages share. `model` is a registry URI or a folder; the material, the
-    strain of the flow stress and the porosity-only baseline come from `dataset`, labelled by
-    svevae.
-
-    A part is simulated with `refine` elements along each edge of an SVE, and directly with one for
-    each voxel, to the elongations `strain` of the cell, whose first is elastic, with the solver's
-    residual `tolerance`.
-    """
-
-    seed: int
-    model: str
-    dataset: str
-    refine: int
-    strain: tuple[float, ...]
-    tolerance: float
-
-    def __post_init__(self) -> None:
-        _at_least("parts.seed", self.seed, 0)
-        _at_least("parts.refine", self.refine, 1)
-        _growing("parts.strain", self.strain)
-        if not 0 < self.tolerance < 1:
-            raise ConfigError(
-                f"parts.tolerance: expected a number between 0 and 1, received {self.tolerance}"
-            )
-
-
-@dataclass(frozen=True)
-class Compare:
-    """Direct simulation of `parts` tensile bars of `part` SVEs beside their latent simulation;
-    pores as in `Generate`.
-    """
-
-    parts: int
-    part: tuple[int, ...]
-    generator: str
-    parameters: dict[str, Any]
-
-    def __post_init__(self) -> None:
-        _at_least("compare.parts", self.parts, 1)
-        _part("compare.part", self.part)
-
-
-@dataclass(frozen=True)
-class Propagate:
-    """Uncertainty of the microstructure pushed through the latent space to the response of bars of
-    `part` SVEs.
-
-    The process, a `generator` with `parameters`, made blocks of `block` SVEs. The latent field is
-    fitted to `coupons` of them and `fields` bars are sampled from it; `direct` bars cut from other
-    blocks are simulated directly. `segmentation` is the standard deviation of the measured
-    porosity, relative, common to all of a part.
-    """
-
-    part: tuple[int, ...]
-    block: tuple[int, ...]
-    generator: str
-    parameters: dict[str, Any]
-    coupons: int
-    fields: int
-    direct: int
-    segmentation: float
-
-    def __post_init__(self) -> None:
-        for name in ("coupons", "fields", "direct"):
-            _at_least(f"propagate.{name}", getattr(self, name), 2)
-        if not 0 <= self.segmentation < 1:
-            raise ConfigError(
-                "propagate.segmentation: expected a share from 0 to below 1, received"
-                f" {self.segmentation}"
-            )
-        _part("propagate.part", self.part)
-        _part("propagate.block", self.block)
-        if any(whole % edge for whole, edge in zip(self.block, self.part, strict=True)):
-            raise ConfigError(
-                f"propagate.part: expected one that divides the block {list(self.block)}, received"
-                f" {list(self.part)}"
-            )
-
-
-@dataclass(frozen=True)
-class Grade:
-    """A notched bar or a plate with a hole, of `part` SVEs, whose porosity varies in space:
-    `porosity` (lowest, highest).
-
-    `radius` of the notches or the hole in SVE edges. The gradation of least mass whose yield load
-    is `load` times that of the part at the lowest porosity is sought in `trials`, its load being
-    the mean over `fields` sampled latent fields; it is then generated with pores of `pore_length`
-    voxels, `elongation` times that along z, and simulated directly, `direct` times, to each
-    elongation of `strain`: finer steps than of a smooth bar, since a notch or hole gathers strain.
-    """
-
-    shape: str
-    part: tuple[int, ...]
-    radius: float
-    porosity: tuple[float, ...]
-    load: float
-    trials: int
-    fields: int
-    direct: int
-    strain: tuple[float, ...]
-    pore_length: float
-    elongation: float
-
-    def __post_init__(self) -> None:
-        _growing("grade.strain", self.strain)
-        _choice("grade.shape", self.shape, ("notched", "hole"))
-        _part("grade.part", self.part)
-        for name in ("trials", "fields", "direct"):
-            _at_least(f"grade.{name}", getattr(self, name), 1)
-        if len(self.porosity) != 2 or not 0 < self.porosity[0] < self.porosity[1] < 0.5:
-            raise ConfigError(
-                "grade.porosity: expected two growing numbers between 0 and 0.5, received"
-                f" {list(self.porosity)}"
-            )
-        for name in ("pore_length", "elongation"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise ConfigError(
-                    f"grade.{name}: expected a number above 0, received {getattr(self, name)}"
-                )
-        if not 0 < self.load < 1:
-            raise ConfigError(
-                f"grade.load: expected a number between 0 and 1, received {self.load}"
-            )
-        if not 0 < self.radius < min(self.part[0], self.part[2]) / 2:
-            raise ConfigError(
-                "grade.radius: expected above 0 and below half of x and z of grade.part, received"
-                f" {self.radius}"
-            )
-
-
-def _growing(key: str, strain: tuple[float, ...]) -> None:
-    if (
-        len(strain) < 2
-        or not strain[0] > 0
-        or not all(a < b for a, b in itertools.pairwise(strain))
-    ):
-        raise ConfigError(f"{key}: expected growing strains above 0, received {list(strain)}")
-
-
-@dataclass(frozen=True)
-class Multiscale:
-    """All of multiscale/params.yaml."""
-
-    parts: Parts
-    compare: Compare
-    propagate: Propagate
-    grade: Grade
-
-
-def load_multiscale(path: str | Path = "multiscale/params.yaml") -> Multiscale:
-    """Read and check multiscale/params.yaml. Raises ConfigError that names the file and the key."""
-    return _load(Path(path), Multiscale)
-
-
 def load_params(path: str | Path = "params.yaml") -> Params:
     """Read and check params.yaml. Raises ConfigError that names the file and the key."""
-    return _load(Path(path), Params)
-
-
-def _load(path: Path, cls: type) -> Any:
-    if not path.is_file():
-        raise ConfigError(
-            f"{path}: expected the parameters of the pipeline, found nothing; run svevae from the"
-            " project's root"
-        )
-    try:
-        values = yaml.safe_load(path.read_text())
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: expected YAML in UTF-8: {error}") from error
-    try:
-        return _sections(cls, values)
-    except ConfigError as error:
-        raise ConfigError(f"{path}: {error}") from error
+    return load_sections(path, Params)
 
 
 def parse_params(values: Any) -> Params:
     """Params from nested dictionaries as params.yaml holds them. Raises ConfigError that names the
     key.
     """
-    return _sections(Params, values)
-
-
-def _sections(cls: type, values: Any) -> Any:
-    sections = _fields(cls)
-    _same_keys("", sections, values)
-    return cls(
-        **{name: _section(name, section, values[name]) for name, section in sections.items()}
-    )
+    return parse_sections(values, Params)
 
 
 def train_config(values: Mapping[str, Any]) -> Train:
     """The configuration that a model's contract holds. Raises ConfigError that names a key that
     this version does not have.
     """
-    return _section("train", Train, values)
+    return parse_section("train", Train, values)
 
 
 def with_value(train: Train, key: str, value: Any, where: str) -> Train:
     """`train` with one key as YAML gives it. Raises ConfigError that names `where` for an unknown
     key or a value it cannot have.
     """
-    kinds = _fields(Train)
-    if key not in kinds:
-        raise ConfigError(f"{where}: unknown key; train has {', '.join(kinds)}")
+    known = [item.name for item in dataclasses.fields(Train)]
+    if key not in known:
+        raise ConfigError(f"{where}: unknown key; train has {', '.join(known)}")
     try:
-        return dataclasses.replace(train, **{key: _typed(where, value, kinds[key])})
-    except ConfigError as error:
-        raise ConfigError(str(error).replace(f"train.{key}", where)) from None
+        return dataclasses.replace(train, **{key: value})
+    except ValidationError as error:
+        message = first_message(Train, error)
+        raise ConfigError(f"{where}{message.removeprefix(key)}") from None
 
 
 def with_found(train: Train, best: Mapping[str, Any]) -> Train:
@@ -505,94 +315,3 @@ def with_found(train: Train, best: Mapping[str, Any]) -> Train:
         if getattr(then, key) == getattr(train, key):
             train = with_value(train, key, value, f"best.yaml: train.{key}")
     return train
-
-
-def _section(section: str, cls: type, values: Any) -> Any:
-    fields = _fields(cls)
-    _same_keys(f"{section}.", fields, values)
-    return cls(
-        **{name: _typed(f"{section}.{name}", values[name], kind) for name, kind in fields.items()}
-    )
-
-
-def _fields(cls: type) -> dict[str, Any]:
-    hints = typing.get_type_hints(cls)
-    return {field.name: hints[field.name] for field in dataclasses.fields(cls)}
-
-
-def _same_keys(prefix: str, expected: Mapping[str, Any], received: Any) -> None:
-    where = prefix.rstrip(".") or "the file"
-    if not isinstance(received, Mapping):
-        raise ConfigError(
-            f"{where}: expected the keys {', '.join(expected)}, received {received!r}"
-        )
-    for key in received:
-        if key not in expected:
-            raise ConfigError(f"{prefix}{key}: unknown key; {where} has {', '.join(expected)}")
-    for key in expected:
-        if key not in received:
-            raise ConfigError(f"{prefix}{key}: missing")
-
-
-def _typed(key: str, value: Any, kind: Any) -> Any:
-    """`value` as `kind` (int, float, str, bool or a tuple of one of them); 1 is a float too, true
-    is no number.
-    """
-    if kind is Any:
-        return value
-    if typing.get_origin(kind) is dict:
-        if not isinstance(value, Mapping):
-            raise ConfigError(f"{key}: expected a mapping, received {value!r}")
-        return {str(name): item for name, item in value.items()}
-    if isinstance(kind, types.GenericAlias):
-        inner, _ = typing.get_args(kind)
-        if not isinstance(value, list):
-            raise ConfigError(f"{key}: expected a list of {inner.__name__}, received {value!r}")
-        return tuple(_typed(f"{key}[{i}]", item, inner) for i, item in enumerate(value))
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-        hint = (
-            " (YAML reads 1e-3 as text: write 1.0e-3)"
-            if kind is float and isinstance(value, str)
-            else ""
-        )
-        raise ConfigError(f"{key}: expected {kind.__name__}, received {value!r}{hint}")
-    return value
-
-
-def _part(key: str, value: tuple[int, ...]) -> None:
-    if len(value) != 3 or min(value) < 1:
-        raise ConfigError(
-            f"{key}: expected three numbers of SVEs, each at least 1, received {list(value)}"
-        )
-
-
-def _range(key: str, value: Any) -> None:
-    """A number, [low, high] or [low, high, log]."""
-    numbers = value[:2] if isinstance(value, list) else [value]
-    if not all(
-        isinstance(number, int | float) and not isinstance(number, bool) for number in numbers
-    ):
-        raise ConfigError(
-            f"{key}: expected a number, [low, high] or [low, high, log], received {value!r}"
-        )
-    if isinstance(value, list):
-        if len(value) not in (2, 3) or value[2:] not in ([], ["log"]):
-            raise ConfigError(
-                f"{key}: expected a number, [low, high] or [low, high, log], received {value!r}"
-            )
-        if not numbers[0] <= numbers[1] or (len(value) == 3 and numbers[0] <= 0):
-            raise ConfigError(
-                f"{key}: expected low <= high, and above 0 for log, received {value!r}"
-            )
-
-
-def _at_least(key: str, value: float, least: float) -> None:
-    if not value >= least:
-        raise ConfigError(f"{key}: expected at least {least}, received {value}")
-
-
-def _choice(key: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise ConfigError(f"{key}: expected one of {', '.join(choices)}, received {value!r}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -63,6 +64,41 @@ def written_whole(path: Path) -> Iterator[Path]:
         beside.unlink(missing_ok=True)
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write a text file, whole or not at all. Raises DataError as `written_whole`."""
+    with written_whole(path) as beside:
+        beside.write_text(text)
+
+
+def replace_folder(new: Path, folder: Path) -> None:
+    """Put the folder `new`, which lies beside `folder`, in its place.
+
+    At no moment is neither of the two there under a name that `repair_folder` finds. Where an error
+    prevents the replacement, `folder` is as before. One process at a time may replace a folder.
+    """
+    repair_folder(folder)
+    aside = _aside(folder)
+    shutil.rmtree(aside, ignore_errors=True)  # `folder` is there, so this is a leftover
+    try:
+        if folder.exists():
+            os.rename(folder, aside)
+        os.rename(new, folder)
+    except BaseException:
+        repair_folder(folder)
+        raise
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def repair_folder(folder: Path) -> None:
+    """Where `replace_folder` was killed between its two renames, put the old folder back.
+
+    Call it before `folder` is read. It never deletes anything.
+    """
+    if not folder.exists():
+        with suppress(OSError):  # there is none, or another process was faster
+            os.rename(_aside(folder), folder)
+
+
 def save_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Write arrays by name, whole or not at all. Raises DataError as `written_whole`."""
     content = io.BytesIO()
@@ -87,3 +123,8 @@ def load_arrays(path: Path) -> dict[str, np.ndarray] | None:
 
 def _beside(path: Path) -> Path:
     return path.with_name(f".{path.name}.{os.getpid()}.part")
+
+
+def _aside(folder: Path) -> Path:
+    """Where the old folder is while the new one takes its place."""
+    return folder.with_name(f".{folder.name}.old")

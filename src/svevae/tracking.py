@@ -10,12 +10,15 @@ import os
 import platform
 import re
 import resource
+import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
+from functools import cache
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
@@ -37,9 +40,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from svevae import __version__
 from svevae.errors import TrackingError
+from svevae.places import CARRIED, DATABASE, nearest_project
 
 EXPERIMENT = "svevae"
-DATABASE = "mlflow.db"
 SERVER_TIMEOUT = 10  # seconds for a server to answer before it counts as unreachable
 # Where the sqlite schema of MLflow keeps absolute artifact paths.
 ARTIFACT_COLUMNS = (
@@ -68,18 +71,14 @@ def _telling_outages() -> Iterator[None]:
 
 
 def project_root() -> Path:
-    """The folder with dvc.yaml and MLproject: DVC_ROOT inside a stage, else the nearest one
-    upwards. Raises TrackingError without.
-    """
-    if root := os.environ.get("DVC_ROOT"):
-        return Path(root)
-    for folder in (Path.cwd(), *Path.cwd().parents):
-        if (folder / "MLproject").is_file() and (folder / "dvc.yaml").is_file():
-            return folder
-    raise TrackingError(
-        f"{Path.cwd()}: expected a svevae project (MLproject and dvc.yaml), or MLFLOW_TRACKING_URI"
-        " to name a server"
-    )
+    """`nearest_project`. Raises TrackingError where there is none."""
+    root = nearest_project()
+    if root is None:
+        raise TrackingError(
+            f"{Path.cwd()}: expected a svevae project (MLproject and dvc.yaml), or"
+            " MLFLOW_TRACKING_URI to name a server"
+        )
+    return root
 
 
 def connect() -> str:
@@ -242,26 +241,46 @@ def end_lost_run(run_id: str) -> None:
 def lineage() -> dict[str, str]:
     """Tags that say what made a run: git commit and whether files differ from it, DVC stage and
     experiment, svevae's version.
+
+    Where git names no commit, the run has none, and a line on stderr says why.
     """
-
-    def git(*arguments: str) -> str:
-        result = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
-        return result.stdout.strip() if result.returncode == 0 else ""
-
-    commit = git("rev-parse", "HEAD")
-    # What the pipeline itself writes makes no run dirty.
-    changed = git(
-        "status", "--porcelain", "--untracked-files=no", "--", ".", ":!dvc.lock", ":!artifacts"
-    )
+    try:
+        commit = _git("rev-parse", "HEAD")
+        # What the pipeline itself writes makes no run dirty.
+        changed = _git(
+            "status", "--porcelain", "--untracked-files=no", "--", ".", ":!dvc.lock", ":!artifacts"
+        )
+        dirty = str(bool(changed)).lower()
+    except (OSError, subprocess.CalledProcessError) as error:
+        commit = dirty = ""
+        _say_once(f"the run names no commit: {_first_line(error)}")
     tags = {
         "mlflow.source.git.commit": commit,
         "svevae.git_commit": commit,
-        "svevae.git_dirty": str(bool(changed)).lower() if commit else "",
+        "svevae.git_dirty": dirty,
         "svevae.dvc_stage": os.environ.get("DVC_STAGE", ""),
         "svevae.dvc_experiment": os.environ.get("DVC_EXP_NAME", ""),
         "svevae.version": __version__,
     }
     return {key: value for key, value in tags.items() if value}
+
+
+def _git(*arguments: str) -> str:
+    """What git answers in this folder. Raises OSError without git, CalledProcessError where it
+    refuses: outside a repository, or in one of another user.
+    """
+    done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def _first_line(error: OSError | subprocess.CalledProcessError) -> str:
+    text = error.stderr if isinstance(error, subprocess.CalledProcessError) else ""
+    return next(iter(text.splitlines()), str(error))
+
+
+@cache
+def _say_once(text: str) -> None:
+    print(text, file=sys.stderr)
 
 
 @_telling_outages()
@@ -399,33 +418,52 @@ class _Flavor:
             keras_backend=backend,
             save_exported_model=False,
         )
-        mlflow.pyfunc.save_model(
-            path,
-            loader_module=loader,
-            data_path=str(folder),
-            code_paths=[str(Path(__file__).parent)],
-            mlflow_model=mlflow_model,
-            pip_requirements=requirements,
-        )
+        package = Path(__file__).parent
+        with tempfile.TemporaryDirectory() as beside:
+            code = Path(beside) / package.name  # without the champion that a wheel carries
+            ignored = shutil.ignore_patterns("__pycache__", CARRIED)
+            shutil.copytree(package, code, ignore=ignored)
+            mlflow.pyfunc.save_model(
+                path,
+                loader_module=loader,
+                data_path=str(folder),
+                code_paths=[str(code)],
+                mlflow_model=mlflow_model,
+                pip_requirements=requirements,
+            )
 
 
 def log_model(
-    folder: Path, loader: str, contract: Mapping[str, Any], tags: Mapping[str, str]
+    folder: Path,
+    loader: str,
+    tags: Mapping[str, str],
+    *,
+    n: int,
+    latent_dim: int,
+    properties: int,
+    keras_version: str,
+    backend: str,
 ) -> str:
-    """Log the model in `folder`, described by its contract, to the active run; its URI
-    models:/m-...
+    """Log the model in `folder` to the active run; its URI models:/m-...
+
+    It takes SVEs of `n` voxels along an edge and gives `latent_dim` latent units and so many
+    `properties`. The module `loader` loads it; Keras and its backend are those that trained it.
     """
-    cube, latent = (-1, *3 * [contract["n"]]), (-1, contract["latent_dim"])
-    properties = (-1, len(contract["names"]))
-    outputs = {"latent_mean": latent, "latent_std": latent, "probability": cube}
-    outputs |= {"properties": properties, "properties_std": properties, "novelty": (-1,)}
+    outputs: dict[str, tuple[int, ...]] = {
+        "latent_mean": (-1, latent_dim),
+        "latent_std": (-1, latent_dim),
+        "probability": (-1, n, n, n),
+        "properties": (-1, properties),
+        "properties_std": (-1, properties),
+        "novelty": (-1,),
+    }
     signature = ModelSignature(
-        inputs=Schema([TensorSpec(np.dtype(np.uint8), cube)]),
+        inputs=Schema([TensorSpec(np.dtype(np.uint8), (-1, n, n, n))]),
         outputs=Schema(
             [TensorSpec(np.dtype(np.float32), shape, name) for name, shape in outputs.items()]
         ),
     )
-    names = ("tensorflow", "keras", "numpy", "h5py", "pyyaml", "mlflow")
+    names = ("tensorflow", "keras", "numpy", "h5py", "pyyaml", "pydantic", "mlflow")
     versions = {found.metadata["Name"].lower(): found.version for found in distributions()}
     requirements = [f"{name}=={versions[name]}" for name in names if name in versions]
     info = Model.log(
@@ -437,8 +475,8 @@ def log_model(
         loader=loader,
         signature=signature,
         requirements=requirements,
-        keras_version=contract["keras"],
-        backend=contract["backend"],
+        keras_version=keras_version,
+        backend=backend,
     )
     return info.model_uri
 

@@ -1,4 +1,4 @@
-"""Counts and lists in sentences for people."""
+"""Counts, lists and units in sentences for people."""
 
 from __future__ import annotations
 
@@ -13,3 +13,10 @@ def counted(count: int, noun: str) -> str:
 def some(items: Sequence[str], most: int = 20) -> str:
     """The first of `items`, and how many more; an attribute of an HDF5 file holds 64 kB."""
     return ", ".join(items[:most]) + (f" and {len(items) - most} more" if len(items) > most else "")
+
+
+def headed(name: str, unit: str) -> str:
+    """Put a quantity with its unit at the head of a column or an axis: E_x [MPa]; the name alone
+    for the unit "-".
+    """
+    return name if unit == "-" else f"{name} [{unit}]"

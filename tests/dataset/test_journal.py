@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.dataset.sves import NAMES, SETTINGS, STRAIN, UNITS, random_sves
 
 from svevae.dataset.journal import Journal, voxel_digest
 from svevae.dataset.label_settings import LabelSettings
 from svevae.dataset.store import write_dataset
 from svevae.errors import DataError
+from tests.dataset.sves import NAMES, SETTINGS, STRAIN, UNITS, random_sves
 
 
 def test_an_sve_is_known_by_its_voxels() -> None:

@@ -9,8 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.conftest import ROOT, Run
-from tests.dataset.sves import SETTINGS, STRAIN
 
 from svevae.dataset import label_settings
 from svevae.dataset.label_settings import (
@@ -22,6 +20,8 @@ from svevae.dataset.store import label_record, open_dataset
 from svevae.errors import ConfigError
 from svevae.physics.elasticity import PRESETS, Material
 from svevae.physics.label import Tension
+from tests.conftest import ROOT, Run
+from tests.dataset.sves import SETTINGS, STRAIN
 
 
 def test_material_is_a_preset_or_a_mapping() -> None:

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.dataset.sves import NAMES, SETTINGS, STRAIN, UNITS, N, random_sves
 
 from svevae.dataset import labelling
 from svevae.dataset.journal import Journal, voxel_digest
@@ -23,6 +22,7 @@ from svevae.errors import ConfigError, SolverError, blaming
 from svevae.physics.elasticity import Material
 from svevae.physics.homogenize import Solver
 from svevae.physics.label import Tension
+from tests.dataset.sves import NAMES, SETTINGS, STRAIN, UNITS, N, random_sves
 
 
 class Here:

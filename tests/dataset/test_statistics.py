@@ -10,11 +10,11 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from tests.conftest import REFERENCE
 
 from svevae.dataset.statistics import neighbour_correlation, pore_sizes, read_position
 from svevae.dataset.store import SVEDataset, open_dataset, write_dataset
 from svevae.errors import ConfigError, DataError
+from tests.conftest import REFERENCE
 
 
 def grid(parts: int, *extent: int) -> tuple[np.ndarray, np.ndarray]:

@@ -10,12 +10,12 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from tests.conftest import Run
 
 from svevae.dataset import vtk as module
 from svevae.dataset.store import SVEDataset, open_dataset, write_dataset
 from svevae.dataset.vtk import MISSING, export_part, export_sve, write_vtkhdf
 from svevae.errors import DataError
+from tests.conftest import Run
 
 N = 3
 NUMBERED = np.arange(2 * 3 * 4, dtype=np.float32).reshape(2, 3, 4)

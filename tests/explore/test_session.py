@@ -1,12 +1,10 @@
-"""What the page shows, without the page: directions of a linear model, and a tiny network with
-volumes of known content.
-"""
+"""What the page shows, without the page: a tiny network with volumes of known content."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,13 +13,14 @@ import tifffile
 from svevae.config import Params
 from svevae.dataset.store import SVEDataset, open_dataset, write_dataset
 from svevae.errors import DataError
-from svevae.explore import session as views
-from svevae.explore.session import Explorer, find_directions
+from svevae.explore import session
+from svevae.explore.session import Explorer
+from svevae.model.contract import TrainingData
 from svevae.model.latent import LatentModel, Prediction
-from svevae.model.posterior import Posterior
 from svevae.model.vae import build_vae
 from svevae.physics.elasticity import PRESETS
 from svevae.physics.voce import voce_curve
+from tests.contracts import make_contract
 
 NAMES, UNITS = ["E_z", "nu_zx", "yield_z", "flow_z"], ["MPa", "-", "MPa", "MPa"]
 MEAN, STD = np.array([66_000.0, 0.326, 229.0, 390.0]), np.array([3_800.0, 0.005, 12.0, 22.0])
@@ -35,15 +34,13 @@ def tiny_model(
     voxel_size: float | None = 10.0,
 ) -> LatentModel:
     """An untrained network for SVEs of 8 voxels of 10 um."""
-    contract = {
-        "names": names,
-        "units": units,
-        "n": 8,
-        "latent_dim": 4,
-        "voxel_size": voxel_size,
-        "grain": 1.0,
-        "data": {"material": AGED},
-    }
+    contract = make_contract(
+        names=tuple(names),
+        units=tuple(units),
+        voxel_size=voxel_size,
+        grain=1.0,
+        data=TrainingData(material=AGED),
+    )
     return LatentModel(build_vae(params.train, 8, MEAN[: len(names)], STD[: len(names)]), contract)
 
 
@@ -84,39 +81,6 @@ def still(explorer: Explorer) -> list[float]:
 def npy(array: np.ndarray, path: Path) -> bytes:
     np.save(path / "array.npy", array)
     return (path / "array.npy").read_bytes()
-
-
-def test_directions_of_a_linear_model() -> None:
-    """E = 10 z0 and flow = 20 z0 with z ~ N(0, diag(1, 9, 1)): one direction says both, z0, and the
-    rest is led by z1 with a step of 3.
-    """
-    matrix = np.array([[10.0, 20.0], [0.0, 0.0], [0.0, 0.0]])
-    posterior = Posterior(np.ones(1), np.zeros((1, 3)), np.diag([1.0, 9.0, 1.0])[None])
-    model = SimpleNamespace(
-        names=("E", "flow"),
-        units=("MPa", "MPa"),
-        posterior=posterior,
-        predict_from_latent=lambda z: z @ matrix,
-    )
-    found = find_directions(model)
-    assert (found.properties, found.morphology) == (1, 2)
-    assert found.names == (
-        "Properties 1",
-        "Morphology 1",
-        "Morphology 2",
-        "Unit 0",
-        "Unit 1",
-        "Unit 2",
-    )
-    assert "100 % of the variance" in found.effects[0]
-    assert "E +10 MPa" in found.effects[0]
-    assert "flow +20 MPa" in found.effects[0]
-    np.testing.assert_allclose(found.steps[0], [1, 0, 0], atol=0.1)
-    np.testing.assert_allclose(np.abs(found.steps[1]), [0, 3, 0], atol=0.1)
-    np.testing.assert_allclose(
-        found.steps[1:3] @ matrix, 0, atol=0.1
-    )  # pores that the properties do not see
-    np.testing.assert_allclose(found.steps[3:], np.diag([1, 3, 1]), atol=0.1)
 
 
 def test_a_start_that_was_not_moved_is_the_sve_itself(
@@ -162,7 +126,7 @@ def test_samples(explorer: Explorer) -> None:
 
 
 def test_only_the_last_starts_are_kept(explorer: Explorer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(views, "KEPT", 2)
+    monkeypatch.setattr(session, "KEPT", 2)
     keys = [explorer._keep(explorer.start(explorer.sample(0))) for _ in range(3)]
     with pytest.raises(DataError, match="older than the server: reload it"):
         explorer.view(keys[0], still(explorer))
@@ -317,7 +281,7 @@ def test_files_that_are_no_volume(
 
 
 def test_a_file_that_is_too_large(explorer: Explorer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(views, "LARGEST", 1 << 20)
+    monkeypatch.setattr(session, "LARGEST", 1 << 20)
     with pytest.raises(
         DataError,
         match=r"big\.npy: expected at most 1 MB, received 2; cut it by svevae import --crop",
@@ -351,7 +315,7 @@ def test_a_moved_sve_is_realised_and_then_shown(
 ) -> None:
     """Realised is here always the SVE without pores, at whatever place."""
     realised = labelled.voxels([0])
-    monkeypatch.setattr(views, "realise", lambda model, latent, random: (realised, np.zeros(1)))
+    monkeypatch.setattr(session, "realise", lambda model, latent, random: (realised, np.zeros(1)))
     explorer = Explorer(model, labelled)
     key, moves, said = explorer.pick(1), still(explorer), []
     moves[-1] = 0.3
@@ -400,7 +364,7 @@ def test_curves_along_the_axes_that_the_model_knows(explorer: Explorer, params: 
 
 def test_the_matrix_where_the_contract_does_not_say(params: Params) -> None:
     model = tiny_model(params)
-    model.contract = model.contract | {"data": {"material": "E=70 GPa"}}
+    model.contract = replace(model.contract, data=TrainingData(material="E=70 GPa"))
     explorer = Explorer(model)
     assert (explorer.material, explorer.material_known) == (PRESETS["as-built-z"], False)
     assert json.loads(AGED)["E"] == PRESETS["aged-z"].E

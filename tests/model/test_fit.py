@@ -4,60 +4,13 @@ finite stops.
 
 from __future__ import annotations
 
-import json
-from dataclasses import replace
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
 
-from svevae.config import Params
-from svevae.dataset.batches import Batches
-from svevae.dataset.split import split_by_part
-from svevae.dataset.store import SVEDataset
 from svevae.errors import TrainingError
-from svevae.model.fit import Checkpoint, Progress, fit
-from svevae.model.vae import Trainer, build_vae, compile_trainer
-
-
-@pytest.fixture
-def session(tiny: SVEDataset, params: Params, tmp_path: Path):
-    """-> start(**changes): what `train` sets up before fit, as in a new process, on tmp_path's
-    checkpoint.
-    """
-    split = split_by_part(tiny, 0.25, 0.25, seed=0)
-
-    def start(
-        path: Path = tmp_path / "a.npz", fingerprint: str = "f", **changes: object
-    ) -> tuple[Trainer, dict]:
-        config = replace(
-            params.train, elastic=False, **changes
-        )  # what is fitted does not matter here
-        keras.utils.set_random_seed(0)
-        vae = build_vae(config, tiny.n, np.array(split.mean), np.array(split.std))
-        train = Batches(
-            tiny,
-            split.index("train", tiny.part_id),
-            config.batch_size,
-            0,
-            shuffle=True,
-            augmentation=config.augmentation,
-        )
-        validation = Batches(tiny, split.index("validation", tiny.part_id), config.batch_size)
-        trainer = compile_trainer(vae, config, np.array(split.std), len(train))
-        checkpoint = Checkpoint(path, trainer, fingerprint)
-        checkpoint.restore()
-        return trainer, {
-            "train": train,
-            "validation": validation,
-            "epochs": config.epochs,
-            "patience": config.patience,
-            "seed": 0,
-            "checkpoint": checkpoint,
-        }
-
-    return start
+from svevae.model.fit import fit
 
 
 class Killed(Exception):
@@ -98,13 +51,6 @@ def test_a_finished_checkpoint_trains_no_more(session) -> None:
     fit(trainer, **arguments, on_epoch=lambda epoch, numbers: pytest.fail("trained again"))
     for found, weight in zip(trainer.vae.get_weights(), weights, strict=True):
         np.testing.assert_array_equal(found, weight)
-
-
-def test_a_checkpoint_of_another_configuration_is_ignored(session) -> None:
-    trainer, arguments = session(epochs=1)
-    fit(trainer, **arguments)
-    _, arguments = session(epochs=1, fingerprint="another")
-    assert arguments["checkpoint"].progress == Progress("another")
 
 
 def test_early_stopping_keeps_the_best_weights(session) -> None:
@@ -164,12 +110,3 @@ def test_validation_that_is_not_finite_stops_too(session) -> None:
         ),
     ):
         fit(trainer, **arguments)
-
-
-def test_progress_is_over_by_epochs_or_patience() -> None:
-    rows = [{"val_loss": value} for value in (3.0, 1.0, 2.0, 2.0)]
-    assert not Progress("f").is_over(5, 1)
-    assert Progress("f", rows, best_epoch=1).is_over(4, 9)
-    assert Progress("f", rows, best_epoch=1).is_over(9, 2)
-    assert not Progress("f", rows, best_epoch=1).is_over(9, 3)
-    assert json.loads(json.dumps(vars(Progress("f", rows, 1))))["best_epoch"] == 1

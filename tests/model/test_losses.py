@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from svevae.model.losses import kl_divergence, property_loss, reconstruction_loss
+from svevae.model.losses import (
+    kl_divergence,
+    mean_squared_error,
+    property_loss,
+    reconstruction_loss,
+)
 
 
 def test_reconstruction_is_the_bernoulli_likelihood_summed_over_voxels() -> None:
@@ -46,3 +52,9 @@ def test_property_loss_is_in_units_of_the_standard_deviation() -> None:
     np.testing.assert_allclose(
         property_loss(true, true + std * np.float32([2, -1]), std), [2.5], rtol=1e-5
     )
+
+
+def test_mean_squared_error_is_that_of_the_property_loss() -> None:
+    true, predicted, std = np.array([[1.0, 2.0, 3.0]]), np.array([[2.0, 2.0, 9.0]]), [1.0, 2.0, 3.0]
+    loss = float(property_loss(true, predicted, np.array(std))[0])
+    assert mean_squared_error(loss, 3) == pytest.approx((1 + 0 + 4) / 3)

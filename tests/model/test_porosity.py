@@ -10,7 +10,8 @@ import pytest
 from svevae.model.latent import LatentModel, Prediction
 from svevae.model.porosity import FLOOR, PorosityModel, with_porosity
 from svevae.model.posterior import Posterior
-from svevae.model.sampling import sample_latent
+from svevae.model.wishes import sample_latent
+from tests.contracts import make_contract
 
 
 class Stiff(LatentModel):
@@ -19,8 +20,7 @@ class Stiff(LatentModel):
     """
 
     def __init__(self, *_: object, **__: object) -> None:
-        contract = {"names": ["E"], "units": ["MPa"], "n": 16, "latent_dim": 1, "voxel_size": None}
-        super().__init__(None, contract, posterior=Posterior.prior(1))
+        super().__init__(None, make_contract(n=16, latent_dim=1), posterior=Posterior.prior(1))
 
     def decode(self, latent: np.ndarray) -> np.ndarray:
         return np.broadcast_to(
@@ -37,15 +37,12 @@ class Stiff(LatentModel):
 
 
 @pytest.fixture(scope="module")
-def model() -> LatentModel:
+def model() -> PorosityModel:
     """As `with_porosity` makes it, of a model that is no Keras model."""
-
-    class Wrapped(PorosityModel, Stiff): ...
-
-    return Wrapped(Stiff(), np.random.default_rng(0))
+    return with_porosity(Stiff(), np.random.default_rng(0))
 
 
-def test_the_porosity_follows_from_the_properties(model: LatentModel) -> None:
+def test_the_porosity_follows_from_the_properties(model: PorosityModel) -> None:
     """Nothing else decides it here; the decoder, which is 20 % too porous, does not spoil it."""
     assert (model.names, model.units) == (("E", "porosity"), ("MPa", "-"))
     porosity = np.array([0.02, 0.05, 0.1])
@@ -57,12 +54,12 @@ def test_the_porosity_follows_from_the_properties(model: LatentModel) -> None:
     assert model.spread < 0.02
 
 
-def test_of_voxels_it_is_counted(model: LatentModel) -> None:
+def test_of_voxels_it_is_counted(model: PorosityModel) -> None:
     voxels = (np.random.default_rng(0).random((3, 16, 16, 16)) < 0.04).astype(np.uint8)
     np.testing.assert_allclose(model.predict(voxels)[:, 1], voxels.mean((1, 2, 3)), rtol=1e-6)
 
 
-def test_it_can_be_wished_for(model: LatentModel) -> None:
+def test_it_can_be_wished_for(model: PorosityModel) -> None:
     latent = sample_latent(model, 50, np.random.default_rng(0), {"porosity": 0.08})
     np.testing.assert_allclose(0.05 * np.exp(0.5 * latent), 0.08, rtol=0.05)
 

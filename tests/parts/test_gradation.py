@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from tests.conftest import ROOT
 
-from svevae.config import load_multiscale
 from svevae.errors import ConfigError, SolverError
-from svevae.parts.gradation import Gradation, GradationStudy, _check_section, distance
+from svevae.parts.direct import Direct
+from svevae.parts.gradation import Gradation, GradationStudy, Outline, distance, verify
+from svevae.physics.elasticity import PRESETS
 from svevae.physics.part import Response, block_means
+
+NOTCHED = Outline("notched", (4, 2, 6), 1.0, n=8, refine=4)
+KNOWN = SimpleNamespace(porosities=(0.001, 0.2))  # stands in for a latent field
 
 
 class Linear(GradationStudy):
@@ -20,10 +22,8 @@ class Linear(GradationStudy):
     from it.
     """
 
-    def __init__(self, trials: int = 8):
-        self.params = load_multiscale(ROOT / "multiscale" / "params.yaml")
-        self.settings = replace(self.params.grade, porosity=(0.005, 0.08), trials=trials)
-        self.voxels = distance("notched", (4, 2, 6), 1.0, 8)
+    def __init__(self) -> None:
+        super().__init__(NOTCHED, None, KNOWN, None, porosity=(0.005, 0.08), fields=1, seed=0)
 
     def load(self, design: Gradation) -> float:
         return 160 - 300 * design.near - 60 * design.far
@@ -34,7 +34,8 @@ def test_the_highest_uniform_porosity_that_carries_a_load() -> None:
     assert found.near == found.far == pytest.approx(10 / 360, rel=2e-3)
     assert Linear().load(found) >= 150
     with pytest.raises(
-        ConfigError, match=r"carried at the highest porosity 0\.08 everywhere: nothing to grade"
+        ConfigError,
+        match=r"^load: 0\.63\d* is carried at the highest porosity 0\.08 everywhere: nothing",
     ):
         Linear().uniform(100.0)
 
@@ -43,12 +44,12 @@ def test_the_search_is_lighter_than_uniform_porosity_and_carries_the_load() -> N
     """As dense as may be near the notch, where porosity costs most, and filled up far from it."""
     study, target = Linear(), 155.0
     uniform = study.uniform(target)
-    best, trials = study.search(target, uniform)
+    best, trials = study.search(target, uniform, trials=8)
     assert best.near == 0.005
     assert best.far == pytest.approx((5 - 300 * 0.005) / 60, rel=5e-3)
-    assert study.mean_porosity(best) > 2 * study.mean_porosity(uniform)
+    assert NOTCHED.mean_porosity(best) > 2 * NOTCHED.mean_porosity(uniform)
     assert (trials.load >= target).all()
-    assert study.mean_porosity(best) == trials["mean porosity"].max()
+    assert NOTCHED.mean_porosity(best) == trials["mean porosity"].max()
 
 
 def test_a_design_that_just_carries_the_load_is_filled_no_further() -> None:
@@ -64,13 +65,13 @@ def test_porosity_of_sves_is_that_of_their_solid() -> None:
     """The mean over the SVEs, by how much of each is solid, is the part's; within the notch there
     is nothing to be the mean of.
     """
-    study = Linear()
-    study.model, study.sves = SimpleNamespace(n=8), distance("notched", (4, 2, 6), 1.0, 1)
     design = Gradation(0.005, 0.08, 0.25)
-    found = study.sve_porosity(design)
-    share = block_means((study.voxels > 0)[None].astype(float), 8)[0]
-    assert np.average(found, weights=share) == pytest.approx(study.mean_porosity(design), rel=1e-12)
-    assert found[0, 0, 2] > 1.5 * design.porosity(study.sves)[0, 0, 2], (
+    porosity = NOTCHED.sve_porosity(design)
+    share = block_means((NOTCHED.voxels > 0)[None].astype(float), 8)[0]
+    assert np.average(porosity, weights=share) == pytest.approx(
+        NOTCHED.mean_porosity(design), rel=1e-12
+    )
+    assert porosity[0, 0, 2] > 1.5 * design.porosity(NOTCHED.sves)[0, 0, 2], (
         "a quarter of it is solid, and most of that is not near the notch"
     )
 
@@ -79,9 +80,12 @@ def test_a_microstructure_that_does_not_converge_is_replaced(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
     """The first of them; where all do not, that is an error."""
-    study, solved = Linear(), []
-    study.settings = replace(study.settings, direct=2)
-    study.ground, study.model = SimpleNamespace(material=None), SimpleNamespace(n=8)
+    solved: list[str] = []
+    direct = Direct(PRESETS["as-built-z"], (0.001,), 1e-3, 8)
+
+    def verified() -> Response:
+        design, pores = Gradation(0.02, 0.02, 1.0), {"pore_length": 5.0, "elongation": 1.5}
+        return verify("a", design, NOTCHED, direct, count=2, seed=0, **pores)
 
     def simulate(_: object, pores: np.ndarray, outline: np.ndarray, name: str) -> tuple:
         solved.append(name)
@@ -91,28 +95,24 @@ def test_a_microstructure_that_does_not_converge_is_replaced(
 
     monkeypatch.setattr("svevae.parts.direct.Direct.simulate", simulate)
     failing = {"a 0"}
-    assert study.verify("a", Gradation(0.02, 0.02, 1.0)).strain.ravel().tolist() == [2, 3]
+    assert verified().strain.ravel().tolist() == [2, 3]
     assert solved == ["a 0", "a 1", "a 2"]
     assert "a 0: residual 0.1; microstructure 1 takes its place" in capsys.readouterr().err
     failing = {"a 0", "a 1"}
     with pytest.raises(SolverError, match="a 1: residual"):
-        study.verify("a", Gradation(0.02, 0.02, 1.0))
+        verified()
 
 
 def test_porosities_beyond_the_data_are_refused() -> None:
-    study = Linear()
-    study.field, study.ground = (
-        SimpleNamespace(porosities=(0.001, 0.07)),
-        SimpleNamespace(data=SimpleNamespace(path="data/mine.h5")),
-    )
+    narrow = SimpleNamespace(porosities=(0.001, 0.07))
     with pytest.raises(
         ConfigError,
         match=(
-            r"grade.porosity: expected porosities of SVEs of data/mine.h5, 0.0010 to 0.0700,"
-            r" received"
+            r"^porosity: expected porosities of SVEs of the dataset, 0.0010 to 0.0700, received"
+            r" \[0.005, 0.08\]"
         ),
     ):
-        study._check_porosity()
+        GradationStudy(NOTCHED, None, narrow, None, porosity=(0.005, 0.08), fields=1, seed=0)
 
 
 def test_what_is_too_weak_near_the_notch_is_no_design() -> None:
@@ -142,12 +142,12 @@ def test_elements_too_coarse_for_a_notch_are_refused() -> None:
     take half the section of the voxels.
     """
     shape = ("notched", (2, 1, 2), 0.5)
-    _check_section(distance(*shape, 2), distance(*shape, 32))
+    Outline(*shape, n=32, refine=2)
     with pytest.raises(
         ConfigError,
         match=(
-            r"parts.refine: expected elements fine enough for the net section, 0.500 of the"
-            r" gross one"
+            r"^refine: expected elements fine enough for the net section, 0.500 of the gross one,"
+            r" received one of"
         ),
     ):
-        _check_section(distance(*shape, 1), distance(*shape, 32))
+        Outline(*shape, n=32, refine=1)

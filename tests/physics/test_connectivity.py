@@ -7,11 +7,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
-from tests.physics.shapes import SHAPE, cracked, helices, hinged, solid, void
 
 from svevae.physics.connectivity import load_path
 from svevae.physics.elasticity import PRESETS, young
 from svevae.physics.homogenize import Settings, Solver
+from tests.physics.shapes import SHAPE, cracked, helices, hinged, solid, void
 
 BATCH = 8
 VOCE = PRESETS["as-built-z"]

@@ -11,13 +11,13 @@ import h5py
 import numpy as np
 import pytest
 from scipy.optimize import brentq
-from tests.conftest import REFERENCE
-from tests.physics.shapes import SHAPE, cracked, hinged, solid, void
 
 from svevae.errors import ConfigError, DataError, SolverError
 from svevae.physics.elasticity import PRESETS, Material, isotropic_stiffness
 from svevae.physics.homogenize import Loading, Settings, Solver
 from svevae.physics.label import Tension, label, proof_strain, property_names, yield_stress
+from tests.conftest import REFERENCE
+from tests.physics.shapes import SHAPE, cracked, hinged, solid, void
 
 BATCH = 8  # of test_homogenize, for which the solver is compiled once
 VOCE = PRESETS["as-built-z"]

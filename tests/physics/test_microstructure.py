@@ -17,7 +17,6 @@ import numpy as np
 import pytest
 from scipy.special import ndtr, ndtri, owens_t
 from skimage.measure import label, regionprops
-from tests.conftest import REFERENCE
 
 from svevae.errors import ConfigError
 from svevae.physics.microstructure import (
@@ -27,6 +26,7 @@ from svevae.physics.microstructure import (
     make_part,
     parameter_names,
 )
+from tests.conftest import REFERENCE
 
 GAUSSIAN = {
     "porosity": 0.05,

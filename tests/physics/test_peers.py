@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.conftest import REFERENCE, ROOT
 
 from svevae.dataset.store import open_dataset
 from svevae.physics.elasticity import Material, mandel
 from svevae.physics.homogenize import Loading, Settings, Solver
+from tests.conftest import REFERENCE, ROOT
 
 pytestmark = [
     pytest.mark.slow,

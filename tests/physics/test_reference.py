@@ -12,11 +12,11 @@ from collections.abc import Sequence
 import h5py
 import numpy as np
 import pytest
-from tests.conftest import REFERENCE
 
 from svevae.physics.elasticity import PRESETS, VOLUMETRIC, hashin_shtrikman, voigt_bound
 from svevae.physics.homogenize import Settings, Solver
 from svevae.physics.label import Labels, Tension, label
+from tests.conftest import REFERENCE
 
 VOCE = PRESETS["as-built-z"]
 SHAPE = (32, 32, 32)

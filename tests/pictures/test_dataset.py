@@ -18,7 +18,7 @@ from mpl_toolkits.mplot3d.art3d import Poly3DCollection
 from svevae.dataset.store import SVEDataset, open_dataset, write_dataset
 from svevae.errors import DataError
 from svevae.pictures import dataset as show
-from svevae.pictures.dataset import TRIANGLES, _surface, dataset_figure, draw_dataset
+from svevae.pictures.dataset import dataset_figure, plot_dataset
 from svevae.pictures.style import DPI
 
 POROSITY, DIAMETER, DISTANCE = (
@@ -206,51 +206,6 @@ def test_neighbours_show_the_table(tmp_path: Path) -> None:
     assert [text.get_text() for text in cell.get_legend().get_texts()] == ["porosity", "E_x", "E_z"]
 
 
-@pytest.mark.parametrize(
-    ("low", "high"), [((0, 2, 3), (4, 5, 6)), ((1, 1, 1), (2, 2, 2)), ((0, 0, 0), (12, 12, 12))]
-)
-def test_surface_of_a_box(low: tuple[int, ...], high: tuple[int, ...]) -> None:
-    """A pore that fills voxels low to high, also one cut by the SVE's faces: the closed surface
-    spans exactly that box.
-
-    Light comes from above: a face that looks up is brighter than one that looks down.
-    """
-    cube = np.zeros((12, 12, 12), np.uint8)
-    cube[tuple(slice(a, b) for a, b in zip(low, high, strict=True))] = 1
-    triangles, brightness = _surface(cube)
-    np.testing.assert_allclose(triangles.min(axis=(0, 1)), low)
-    np.testing.assert_allclose(triangles.max(axis=(0, 1)), high)
-    assert brightness.min() >= 0.399
-    assert brightness.max() <= 1.001
-    height, middle = triangles.mean(axis=1)[:, 2], (low[2] + high[2]) / 2
-    assert brightness[height > middle].mean() > brightness[height < middle].mean() + 0.1
-    first, second, third = triangles.transpose(1, 0, 2).astype(float)
-    volume = abs((first * np.cross(second, third)).sum()) / 6
-    box = np.prod(np.subtract(high, low))
-    assert 0.16 * box < volume <= box
-
-
-@pytest.mark.parametrize("n", [40, 100])
-def test_a_rough_surface_is_averaged_down(n: int) -> None:
-    """Noise has a triangle or more a voxel; what is drawn stays within the bound and within the
-    cube.
-    """
-    triangles, _ = _surface((np.random.default_rng(0).random((n, n, n)) < 0.5).astype(np.uint8))
-    assert 100 < len(triangles) <= TRIANGLES
-    assert triangles.min() >= 0
-    assert triangles.max() <= n
-
-
-def test_one_voxel_of_a_large_sve_is_drawn() -> None:
-    """A single pore voxel of 128^3 does not vanish in the averaging: it stays within a voxel of its
-    place.
-    """
-    cube = np.zeros((128, 128, 128), np.uint8)
-    cube[100, 20, 63] = 1
-    triangles, _ = _surface(cube)
-    np.testing.assert_allclose(triangles.mean(axis=(0, 1)), [100.5, 20.5, 63.5], atol=1.01)
-
-
 def unusual(path: Path, kind: str) -> SVEDataset:
     if kind == "unlabelled":
         return make(path, cubes(9, 8))
@@ -341,14 +296,14 @@ def assert_a_picture(path: Path, labelled: bool) -> None:
 def test_a_picture_looks_the_same_twice(tmp_path: Path) -> None:
     """It depends on the file and the seed alone."""
     data = full(tmp_path / "a.h5")
-    draw_dataset(data, tmp_path / "a.png", seed=3)
-    draw_dataset(data, tmp_path / "b.png", seed=3)
+    plot_dataset(data, tmp_path / "a.png", seed=3)
+    plot_dataset(data, tmp_path / "b.png", seed=3)
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
 
 def test_real_sves(tmp_path: Path, tiny: SVEDataset) -> None:
     """96 SVEs of the reference dataset."""
-    draw_dataset(tiny, tmp_path / "a.png")
+    plot_dataset(tiny, tmp_path / "a.png")
     assert_a_picture(tmp_path / "a.png", labelled=True)
 
 
@@ -365,7 +320,7 @@ def test_the_seed_draws_the_sample_of_pores(
 
 def test_a_path_that_is_no_png(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"a\.jpg: expected a name that ends in \.png"):
-        draw_dataset(unusual(tmp_path / "a.h5", "unlabelled"), tmp_path / "a.jpg")
+        plot_dataset(unusual(tmp_path / "a.h5", "unlabelled"), tmp_path / "a.jpg")
 
 
 def test_voxels_that_are_not_0_or_1(tmp_path: Path) -> None:
@@ -375,7 +330,7 @@ def test_voxels_that_are_not_0_or_1(tmp_path: Path) -> None:
     with pytest.raises(
         DataError, match=r"a\.h5: /voxels: expected 0 \(solid\) and 1 \(pore\), received 7 in SVE 3"
     ):
-        draw_dataset(data, tmp_path / "a.png")
+        plot_dataset(data, tmp_path / "a.png")
 
 
 def test_a_damaged_file(tmp_path: Path) -> None:
@@ -386,7 +341,7 @@ def test_a_damaged_file(tmp_path: Path) -> None:
     content[chunk.byte_offset : chunk.byte_offset + chunk.size] = bytes(chunk.size)
     data.path.write_bytes(content)
     with pytest.raises(DataError, match=r"a\.h5: cannot be read, damaged or truncated"):
-        draw_dataset(data, tmp_path / "a.png")
+        plot_dataset(data, tmp_path / "a.png")
 
 
 def test_an_older_picture_survives_a_full_disk(
@@ -400,6 +355,6 @@ def test_an_older_picture_survives_a_full_disk(
     data = unusual(tmp_path / "a.h5", "unlabelled")
     monkeypatch.setattr("os.replace", full_disk)
     with pytest.raises(DataError, match=r"a\.png: not written: .*No space left"):
-        draw_dataset(data, tmp_path / "a.png")
+        plot_dataset(data, tmp_path / "a.png")
     assert (tmp_path / "a.png").read_bytes() == b"older"
     assert not list(tmp_path.glob(".*.part"))

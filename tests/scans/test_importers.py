@@ -15,8 +15,6 @@ import h5py
 import numpy as np
 import pytest
 import tifffile
-from tests.conftest import ROOT
-from tests.scans.sources import COUNT, CUBES, STIFF, N, imported, write_hdf5
 
 from svevae import __version__
 from svevae.config import Generate, load_params
@@ -29,6 +27,8 @@ from svevae.physics.label import property_names
 from svevae.scans import importers
 from svevae.scans.importers import Samples, import_dataset, label_samples, read_samples
 from svevae.scans.layouts import ImportOptions
+from tests.conftest import ROOT
+from tests.scans.sources import COUNT, CUBES, STIFF, N, imported, write_hdf5
 
 
 def grey(binary: np.ndarray, seed: int = 0) -> np.ndarray:

@@ -13,7 +13,7 @@ import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState
 
-from svevae.search.plots import View, label, log_ticks, views
+from svevae.search.plots import StudyPlot, label, log_ticks, study_plots
 
 pytestmark = pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
 CHOICES = tuple(
@@ -55,8 +55,8 @@ def study_of(
     return study
 
 
-def view(name: str, study: optuna.Study) -> View:
-    return next(view for view in views(study) if view.name == name)
+def plot_of(study: optuna.Study, name: str) -> StudyPlot:
+    return next(plot for plot in study_plots(study) if plot.name == name)
 
 
 def test_views_stand_in_the_order_of_the_page() -> None:
@@ -68,11 +68,11 @@ def test_views_stand_in_the_order_of_the_page() -> None:
         for kind in ("importance", "parallel", "slice", "history")
         for name in ("property", "reconstruction")
     ]
-    assert [view.name for view in views(study_of(["property", "reconstruction"]))] == [
+    assert [plot.name for plot in study_plots(study_of(["property", "reconstruction"]))] == [
         "front",
         *both,
     ]
-    assert [view.name for view in views(study_of(["combined"]))] == [
+    assert [plot.name for plot in study_plots(study_of(["combined"]))] == [
         "importance",
         "parallel",
         "slice",
@@ -82,7 +82,8 @@ def test_views_stand_in_the_order_of_the_page() -> None:
 
 def test_an_error_that_is_the_same_everywhere_has_its_history_alone() -> None:
     names = [
-        view.name for view in views(study_of(["property", "reconstruction"], reconstruction=0.5))
+        plot.name
+        for plot in study_plots(study_of(["property", "reconstruction"], reconstruction=0.5))
     ]
     assert [name for name in names if "reconstruction" in name] == ["history-reconstruction"]
 
@@ -91,12 +92,12 @@ def test_one_bad_trial_does_not_hide_the_others() -> None:
     """Errors from 0.1 to 30 stand on logarithmic axes, from 0.1 to 0.2 on linear ones."""
     bad, good = (study_of(["property", "reconstruction"], worst) for worst in (30.0, 0.2))
     for name in ("slice-property", "history-property"):
-        assert view(name, bad).plot().layout.yaxis.type == "log"
-        assert view(name, good).plot().layout.yaxis.type != "log"
-    assert view("front", bad).plot().layout.xaxis.type == "log"
+        assert plot_of(bad, name).draw_plotly().layout.yaxis.type == "log"
+        assert plot_of(good, name).draw_plotly().layout.yaxis.type != "log"
+    assert plot_of(bad, "front").draw_plotly().layout.xaxis.type == "log"
     with plt.rc_context():
         for study, scale in ((bad, "log"), (good, "linear")):
-            figure = view("slice-property", study).picture()
+            figure = plot_of(study, "slice-property").draw_matplotlib()
             assert figure.axes[0].get_yscale() == scale
             plt.close(figure)
 
@@ -105,7 +106,9 @@ def test_parallel_coordinates_tell_errors_not_logarithms() -> None:
     """Lines are placed by the logarithm; the axis from 0.1 to 30, the colour bar and what hovers
     have the errors themselves.
     """
-    plot = view("parallel-property", study_of(["property", "reconstruction"], 30.0)).plot()
+    plot = plot_of(
+        study_of(["property", "reconstruction"], 30.0), "parallel-property"
+    ).draw_plotly()
     axis = [float(note.text) for note in plot.layout.annotations if note.x == 0]
     assert axis[0] == pytest.approx(0.1, rel=0.01)
     assert axis[-1] == pytest.approx(30, rel=0.01)
@@ -120,7 +123,7 @@ def test_slices_stand_in_rows_of_four() -> None:
     none over another.
     """
     study = study_of(["combined"])
-    plot = view("slice", study).plot()
+    plot = plot_of(study, "slice").draw_plotly()
     assert plot.layout.width is None
     places = [
         (x.domain, y.domain) for x, y in zip(plot.select_xaxes(), plot.select_yaxes(), strict=True)
@@ -129,7 +132,7 @@ def test_slices_stand_in_rows_of_four() -> None:
     assert [x[0] for x, _ in places] == [0, 0.25, 0.5, 0.75, 0]
     assert places[4][1][1] < places[0][1][0]
     with plt.rc_context():
-        figure = view("slice", study).picture()
+        figure = plot_of(study, "slice").draw_matplotlib()
         *panels, bar = (axes.get_position() for axes in figure.axes)
         plt.close(figure)
     for first in (*panels, bar):
@@ -140,11 +143,11 @@ def test_slices_stand_in_rows_of_four() -> None:
 
 def test_choices_are_words_below_each_other() -> None:
     """JSON text of a list would cover its neighbours."""
-    plot = view("slice", study_of(["combined"])).plot()
+    plot = plot_of(study_of(["combined"]), "slice").draw_plotly()
     (axis,) = (axis for axis in plot.select_xaxes() if axis.title.text == "augmentation")
     assert axis.ticktext == ("flip_x<br>flip_y<br>flip_z<br>swap_xy", "flip_x", "none")
     with plt.rc_context():
-        figure = view("slice", study_of(["combined"])).picture()
+        figure = plot_of(study_of(["combined"]), "slice").draw_matplotlib()
         (axes,) = (axes for axes in figure.axes if axes.get_xlabel() == "augmentation")
         assert [text.get_text() for text in axes.get_xticklabels()] == [
             "flip_x\nflip_y\nflip_z\nswap_xy",
@@ -158,7 +161,7 @@ def test_choices_are_words_below_each_other() -> None:
 def test_whole_numbers_have_whole_ticks() -> None:
     """A depth is 2, 3 or 4, never 2.5."""
     study = study_of(["combined"])
-    parallel = view("parallel", study).plot()
+    parallel = plot_of(study, "parallel").draw_plotly()
     column = parallel.layout.xaxis.ticktext.index("depth")
     assert [note.text for note in parallel.layout.annotations if note.x == column] == [
         "2",
@@ -166,7 +169,7 @@ def test_whole_numbers_have_whole_ticks() -> None:
         "4",
     ]
     with plt.rc_context():
-        figure = view("slice", study).picture()
+        figure = plot_of(study, "slice").draw_matplotlib()
         (axes,) = (axes for axes in figure.axes if axes.get_xlabel() == "depth")
         assert all(tick == int(tick) for tick in axes.get_xticks())
         plt.close(figure)
@@ -177,7 +180,7 @@ def test_what_hovers_over_the_front_is_short() -> None:
     colour and legend.
     """
     study = study_of(["property", "reconstruction"], reconstruction=0.5)
-    rest, front = view("front", study).plot().data
+    rest, front = plot_of(study, "front").draw_plotly().data
     assert [trace.name for trace in (rest, front)] == ["not on the front", "on the front"]
     assert front.text[0].startswith(
         "trial 0<br>property error: 0.1000<br>reconstruction error: 0.5000<br>latent_dim:"

@@ -15,7 +15,7 @@ import pytest
 
 from svevae.errors import SvevaeError
 from svevae.search import pool as module
-from svevae.search.pool import Pool, give_up_lost, run_to_the_end, told
+from svevae.search.pool import Pool, give_up_lost, run_to_the_end, trial_line
 from svevae.search.storage import open_journal
 from svevae.search.study import DEATHS, DIED, Study, Ticket, Watch, this_process
 
@@ -160,10 +160,12 @@ def test_a_finished_trial_in_a_line() -> None:
         errors={"property": 0.123456, "reconstruction": 0.5},
         seconds=61.4,
     )
-    assert told(complete) == "trial -1: property error 0.1235, reconstruction error 0.5000, 61 s"
+    assert (
+        trial_line(complete) == "trial -1: property error 0.1235, reconstruction error 0.5000, 61 s"
+    )
     again = trial(
         state=optuna.trial.TrialState.COMPLETE, errors={"property": 0.1}, finalist=7, seed=3
     )
-    assert told(again) == "trial 7 with seed 3: property error 0.1000"
+    assert trial_line(again) == "trial 7 with seed 3: property error 0.1000"
     pruned = trial(state=optuna.trial.TrialState.PRUNED, reason="hyperband at step 1", seconds=9.0)
-    assert told(pruned) == "trial -1 pruned: hyperband at step 1, 9 s"
+    assert trial_line(pruned) == "trial -1 pruned: hyperband at step 1, 9 s"

@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import matplotlib
+import matplotlib.pyplot as plt
 import optuna
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
@@ -269,3 +270,22 @@ def test_pictures(tmp_path: Path) -> None:
         assert path.read_bytes().startswith(b"\x89PNG")
         assert path.stat().st_size > 5_000
     assert dict(matplotlib.rcParams) == style, "Optuna's style stays with its pictures"
+
+
+def test_pictures_leave_the_backend_of_the_caller(tmp_path: Path) -> None:
+    before = plt.get_backend()
+    plt.switch_backend("svg")
+    try:
+        [path] = draw_study(study_of(["combined"], 1), tmp_path)
+        assert path.read_bytes().startswith(b"\x89PNG")
+        assert plt.get_backend() == "svg"
+    finally:
+        plt.switch_backend(before)
+
+
+def test_a_long_reason_is_shown_whole(tmp_path: Path) -> None:
+    study, reason = study_of(["combined"], 1), "TrainingError: " + "a long story " * 30
+    study.add_trial(
+        optuna.create_trial(state=TrialState.FAIL, user_attrs={"reason": reason, "ticket": 1})
+    )
+    assert reason in page_of(study, tmp_path)

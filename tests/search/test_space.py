@@ -170,7 +170,7 @@ def test_fixed_values_are_what_acts_and_is_not_searched(params: Params) -> None:
         (
             "architecture",
             {"low": 1, "high": 2},
-            "search.space.architecture: expected str, received 1",
+            "search.space.architecture: expected one of conv, residual, patch, received 1",
         ),
         (
             "architecture",
@@ -185,7 +185,7 @@ def test_fixed_values_are_what_acts_and_is_not_searched(params: Params) -> None:
         (
             "augmentation",
             {"choices": [["flip_w"]]},
-            "search.space.augmentation: expected one of flip_x, .* received 'flip_w'",
+            r"search.space.augmentation\[0\]: expected one of flip_x, .* received 'flip_w'",
         ),
         (
             "epochs",

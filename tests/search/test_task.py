@@ -14,7 +14,7 @@ from svevae.dataset.split import split_by_part
 from svevae.dataset.store import SVEDataset
 from svevae.errors import ConfigError
 from svevae.search.space import parse_space
-from svevae.search.task import Task, contract, load_task
+from svevae.search.task import Task, load_task, terms
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def changed(task: Task, section: str, **values: object) -> Task:
     ],
 )
 def test_what_changes_a_trial_changes_the_contract(task: Task, section: str, values: dict) -> None:
-    assert contract(changed(task, section, **values)) != contract(task)
+    assert terms(changed(task, section, **values)) != terms(task)
 
 
 @pytest.mark.parametrize(
@@ -60,21 +60,21 @@ def test_what_changes_a_trial_changes_the_contract(task: Task, section: str, val
     ],
 )
 def test_what_does_not_leaves_it(task: Task, section: str, values: dict) -> None:
-    assert contract(changed(task, section, **values)) == contract(task)
+    assert terms(changed(task, section, **values)) == terms(task)
 
 
 def test_other_data_another_split_and_another_space_change_it(task: Task) -> None:
     other = replace(task.split, dataset_digest="0" * 32)
-    assert contract(replace(task, split=other)) != contract(task)
+    assert terms(replace(task, split=other)) != terms(task)
     parts = {**task.split.parts, "train": task.split.parts["train"][1:]}
-    assert contract(replace(task, split=replace(task.split, parts=parts))) != contract(task)
+    assert terms(replace(task, split=replace(task.split, parts=parts))) != terms(task)
     wider = parse_space({"kl_weight": {"low": 0.5, "high": 4.0}}, task.params.train)
-    assert contract(replace(task, space=wider)) != contract(task)
+    assert terms(replace(task, space=wider)) != terms(task)
 
 
 def test_a_pruner_is_part_of_a_single_study(task: Task) -> None:
     single = changed(task, "search", objectives=("property",))
-    assert contract(changed(single, "search", pruner="halving")) != contract(
+    assert terms(changed(single, "search", pruner="halving")) != terms(
         changed(single, "search", pruner="none")
     )
 

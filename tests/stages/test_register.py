@@ -24,6 +24,6 @@ HERE = {"mean_r2": "0.980000", "test_digest": "a"}
 def test_champion_moves_only_to_what_is_better_on_the_same_test_sves(
     r2: float, baseline: float, champion: dict | None, wins: bool, reason: str
 ) -> None:
-    verdict = judge({"mean_r2": r2, "porosity_only_mean_r2": baseline}, "a", champion)
+    verdict = judge(r2, baseline, "a", champion)
     assert verdict.champion is wins
     assert reason in verdict.reason

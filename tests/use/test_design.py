@@ -17,9 +17,11 @@ import pytest
 
 from svevae.cli import main
 from svevae.config import Params
+from svevae.dataset.cluster import Work
 from svevae.dataset.label_settings import LabelSettings
 from svevae.dataset.store import find_problems
 from svevae.errors import ConfigError
+from svevae.model.contract import TrainingData
 from svevae.model.latent import Prediction, load_folder, save_folder
 from svevae.model.porosity import PorosityModel
 from svevae.model.posterior import Posterior
@@ -27,6 +29,7 @@ from svevae.model.vae import build_vae
 from svevae.physics.elasticity import PRESETS
 from svevae.physics.label import Tension, property_names
 from svevae.use.design import Design, describe, design, solver_settings
+from tests.contracts import make_contract
 
 N = 8
 SETTINGS = LabelSettings(
@@ -78,7 +81,7 @@ def layers(tmp_path_factory: pytest.TempPathFactory) -> Design:
     """Designed for E_z of two layers of eight; the solver asked about three of four."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("layers"))
-        return design(layered(), {"E_z": 52_500.0}, 4, 0, SETTINGS, solve=3, workers=1)
+        return design(layered(), {"E_z": 52_500.0}, 4, 0, SETTINGS, solve=3, work=Work(workers=1))
 
 
 def test_the_solver_confirms_what_was_wished(layers: Design) -> None:
@@ -155,15 +158,9 @@ def folder(params: Params, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny model, untrained, whose labels the solver can make."""
     keras.utils.set_random_seed(0)
     mean, std = np.array([66_000.0, 229.0, 390.0]), np.array([4_600.0, 12.0, 20.0])
-    contract = {
-        "names": NAMES,
-        "units": UNITS,
-        "n": N,
-        "latent_dim": 4,
-        "voxel_size": 10.0,
-        "grain": 1.0,
-        "labels": RECORD,
-    }
+    contract = make_contract(
+        names=tuple(NAMES), units=tuple(UNITS), n=N, voxel_size=10.0, grain=1.0, labels=RECORD
+    )
     path = tmp_path_factory.mktemp("models") / "model"
     vae = build_vae(params.train, N, mean, std)
     last = [layer for layer in vae.get_layer("decoder").layers if layer.weights][-1]
@@ -273,14 +270,14 @@ def test_a_model_without_uncertainty(
 
 
 def test_settings_come_from_the_contract(tiny_file: Path) -> None:
-    model = SimpleNamespace(names=NAMES, contract={"labels": RECORD})
+    model = SimpleNamespace(names=NAMES, contract=make_contract(labels=RECORD))
     assert solver_settings(model, "here") == SETTINGS
     with pytest.raises(
         ConfigError,
         match=r"tiny\.h5 does not say how it was labelled: expected --data with a file labelled by",
     ):
         solver_settings(model, "here", tiny_file)
-    model.contract = {"labels": RECORD | {"label_digest": "another"}}
+    model.contract = make_contract(labels=RECORD | {"label_digest": "another"})
     with pytest.raises(
         ConfigError,
         match=(
@@ -288,13 +285,13 @@ def test_settings_come_from_the_contract(tiny_file: Path) -> None:
         ),
     ):
         solver_settings(model, "here")
-    model.contract, model.names = {"labels": RECORD}, ("E_z", "toughness")
+    model.contract, model.names = make_contract(labels=RECORD), ("E_z", "toughness")
     with pytest.raises(
         ConfigError,
         match=r"here: expected labels E_z, toughness of the model, received none of toughness",
     ):
         solver_settings(model, "here")
-    model.contract = {}
+    model.contract = make_contract()
     with pytest.raises(ConfigError, match="here does not say how it was labelled"):
         solver_settings(model, "here")
 
@@ -302,6 +299,9 @@ def test_settings_come_from_the_contract(tiny_file: Path) -> None:
 def test_an_older_model_asks_the_file_it_was_trained_on() -> None:
     path = Path(__file__).parents[2] / "data" / "sve_porous_alsi10mg_32.h5"
     found = solver_settings(
-        SimpleNamespace(names=("E_x", "yield_z"), contract={"data": {"file": str(path)}}), "here"
+        SimpleNamespace(
+            names=("E_x", "yield_z"), contract=make_contract(data=TrainingData(file=str(path)))
+        ),
+        "here",
     )
     assert found.tension.axes == ("x", "y", "z")

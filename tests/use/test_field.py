@@ -20,6 +20,7 @@ from svevae.scans.layouts import ImportOptions
 from svevae.scans.segmentation import segmentation
 from svevae.use import field as module
 from svevae.use.field import Tiles, encode_volume, field_file
+from tests.contracts import make_contract
 
 VOLUME = (np.random.default_rng(0).random((10, 8, 9)) < 0.2).astype(np.uint8)
 LABELS = {"tension": {"strain": [0.01, 0.03]}, "material": {"b": 40.0, "nu": 0.33}}
@@ -48,7 +49,7 @@ def stand_in(**contract: object) -> SimpleNamespace:
         prediction=prediction,
     )
     model.contract, model.encoded, model.digest = (
-        {"labels": LABELS} | contract,
+        make_contract(**{"labels": LABELS} | contract),
         0,
         lambda: "these weights",
     )
@@ -198,7 +199,7 @@ def test_bad_input(model: SimpleNamespace, tmp_path: Path) -> None:
     np.save("holes.npy", np.where(VOLUME, np.nan, 1.0))
     with pytest.raises(DataError, match=r"holes.npy: expected finite greys"):
         field_file(tmp_path / "holes.npy", table, "any", ImportOptions())
-    model.contract = {}
+    model.contract = make_contract()
     with pytest.raises(
         DataError, match="labels: expected a model trained on labels of svevae's solver"
     ):

@@ -7,14 +7,12 @@ from __future__ import annotations
 from pathlib import Path
 from types import SimpleNamespace
 
-import matplotlib.image
 import numpy as np
 import pytest
 
 from svevae.cli import main
 from svevae.dataset.store import SVEDataset, write_dataset
 from svevae.errors import ConfigError, DataError
-from svevae.pictures.scatter import draw_scatter, scatter_figure
 from svevae.use.scatter import (
     Field,
     data_field,
@@ -56,21 +54,6 @@ def test_both_statistics_know_the_law() -> None:
     np.testing.assert_allclose(alone.neighbours["correlation"], 0, atol=0.1)
     along_x = 24 / (24 + 24 + 16)  # of the pairs one edge apart
     assert pairs.neighbours["correlation"][0] == pytest.approx(along_x / 2, abs=0.06)
-
-
-def test_the_picture_has_a_row_for_each_quantity_and_a_colour_for_each_field(
-    tmp_path: Path,
-) -> None:
-    found = {"data": scatter(field(10)), "latent field": scatter(field(12))}
-    figure = scatter_figure(found, {"alone": "-", "pairs": "MPa"})
-    assert len(figure.axes) == 4
-    assert figure.axes[2].get_ylabel() == "std of pairs within parts [MPa]"
-    labels = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
-    assert [label.split(":")[0] for label in labels] == ["independent SVEs", "data", "latent field"]
-    draw_scatter(found, {"alone": "-"}, tmp_path / "a.png")
-    assert matplotlib.image.imread(tmp_path / "a.png").shape[1] == 1210
-    with pytest.raises(DataError, match=r"a\.jpg: expected a name that ends in \.png"):
-        draw_scatter(found, {"alone": "-"}, tmp_path / "a.jpg")
 
 
 def test_a_file_and_what_a_model_says_of_it(tiny: SVEDataset) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from svevae.dataset.digest import content_digest, dataset_digest
 from svevae.dataset.store import LabelledDataset
 from svevae.errors import DataError
+from svevae.files import write_text
 
 SUBSETS = ("train", "validation", "test")
 
@@ -41,8 +42,8 @@ class Split:
         return np.flatnonzero(np.isin(part_id, self.parts[subset]))
 
     def save(self, path: Path) -> None:
-        """Write as JSON."""
-        path.write_text(json.dumps(asdict(self), indent=1) + "\n")
+        """Write as JSON, whole or not at all."""
+        write_text(path, json.dumps(asdict(self), indent=1) + "\n")
 
     @classmethod
     def load(cls, path: Path) -> Split:

@@ -1,5 +1,5 @@
-"""What the page of `svevae explore` shows, computed without it: SVEs to start from, directions to
-move them in, what they are predicted.
+"""What the page of `svevae explore` shows, computed without it: SVEs to start from, and their
+properties after moves in latent space.
 
 The latent vector on the page is that of a start plus the sliders' moves times `Directions.steps`.
 """
@@ -19,8 +19,9 @@ import numpy as np
 
 from svevae.dataset.store import SVEDataset
 from svevae.errors import ConfigError, DataError
+from svevae.explore.directions import SEED, find_directions
 from svevae.model.latent import LatentModel, Prediction
-from svevae.model.sampling import draw, realise, sample_sves
+from svevae.model.sampling import binarise, realise, sample_sves
 from svevae.physics.connectivity import load_path
 from svevae.physics.elasticity import AXES, PRESETS, Material, young
 from svevae.physics.homogenize import Loading, Solver
@@ -30,19 +31,8 @@ from svevae.scans.importers import Samples, read_samples
 from svevae.scans.layouts import EDGE, ImportOptions
 from svevae.words import counted
 
-SAMPLES = 4096  # of the aggregate posterior, that the directions are found from
-EXPLAINED, MOST = (
-    0.99,
-    4,
-    # share of the properties' variance that their directions leave out at most, and how many there
-    # are
-    # at most
-)
-MORPHOLOGY, LEAST = (
-    6,
-    0.01,
-)  # directions of what the properties do not say, and the share of that variance that makes one
 MATRIX = "as-built-z"  # of the model's data, where these do not say
+# Where neither model nor data file says the strains.
 STRAIN = (
     0.00082,
     0.00233,
@@ -55,28 +45,10 @@ STRAIN = (
     0.0222,
     0.026,
     0.03,
-)  # where neither model nor data file says
+)
 DRAWS, POINTS = 200, 61  # curves that the band is taken from, strains on each
 KEPT = 64  # starts of this session
 LARGEST = 128 << 20  # bytes of an uploaded file; what is larger is a thing for `svevae import`
-# one field of noise for every draw, so that pores grow and shrink under a slider and do not flicker
-SEED = 0
-
-
-@dataclass(frozen=True)
-class Directions:
-    """Along which sliders move: `names`, what a step of 1 does in words (`effects`), and the
-    `steps` (direction, latent) themselves.
-
-    The first `properties` change the predicted properties, the next `morphology` leave them, the
-    last are the latent units, one by one.
-    """
-
-    names: tuple[str, ...]
-    effects: tuple[str, ...]
-    steps: np.ndarray
-    properties: int
-    morphology: int
 
 
 @dataclass(frozen=True)
@@ -123,71 +95,6 @@ class View:
     solved: Solved | None
 
 
-def find_directions(model: LatentModel) -> Directions:
-    """Principal directions of the aggregate posterior: first in the space of the properties, then
-    of what these do not explain.
-
-    t_k being the standardised principal components of the properties predicted for samples of the
-    posterior, a step of direction k is the regression of the latent vector on t_k: what SVEs with a
-    t_k of 1 more have in common. The morphology's are the largest principal components of the
-    latent vectors without their regression on all t_k. A step is one standard deviation.
-    """
-    latent = model.posterior.sample(SAMPLES, np.random.default_rng(SEED)).astype(np.float64)
-    found = model.predict_from_latent(latent)
-    spread = found.std(axis=0) + 1e-12
-    z, y = latent - latent.mean(axis=0), (found - found.mean(axis=0)) / spread
-    variance, vectors = (
-        part[..., ::-1] for part in np.linalg.eigh(np.cov(y.T).reshape(y.shape[1], -1))
-    )
-    share = variance / variance.sum()
-    count = int(min(np.searchsorted(np.cumsum(share), EXPLAINED) + 1, MOST, len(share)))
-    vectors = (
-        vectors[:, :count]
-        * np.where(vectors[np.abs(vectors).argmax(axis=0), range(len(share))] < 0, -1, 1)[:count]
-    )
-    t = y @ vectors / np.sqrt(variance[:count])
-    steps = t.T @ z / len(z)
-    rest, shapes = (
-        part[..., ::-1]
-        for part in np.linalg.eigh(np.cov((z - t @ steps).T).reshape(z.shape[1], -1))
-    )
-    left = rest / max(rest.sum(), 1e-12)
-    shown = min(MORPHOLOGY, int((left > LEAST).sum()))
-    shapes = (shapes * np.sqrt(np.maximum(rest, 0)))[:, :shown].T
-    names = [f"Properties {k + 1}" for k in range(count)] + [
-        f"Morphology {k + 1}" for k in range(shown)
-    ]
-    effects = [
-        _effect(model, vectors[:, k] * np.sqrt(variance[k]), spread, share[k]) for k in range(count)
-    ]
-    effects += [f"{100 * part:.0f} % of what the properties leave open" for part in left[:shown]]
-    names += [f"Unit {unit}" for unit in range(z.shape[1])]
-    effects += [f"standard deviation {std:.2g}" for std in z.std(axis=0)]
-    return Directions(
-        tuple(names),
-        tuple(effects),
-        np.concatenate([steps, shapes, np.diag(z.std(axis=0))]),
-        count,
-        shown,
-    )
-
-
-def _effect(model: LatentModel, change: np.ndarray, spread: np.ndarray, share: float) -> str:
-    """The three properties that change most, in their spreads, and by how much."""
-    chosen = np.argsort(-np.abs(change), kind="stable")[:3]
-    listed = [
-        f"{model.names[i]}"
-        f" {_signed(change[i] * spread[i])}{'' if model.units[i] == '-' else f' {model.units[i]}'}"
-        for i in chosen
-    ]
-    return f"{100 * share:.0f} % of the variance; +1: {', '.join(listed)}"
-
-
-def _signed(value: float) -> str:
-    digits = max(0, 1 - int(np.floor(np.log10(abs(value))))) if value else 0
-    return f"{value:+,.{digits}f}".replace("-", "\u2212").replace(",", "\u2009")
-
-
 class Explorer:
     """A model and what is being looked at with it. Raises DataError where `data` has SVEs of
     another edge than the model's.
@@ -202,7 +109,7 @@ class Explorer:
         self.model, self.data = model, data
         self.directions = find_directions(model)
         self.material, self.material_known = _matrix(model)
-        labels = model.contract.get("labels")
+        labels = model.contract.labels
         self.strain = np.array(labels["tension"]["strain"] if labels else STRAIN)
         if data is not None:
             with h5py.File(data.path, "r") as file:
@@ -234,6 +141,12 @@ class Explorer:
         if key not in self._starts:
             raise DataError("this page is older than the server: reload it")
         return self._starts[key]
+
+    def random_index(self) -> int:
+        """Any SVE of the data. Raises DataError where there is none."""
+        if self.data is None:
+            raise DataError("expected a file of SVEs to pick from, none was given")
+        return int(np.random.default_rng().integers(self.data.count))
 
     def sample(self, seed: int) -> str:
         """A new SVE of the aggregate posterior; its key."""
@@ -350,7 +263,7 @@ class Explorer:
             return View(
                 latent, probability, solved.voxels, "the SVE that was solved", prediction, solved
             )
-        voxels = draw(probability[None], self.model.grain, np.random.default_rng(SEED))[0]
+        voxels = binarise(probability[None], self.model.grain, np.random.default_rng(SEED))[0]
         return View(
             latent, probability, voxels, "one draw from the probabilities", prediction, None
         )
@@ -372,7 +285,7 @@ class Explorer:
         voxels, predicted = start.voxels, None
         if np.any(moves):
             report("realising the SVE")
-            voxels = realise(self.model, latent[None], np.random.default_rng(SEED))[0][0]
+            voxels = realise(self.model, latent[None], np.random.default_rng(SEED)).voxels[0]
             predicted = self.model.predict(voxels[None])[0]
         if not load_path(voxels)[AXES[axis]]:
             raise DataError(f"this SVE does not hang together along {axis}: it bears no load")
@@ -471,12 +384,12 @@ class Explorer:
 def _matrix(model: LatentModel) -> tuple[Material, bool]:
     """The matrix of the data that the model was trained on, and whether these say it."""
     try:
-        return Material(**json.loads(model.contract["data"]["material"])), True
+        return Material(**json.loads(model.contract.data.material)), True
     except (KeyError, TypeError, ValueError, ConfigError):
         return PRESETS[MATRIX], False
 
 
 def data_of(model: LatentModel) -> Path | None:
     """The data file that the model was trained on, if it is there."""
-    path = model.contract.get("data", {}).get("file")
-    return Path(path) if path and Path(path).is_file() else None
+    path = Path(model.contract.data.file)
+    return path if path.is_file() else None

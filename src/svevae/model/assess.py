@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import dataclasses
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 from scipy.stats import ks_2samp
@@ -13,12 +14,29 @@ from svevae.dataset.batches import PackedVoxels
 from svevae.dataset.split import Split
 from svevae.dataset.statistics import pore_sizes
 from svevae.dataset.store import LabelledDataset
+from svevae.errors import ConfigError
 from svevae.model import metrics
-from svevae.model.baselines import TWO_POINT_COMPONENTS, RidgeBaseline, VoxelPCA, two_point_map
+from svevae.model.baselines import (
+    TWO_POINT_COMPONENTS,
+    PorosityBaseline,
+    RidgeBaseline,
+    VoxelPCA,
+    two_point_map,
+)
 from svevae.model.elastic import elastic_statistics
 from svevae.model.latent import LatentModel, sigmoid
 from svevae.model.losses import kl_divergence
-from svevae.model.sampling import draw
+from svevae.model.posterior import Posterior
+from svevae.model.sampling import binarise
+from svevae.model.scores import (
+    R2,
+    BaselineScores,
+    OtherScores,
+    PropertyScores,
+    SampleScores,
+    VoxelScores,
+    by_name,
+)
 
 PCA_SVES = 2048  # training SVEs, evenly taken, whose voxels the PCA sees: 270 MB at n = 32
 
@@ -46,110 +64,142 @@ def subset(data: LabelledDataset, split: Split, name: str) -> Subset:
     return Subset.read(data, split.index(name, data.part_id))
 
 
+@dataclass(frozen=True)
+class ModelOutputs:
+    """What a model gives for each SVE: properties and properties_std (sve, property), novelty
+    (sve,), latent_mean, latent_std and kl (sve, latent), nats.
+
+    bce and constant_bce (sve,), nats, are the cross entropy of the voxels with the decoded
+    probabilities and with a constant one. s2_truth and s2_reconstruction (sve, distance) are
+    two-point correlations, the latter of binary SVEs made of the decoded probabilities. overlap
+    (2,) holds the parts of the Dice coefficient over all SVEs.
+    """
+
+    properties: np.ndarray
+    properties_std: np.ndarray
+    novelty: np.ndarray
+    latent_mean: np.ndarray
+    latent_std: np.ndarray
+    kl: np.ndarray
+    bce: np.ndarray
+    constant_bce: np.ndarray
+    s2_truth: np.ndarray
+    s2_reconstruction: np.ndarray
+    overlap: np.ndarray
+
+    @property
+    def bce_ratio(self) -> float:
+        """Cross entropy over that of a constant probability."""
+        return float(self.bce.mean() / self.constant_bce.mean())
+
+
 def run_model(
     model: LatentModel, held: Subset, constant: float, random: np.random.Generator
-) -> dict[str, np.ndarray]:
-    """What the model gives for each SVE, a block at a time, so that voxels need not be in memory
-    together.
-
-    Keys: properties, properties_std (sve, property), novelty (sve,), latent_mean, latent_std and kl
-    (sve, latent), bce and constant_bce (sve,), the latter at a porosity of `constant`, overlap
-    (2,), and two-point correlations s2_truth, s2_reconstruction (sve, distance), the latter of
-    binary SVEs drawn from the decoded probabilities.
+) -> ModelOutputs:
+    """Run `model` on `held`, a block at a time, so that voxels need not be in memory together;
+    `constant` is the porosity that the cross entropy is compared with.
     """
-    kept: dict[str, list[np.ndarray]] = {}
-    overlap = np.zeros(2)
-    for cubes in held.voxels.blocks():
-        found = model.model.predict(cubes, batch_size=model.batch_size, verbose=0)
-        logits = found["logits"]
-        drawn = draw(sigmoid(logits), model.grain, random)
-        rows = {
-            "properties": found["properties"].astype(np.float64),
-            "properties_std": found["properties_std"].astype(np.float64),
-            "novelty": found["novelty"][:, 0],
-            "latent_mean": found["latent_mean"],
-            "latent_std": np.exp(found["latent_log_var"] / 2),
-            "kl": np.asarray(kl_divergence(found["latent_mean"], found["latent_log_var"])),
-            "bce": metrics.voxel_cross_entropy(cubes, logits),
-            "constant_bce": metrics.constant_cross_entropy(
-                cubes.mean((1, 2, 3), dtype=np.float64), constant, model.n
-            ),
-            "s2_truth": metrics.two_point_correlations(cubes),
-            "s2_reconstruction": metrics.two_point_correlations(drawn),
-        }
-        for key, row in rows.items():
-            kept.setdefault(key, []).append(row)
-        overlap += metrics.overlap(cubes, logits)
-    return {key: np.concatenate(blocks) for key, blocks in kept.items()} | {"overlap": overlap}
+    blocks = [_run_block(model, cubes, constant, random) for cubes in held.voxels.blocks()]
+    names = [entry.name for entry in dataclasses.fields(ModelOutputs) if entry.name != "overlap"]
+    columns = {name: np.concatenate([getattr(block, name) for block in blocks]) for name in names}
+    return ModelOutputs(**columns, overlap=sum((block.overlap for block in blocks), np.zeros(2)))
+
+
+def _run_block(
+    model: LatentModel, cubes: np.ndarray, constant: float, random: np.random.Generator
+) -> ModelOutputs:
+    """The outputs for SVEs (sve, n, n, n) that are in memory."""
+    raw = model.model.predict(cubes, batch_size=model.batch_size, verbose=0)
+    logits = raw["logits"]
+    binary = binarise(sigmoid(logits), model.grain, random)
+    porosity = cubes.mean((1, 2, 3), dtype=np.float64)
+    return ModelOutputs(
+        properties=raw["properties"].astype(np.float64),
+        properties_std=raw["properties_std"].astype(np.float64),
+        novelty=raw["novelty"][:, 0],
+        latent_mean=raw["latent_mean"],
+        latent_std=np.exp(raw["latent_log_var"] / 2),
+        kl=np.asarray(kl_divergence(raw["latent_mean"], raw["latent_log_var"])),
+        bce=metrics.voxel_cross_entropy(cubes, logits),
+        constant_bce=metrics.constant_cross_entropy(porosity, constant, model.n),
+        s2_truth=metrics.two_point_of_each(cubes),
+        s2_reconstruction=metrics.two_point_of_each(binary),
+        overlap=np.array(metrics.overlap(cubes, logits), np.float64),
+    )
 
 
 def property_scores(
-    names: tuple[str, ...],
-    true: np.ndarray,
-    found: dict[str, np.ndarray],
-    porosity_only: np.ndarray,
-) -> dict[str, Any]:
-    """R2, mean absolute error and calibration of predicted properties, beside those of the porosity
-    alone; arrays (sve, property).
+    names: tuple[str, ...], true: np.ndarray, outputs: ModelOutputs, porosity_only: np.ndarray
+) -> PropertyScores:
+    """Scores of the predicted properties; `true` and `porosity_only`, the cubic's, are (sve,
+    property).
     """
-    r2, porosity_r2 = metrics.r2(true, found["properties"]), metrics.r2(true, porosity_only)
-    inside = metrics.coverage(true, found["properties"], found["properties_std"])
-    return {
-        "mean_r2": float(r2.mean()),
-        "porosity_only_mean_r2": float(porosity_r2.mean()),
-        "unexplained_of_porosity_only": float((1 - r2.mean()) / (1 - porosity_r2.mean())),
-        "worst_r2": float(r2.min()),
-        "r2": _named(names, r2),
-        "porosity_only_r2": _named(names, porosity_r2),
-        "mae": _named(names, metrics.mean_absolute_error(true, found["properties"])),
-        "porosity_only_mae": _named(names, metrics.mean_absolute_error(true, porosity_only)),
-        "coverage_90": float(inside.mean()),
-        "coverage_90_of": _named(names, inside),
-        "median_std": _named(names, np.median(found["properties_std"], axis=0)),
-        "novelty_median": float(np.median(found["novelty"])),
-        "novel": float((found["novelty"] > 1).mean()),
-    }
+    r2, porosity_r2 = metrics.r2(true, outputs.properties), metrics.r2(true, porosity_only)
+    inside = metrics.coverage(true, outputs.properties, outputs.properties_std)
+    return PropertyScores(
+        mean_r2=float(r2.mean()),
+        porosity_only_mean_r2=float(porosity_r2.mean()),
+        unexplained_of_porosity_only=float((1 - r2.mean()) / (1 - porosity_r2.mean())),
+        worst_r2=float(r2.min()),
+        r2=by_name(names, r2),
+        porosity_only_r2=by_name(names, porosity_r2),
+        mae=by_name(names, metrics.mean_absolute_error(true, outputs.properties)),
+        porosity_only_mae=by_name(names, metrics.mean_absolute_error(true, porosity_only)),
+        coverage_90=float(inside.mean()),
+        coverage_90_of=by_name(names, inside),
+        median_std=by_name(names, np.median(outputs.properties_std, axis=0)),
+        novelty_median=float(np.median(outputs.novelty)),
+        novel=float((outputs.novelty > 1).mean()),
+    )
 
 
-def voxel_scores(model: LatentModel, found: dict[str, np.ndarray]) -> dict[str, float]:
-    """Reconstruction and latent space."""
-    bce, constant = float(found["bce"].mean()), float(found["constant_bce"].mean())
-    hit, total = found["overlap"]
-    return {
-        "bce": bce,
-        "bce_constant_porosity": constant,
-        "bce_ratio": bce / constant,
-        "dice": float(hit / total) if total else 1.0,
-        "kl": float(found["kl"].sum(axis=1).mean()),
-        "active_units": metrics.active_units(found["latent_mean"]),
-        "latent_dim": model.latent_dim,
-        "aggregate_kl": metrics.divergence_from_prior(found["latent_mean"], found["latent_std"]),
-    }
+def voxel_scores(model: LatentModel, outputs: ModelOutputs) -> VoxelScores:
+    """Scores of reconstruction and latent space."""
+    hit, total = outputs.overlap
+    return VoxelScores(
+        bce=float(outputs.bce.mean()),
+        bce_constant_porosity=float(outputs.constant_bce.mean()),
+        bce_ratio=outputs.bce_ratio,
+        dice=float(hit / total) if total else 1.0,
+        kl=float(outputs.kl.sum(axis=1).mean()),
+        active_units=metrics.active_units(outputs.latent_mean),
+        latent_dim=model.latent_dim,
+        aggregate_kl=metrics.divergence_from_prior(outputs.latent_mean, outputs.latent_std),
+    )
+
+
+def other_scores(
+    model: LatentModel,
+    data: LabelledDataset,
+    porosity_only: PorosityBaseline,
+    random: np.random.Generator,
+) -> OtherScores:
+    """Scores on all SVEs of another file, e.g. of another pore generator. Raises ConfigError
+    where it does not fit the model.
+    """
+    if (data.n, data.names) != (model.n, model.names):
+        raise ConfigError(
+            f"{data.path}: expected SVEs of n = {model.n} with {', '.join(model.names)}, received"
+            f" n = {data.n} with {', '.join(data.names)}"
+        )
+    held = Subset.read(data, np.arange(data.count))
+    outputs = run_model(model, held, float(held.porosity.mean()), random)
+    reference = porosity_only.predict(held.porosity)
+    scores = property_scores(model.names, held.properties, outputs, reference)
+    return OtherScores(**vars(scores), bce_ratio=outputs.bce_ratio)
 
 
 def baseline_scores(
     names: tuple[str, ...], train: Subset, held: Subset, latent_dim: int
-) -> dict[str, Any]:
-    """Ridge regression from two-point statistics (PCA) and from the elastic statistics; PCA of the
-    voxels with as many components.
-
-    R2 on `held`, and the voxel cross entropy of the PCA over that of the training porosity
-    everywhere.
+) -> BaselineScores:
+    """Scores on `held` of ridge regression from two-point statistics (PCA) and from the elastic
+    statistics, and of a PCA of the voxels with `latent_dim` components.
     """
     elastic = elastic_statistics(held.voxels.n)
-    statistics = {
-        "two_point": (two_point_map, TWO_POINT_COMPONENTS),
-        "elastic_ridge": (lambda cubes: elastic.predict(cubes, verbose=0), None),
-    }
-    scores: dict[str, Any] = {}
-    for key, (function, components) in statistics.items():
-        known, new = (
-            np.concatenate([function(cubes) for cubes in part.voxels.blocks()])
-            for part in (train, held)
-        )
-        baseline = RidgeBaseline(train.porosity, known, train.properties, components)
-        r2 = metrics.r2(held.properties, baseline.predict(held.porosity, new))
-        scores |= {f"{key}_mean_r2": float(r2.mean()), f"{key}_r2": _named(names, r2)}
+    two_point = _ridge_r2(names, train, held, two_point_map, TWO_POINT_COMPONENTS)
+    elastic_ridge = _ridge_r2(
+        names, train, held, lambda cubes: elastic.predict(cubes, verbose=0), None
+    )
     count = len(train.voxels)
     pca = VoxelPCA(
         train.voxels[np.linspace(0, count - 1, min(count, PCA_SVES)).astype(int)], latent_dim
@@ -157,71 +207,96 @@ def baseline_scores(
     constant = metrics.constant_cross_entropy(
         held.porosity, float(train.porosity.mean()), held.voxels.n
     ).mean()
-    scores["pca_bce_ratio"] = float(
-        np.concatenate([pca.cross_entropy(cubes) for cubes in held.voxels.blocks()]).mean()
-        / constant
+    pca_bce = np.concatenate([pca.cross_entropy(cubes) for cubes in held.voxels.blocks()]).mean()
+    return BaselineScores(
+        two_point_mean_r2=two_point.mean,
+        two_point_r2=two_point.of,
+        elastic_ridge_mean_r2=elastic_ridge.mean,
+        elastic_ridge_r2=elastic_ridge.of,
+        pca_bce_ratio=float(pca_bce / constant),
     )
-    return scores
 
 
-def sample_scores(
-    held: Subset, samples: np.ndarray, random: np.random.Generator
-) -> dict[str, float]:
+def _ridge_r2(
+    names: tuple[str, ...],
+    train: Subset,
+    held: Subset,
+    statistics: Callable[[np.ndarray], np.ndarray],
+    components: int | None,
+) -> R2:
+    """R2 on `held` of ridge regression from `statistics`, reduced to `components` by a PCA."""
+    known, new = (
+        np.concatenate([statistics(cubes) for cubes in part.voxels.blocks()])
+        for part in (train, held)
+    )
+    baseline = RidgeBaseline(train.porosity, known, train.properties, components)
+    return R2.of_columns(names, metrics.r2(held.properties, baseline.predict(held.porosity, new)))
+
+
+def prior_samples(model: LatentModel, count: int, random: np.random.Generator) -> np.ndarray:
+    """Binary SVEs (count, n, n, n) uint8 of the prior N(0, I)."""
+    latent = Posterior.prior(model.latent_dim).sample(count, random)
+    return binarise(model.decode(latent), model.grain, random)
+
+
+class _Pores(NamedTuple):
+    """Two-point correlations (sve, distance), porosities (sve,) and the sizes of the pores of each
+    of some SVEs.
+    """
+
+    two_point: np.ndarray
+    porosity: np.ndarray
+    sizes: list[np.ndarray]
+
+    @classmethod
+    def measure(cls, blocks: Iterable[np.ndarray]) -> _Pores:
+        """From voxels (sve, n, n, n), a block at a time."""
+        two_point, porosity, sizes = [], [], []
+        for block in blocks:
+            two_point.append(metrics.two_point_of_each(block))
+            porosity.append(block.mean((1, 2, 3)))
+            sizes += [pore_sizes(cube[None], 1.0) for cube in block]
+        return cls(np.concatenate(two_point), np.concatenate(porosity), sizes)
+
+    def only(self, index: np.ndarray) -> _Pores:
+        """Those of some of the SVEs."""
+        return _Pores(self.two_point[index], self.porosity[index], [self.sizes[i] for i in index])
+
+    def all_sizes(self) -> np.ndarray:
+        """(pore,); never empty."""
+        return np.concatenate([np.zeros(1), *self.sizes])
+
+
+_DISTANCES: dict[str, Callable[[_Pores, _Pores], float]] = {
+    "two_point": lambda a, b: metrics.correlation_distance(
+        a.two_point.mean(axis=0), b.two_point.mean(axis=0)
+    ),
+    "porosity": lambda a, b: _distribution_distance(a.porosity, b.porosity),
+    "pore_size": lambda a, b: _distribution_distance(a.all_sizes(), b.all_sizes()),
+}
+
+
+def sample_scores(held: Subset, samples: np.ndarray, random: np.random.Generator) -> SampleScores:
     """How far binary samples (sve, n, n, n) are from the held-out SVEs, over how far halves of
     these are from each other.
 
     The distances: of mean two-point correlations, of the distributions of porosities, and of those
     of pore sizes (all pores together). Each is divided by the 95 % quantile over random halves by
-    part (`metrics.half_distances`): below 1 the samples are not to be told from held-out SVEs by
-    that measure.
+    part (`metrics.half_distances`): below 1 the samples are indistinguishable from held-out SVEs
+    by that measure.
     """
+    true, made = _Pores.measure(held.voxels.blocks()), _Pores.measure([samples])
+    ratios = {}
+    for name, distance in _DISTANCES.items():
 
-    def measured(cubes: Iterator[np.ndarray]) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
-        s2, porosity, sizes = [], [], []
-        for block in cubes:
-            s2.append(metrics.two_point_correlations(block))
-            porosity.append(block.mean((1, 2, 3)))
-            sizes += [pore_sizes(cube[None], 1.0) for cube in block]
-        return np.concatenate(s2), np.concatenate(porosity), sizes
+        def of_halves(first: np.ndarray, second: np.ndarray) -> float:
+            return distance(true.only(first), true.only(second))  # noqa: B023 (called at once)
 
-    true, drawn = measured(held.voxels.blocks()), measured(iter([samples]))
-
-    def joined(sizes: list[np.ndarray], index: np.ndarray) -> np.ndarray:
-        return np.concatenate([np.zeros(1), *(sizes[i] for i in index)])
-
-    everything, all_drawn = np.arange(len(true[1])), np.arange(len(samples))
-    distances = {
-        "two_point": (
-            lambda a, b: metrics.correlation_distance(
-                true[0][a].mean(axis=0), true[0][b].mean(axis=0)
-            ),
-            metrics.correlation_distance(drawn[0].mean(axis=0), true[0].mean(axis=0)),
-        ),
-        "porosity": (
-            lambda a, b: _distribution_distance(true[1][a], true[1][b]),
-            _distribution_distance(drawn[1], true[1]),
-        ),
-        "pore_size": (
-            lambda a, b: _distribution_distance(joined(true[2], a), joined(true[2], b)),
-            _distribution_distance(joined(drawn[2], all_drawn), joined(true[2], everything)),
-        ),
-    }
-    return {
-        key: (
-            found
-            / max(
-                float(np.quantile(metrics.half_distances(held.part_id, distance, random), 0.95)),
-                1e-12,
-            )
-        )
-        for key, (distance, found) in distances.items()
-    }
+        halves = metrics.half_distances(held.part_id, of_halves, random)
+        ratios[name] = distance(made, true) / max(float(np.quantile(halves, 0.95)), 1e-12)
+    return SampleScores(**ratios)
 
 
 def _distribution_distance(a: np.ndarray, b: np.ndarray) -> float:
     """Kolmogorov and Smirnov's: the largest difference of two empirical distribution functions."""
     return float(ks_2samp(a, b, method="asymp").statistic)
-
-
-def _named(names: tuple[str, ...], values: np.ndarray) -> dict[str, float]:
-    return dict(zip(names, map(float, values), strict=True))

@@ -1,6 +1,4 @@
-"""What a user would try before a neural network; no score of a model is reported without these
-beside it.
-"""
+"""What a user would try before a neural network. Each score of a model is reported beside these."""
 
 from __future__ import annotations
 
@@ -14,12 +12,10 @@ from sklearn.preprocessing import StandardScaler
 from svevae.model.metrics import voxel_cross_entropy
 
 POROSITY_DEGREE = 3
-TWO_POINT_COMPONENTS = (
-    128  # 64 to 256 make no difference on the validation parts: docs/model-log.md
-)
-PENALTIES = np.logspace(
-    -5, 4, 19
-)  # of the ridge regression, chosen by leave-one-out within the training SVEs
+# 64 to 256 make no difference on the validation parts: docs/model-log.md
+TWO_POINT_COMPONENTS = 128
+# Penalties of the ridge regression, chosen by leave-one-out within the training SVEs.
+PENALTIES = np.logspace(-5, 4, 19)
 PLATT_VOXELS = 1_000_000  # that the reconstruction's probabilities are fitted to
 
 
@@ -87,13 +83,13 @@ def two_point_map(voxels: np.ndarray) -> np.ndarray:
     float32.
     """
     n = voxels.shape[1]
-    found = []
+    maps = []
     for cube in voxels.astype(np.float32):
         correlation = fft.irfftn(np.abs(fft.rfftn(cube)) ** 2, s=cube.shape) / cube.size
         for axis in range(3):
             correlation = (correlation + np.take(correlation, -np.arange(n) % n, axis)) / 2
-        found.append(correlation[: n // 2 + 1, : n // 2 + 1, : n // 2 + 1].ravel())
-    return np.stack(found)
+        maps.append(correlation[: n // 2 + 1, : n // 2 + 1, : n // 2 + 1].ravel())
+    return np.stack(maps)
 
 
 class VoxelPCA:

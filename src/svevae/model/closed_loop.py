@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,20 +13,36 @@ from svevae.dataset.journal import Journal
 from svevae.dataset.label_settings import read_settings
 from svevae.dataset.labelling import label_sves
 from svevae.dataset.store import SVEDataset
-from svevae.model.latent import LatentModel
+from svevae.model import metrics
+from svevae.model.protocols import Named
+from svevae.model.scores import R2
 from svevae.physics.label import property_names
 
 
+class ClosedLoop(NamedTuple):
+    """Properties (sve, property) of sampled SVEs: what the solver finds, and what the predictor
+    gives for their latent vectors.
+    """
+
+    solved: np.ndarray
+    predicted: np.ndarray
+
+    def r2(self, names: tuple[str, ...]) -> R2:
+        """How much of the solver's values the predictor explains."""
+        return R2.of_columns(names, metrics.r2(self.solved, self.predicted))
+
+
 def close_loop(
-    model: LatentModel, data: SVEDataset, latent: np.ndarray, voxels: np.ndarray
-) -> tuple[np.ndarray, np.ndarray] | None:
-    """Properties (sve, property) of sampled SVEs as the solver finds them, and as the predictor
-    gives them for their latent vectors.
+    model: Named, data: SVEDataset, latent: np.ndarray, voxels: np.ndarray
+) -> ClosedLoop | None:
+    """Solve sampled SVEs, and predict their properties.
 
     latent (sve, latent) and voxels (sve, n, n, n) as `svevae.model.sampling.sample_sves` gives
-    them. The solver labels as the dataset was labelled; None where the file does not say how.
-    Raises SolverError.
+    them. The solver labels as the dataset was labelled; None where there are no SVEs, or where the
+    file does not say how it was labelled. Raises SolverError.
     """
+    if not len(voxels):
+        return None
     settings = read_settings(data)
     if settings is None or property_names(settings.tension.axes)[0] != model.names:
         return None
@@ -34,4 +51,5 @@ def close_loop(
         solved = label_sves(
             voxels, names, settings, Journal(Path(folder), settings), cluster, batch=4
         )["properties"]
-    return solved.astype(np.float64), model.predict_from_latent(latent).astype(np.float64)
+    predicted = model.predict_from_latent(latent)
+    return ClosedLoop(solved.astype(np.float64), predicted.astype(np.float64))

@@ -1,41 +1,43 @@
-"""The one training loop, shared by train and search: progress, early stopping, checkpoints that
-survive kill -9.
+"""The one training loop, shared by train, search and the regressor's baseline: progress, early
+stopping, a checkpoint an epoch.
 """
 
 from __future__ import annotations
 
-import json
 import math
-import os
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import keras
 import numpy as np
 from tqdm import tqdm
 
 from svevae.config import Train
-from svevae.dataset.batches import Batches, PackedVoxels
+from svevae.dataset.batches import Batches
 from svevae.dataset.split import Split
 from svevae.dataset.store import LabelledDataset
 from svevae.errors import TrainingError
-from svevae.model import metrics
-from svevae.model.losses import property_loss
+from svevae.model.checkpoint import Checkpoint, Progress
 from svevae.model.start import start_from_statistics
-from svevae.model.vae import Trainer, build_vae, compile_trainer, learning_rate
+from svevae.model.vae import Trainer, build_vae, compile_trainer
 
 TERMS = ("reconstruction", "kl", "property")
 
 
+class Session(NamedTuple):
+    """All that `fit` needs."""
+
+    trainer: Trainer
+    train: Batches
+    validation: Batches
+
+
 def set_up(
     config: Train, seed: int, split: Split, data: LabelledDataset, fraction: float = 1.0
-) -> tuple[Trainer, Batches, Batches]:
-    """A fresh model in its trainer, the training and the validation batches: all that `fit` needs,
-    from the seed alone.
+) -> Session:
+    """A fresh model in its trainer, the training and the validation batches, from the seed alone.
 
     With a `fraction` below 1 the training batches hold so many of the training SVEs, a random
     choice that is the same for all seeds.
@@ -52,131 +54,8 @@ def set_up(
         vae, train.voxels, train.properties, np.array(split.mean), np.array(split.std)
     )
     validation = Batches(data, split.index("validation", data.part_id), config.batch_size)
-    return compile_trainer(vae, config, np.array(split.std), len(train)), train, validation
-
-
-def regressor_scores(
-    config: Train, seed: int, split: Split, data: LabelledDataset, epochs: int
-) -> dict[str, Any]:
-    """R2 on the test parts of encoder and predictor trained for the properties alone: the ceiling
-    of a latent code of that size.
-
-    The best of `epochs` by the validation parts; keys regressor_mean_r2 and regressor_r2 by
-    property.
-    """
-    config = replace(config, epochs=epochs)
-    trainer, train, validation = set_up(config, seed, split, data)
-    std = np.array(split.std, np.float32)
-    trainer.vae.get_layer("encoder").get_layer(
-        "latent_log_var"
-    ).trainable = False  # which has no part in it
-    regressor = keras.Model(trainer.vae.input, trainer.vae.output["properties"])
-    optimizer = keras.optimizers.AdamW(
-        learning_rate(config, len(train)), weight_decay=config.weight_decay
-    )
-    regressor.compile(
-        optimizer,
-        loss=lambda true, found: property_loss(true, found, std),
-        jit_compile=trainer.jit_compile,
-    )
-    best, weights = math.inf, regressor.get_weights()
-    for epoch in tqdm(
-        range(epochs), unit="epoch", desc="regressor", disable=not sys.stderr.isatty()
-    ):
-        train.start_epoch(epoch)
-        reseed(trainer.vae, seed, epoch)
-        history = regressor.fit(train, validation_data=validation, shuffle=False, verbose=0).history
-        if history["val_loss"][0] < best:
-            best, weights = history["val_loss"][0], regressor.get_weights()
-    regressor.set_weights(weights)
-    index = split.index("test", data.part_id)
-    found = np.concatenate(
-        [regressor.predict(cubes, verbose=0) for cubes in PackedVoxels(data, index).blocks()]
-    )
-    r2 = metrics.r2(data.properties[index].astype(np.float64), found.astype(np.float64))
-    return {
-        "regressor_mean_r2": float(r2.mean()),
-        "regressor_r2": dict(zip(data.names, map(float, r2), strict=True)),
-    }
-
-
-@dataclass
-class Progress:
-    """Where a training stands after each epoch. `history` holds a dictionary of numbers an epoch;
-    epochs count from 0.
-    """
-
-    fingerprint: str
-    history: list[dict[str, float]] = field(default_factory=list)
-    best_epoch: int = -1
-    run_id: str | None = None
-
-    @property
-    def best_loss(self) -> float:
-        return self.history[self.best_epoch]["val_loss"] if self.history else math.inf
-
-    def is_over(self, epochs: int, patience: int) -> bool:
-        """Whether all epochs are done, or the last `patience` of them brought no better validation
-        objective.
-        """
-        return len(self.history) >= epochs or (
-            bool(self.history) and len(self.history) - 1 - self.best_epoch >= patience
-        )
-
-
-class Checkpoint:
-    """Weights, optimizer state, best weights and `Progress`, in one .npz file that is always whole
-    (written beside, renamed).
-    """
-
-    def __init__(self, path: Path | None, trainer: Trainer, fingerprint: str):
-        """`fingerprint` names configuration, data and code: a file left by another one is ignored
-        and written over.
-
-        Without a path all stays in memory.
-        """
-        self.path, self.trainer = path, trainer
-        self.progress = Progress(fingerprint)
-        self.best: list[np.ndarray] = []
-
-    def restore(self) -> Progress:
-        """Put the trainer where the file left it; without a usable file it stays as it is."""
-        if self.path is None or not self.path.is_file():
-            return self.progress
-        with np.load(self.path) as arrays:
-            progress = json.loads(str(arrays["progress"]))
-            if progress["fingerprint"] != self.progress.fingerprint:
-                return self.progress
-            self.progress = Progress(**progress)
-            if self.progress.history:
-                for name, variables in self._variables().items():
-                    for i, variable in enumerate(variables):
-                        variable.assign(arrays[f"{name}/{i}"])
-                self.best = [arrays[f"best/{i}"] for i in range(len(self.trainer.vae.weights))]
-        return self.progress
-
-    def save(self) -> None:
-        if self.path is None:
-            return
-        arrays = {
-            f"{name}/{i}": keras.ops.convert_to_numpy(variable)
-            for name, variables in self._variables().items()
-            for i, variable in enumerate(variables)
-        }
-        arrays |= {f"best/{i}": array for i, array in enumerate(self.best)}
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        beside = self.path.with_suffix(".part")
-        with open(beside, "wb") as file:
-            np.savez(file, progress=json.dumps(vars(self.progress)), **arrays)
-        os.replace(beside, self.path)
-
-    def keep_best(self) -> None:
-        self.best = [
-            np.array(keras.ops.convert_to_numpy(weight)) for weight in self.trainer.vae.weights
-        ]
-
-    def _variables(self) -> dict[str, list[Any]]:
-        return {"weight": self.trainer.weights, "optimizer": self.trainer.optimizer.variables}
+    trainer = compile_trainer(vae, config, np.array(split.std), len(train))
+    return Session(trainer, train, validation)
 
 
 def fit(
@@ -199,7 +78,7 @@ def fit(
     """
     progress = checkpoint.progress
     if not progress.is_over(epochs, patience):
-        loop = _Epochs(train, checkpoint, patience, seed, epochs, on_epoch)
+        callback = _Epochs(train, checkpoint, patience, seed, epochs, on_epoch)
         # shuffle=False: `train` deals its own batches; Keras would deal them anew from a random
         # state that no checkpoint holds.
         trainer.fit(
@@ -209,7 +88,7 @@ def fit(
             epochs=epochs,
             shuffle=False,
             verbose=0,
-            callbacks=[loop],
+            callbacks=[callback],
         )
     for weight, best in zip(trainer.vae.weights, checkpoint.best, strict=True):
         weight.assign(best)

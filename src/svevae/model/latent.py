@@ -5,7 +5,6 @@ that describes it.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
 import zipfile
@@ -18,6 +17,8 @@ import keras
 import numpy as np
 
 from svevae.errors import DataError
+from svevae.files import repair_folder, replace_folder
+from svevae.model.contract import ModelContract
 from svevae.model.posterior import Posterior
 
 MODEL_FILE, CONTRACT_FILE, POSTERIOR_FILE = "model.keras", "contract.json", "posterior.npz"
@@ -40,7 +41,7 @@ class LatentModel:
     """A trained structure-property map.
 
     `names` and `units` of the properties; `n` voxels along an edge; `latent_dim`; `voxel_size` in
-    micrometres or None; `grain` is the correlation length of `svevae.model.sampling.draw` in
+    micrometres or None; `grain` is the correlation length of `svevae.model.sampling.binarise` in
     voxels. `contract` holds these and where the model comes from (data digests, parameters,
     version). `posterior` is where the latent codes of the training SVEs are, the prior where none
     was fitted.
@@ -49,19 +50,19 @@ class LatentModel:
     def __init__(
         self,
         model: keras.Model,
-        contract: dict[str, Any],
+        contract: ModelContract,
         batch_size: int = 64,
         posterior: Posterior | None = None,
     ):
         self.model, self.contract, self.batch_size = model, contract, batch_size
-        self.posterior = posterior or Posterior.prior(contract["latent_dim"])
-        self.names, self.units = tuple(contract["names"]), tuple(contract["units"])
+        self.posterior = posterior or Posterior.prior(contract.latent_dim)
+        self.names, self.units = contract.names, contract.units
         self.n, self.latent_dim, self.voxel_size = (
-            contract["n"],
-            contract["latent_dim"],
-            contract["voxel_size"],
+            contract.n,
+            contract.latent_dim,
+            contract.voxel_size,
         )
-        self.grain = contract.get("grain", 0.0)
+        self.grain = contract.grain
 
     def encode(self, voxels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Voxels (sve, n, n, n) of 0 and 1 -> mean and standard deviation of q(z | x), each (sve,
@@ -160,6 +161,8 @@ def load_folder(folder: Path, batch_size: int = 64) -> LatentModel:
     """The model that `save_folder` wrote. Raises DataError where a file is missing, or is of a
     version that this one cannot use.
     """
+    repair_folder(folder.parent)
+    repair_folder(folder)
     for file in (MODEL_FILE, CONTRACT_FILE):
         if not (folder / file).is_file():
             raise DataError(
@@ -177,11 +180,29 @@ def load_folder(folder: Path, batch_size: int = 64) -> LatentModel:
         posterior = (
             Posterior.load(folder / POSTERIOR_FILE) if (folder / POSTERIOR_FILE).is_file() else None
         )
-    with _readable(
-        folder / CONTRACT_FILE, "a JSON file with names, units, n, latent_dim and voxel_size"
-    ):
-        return LatentModel(
-            model, json.loads((folder / CONTRACT_FILE).read_text()), batch_size, posterior
+    contract = ModelContract.load(folder / CONTRACT_FILE)
+    _check_fits(contract, model, posterior, folder / CONTRACT_FILE)
+    return LatentModel(model, contract, batch_size, posterior)
+
+
+def _check_fits(
+    contract: ModelContract, model: keras.Model, posterior: Posterior | None, path: Path
+) -> None:
+    """Raises DataError unless the contract at `path` is of a model and a posterior like these."""
+    sizes = {
+        "n": (contract.n, model.input.shape[1]),
+        "latent_dim": (contract.latent_dim, model.output["latent_mean"].shape[-1]),
+        "names": (len(contract.names), model.output["properties"].shape[-1]),
+    }
+    for key, (received, expected) in sizes.items():
+        if received != expected:
+            raise DataError(
+                f"{path}: {key}: expected {expected} as in {MODEL_FILE}, received {received}"
+            )
+    if posterior and posterior.means.shape[1] != contract.latent_dim:
+        raise DataError(
+            f"{path}: latent_dim: expected {posterior.means.shape[1]} as in {POSTERIOR_FILE},"
+            f" received {contract.latent_dim}"
         )
 
 
@@ -196,20 +217,20 @@ def _readable(file: Path, expected: str) -> Iterator[None]:
 
 
 def save_folder(
-    folder: Path, model: keras.Model, contract: dict[str, Any], posterior: Posterior | None = None
+    folder: Path, model: keras.Model, contract: ModelContract, posterior: Posterior | None = None
 ) -> None:
-    """Write the model, its contract and its aggregate posterior into `folder`; the folder appears
-    whole or not at all.
+    """Write the model, its contract and its aggregate posterior into `folder`.
+
+    The folder appears whole or not at all, and until then an older one stays.
     """
-    beside = folder.with_name(f".{folder.name}.{os.getpid()}")
+    beside = folder.with_name(f".{folder.name}.{os.getpid()}.part")
     beside.mkdir(parents=True)
     try:
         model.save(beside / MODEL_FILE)
-        (beside / CONTRACT_FILE).write_text(json.dumps(contract, indent=1) + "\n")
+        contract.save(beside / CONTRACT_FILE)
         if posterior:
             posterior.save(beside / POSTERIOR_FILE)
-        shutil.rmtree(folder, ignore_errors=True)
-        os.replace(beside, folder)
+        replace_folder(beside, folder)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
 

@@ -39,3 +39,10 @@ def property_loss(properties: Tensor, predicted: Tensor, std: Tensor) -> Tensor:
     Shapes: (batch, property) twice and (property,), all in the properties' units -> (batch,).
     """
     return 0.5 * ops.sum(ops.square((ops.cast(properties, "float32") - predicted) / std), axis=-1)
+
+
+def mean_squared_error(loss: float, properties: int) -> float:
+    """The mean squared standardised error of each of `properties` properties whose
+    `property_loss`, half the sum of the squares, is `loss`.
+    """
+    return 2 * loss / properties

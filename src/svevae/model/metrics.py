@@ -1,6 +1,4 @@
-"""What a model is judged by, in numpy; a score never stands without the baseline that needs no
-network.
-"""
+"""Metrics that a model is judged by, in numpy."""
 
 from __future__ import annotations
 
@@ -10,8 +8,8 @@ import numpy as np
 
 QUANTILE_90 = 1.6448536  # of |N(0, 1)|: an interval of 90 % is +- so many standard deviations
 HALVINGS = 200  # random divisions of the held-out parts into two halves
-# Burda et al. (2016), section 5.2: a latent unit is active where the variance of its mean exceeds
-# this
+# A latent unit is active where the variance of its mean exceeds this: Burda et al. (2016),
+# section 5.2.
 ACTIVE_VARIANCE = 0.01
 
 
@@ -78,22 +76,22 @@ def two_point_correlation(fields: np.ndarray) -> np.ndarray:
     Periodic, by the Fourier transform (Torquato 2002, section 2.2). Fields (sve, n, n, n) of 0 and
     1 -> (n // 2 + 1,) for r = 0 ... n // 2 voxels; S2(0) is the porosity.
     """
-    return two_point_correlations(fields).mean(axis=0)
+    return two_point_of_each(fields).mean(axis=0)
 
 
-def two_point_correlations(fields: np.ndarray) -> np.ndarray:
+def two_point_of_each(fields: np.ndarray) -> np.ndarray:
     """S2(r) of each SVE by itself, see `two_point_correlation`: (sve, n // 2 + 1)."""
     half = fields.shape[-1] // 2 + 1
-    found = np.empty((len(fields), half))
+    means = np.empty((len(fields), half))
     for i, field in enumerate(fields.astype(np.float32)):
         correlation = (
             np.fft.irfftn(np.abs(np.fft.rfftn(field)) ** 2, s=field.shape, axes=(0, 1, 2))
             / field.size
         )
-        found[i] = (
+        means[i] = (
             correlation[:half, 0, 0] + correlation[0, :half, 0] + correlation[0, 0, :half]
         ) / 3
-    return found
+    return means
 
 
 def coverage(true: np.ndarray, predicted: np.ndarray, std: np.ndarray) -> np.ndarray:
@@ -118,13 +116,13 @@ def half_distances(
     """How far two halves of the held-out SVEs are apart, for random divisions of their parts:
     (200,).
 
-    `distance` takes two arrays of indices of SVEs. What a sample of the model is held against:
-    nothing tells it from held-out SVEs as long as it is no further from them than most halves are
-    from each other.
+    `distance` takes two arrays of indices of SVEs. Samples of the model are compared with these
+    distances: they are indistinguishable from held-out SVEs as long as they are no further from
+    them than most halves are from each other.
     """
     parts = np.unique(part_id)
-    found = []
+    distances = []
     for _ in range(HALVINGS):
         first = np.isin(part_id, random.permutation(parts)[: max(1, len(parts) // 2)])
-        found.append(distance(np.flatnonzero(first), np.flatnonzero(~first)))
-    return np.array(found)
+        distances.append(distance(np.flatnonzero(first), np.flatnonzero(~first)))
+    return np.array(distances)

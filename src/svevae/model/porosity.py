@@ -5,33 +5,34 @@ from __future__ import annotations
 import numpy as np
 
 from svevae.model.latent import LatentModel, Prediction
-from svevae.model.sampling import draw
+from svevae.model.protocols import GenerativeModel
+from svevae.model.sampling import binarise
 
 NAME = "porosity"
-DRAWN = 512  # SVEs that the regression is fitted to: 5 s at 32^3 on 2 cores
+FITTED = 512  # SVEs that the regression is fitted to: 5 s at 32^3 on 2 cores
 FLOOR = 0.005  # porosity: errors are weighed by their size over the porosity and this
 SMALLEST = 1e-6  # standard deviation over porosity
 
 
-class PorosityModel(LatentModel):
-    """`model` with `porosity` as its last property.
+class PorosityModel:
+    """`model` with `porosity` as its last property: a `GenerativeModel`.
 
     It is a quadratic regression from the predicted properties, which follow the pores so closely
     that it leaves 2 % of the porosity. The decoder's expected porosity would be slower and worse:
     half the reconstructions are off by more than 6 %. The regression is fitted to SVEs that the
-    model makes itself (`draw` of decoded samples of the aggregate posterior, encoded again), whose
-    porosity is counted; it needs no dataset. Errors grow with the porosity: the standard deviation
-    is `spread` times porosity and FLOOR.
+    model makes itself (`binarise` of decoded samples of the aggregate posterior, encoded again),
+    whose porosity is counted; it needs no dataset. Errors grow with the porosity: the standard
+    deviation is `spread` times porosity and FLOOR.
     """
 
     def __init__(self, model: LatentModel, random: np.random.Generator):
-        super().__init__(model.model, model.contract, model.batch_size, model.posterior)
-        voxels = draw(self.decode(self.posterior.sample(DRAWN, random)), self.grain, random)
-        properties = super().prediction(self.encode(voxels)[0]).properties
-        self.low, self.high = (
-            properties.min(axis=0),
-            properties.max(axis=0),
-        )  # beyond these a quadratic means nothing
+        self.model, self.grain, self.posterior = model, model.grain, model.posterior
+        self.names, self.units = (*model.names, NAME), (*model.units, "-")
+        probability = model.decode(model.posterior.sample(FITTED, random))
+        voxels = binarise(probability, model.grain, random)
+        properties = model.prediction(model.encode(voxels)[0]).properties
+        # beyond these a quadratic means nothing
+        self.low, self.high = properties.min(axis=0), properties.max(axis=0)
         self.centre, self.scale = properties.mean(axis=0), properties.std(axis=0)
         porosity = voxels.mean((1, 2, 3), dtype=np.float64)
         weight = 1 / (porosity + FLOOR)
@@ -39,32 +40,34 @@ class PorosityModel(LatentModel):
         self.weights = np.linalg.lstsq(design, porosity * weight, rcond=1e-6)[0]
         residual = design @ self.weights - porosity * weight
         self.spread = max(
-            SMALLEST, float(np.sqrt(np.square(residual).sum() / (DRAWN - design.shape[1])))
+            SMALLEST, float(np.sqrt(np.square(residual).sum() / (FITTED - design.shape[1])))
         )
-        self.names, self.units = (*self.names, NAME), (*self.units, "-")
+
+    def decode(self, latent: np.ndarray) -> np.ndarray:
+        """As `LatentModel.decode`."""
+        return self.model.decode(latent)
 
     def prediction(self, latent: np.ndarray) -> Prediction:
-        """As `LatentModel.prediction`, with the porosity in the last column."""
-        found = super().prediction(latent)
-        porosity = np.clip(self._features(found.properties) @ self.weights, 0, 1)
-        columns = (found.properties, porosity), (found.std, self.spread * (porosity + FLOOR))
-        return Prediction(
-            *(np.column_stack(pair).astype(np.float32) for pair in columns), found.novelty
-        )
+        """As `LatentModel.prediction`, with the porosity in the last column: a regression."""
+        properties, std, novelty = self.model.prediction(latent)
+        porosity = np.clip(self._features(properties) @ self.weights, 0, 1)
+        pairs = (properties, porosity), (std, self.spread * (porosity + FLOOR))
+        return Prediction(*(np.column_stack(pair).astype(np.float32) for pair in pairs), novelty)
+
+    def predict_from_latent(self, latent: np.ndarray) -> np.ndarray:
+        """As `LatentModel.predict_from_latent`, with the porosity as in `prediction`."""
+        return self.prediction(latent).properties
 
     def predict(self, voxels: np.ndarray) -> np.ndarray:
-        """As `LatentModel.predict`, with the porosity in the last column: counted, not
-        predicted.
-        """
-        found = super().predict(voxels)
-        found[:, -1] = voxels.mean((1, 2, 3), dtype=np.float64)
-        return found
+        """As `LatentModel.predict`, with the porosity in the last column: counted."""
+        porosity = voxels.mean((1, 2, 3), dtype=np.float64)
+        return np.column_stack([self.model.predict(voxels), porosity]).astype(np.float32)
 
     def _features(self, properties: np.ndarray) -> np.ndarray:
         scores = (np.clip(properties, self.low, self.high) - self.centre) / self.scale
         return np.column_stack([np.ones(len(scores)), scores, np.square(scores)])
 
 
-def with_porosity(model: LatentModel, random: np.random.Generator) -> LatentModel:
+def with_porosity(model: LatentModel, random: np.random.Generator) -> GenerativeModel:
     """`model`, with the porosity as a property unless it has one of that name."""
     return model if NAME in model.names else PorosityModel(model, random)

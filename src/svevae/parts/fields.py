@@ -38,7 +38,7 @@ class Law:
         """That of the labels that a model was trained on. Raises DataError where the model does not
         say.
         """
-        record = model.contract.get("labels")
+        record = model.contract.labels
         if not record:
             text = (
                 "expected a model trained on labels of svevae's solver, which say material and"

@@ -7,20 +7,21 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import cached_property
 
 import numpy as np
 import optuna
 import pandas as pd
 from scipy.optimize import brentq
 
-from svevae.config import Multiscale
 from svevae.dataset.statistics import read_position
 from svevae.dataset.store import SVEDataset
 from svevae.errors import ConfigError, DataError, SolverError
 from svevae.model.latent import LatentModel
+from svevae.parts.coarse import Coarse
 from svevae.parts.direct import Direct, joined
 from svevae.parts.fields import PropertyField
-from svevae.parts.ground import Ground, series, simulate
+from svevae.parts.ground import series
 from svevae.parts.latent_field import LatentField
 from svevae.physics.microstructure import graded
 from svevae.physics.part import Response, block_means
@@ -49,8 +50,8 @@ class Gradation:
 
 
 def distance(shape: str, part: tuple[int, ...], radius: float, n: int) -> np.ndarray:
-    """Distance from the notches (two half circles at mid-height of the x faces) or the hole (along
-    y), in SVE edges; negative in the void.
+    """Measure the distance from the notches (two half circles at mid-height of the x faces) or the
+    hole (along y), in SVE edges; negative in the void.
 
     (x, y, z) at the centres of `n` elements along each edge of an SVE; the part has `part` SVEs.
     """
@@ -62,8 +63,8 @@ def distance(shape: str, part: tuple[int, ...], radius: float, n: int) -> np.nda
 
 
 def fit_trend(model: LatentModel, data: SVEDataset) -> LatentField:
-    """The latent field about its trend with porosity, of all SVEs of a dataset. Raises DataError
-    where it does not say which SVEs are neighbours.
+    """Fit the latent field about its trend with porosity to all SVEs of a dataset. Raises DataError
+    where the file does not say which SVEs are neighbours.
     """
     position = read_position(data)
     if position is None:
@@ -74,44 +75,54 @@ def fit_trend(model: LatentModel, data: SVEDataset) -> LatentField:
     return LatentField.fit(latent, data.porosity(), data.part_id, position, trend=True)
 
 
-class GradationStudy:
-    """Designs of one part: their latent load, the search, direct simulation."""
+@dataclass(frozen=True)
+class Outline:
+    """A notched bar or a plate with a hole (`shape`), of `part` SVEs; `radius` in SVE edges.
 
-    def __init__(self, params: Multiscale, ground: Ground, model: LatentModel, field: LatentField):
-        """`field` is the latent field about its trend with porosity, as `fit_trend` gives it.
+    `n` voxels and `refine` elements along each edge of an SVE.
+    """
 
-        Raises ConfigError for a part or porosities that neither elements nor field can have.
+    shape: str
+    part: tuple[int, ...]
+    radius: float
+    n: int
+    refine: int
+
+    def __post_init__(self) -> None:
+        """Raises ConfigError where the elements' net section, which carries the load, is not that
+        of the voxels.
         """
-        self.params, self.settings = params, params.grade
-        self.ground, self.model, self.field = ground, model, field
-        shape = (self.settings.shape, self.settings.part, self.settings.radius)
-        self.elements = distance(*shape, params.parts.refine)
-        self.voxels = distance(*shape, self.model.n)
-        self.sves = distance(*shape, 1)
-        _check_section(self.elements, self.voxels)
-        self._check_porosity()
-        self.cache: dict[Gradation, float] = {}
-
-    def _check_porosity(self) -> None:
-        """Raises ConfigError where designs may have porosities that the latent field does not
-        know.
-        """
-        low, high = self.field.porosities
-        if not low <= self.settings.porosity[0] < self.settings.porosity[1] <= high:
-            received = f"received {list(self.settings.porosity)}"
-            text = (
-                f"grade.porosity: expected porosities of SVEs of {self.ground.data.path}, {low:.4f}"
-                f" to {high:.4f}, {received}"
+        coarse, fine = (
+            (field > 0).mean(axis=(0, 1)).min() for field in (self.elements, self.voxels)
+        )
+        if abs(coarse / fine - 1) > SECTION:
+            raise ConfigError(
+                "refine: expected elements fine enough for the net section,"
+                f" {fine:.3f} of the gross one, received one of {coarse:.3f}; raise it"
             )
-            raise ConfigError(f"multiscale/params.yaml: {text}")
+
+    @cached_property
+    def elements(self) -> np.ndarray:
+        """`distance` at the centres of elements, (x, y, z)."""
+        return distance(self.shape, self.part, self.radius, self.refine)
+
+    @cached_property
+    def voxels(self) -> np.ndarray:
+        """`distance` at the centres of voxels, (x, y, z)."""
+        return distance(self.shape, self.part, self.radius, self.n)
+
+    @cached_property
+    def sves(self) -> np.ndarray:
+        """`distance` at the centres of SVEs, (x, y, z)."""
+        return distance(self.shape, self.part, self.radius, 1)
 
     def sve_porosity(self, design: Gradation) -> np.ndarray:
-        """Of each SVE within the part's outline, (x, y, z); as at its centre where it lies
-        outside.
+        """Average the porosity of a design over the solid of each SVE, (x, y, z); where an SVE has
+        none, take that at its centre.
         """
         inside = (self.voxels > 0)[None].astype(float)
         share, pores = (
-            block_means(field, self.model.n)[0]
+            block_means(field, self.n)[0]
             for field in (inside, inside * design.porosity(self.voxels))
         )
         return np.where(
@@ -119,130 +130,161 @@ class GradationStudy:
         )
 
     def mean_porosity(self, design: Gradation) -> float:
-        """Within the part's outline."""
+        """Average the porosity of a design over the part."""
         return float(design.porosity(self.voxels)[self.voxels > 0].mean())
 
-    def porosity(self, design: Gradation) -> np.ndarray:
-        """Of a slice across y, (x, z), NaN in the void."""
+    def porosity_slice(self, design: Gradation) -> np.ndarray:
+        """Porosity of a design in a slice across y, (x, z), NaN in the void."""
         return np.where(self.voxels[:, 0] > 0, design.porosity(self.voxels[:, 0]), np.nan)
+
+
+class GradationStudy:
+    """Loads of designs of one part through the latent space, and the search for the lightest."""
+
+    def __init__(
+        self,
+        outline: Outline,
+        model: LatentModel,
+        field: LatentField,
+        coarse: Coarse,
+        *,
+        porosity: tuple[float, ...],
+        fields: int,
+        seed: int,
+    ):
+        """`field` is the latent field about its trend with porosity, as `fit_trend` gives it;
+        `porosity` the lowest and the highest of a design; a load is the mean over `fields` sampled
+        latent fields.
+
+        Raises ConfigError for porosities that the latent field does not know.
+        """
+        self.outline, self.model, self.field, self.coarse = outline, model, field, coarse
+        self.low, self.high = porosity
+        self.fields, self.seed = fields, seed
+        self.loads: dict[Gradation, float] = {}
+        lowest, highest = field.porosities
+        if not lowest <= self.low < self.high <= highest:
+            raise ConfigError(
+                f"porosity: expected porosities of SVEs of the dataset, {lowest:.4f} to"
+                f" {highest:.4f}, received {list(porosity)}"
+            )
 
     def load(self, design: Gradation) -> float:
         """Yield load over the area of the box, MPa: mean over sampled latent fields, the same
         random numbers for each design.
         """
-        if design not in self.cache:
-            random = np.random.default_rng(series("grade: fields", self.params.parts.seed))
+        if design not in self.loads:
+            random = np.random.default_rng(series("grade: fields", self.seed))
             fields = []
-            for _ in range(self.settings.fields):
+            for _ in range(self.fields):
                 latent, porosity = self.field.sample(
-                    self.settings.part, random, porosity=self.sve_porosity(design)
+                    self.outline.part, random, porosity=self.outline.sve_porosity(design)
                 )
                 fields.append(PropertyField.predicted(self.model, latent, porosity))
-            response = simulate(
-                fields, self.ground.law, self.params.parts, outline=self.elements > 0
-            )
-            self.cache[design] = float(response.yield_stress.mean())
-        return self.cache[design]
+            response = self.coarse.simulate(fields, outline=self.outline.elements > 0)
+            self.loads[design] = float(response.yield_stress.mean())
+        return self.loads[design]
 
     def fill(self, make: Callable[[float], Gradation], target: float) -> Gradation | None:
-        """make(x) of the highest porosity x at which it carries the load; None where it does at
-        none. The load falls as x grows.
+        """Find the highest porosity x at which the design make(x) carries the load `target`; None
+        where it does at none. The load falls as x grows.
         """
-        low, high = self.settings.porosity
-        if self.load(make(high)) >= target:
-            return make(high)
-        if self.load(make(low)) < target * (1 + SPARE):
-            return make(low) if self.load(make(low)) >= target else None
+        if self.load(make(self.high)) >= target:
+            return make(self.high)
+        if self.load(make(self.low)) < target * (1 + SPARE):
+            return make(self.low) if self.load(make(self.low)) >= target else None
         return make(
-            brentq(lambda x: self.load(make(x)) - target * (1 + SPARE), low, high, xtol=SPARE / 10)
+            brentq(
+                lambda x: self.load(make(x)) - target * (1 + SPARE),
+                self.low,
+                self.high,
+                xtol=SPARE / 10,
+            )
         )
 
     def uniform(self, target: float) -> Gradation:
-        """The highest uniform porosity that carries the load. Raises ConfigError where every one
-        does.
+        """Find the highest uniform porosity that carries the load. Raises ConfigError where every
+        one does.
         """
-        found = self.fill(lambda x: Gradation(x, x, 1.0), target)
-        if found is None or found.near == self.settings.porosity[1]:
-            text = (
-                f"grade.load: {self.settings.load:g} is carried at the highest porosity"
-                f" {self.settings.porosity[1]:g} everywhere"
+        design = self.fill(lambda x: Gradation(x, x, 1.0), target)
+        if design is None or design.near == self.high:
+            share = target / self.load(Gradation(self.low, self.low, 1.0))
+            raise ConfigError(
+                f"load: {share:g} is carried at the highest porosity {self.high:g} everywhere:"
+                " nothing to grade"
             )
-            raise ConfigError(f"multiscale/params.yaml: {text}: nothing to grade")
-        return found
+        return design
 
-    def search(self, target: float, start: Gradation) -> tuple[Gradation, pd.DataFrame]:
-        """The gradation of highest mean porosity that carries the load, and all that were tried:
-        Optuna has `near` and `width`, `far` is filled up to the load, so that each trial is as
+    def search(
+        self, target: float, start: Gradation, trials: int
+    ) -> tuple[Gradation, pd.DataFrame]:
+        """Find the gradation of highest mean porosity that carries the load; all that were tried
+        are the rows of the table, `start` the first.
+
+        Optuna chooses `near` and `width`, `far` is filled up to the load, so that each trial is as
         light as it may be.
         """
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        low, high = self.settings.porosity
         designs = [start]
 
         def objective(trial: optuna.Trial) -> float:
             near, width = (
-                trial.suggest_float("near", low, high),
+                trial.suggest_float("near", self.low, self.high),
                 trial.suggest_float("width", *WIDTHS, log=True),
             )
             design = self.fill(lambda x: Gradation(near, x, width), target)
             if design is None:
                 raise optuna.TrialPruned
             designs.append(design)
-            return self.mean_porosity(design)
+            return self.outline.mean_porosity(design)
 
         study = optuna.create_study(
-            direction="maximize", sampler=optuna.samplers.TPESampler(seed=self.params.parts.seed)
+            direction="maximize", sampler=optuna.samplers.TPESampler(seed=self.seed)
         )
-        study.enqueue_trial({"near": low, "width": 1.0})
-        study.optimize(
-            objective, n_trials=self.settings.trials, show_progress_bar=sys.stderr.isatty()
-        )
+        study.enqueue_trial({"near": self.low, "width": 1.0})
+        study.optimize(objective, n_trials=trials, show_progress_bar=sys.stderr.isatty())
         rows = [
             asdict(design)
             | {
-                "mean porosity": self.mean_porosity(design),
+                "mean porosity": self.outline.mean_porosity(design),
                 "load": self.load(design),
             }
             for design in designs
         ]
-        return max(designs, key=self.mean_porosity), pd.DataFrame(rows)
-
-    def verify(self, name: str, design: Gradation) -> Response:
-        """Direct simulation of generated microstructures of a design; one that does not converge is
-        told, and another takes its place.
-
-        Raises SolverError where as many as were asked for do not.
-        """
-        settings, parts = self.settings, self.params.parts
-        direct = Direct(self.ground.material, settings.strain, parts.tolerance, self.model.n)
-        found, failed, k = [], 0, 0
-        while len(found) < settings.direct:
-            random = np.random.default_rng([series("grade: pores", parts.seed), k])
-            pores = graded(
-                design.porosity(self.voxels),
-                random,
-                pore_length=settings.pore_length,
-                elongation=settings.elongation,
-            )
-            try:
-                found.append(direct.simulate(pores, self.voxels > 0, f"{name} {k}")[0])
-            except SolverError as error:
-                failed += 1
-                if failed == settings.direct:
-                    raise
-                print(f"{error}; microstructure {k + 1} takes its place", file=sys.stderr)
-            k += 1
-        return joined(found)
+        return max(designs, key=self.outline.mean_porosity), pd.DataFrame(rows)
 
 
-def _check_section(elements: np.ndarray, voxels: np.ndarray) -> None:
-    """Raises ConfigError where the elements' net section, which carries the load, is not that of
-    the voxels.
+def verify(
+    name: str,
+    design: Gradation,
+    outline: Outline,
+    direct: Direct,
+    *,
+    count: int,
+    seed: int,
+    pore_length: float,
+    elongation: float,
+) -> Response:
+    """Simulate `count` generated microstructures of a design directly; `pore_length` in voxels,
+    `elongation` times that along z. One that does not converge is reported and replaced by another.
+
+    Raises SolverError where `count` of them do not converge.
     """
-    coarse, fine = ((field > 0).mean(axis=(0, 1)).min() for field in (elements, voxels))
-    if abs(coarse / fine - 1) > SECTION:
-        expected = f"elements fine enough for the net section, {fine:.3f} of the gross one"
-        raise ConfigError(
-            f"multiscale/params.yaml: parts.refine: expected {expected}, received one of"
-            f" {coarse:.3f}; raise it"
+    responses: list[Response] = []
+    failed = k = 0
+    while len(responses) < count:
+        pores = graded(
+            design.porosity(outline.voxels),
+            np.random.default_rng([series("grade: pores", seed), k]),
+            pore_length=pore_length,
+            elongation=elongation,
         )
+        try:
+            responses.append(direct.simulate(pores, outline.voxels > 0, f"{name} {k}")[0])
+        except SolverError as error:
+            failed += 1
+            if failed == count:
+                raise
+            print(f"{error}; microstructure {k + 1} takes its place", file=sys.stderr)
+        k += 1
+    return joined(responses)

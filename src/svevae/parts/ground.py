@@ -1,29 +1,28 @@
-"""What the multiscale studies share: generated bars, the ground truth that the dataset gives,
-simulation from property fields.
-"""
+"""Bars and ground truth that the multiscale studies share."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from svevae.config import Compare, Parts, Propagate
 from svevae.dataset.cluster import Cluster
 from svevae.dataset.cut import cut
 from svevae.dataset.journal import Journal
 from svevae.dataset.label_settings import LabelSettings, read_settings
 from svevae.dataset.labelling import label_sves
 from svevae.dataset.store import LabelledDataset, open_dataset
-from svevae.errors import ConfigError, DataError
+from svevae.errors import DataError, blaming
 from svevae.model.baselines import PorosityBaseline
 from svevae.model.latent import LatentModel
 from svevae.parts.direct import JOURNAL
-from svevae.parts.fields import Law, PropertyField, material_of
+from svevae.parts.fields import Law, PropertyField
 from svevae.physics.elasticity import Material, poisson
 from svevae.physics.label import Tension, property_names
 from svevae.physics.microstructure import make_part, random_parameters
-from svevae.physics.part import PART_SETTINGS, Response, pull
 
 
 @dataclass(frozen=True)
@@ -36,13 +35,13 @@ class Ground:
     labels: LabelSettings
 
     @classmethod
-    def read(cls, parts: Parts) -> Ground:
-        """Raises DataError where the file does not say how it was labelled."""
-        data = open_dataset(parts.dataset)
+    def read(cls, path: str | Path) -> Ground:
+        """Open an SVE file. Raises DataError where it does not say how it was labelled."""
+        data = open_dataset(Path(path))
         labels = read_settings(data)
         if labels is None:
             raise DataError(
-                f"{parts.dataset}: expected a file that `svevae generate` or `svevae import"
+                f"{path}: expected a file that `svevae generate` or `svevae import"
                 " --label` labelled"
             )
         return cls(data, replace(labels, tension=Tension(("z",), labels.tension.strain)))
@@ -56,7 +55,7 @@ class Ground:
         return Law(self.labels.tension.strain[-1], float(self.material.b), float(self.material.nu))
 
     def check(self, model: LatentModel) -> None:
-        """Raises DataError where the model is of other SVEs."""
+        """Raise DataError where the model was trained on other SVEs."""
         for name, expected, received in (
             ("n", self.data.n, model.n),
             ("voxel size", self.data.voxel_size, model.voxel_size),
@@ -69,8 +68,8 @@ class Ground:
                 )
 
     def porosity_only(self, field: PropertyField) -> PropertyField:
-        """The field that a cubic polynomial in the porosity of each SVE gives, fitted to all SVEs
-        of the dataset.
+        """Predict the properties of a field from the porosity of each SVE alone, by a cubic
+        polynomial fitted to all SVEs of the dataset.
         """
         baseline = PorosityBaseline(self.data.porosity(), self.data.properties)
         values = baseline.predict(field.porosity.ravel()).reshape(*field.porosity.shape, -1)
@@ -79,7 +78,9 @@ class Ground:
         )
 
     def solve(self, pores: np.ndarray, n: int, cluster: Cluster) -> PropertyField:
-        """The field of a part (x, y, z) that the solver gives, SVE by SVE; kept as labels are."""
+        """Label a part (x, y, z), 1 where there is a pore, SVE by SVE with the solver; labels are
+        kept in a journal.
+        """
         sves, position = cut(pores, n)
         names = [f"SVE at {tuple(map(int, place))}" for place in position]
         columns = label_sves(
@@ -101,58 +102,33 @@ class Ground:
 
 
 def series(purpose: str, seed: int) -> int:
-    """A seed of its own for each purpose, so that no study draws what the dataset or another study
-    was made from.
+    """Derive a seed for a purpose, so that no study draws what the dataset or another study was
+    made from.
     """
     return int(np.random.SeedSequence([seed, *purpose.encode()]).generate_state(1)[0])
 
 
-def draw_bars(
-    settings: Compare | Propagate,
-    part: tuple[int, ...],
+def generate_bars(
+    generator: str,
+    parameters: Mapping[str, Any],
+    *,
+    study: str,
+    shape: tuple[int, ...],
     n: int,
     count: int,
     seed: int,
     first: int = 0,
 ) -> np.ndarray:
-    """Generated parts of `part` SVEs of n voxels, numbers `first` and on of the study's `series`:
-    (part, x, y, z) uint8.
+    """Generate `count` parts of `shape` SVEs of n voxels, numbers `first` and on of the `study`'s
+    `series`: (part, x, y, z) uint8.
 
-    Raises ConfigError that names the parameter of multiscale/params.yaml.
+    `parameters` are numbers or ranges, as `svevae.physics.microstructure.random_parameters` takes them.
+    Raises ConfigError that names the part and the parameter.
     """
-    shape, section = tuple(edge * n for edge in part), type(settings).__name__.lower()
-    own, bars = series(f"{section}: bars", seed), []
+    voxels = tuple(edge * n for edge in shape)
+    own, bars = series(f"{study}: bars", seed), []
     for k in range(first, first + count):
-        try:
-            values = random_parameters(settings.generator, settings.parameters, own, k)
-            bars.append(make_part(settings.generator, shape, own, k, values))
-        except ConfigError as error:
-            raise ConfigError(f"multiscale/params.yaml: {section}: part {k}: {error}") from error
+        with blaming(f"part {k}: "):
+            values = random_parameters(generator, parameters, own, k)
+            bars.append(make_part(generator, voxels, own, k, values))
     return np.stack(bars)
-
-
-def simulate(
-    fields: list[PropertyField], law: Law, parts: Parts, outline: np.ndarray | None = None
-) -> Response:
-    """Tension of parts of one shape from their property fields, as one batch. Raises as
-    `svevae.physics.part.pull`.
-
-    `outline` (x, y, z) of elements, `refine` along each edge of an SVE, is where the part is; else
-    it is where its SVEs are not air.
-    """
-    if outline is None:
-        outline = np.any([field.solid for field in fields], axis=0)
-        for axis in range(3):
-            outline = outline.repeat(parts.refine, axis)
-    settings = replace(PART_SETTINGS, tolerance=parts.tolerance)
-    names = [f"part {k}" for k in range(len(fields))]
-    material = material_of(fields, law, parts.refine)
-    return pull(
-        material,
-        outline,
-        parts.strain,
-        grip=parts.refine,
-        block=parts.refine,
-        settings=settings,
-        names=names,
-    )

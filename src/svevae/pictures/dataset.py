@@ -14,39 +14,23 @@ from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import MaxNLocator
-from mpl_toolkits.mplot3d.art3d import Poly3DCollection
-from scipy.ndimage import gaussian_filter, map_coordinates
-from skimage.measure import block_reduce, marching_cubes
 
 from svevae.dataset.statistics import neighbour_correlation, pore_sizes, read_position
 from svevae.dataset.store import SVEDataset, without_load_path
 from svevae.errors import DataError
-from svevae.pictures.style import save
+from svevae.pictures.pores import fullest_slice, plot_surface
+from svevae.pictures.style import BAR, LINE, SOLID, save
+from svevae.words import counted, headed
 
 SHOWN = 6  # SVEs
-SURFACE_N, TRIANGLES = (
-    64,
-    30_000,
-)  # of a rendered cube at most; a finer one is averaged down, matplotlib takes 0.1 ms a triangle
 SIZED = 2**25  # voxels in which pores are measured: 1,024 SVEs of 32^3
 PROPERTIES, COLUMNS = 12, 7
 BINS = 40
-BAR, LINE, SOLID = "#9fb1c1", "#8a8a8a", "#ececec"
-ELEVATION, AZIMUTH = 20, -60  # degrees, of the viewer: x to the right, y away, z up
-LIGHT = np.array([0.25, -0.75, 0.61])
-PAD = 3  # voxels around a rendered cube, so that cut pores are closed and the smoothing has room
-EDGES = [
-    (a, b)
-    for a in np.ndindex(2, 2, 2)
-    for b in np.ndindex(2, 2, 2)
-    if a < b and np.abs(np.subtract(a, b)).sum() == 1
-]
-HIDDEN = (0, 1, 0)  # the corner of the cube that is farthest from the viewer
 MICROMETRE = "\N{MICRO SIGN}m"
 STYLES = {"z": "-", "x": "--", "y": ":"}
 
 
-def draw_dataset(data: SVEDataset, path: Path, seed: int = 0) -> None:
+def plot_dataset(data: SVEDataset, path: Path, seed: int = 0) -> None:
     """Write `dataset_figure` to a .png file at `path`, whole or not at all. Raises DataError as
     `dataset_figure`, or where it cannot.
     """
@@ -73,11 +57,11 @@ def dataset_figure(data: SVEDataset, seed: int = 0) -> Figure:
     colours = matplotlib.colormaps["plasma"](np.linspace(0.05, 0.8, len(shown)))[:, :3]
     names = data.names[:PROPERTIES]
     rows = -(-len(names) // COLUMNS)
-    heights = [5.3, 3.2] + [2.4 * rows] * bool(names)
+    heights = [5.3, 3.2, 2.4 * rows] if names else [5.3, 3.2]
     figure = Figure(figsize=(16, sum(heights)), layout="constrained")
     sections = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
-    _draw_shown(sections[0], data, shown, porosity[shown], colours)
-    _draw_statistics(sections[1], data, shown, porosity, colours, seed)
+    _plot_shown(sections[0], data, shown, porosity[shown], colours)
+    _plot_statistics(sections[1], data, shown, porosity, colours, seed)
     if names:
         if stuck := _stuck(data):
             sections[2].suptitle(stuck, fontsize=10)
@@ -87,7 +71,7 @@ def dataset_figure(data: SVEDataset, seed: int = 0) -> Figure:
         ):
             values = data.properties[:, column].astype(np.float64)
             title = f"{_number(values.mean(), 4)} \N{PLUS-MINUS SIGN} {_number(values.std(), 2)}"
-            _histogram(cell, values, f"{name} [{unit}]", title, shown, colours, ticks=3)
+            _histogram(cell, values, headed(name, unit), title, shown, colours, ticks=3)
         for cell in cells.flat[len(names) :]:
             cell.remove()
         for row in cells:
@@ -103,7 +87,7 @@ def _stuck(data: SVEDataset) -> str:
         return without_load_path(file["load_path"][:]) if "load_path" in file else ""
 
 
-def _draw_shown(
+def _plot_shown(
     section: SubFigure,
     data: SVEDataset,
     shown: np.ndarray,
@@ -125,10 +109,10 @@ def _draw_shown(
     for i, (sve, cube, colour) in enumerate(zip(shown, data.voxels(shown), colours, strict=True)):
         left = 0.5 + (i - len(shown) / 2) / SHOWN
         axes = section.add_axes((left, 0.39, 1 / SHOWN, 0.49), projection="3d")
-        draw_pores(axes, cube, colour, labelled=i == 0)
+        plot_surface(axes, cube, colour, labelled=i == 0)
         title = f"SVE {sve}: {_number(100 * porosity[i], 3)} % pores"
         section.text(left + 0.5 / SHOWN, 0.885, title, ha="center", weight="bold", color=colour)
-        x = int(cube.sum(axis=(1, 2), dtype=int).argmax())
+        x = fullest_slice(cube)
         axes = section.add_axes((left + 0.03, 0.075, 1 / SHOWN - 0.06, 0.28))
         look = {
             "cmap": ListedColormap([SOLID, colour]),
@@ -143,76 +127,7 @@ def _draw_shown(
         axes.set_ylabel(f"z, build [{unit}]" if i == 0 else "", labelpad=-14)
 
 
-def draw_pores(axes: Axes, cube: np.ndarray, colour: np.ndarray, labelled: bool) -> None:
-    """The pore surface of (n, n, n) in `axes` with projection "3d", inside the edges of the SVE;
-    `labelled` names its axes.
-    """
-    n = len(cube)
-    for a, b in EDGES:
-        ends = n * np.array([a, b]).T
-        behind = HIDDEN in (a, b)
-        axes.plot(
-            *ends,
-            color=LINE,
-            lw=0.7 if behind else 1.1,
-            ls=":" if behind else "-",
-            zorder=1 if behind else 3,
-        )
-    if cube.any():
-        triangles, brightness = _surface(cube)
-        faces = np.clip(
-            brightness[:, None] * colour + 0.25 * np.maximum(brightness - 0.75, 0)[:, None], 0, 1
-        )
-        axes.add_collection3d(
-            Poly3DCollection(
-                triangles, facecolors=faces, edgecolors=faces, linewidths=0.2, zorder=2
-            )
-        )
-    if labelled:
-        for name, place in (("x", (0.5, -0.13, 0)), ("y", (1.13, 0.5, 0)), ("z", (-0.1, 0, 0.5))):
-            axes.text(*(n * np.array(place)), name, ha="center", va="center", color=LINE)
-    axes.computed_zorder = False
-    axes.set(xlim=(0, n), ylim=(0, n), zlim=(0, n))
-    axes.set_axis_off()
-    axes.set_proj_type("ortho")
-    axes.view_init(ELEVATION, AZIMUTH)
-    axes.set_box_aspect((1, 1, 1), zoom=1.1)
-
-
-def _surface(cube: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Pore surface of (n, n, n): triangles (face, 3, 3) in voxels, from 0 to n, and their
-    brightness (face,) from 0.4 to 1.
-
-    The surface follows the voxels; the light falls on the gradient of the smoothed voxels, so that
-    it shows shapes, not steps.
-    """
-    factor = -(-len(cube) // SURFACE_N)
-    field, vertices, faces = _averaged_surface(cube, factor)
-    while len(faces) > TRIANGLES:
-        factor += 1
-        field, vertices, faces = _averaged_surface(cube, factor)
-    triangles = vertices[faces]
-    centres = triangles.mean(axis=1).T
-    normal = -np.array(
-        [
-            map_coordinates(slope, centres, order=1)
-            for slope in np.gradient(gaussian_filter(field, 1.0))
-        ]
-    )
-    lit = LIGHT @ normal / np.maximum(np.linalg.norm(normal, axis=0), 1e-12)
-    return np.clip((triangles - PAD + 0.5) * factor, 0, len(cube)), 0.7 + 0.3 * lit
-
-
-def _averaged_surface(cube: np.ndarray, factor: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Means over `factor`^3 voxels, padded; vertices and faces of their level 1/2, or lower where
-    no mean reaches it.
-    """
-    field = np.pad(block_reduce(cube.astype(np.float32), factor, np.mean), PAD)
-    vertices, faces, *_ = marching_cubes(field, min(0.5, field.max() / 2))
-    return field, vertices, faces
-
-
-def _draw_statistics(
+def _plot_statistics(
     section: SubFigure,
     data: SVEDataset,
     shown: np.ndarray,
@@ -229,22 +144,21 @@ def _draw_statistics(
     )
     _histogram(cells[0], porosity * 100, "porosity [%]", title, shown, colours)
     cells[0].set_ylabel("SVEs")
-    _draw_sizes(cells[1], data, seed)
+    _plot_sizes(cells[1], data, seed)
     if tables:
-        _draw_neighbours(cells[2], tables)
+        _plot_neighbours(cells[2], tables)
     if curves:
-        _draw_curves(cells[-1], curves, colours)
+        _plot_curves(cells[-1], curves, colours)
 
 
-def _draw_sizes(cell: Axes, data: SVEDataset, seed: int) -> None:
+def _plot_sizes(cell: Axes, data: SVEDataset, seed: int) -> None:
     count = min(data.count, max(1, SIZED // data.n**3))
     sample = np.sort(np.random.default_rng(seed).choice(data.count, count, replace=False))
     length, unit = _lengths(data)
     sizes = pore_sizes(data.voxels(sample), length / data.n)
-    whose = f"{count:,} SVE{'s' * (count > 1)}" if count < data.count else "all SVEs"
-    title = f"{len(sizes):,} pore{'s' * (len(sizes) != 1)} of {whose}" + (
-        f": mean {_number(sizes.mean(), 3)} {unit}" if len(sizes) else ""
-    )
+    whose = counted(count, "SVE") if count < data.count else "all SVEs"
+    mean = f": mean {_number(sizes.mean(), 3)} {unit}" if len(sizes) else ""
+    title = f"{counted(len(sizes), 'pore')} of {whose}{mean}"
     _histogram(cell, sizes, f"pore diameter, of equal sphere [{unit}]", title)
     cell.set_ylabel("pores")
     if len(sizes) > 200:
@@ -287,7 +201,7 @@ def _neighbours(data: SVEDataset, porosity: np.ndarray) -> dict[str, pd.DataFram
     return {name: table for name, table in tables.items() if np.isfinite(table["distance"]).any()}
 
 
-def _draw_neighbours(cell: Axes, tables: dict[str, pd.DataFrame]) -> None:
+def _plot_neighbours(cell: Axes, tables: dict[str, pd.DataFrame]) -> None:
     """Correlation with standard errors over distance; pairs of different parts stand apart, at the
     right.
     """
@@ -323,7 +237,7 @@ def _draw_neighbours(cell: Axes, tables: dict[str, pd.DataFrame]) -> None:
     bars = any(
         np.isfinite(table["standard_error"]).any() for table in tables.values()
     )  # of one part there are none
-    cell.set_title("neighbours: correlation" + ", standard error" * bars, fontsize=10)
+    cell.set_title(f"neighbours: correlation{', standard error' if bars else ''}", fontsize=10)
     cell.legend(fontsize=8)
 
 
@@ -343,7 +257,7 @@ def _curves(data: SVEDataset, shown: np.ndarray) -> dict[str, np.ndarray]:
         return {"strain": group["strain"][:]} | stress if stress else {}
 
 
-def _draw_curves(cell: Axes, curves: dict[str, np.ndarray], colours: np.ndarray) -> None:
+def _plot_curves(cell: Axes, curves: dict[str, np.ndarray], colours: np.ndarray) -> None:
     for axis, stress in curves.items():
         if axis == "strain":
             continue
@@ -411,11 +325,11 @@ def _title(data: SVEDataset) -> str:
         if data.voxel_size is None
         else f"voxels of {data.voxel_size:g} {MICROMETRE}"
     )
-    counts = f"{data.count:,} SVE{'s' * (data.count > 1)} of {data.n}\N{SUPERSCRIPT THREE}"
-    left = (
-        "" if len(data.names) <= PROPERTIES else f"; {PROPERTIES} of {len(data.names)} properties"
-    )
-    return (
-        f"{data.path.name}: {counts} {size}, from {parts}"
-        f" part{'s' * (parts > 1)}{left if data.names else '; no labels'}"
-    )
+    counts = f"{counted(data.count, 'SVE')} of {data.n}\N{SUPERSCRIPT THREE}"
+    if not data.names:
+        labels = "; no labels"
+    elif len(data.names) > PROPERTIES:
+        labels = f"; {PROPERTIES} of {len(data.names)} properties"
+    else:
+        labels = ""
+    return f"{data.path.name}: {counts} {size}, from {counted(parts, 'part')}{labels}"

@@ -11,15 +11,16 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from svevae.pictures.dataset import draw_pores
-from svevae.pictures.style import MODEL, TRUTH, save
+from svevae.pictures.pores import plot_surface
+from svevae.pictures.style import MODEL, TRUTH, WISHED, save
 from svevae.use.design import Design
+from svevae.words import headed
 
 SHOWN, PITCH = 6, 0.155  # candidates in space, and the share of the width of each
-WISHED, PREDICTED, SOLVED = "#c0392b", MODEL, TRUTH
+PREDICTED, SOLVED = MODEL, TRUTH
 
 
-def draw_design(found: Design, path: Path) -> None:
+def plot_design(found: Design, path: Path) -> None:
     """Write `design_figure` to a .png file at `path`, whole or not at all."""
     save(design_figure(found), path)
 
@@ -35,7 +36,7 @@ def design_figure(found: Design) -> Figure:
     for i, cube in enumerate(found.voxels[:shown]):
         left = 0.51 + (i - shown / 2) * PITCH
         axes = above.add_axes((left, 0.02, PITCH, 0.76), projection="3d")
-        draw_pores(axes, cube, np.array(colour), labelled=i == 0)
+        plot_surface(axes, cube, np.array(colour), labelled=i == 0)
         text = (
             f"{i + 1}: porosity {found.porosity[i]:.2%}\ndistance {found.distance[i]:.2f}"
             + ", not solved" * (not found.is_solved[i])
@@ -66,7 +67,7 @@ def design_figure(found: Design) -> Figure:
             cell.plot(rank, predicted, "D", color=SOLVED, ms=5, label="counted")
         cell.set(
             xlabel="rank",
-            ylabel=name if unit == "-" else f"{name} [{unit}]",
+            ylabel=headed(name, unit),
             xlim=(0.4, len(rank) + 0.6),
         )
         cell.xaxis.set_major_locator(MaxNLocator(integer=True))

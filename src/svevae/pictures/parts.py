@@ -12,17 +12,17 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from svevae.physics.part import Response
-from svevae.pictures.style import BASELINE, MODEL, TRUTH, save
+from svevae.pictures.style import BASELINE, LINE, MODEL, OTHER, TRUTH, save
 
 COLOURS = {
     "latent": MODEL,
-    "solver labels": "#2ca02c",
+    "solver labels": OTHER,
     "porosity only": BASELINE,
-    "mean properties": "#999999",
+    "mean properties": LINE,
 }
 
 
-def draw_curves(path: Path, truth: Response, found: dict[str, Response]) -> None:
+def plot_curves(path: Path, truth: Response, found: dict[str, Response]) -> None:
     """Stress over strain of each bar, direct and by contender, and below how far each contender is
     off.
     """
@@ -66,7 +66,7 @@ def draw_curves(path: Path, truth: Response, found: dict[str, Response]) -> None
     save(figure, path)
 
 
-def draw_errors(path: Path, table: pd.DataFrame, columns: tuple[str, ...]) -> None:
+def plot_errors(path: Path, table: pd.DataFrame, columns: tuple[str, ...]) -> None:
     """Errors in % of each bar by contender, a panel for each of `columns`."""
     figure = Figure(figsize=(2.6 * len(columns) + 0.6, 3.2), layout="constrained")
     axes = figure.subplots(1, len(columns), squeeze=False)
@@ -89,7 +89,7 @@ def draw_errors(path: Path, table: pd.DataFrame, columns: tuple[str, ...]) -> No
     save(figure, path)
 
 
-def draw_plastic(path: Path, bars: np.ndarray, truth: Response, found: dict[str, Response]) -> None:
+def plot_plastic(path: Path, bars: np.ndarray, truth: Response, found: dict[str, Response]) -> None:
     """Each bar seen along y: share of pores, and the plastic strain of SVEs (mean over y) at the
     end, direct and by contender.
     """
@@ -117,7 +117,7 @@ def draw_plastic(path: Path, bars: np.ndarray, truth: Response, found: dict[str,
     save(figure, path)
 
 
-def draw_quantiles(
+def plot_quantiles(
     path: Path,
     quantities: dict[str, dict[str, np.ndarray]],
     bands: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]],
@@ -131,7 +131,7 @@ def draw_quantiles(
         "direct": (TRUTH, "-"),
         "latent": (MODEL, "-"),
         "latent, independent SVEs": (BASELINE, "--"),
-        "latent, segmentation": ("#2ca02c", ":"),
+        "latent, segmentation": (OTHER, ":"),
     }
     styles |= {"the direct ones, encoded": (TRUTH, ":")}
     for cell, (name, sources) in zip(axes[0], quantities.items(), strict=True):
@@ -156,19 +156,19 @@ def draw_quantiles(
     save(figure, path)
 
 
-def draw_correlation(path: Path, table: pd.DataFrame) -> None:
+def plot_latent_correlation(path: Path, table: pd.DataFrame) -> None:
     """Correlation over distance of the latent scores: estimated from the coupons and fitted."""
     figure = Figure(figsize=(4.6, 3.2), layout="constrained")
     cell = figure.subplots()
     cell.plot(table.distance, table.estimated, "o", ms=4, color=TRUTH, label="coupons")
     cell.plot(table.distance, table.fitted, "-", color=MODEL, label="fitted")
-    cell.axhline(0, color="#cccccc", lw=0.8)
+    cell.axhline(0, color=LINE, lw=0.8)
     cell.set(xlabel="distance [SVE edges]", ylabel="correlation of latent scores")
     cell.legend(fontsize=8)
     save(figure, path)
 
 
-def draw_designs(
+def plot_designs(
     path: Path, porosity: dict[str, np.ndarray], responses: dict[str, Response], target: float
 ) -> None:
     """Porosity of each design (x, z), where its SVEs are strained in the first direct simulation,
@@ -208,7 +208,7 @@ def draw_designs(
     save(figure, path)
 
 
-def draw_trials(path: Path, trials: pd.DataFrame, uniform_porosity: float) -> None:
+def plot_trials(path: Path, trials: pd.DataFrame, uniform_porosity: float) -> None:
     """Mean porosity of the gradations that carry the load, over the porosity near the notch or hole
     and how far that reaches.
     """

@@ -6,17 +6,18 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from svevae.dataset.split import SUBSETS, Split
-from svevae.dataset.store import LabelledDataset, SVEDataset
+from svevae.dataset.store import SVEDataset
+from svevae.pictures.pores import fullest_slice, plot_points
 from svevae.pictures.style import BASELINE, MODEL, TRUTH, grid, save
+from svevae.words import headed
 
 SHOWN = 6  # SVEs in the dataset's picture
 
 
-def draw_sves(data: SVEDataset, path: Path) -> None:
+def plot_sves(data: SVEDataset, path: Path) -> None:
     """SVEs from the least to the most porous: pores in 3-D above, the slice with most pores
     below.
     """
@@ -26,11 +27,11 @@ def draw_sves(data: SVEDataset, path: Path) -> None:
     figure = Figure(figsize=(2.4 * SHOWN, 5.2), layout="constrained")
     for i, (sve, cube) in enumerate(zip(chosen, cubes, strict=True)):
         axes = figure.add_subplot(2, SHOWN, i + 1, projection="3d")
-        _draw_pores(axes, cube)
+        plot_points(axes, cube)
         axes.set_title(f"SVE {sve}\nporosity {cube.mean():.2%}", fontsize=9)
         axes = figure.add_subplot(2, SHOWN, SHOWN + i + 1)
         axes.imshow(
-            cube[_fullest_slice(cube)].T,
+            cube[fullest_slice(cube)].T,
             origin="lower",
             cmap="Greys",
             vmin=0,
@@ -41,7 +42,7 @@ def draw_sves(data: SVEDataset, path: Path) -> None:
     save(figure, path)
 
 
-def draw_properties(data: LabelledDataset, split: Split, path: Path) -> None:
+def plot_properties(data: SVEDataset, split: Split, path: Path) -> None:
     """Each property against the porosity, by subset."""
     porosity = data.porosity()
     figure, axes = grid(len(data.names))
@@ -51,12 +52,12 @@ def draw_properties(data: LabelledDataset, split: Split, path: Path) -> None:
             cell.plot(
                 porosity[index] * 100, data.properties[index, column], ".", ms=2, label=subset
             )
-        cell.set(xlabel="porosity [%]", ylabel=f"{name} [{unit}]")
+        cell.set(xlabel="porosity [%]", ylabel=headed(name, unit))
     axes[0].legend(markerscale=4, fontsize=8)
     save(figure, path)
 
 
-def draw_parity(
+def plot_parity(
     path: Path,
     names: tuple[str, ...],
     units: tuple[str, ...],
@@ -80,20 +81,20 @@ def draw_parity(
         )
         cell.plot(true[:, i], predicted[:, i], ".", ms=3, color=MODEL, label="model")
         cell.axline((true[0, i], true[0, i]), slope=1, color=TRUTH, lw=0.8)
-        cell.set(xlabel=f"{name}, solver [{unit}]", ylabel=f"{name}, predicted [{unit}]")
+        cell.set(xlabel=headed(f"{name}, solver", unit), ylabel=headed(f"{name}, predicted", unit))
         cell.locator_params(nbins=6)  # long numbers would touch
     axes[0].legend(markerscale=3, fontsize=8)
     save(figure, path)
 
 
-def draw_slices(path: Path, voxels: np.ndarray, probability: np.ndarray) -> None:
+def plot_slices(path: Path, voxels: np.ndarray, probability: np.ndarray) -> None:
     """The slice with most pores of each SVE beside its reconstruction; both (sve, n, n, n), from
     least to most porous.
     """
     figure = Figure(figsize=(1.9 * len(voxels), 4.2), layout="constrained")
     axes = figure.subplots(2, len(voxels), squeeze=False)
     for column, (cube, field) in enumerate(zip(voxels, probability, strict=True)):
-        x = _fullest_slice(cube)
+        x = fullest_slice(cube)
         for row, picture in enumerate((cube[x], field[x])):
             image = axes[row, column].imshow(
                 picture.T, origin="lower", cmap="Greys", vmin=0, vmax=1, interpolation="nearest"
@@ -108,7 +109,7 @@ def draw_slices(path: Path, voxels: np.ndarray, probability: np.ndarray) -> None
     save(figure, path)
 
 
-def draw_latent(
+def plot_latent(
     path: Path,
     latent_mean: np.ndarray,
     porosity: np.ndarray,
@@ -138,7 +139,7 @@ def draw_latent(
     save(figure, path)
 
 
-def draw_correlation(path: Path, table: pd.DataFrame, unit: str) -> None:
+def plot_two_point(path: Path, table: pd.DataFrame, unit: str) -> None:
     """Two-point correlation over distance; columns distance, truth, reconstruction, samples,
     prior.
     """
@@ -163,7 +164,7 @@ def draw_correlation(path: Path, table: pd.DataFrame, unit: str) -> None:
     save(figure, path)
 
 
-def draw_samples(
+def plot_samples(
     path: Path, voxels: np.ndarray, samples: np.ndarray, count: int, random: np.random.Generator
 ) -> None:
     """Held-out SVEs above samples, both (sve, n, n, n) of 0 and 1, `count` of each at random in the
@@ -174,12 +175,12 @@ def draw_samples(
         chosen = cubes[random.permutation(len(cubes))[:count]]
         for column, cube in enumerate(chosen[np.argsort(chosen.mean((1, 2, 3)))]):
             axes = figure.add_subplot(2, count, row * count + column + 1, projection="3d")
-            _draw_pores(axes, cube)
+            plot_points(axes, cube)
             axes.set_title(f"{name}\nporosity {cube.mean():.2%}", fontsize=8)
     save(figure, path)
 
 
-def draw_loop(
+def plot_closed_loop(
     path: Path,
     names: tuple[str, ...],
     units: tuple[str, ...],
@@ -194,14 +195,14 @@ def draw_loop(
         cell.plot(solved[:, i], predicted[:, i], ".", ms=5, color=MODEL)
         cell.axline((solved[0, i], solved[0, i]), slope=1, color=TRUTH, lw=0.8)
         cell.set(
-            xlabel=f"{name}, solver on the decoded SVE [{unit}]",
-            ylabel=f"{name}, predicted [{unit}]",
+            xlabel=headed(f"{name}, solver on the decoded SVE", unit),
+            ylabel=headed(f"{name}, predicted", unit),
         )
         cell.locator_params(nbins=6)
     save(figure, path)
 
 
-def draw_losses(path: Path, history: pd.DataFrame) -> None:
+def plot_losses(path: Path, history: pd.DataFrame) -> None:
     """Each term of the loss over epochs, training and validation."""
     terms = ("loss", "reconstruction", "kl", "property")
     figure = Figure(figsize=(3.6 * len(terms), 3.4), layout="constrained")
@@ -216,15 +217,3 @@ def draw_losses(path: Path, history: pd.DataFrame) -> None:
         )
     cells[0].legend()
     save(figure, path)
-
-
-def _draw_pores(axes: Axes, cube: np.ndarray) -> None:
-    n = len(cube)
-    if cube.any():
-        x, y, z = np.nonzero(cube)
-        axes.scatter(x, y, z, s=(60 / n) ** 2, c=z, cmap="cividis", marker="s", linewidths=0)
-    axes.set(xlim=(0, n), ylim=(0, n), zlim=(0, n), xticks=[], yticks=[], zticks=[], aspect="equal")
-
-
-def _fullest_slice(cube: np.ndarray) -> int:
-    return int(cube.sum(axis=(1, 2), dtype=int).argmax())

@@ -12,9 +12,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, NullLocator, ScalarFormatter
 
-from svevae.pictures.dataset import LINE
-from svevae.pictures.style import BASELINE, MODEL, OTHER, TRUTH, save
+from svevae.pictures.style import BASELINE, LINE, MODEL, OTHER, TRUTH, save
 from svevae.use.scatter import Scatter
+from svevae.words import headed
 
 STYLES = (
     (TRUTH, "o"),
@@ -22,10 +22,10 @@ STYLES = (
     (BASELINE, "^"),
     (OTHER, "D"),
 )  # colour, marker of each field
-SHIFT = 0.03  # between fields, that error bars be told apart
+SHIFT = 0.03  # between fields, so that error bars do not overlap
 
 
-def draw_scatter(
+def plot_scatter(
     found: Mapping[str, Mapping[str, Scatter]], units: Mapping[str, str], path: Path
 ) -> None:
     """Write `scatter_figure` to a .png file at `path`, whole or not at all. Raises DataError for
@@ -54,16 +54,16 @@ def scatter_figure(found: Mapping[str, Mapping[str, Scatter]], units: Mapping[st
                 "elinewidth": 1,
                 "capsize": 2,
             }
-            _draw_sizes(
+            _plot_sizes(
                 left,
                 scatters[name],
                 f"{label}: variance as V^-{scatters[name].exponent:.2f}",
                 i,
                 style,
             )
-            _draw_distances(right, scatters[name], label, i, style)
+            _plot_distances(right, scatters[name], label, i, style)
         left.set(xscale="log", yscale="log", xlabel="size of the block, V [SVEs]")
-        left.set_ylabel(f"std of {name} within parts" + ("" if unit == "-" else f" [{unit}]"))
+        left.set_ylabel(headed(f"std of {name} within parts", unit))
         sizes = next(iter(found.values()))[name].blocks["sves"]
         left.set_xticks(sizes, [str(size) for size in sizes])
         left.xaxis.set_minor_locator(NullLocator())
@@ -77,7 +77,7 @@ def scatter_figure(found: Mapping[str, Mapping[str, Scatter]], units: Mapping[st
     return figure
 
 
-def _draw_sizes(cell: Axes, scatter: Scatter, label: str, i: int, style: dict) -> None:
+def _plot_sizes(cell: Axes, scatter: Scatter, label: str, i: int, style: dict) -> None:
     table = scatter.blocks
     cell.errorbar(
         table["sves"] * (1 + SHIFT * i), table["std"], table["standard_error"], label=label, **style
@@ -93,7 +93,7 @@ def _draw_sizes(cell: Axes, scatter: Scatter, label: str, i: int, style: dict) -
         )
 
 
-def _draw_distances(cell: Axes, scatter: Scatter, label: str, i: int, style: dict) -> None:
+def _plot_distances(cell: Axes, scatter: Scatter, label: str, i: int, style: dict) -> None:
     """Pairs of different parts, the baseline, stand apart at the right."""
     table = scatter.neighbours
     inside = np.isfinite(table["distance"])

@@ -12,7 +12,9 @@ from svevae.files import written_whole
 
 DPI = 110
 TRUTH, MODEL, BASELINE = "#222222", "#1f77b4", "#d98c2b"
-OTHER = "#2a9d5c"
+OTHER, WISHED = "#2a9d5c", "#c0392b"
+LINE, BAR, SOLID = "#8a8a8a", "#9fb1c1", "#ececec"  # lines beside the data, bars, solid material
+GREY, PALE = "#9aa5b1", "#e6e9ed"  # axes and grids of a page
 
 
 def save(figure: Figure, path: Path) -> None:

@@ -10,10 +10,15 @@ import shutil
 from pathlib import Path
 
 from svevae.errors import ConfigError
+from svevae.files import repair_folder, replace_folder
+from svevae.model.contract import ModelContract
+from svevae.model.scores import Scores
 from svevae.reports.card import model_card
 
 MODEL = Path("artifacts/model")
+CONTRACT = MODEL / "contract.json"
 EVALUATION = Path("artifacts/evaluation")
+METRICS = EVALUATION / "metrics.json"
 SEEDS = Path("benchmarks/seeds.json")
 KEPT = Path("champion")
 
@@ -25,39 +30,34 @@ def keep() -> str:
     The folder is replaced whole. Raises ConfigError where nothing was evaluated, and where a better
     model of the same test SVEs is kept already.
     """
-    for path in (MODEL / "model.keras", EVALUATION / "metrics.json"):
+    for path in (MODEL / "model.keras", METRICS):
         if not path.is_file():
             raise ConfigError(
                 f"{path}: expected what the pipeline writes, found nothing; run `make repro` or"
                 " `make full` first"
             )
-    contract, scores = (
-        json.loads(path.read_text())
-        for path in (MODEL / "contract.json", EVALUATION / "metrics.json")
-    )
+    contract, scores = ModelContract.load(CONTRACT), Scores.load(METRICS)
+    repair_folder(KEPT)
     if KEPT.is_dir():
-        before, kept = (
-            json.loads((KEPT / name).read_text())
-            for name in ("metrics.json", "model/contract.json")
-        )
-        if kept["test_digest"] == contract["test_digest"] and before["mean_r2"] > scores["mean_r2"]:
-            better = f"a model of mean R2 {before['mean_r2']:.4f} is kept, on the same test SVEs"
+        before = Scores.load(KEPT / METRICS.name)
+        test_digest = ModelContract.load(KEPT / "model" / CONTRACT.name).test_digest
+        if test_digest == contract.test_digest and before.mean_r2 > scores.mean_r2:
+            better = f"a model of mean R2 {before.mean_r2:.4f} is kept, on the same test SVEs"
             raise ConfigError(
-                f"{KEPT}: {better}; received {scores['mean_r2']:.4f}. Remove {KEPT} to keep the new"
+                f"{KEPT}: {better}; received {scores.mean_r2:.4f}. Remove {KEPT} to keep the new"
                 " one all the same"
             )
     beside = Path(f".{KEPT}.{os.getpid()}.part")
     try:
         shutil.copytree(MODEL, beside / "model")
         shutil.copytree(EVALUATION / "plots", beside / "plots")
-        shutil.copy(EVALUATION / "metrics.json", beside)
+        shutil.copy(METRICS, beside)
         spread = json.loads(SEEDS.read_text()) if SEEDS.is_file() else None
         (beside / "model-card.md").write_text(model_card(contract, scores, spread))
-        shutil.rmtree(KEPT, ignore_errors=True)
-        os.replace(beside, KEPT)
+        replace_folder(beside, KEPT)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return (
-        f"{KEPT}: mean R2 {scores['mean_r2']:.4f}, its card {KEPT}/model-card.md; next: dvc add"
+        f"{KEPT}: mean R2 {scores.mean_r2:.4f}, its card {KEPT}/model-card.md; next: dvc add"
         f" {KEPT} && dvc push"
     )

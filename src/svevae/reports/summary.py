@@ -11,6 +11,8 @@ from pathlib import Path
 import yaml
 
 from svevae.errors import ConfigError
+from svevae.model.contract import ModelContract
+from svevae.model.scores import Scores
 
 METRICS = Path("artifacts/evaluation/metrics.json")
 CONTRACT = Path("artifacts/model/contract.json")
@@ -26,41 +28,19 @@ def summary() -> str:
                 f"{path}: expected what the pipeline writes, found nothing; run `make repro` or"
                 " `dvc repro --pull` first"
             )
-    scores, contract, registered = (
-        json.loads(path.read_text()) for path in (METRICS, CONTRACT, REGISTERED)
-    )
-    heads = ("porosity", "two-point", "elastic", "mean error", "in 90 %")
-    rows = [f"{'held-out parts':<16}{'R2':>8}{''.join(f'{head:>12}' for head in heads)}   unit"]
-    for name, unit in zip(contract["names"], contract["units"], strict=True):
-        r2, *others = (
-            scores[key][name]
-            for key in ("r2", "porosity_only_r2", "two_point_r2", "elastic_ridge_r2")
-        )
-        values = "".join(f"{value:>12.4f}" for value in others)
-        rows.append(
-            f"{name:<16}{r2:>8.4f}{values}{scores['mae'][name]:>12.4g}{scores['coverage_90_of'][name]:>12.1%}"
-            f"   {unit}"
-        )
-    means = [scores[f"{key}_mean_r2"] for key in ("porosity_only", "two_point", "elastic_ridge")]
-    rows += [
-        (
-            f"{'mean':<16}{scores['mean_r2']:>8.4f}{''.join(f'{value:>12.4f}' for value in means)}{'':>12}{scores['coverage_90']:>12.1%}"
-        ),
-        (
-            "without a network: cubic in the porosity; ridge regression from two-point statistics;"
-            " the same from the elastic statistics"
-        ),
+    scores, contract = Scores.load(METRICS), ModelContract.load(CONTRACT)
+    registered = json.loads(REGISTERED.read_text())
+    rows = [
+        *_table(contract, scores),
+        "without a network: cubic in the porosity; ridge regression from two-point statistics;"
+        " the same from the elastic statistics",
         "",
-        (
-            f"voxel BCE {scores['bce']:.0f} nats an SVE, {scores['bce_ratio']:.3f} of what a"
-            f" constant porosity costs ({scores['bce_constant_porosity']:.0f}),"
-            f" {scores['pca_bce_ratio']:.3f} for a PCA; Dice {scores['dice']:.3f}"
-        ),
-        (
-            f"KL {scores['kl']:.1f} nats; {scores['active_units']} of {scores['latent_dim']} latent"
-            " units active"
-        ),
-        *_loop(scores),
+        f"voxel BCE {scores.bce:.0f} nats an SVE, {scores.bce_ratio:.3f} of what a constant"
+        f" porosity costs ({scores.bce_constant_porosity:.0f}), {scores.pca_bce_ratio:.3f} for a"
+        f" PCA; Dice {scores.dice:.3f}",
+        f"KL {scores.kl:.1f} nats; {scores.active_units} of {scores.latent_dim} latent units"
+        " active",
+        *_other_checks(scores),
         *_search(contract),
         "",
         *_registry(registered),
@@ -85,24 +65,40 @@ def summary() -> str:
     return "\n".join(rows)
 
 
-def _loop(scores: dict) -> list[str]:
-    lines = []
-    if "loop_mean_r2" in scores:
-        lines.append(
-            f"the solver on {scores['loop_sves']} decoded samples against the predictor: mean R2"
-            f" {scores['loop_mean_r2']:.4f}"
+def _table(contract: ModelContract, scores: Scores) -> list[str]:
+    """R2 of each property beside that of the baselines, error and calibration."""
+    baselines = {line: r2 for line, r2 in scores.baselines().items() if line.head}
+    heads = [*(baseline.head for baseline in baselines), "mean error", "in 90 %"]
+    rows = [f"{'held-out parts':<16}{'R2':>8}{''.join(f'{head:>12}' for head in heads)}   unit"]
+    for name, unit in zip(contract.names, contract.units, strict=True):
+        values = "".join(f"{r2.of[name]:>12.4f}" for r2 in baselines.values())
+        error, inside = scores.mae[name], scores.coverage_90_of[name]
+        rows.append(
+            f"{name:<16}{scores.r2[name]:>8.4f}{values}{error:>12.4g}{inside:>12.1%}   {unit}"
         )
-    for name, found in scores["others"].items():
+    means = "".join(f"{r2.mean:>12.4f}" for r2 in baselines.values())
+    rows.append(f"{'mean':<16}{scores.mean_r2:>8.4f}{means}{'':>12}{scores.coverage_90:>12.1%}")
+    return rows
+
+
+def _other_checks(scores: Scores) -> list[str]:
+    """The closed loop and other files, where there are such."""
+    lines = []
+    if closed_loop := scores.closed_loop():
         lines.append(
-            f"{name}: mean R2 {found['mean_r2']:.4f}, porosity only"
-            f" {found['porosity_only_mean_r2']:.4f}"
+            f"the solver on {scores.loop_sves} decoded samples against the predictor: mean R2"
+            f" {closed_loop.mean:.4f}"
+        )
+    for name, other in scores.others.items():
+        lines.append(
+            f"{name}: mean R2 {other.mean_r2:.4f}, porosity only {other.porosity_only_mean_r2:.4f}"
         )
     return lines
 
 
-def _search(contract: dict) -> list[str]:
+def _search(contract: ModelContract) -> list[str]:
     """What the model owes to the search; nothing where it was trained without."""
-    if not contract["search"] or not BEST.is_file():
+    if not contract.search or not BEST.is_file():
         return []
     reason = yaml.safe_load(BEST.read_text())["reason"]
     return textwrap.wrap(f"search: {reason}", 140, subsequent_indent="  ")

@@ -1,5 +1,5 @@
-"""What a trial runs on: the GPUs of this machine, the backend that can use one, a fair share of the
-processors.
+"""The hardware of a trial: the GPUs of this machine, the backend that can use one, and a fair share
+of the processors.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ THREADS = (
 
 
 def gpus() -> list[str]:
-    """The NVIDIA GPUs of this machine, as CUDA_VISIBLE_DEVICES names them; those it names if it is
-    set.
+    """List the NVIDIA GPUs of this machine as CUDA_VISIBLE_DEVICES names them; those that it names
+    if it is set.
     """
     named = os.environ.get("CUDA_VISIBLE_DEVICES")
     if named is not None:
@@ -29,25 +29,18 @@ def gpus() -> list[str]:
     if not shutil.which("nvidia-smi"):
         return []
     listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False)
-    return [
-        str(i)
-        for i, line in enumerate(
-            line for line in listed.stdout.splitlines() if line.startswith("GPU ")
-        )
-    ]
+    count = sum(line.startswith("GPU ") for line in listed.stdout.splitlines())
+    return [str(i) for i in range(count)]
 
 
 def worker_environment(index: int, workers: int) -> dict[str, str]:
-    """Variables of worker `index` of `workers` on this machine: its GPU, or its share of the
-    cores.
+    """Environment variables of worker `index` of `workers` on this machine: its GPU, or its share
+    of the cores.
     """
-    found, quiet = (
-        gpus(),
-        {"TF_CPP_MIN_LOG_LEVEL": "3"},
-    )  # what goes wrong comes as a Python error too
-    if found:  # several on one GPU share its memory, so none may take all of it
+    quiet = {"TF_CPP_MIN_LOG_LEVEL": "3"}  # errors of TensorFlow are raised in Python too
+    if devices := gpus():  # several workers on one GPU share its memory: none may take all of it
         shared = {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
-        return quiet | shared | {"CUDA_VISIBLE_DEVICES": found[index % len(found)]}
+        return quiet | shared | {"CUDA_VISIBLE_DEVICES": devices[index % len(devices)]}
     if workers == 1:
         return quiet
     cores = (
@@ -57,8 +50,8 @@ def worker_environment(index: int, workers: int) -> dict[str, str]:
 
 
 def choose_backend(preferred: str) -> str:
-    """KERAS_BACKEND if it is set; on a machine with a GPU the first of `preferred`, TensorFlow and
-    JAX that sees one; else `preferred`.
+    """Choose the Keras backend: KERAS_BACKEND if it is set; on a machine with a GPU the first of
+    `preferred`, TensorFlow and JAX that sees the GPU; else `preferred`.
     """
     if chosen := os.environ.get("KERAS_BACKEND"):
         return chosen
@@ -84,8 +77,8 @@ def _sees_gpu(backend: str) -> bool:
 
 
 def set_precision() -> str:
-    """bfloat16 for products where Keras runs on a GPU, float32 elsewhere; "backend device", for a
-    person to read.
+    """Have Keras multiply in bfloat16 on a GPU and in float32 elsewhere. Returns backend and
+    device in words.
     """
     import keras
 

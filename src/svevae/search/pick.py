@@ -1,5 +1,5 @@
-"""Which trial wins: errors and the rule, the front, the finalists, and best.yaml with the reason in
-words.
+"""Which trial wins: its score by the rule, the front, the finalists, and the content of best.yaml
+with the reason in words.
 """
 
 from __future__ import annotations
@@ -16,15 +16,13 @@ from svevae.errors import SvevaeError
 from svevae.search.space import Space, decoded, starting_point
 from svevae.search.study import Study, Ticket, trial_seed
 
-FRESH = (
-    2**31
-)  # where the numbers begin that give finalists their seeds: no ticket of a study is as high
+FRESH = 2**31  # the seeds of finalists begin at this number, above any ticket of a study
 MOST_SEEDS = 1000  # of a finalist
 
 
 def score(errors: Mapping[str, float], rule: str) -> float:
-    """`errors` of a trial, {"property", "reconstruction"}, as one number; "combined" is their
-    geometric mean.
+    """Reduce the errors of a trial, {"property", "reconstruction"}, to one number; "combined" is
+    their geometric mean.
 
     property: mean squared standardised error on the validation parts. reconstruction: voxel
     cross-entropy there over that of a constant porosity. Either is 1 for a model that knows the
@@ -38,21 +36,20 @@ def score(errors: Mapping[str, float], rule: str) -> float:
 
 
 def front(study: Study, rule: str) -> list[FrozenTrial]:
-    """Of a study of two objectives the trials that none beats in both, of a single one all that are
-    complete; the best by `rule` first.
-
-    Ordered by the objective itself where there is only one.
+    """List the trials that none beats in both objectives, the best by `rule` first. In a study of
+    one objective, list all complete trials in the order of that objective.
     """
     single = len(study.study.directions) == 1
-    found = study.trials(TrialState.COMPLETE) if single else study.study.best_trials
+    candidates = study.trials(TrialState.COMPLETE) if single else study.study.best_trials
     return sorted(
-        found, key=lambda trial: trial.value if single else score(trial.user_attrs["errors"], rule)
+        candidates,
+        key=lambda trial: trial.values[0] if single else score(trial.user_attrs["errors"], rule),
     )
 
 
 def finalists(study: Study, search: Search) -> list[FrozenTrial]:
-    """The best few of the front and, whatever it scored, the configuration of params.yaml. Raises
-    SvevaeError where no trial ended well.
+    """List the best few of the front and, whatever it scored, the configuration of params.yaml.
+    Raises SvevaeError where no trial is complete.
     """
     best = front(study, search.rule)
     if not best:
@@ -71,11 +68,11 @@ def finalists(study: Study, search: Search) -> list[FrozenTrial]:
 
 
 def tickets_of_finalists(chosen: Sequence[FrozenTrial], search: Search, seed: int) -> list[Ticket]:
-    """`search.seeds` further trainings of each, with seeds that no trial of the study had; the same
-    seeds for all finalists.
+    """Make tickets to train each finalist `search.seeds` times more, with seeds that no trial of
+    the study had, the same for all finalists.
 
-    A ticket's number tells finalist and seed, so that what is done stays so when a longer search
-    has other finalists.
+    A ticket's number identifies finalist and seed, so that a longer search, which may have other
+    finalists, does not repeat what was done.
     """
     return [
         Ticket(
@@ -90,8 +87,8 @@ def tickets_of_finalists(chosen: Sequence[FrozenTrial], search: Search, seed: in
 
 
 def tickets_of_study(space: Space, train: Train, search: Search, seed: int) -> list[Ticket]:
-    """`search.trials` of them; the first is the configuration of params.yaml, where that lies in
-    the space.
+    """Make `search.trials` tickets; the first is the configuration of params.yaml, where that lies
+    in the space.
     """
     start = starting_point(space, train)
     first = (
@@ -108,11 +105,12 @@ def tickets_of_study(space: Space, train: Train, search: Search, seed: int) -> l
 def pick(
     study: Study, repeats: Study, search: Search, space: Space, train: Train
 ) -> dict[str, Any]:
-    """The content of best.yaml: the finalist with the least mean score over its fresh seeds, and
-    why.
+    """Return the content of best.yaml: the finalist with the least mean score over its fresh
+    seeds, and why.
 
-    The configuration of params.yaml stays unless it is beaten by more than either's spread over the
-    seeds. Raises SvevaeError where no finalist was trained to its end with every seed.
+    The configuration of params.yaml stays unless it is beaten by more than the standard deviation
+    of either over the seeds. Raises SvevaeError where no finalist was trained to the end with every
+    seed.
     """
     rows = [_row(trial, repeats, search) for trial in finalists(study, search)]
     rows = sorted(
@@ -143,7 +141,9 @@ def pick(
 
 
 def _winner(rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
-    """Of rows in order of their means."""
+    """Pick the winner among rows sorted by mean score: the first, where it is clearly better than
+    the configuration of params.yaml.
+    """
     first, start = rows[0]["score"], next((row for row in rows if row["params_yaml"]), rows[0])
     clear = start["score"]["mean"] - first["mean"] > max(first["std"], start["score"]["std"])
     return rows[0] if clear else start

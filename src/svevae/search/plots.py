@@ -23,7 +23,7 @@ from optuna.distributions import IntDistribution
 from optuna.trial import FrozenTrial, TrialState
 
 if TYPE_CHECKING:
-    from plotly.graph_objects import Figure as Plot
+    from plotly.graph_objects import Figure as PlotlyFigure
 
 KINDS = {  # in the order of the page: title, Optuna's function
     "front": ("Pareto front", "plot_pareto_front"),
@@ -42,9 +42,9 @@ GROUND = "#ffffffbf"  # under labels that lines cross
 
 
 @dataclass(frozen=True)
-class View:
-    """One plot of `study`. `options` are those of Optuna's function; `is_log`: the axes of errors,
-    x and y alike, are logarithmic.
+class StudyPlot:
+    """One plot of `study`. `options` are those of Optuna's function; with `is_log` the axes of
+    errors, x and y alike, are logarithmic.
     """
 
     study: optuna.Study
@@ -54,8 +54,8 @@ class View:
     options: dict[str, Any]
     is_log: bool
 
-    def plot(self) -> Plot:
-        """For a page."""
+    def draw_plotly(self) -> PlotlyFigure:
+        """Draw it for a page."""
         with _quiet():
             plot = getattr(interactive, KINDS[self.kind][1])(self.study, **self.options)
         plot.update_layout(
@@ -74,9 +74,9 @@ class View:
                 plot.update_xaxes(**_log_axis([value for trace in plot.data for value in trace.x]))
         return plot
 
-    def picture(self) -> Figure:
-        """For a file, 110 dots an inch; the caller closes it. Optuna's style lasts until the end of
-        the caller's `plt.rc_context`.
+    def draw_matplotlib(self) -> Figure:
+        """Draw it for a file of 110 dots an inch; the caller closes the figure. Optuna's style
+        lasts until the end of the caller's `plt.rc_context`.
         """
         with _quiet():
             getattr(still, KINDS[self.kind][1])(self.study, **self.options)
@@ -95,7 +95,8 @@ class View:
                 main.set_xscale("log")
                 _tick_log(main.xaxis)
         if self.kind in ("history", "importance"):
-            main.get_legend().remove()  # Optuna's stands outside, or on the bars
+            if legend := main.get_legend():
+                legend.remove()  # Optuna's stands outside, or on the bars
             if len(main.lines):
                 main.legend()
         if self.kind != "slice":
@@ -106,9 +107,9 @@ class View:
         return figure
 
 
-def views(study: optuna.Study) -> Iterator[View]:
-    """The front of two objectives, then each other kind for each objective, as far as the trials
-    allow; none without a complete trial.
+def study_plots(study: optuna.Study) -> Iterator[StudyPlot]:
+    """Yield the front of two objectives, then each other kind for each objective, as far as the
+    trials allow; none without a complete trial.
     """
     trials, names, parameters = complete(study), objectives(study), varying(study)
     if not trials:
@@ -118,7 +119,7 @@ def views(study: optuna.Study) -> Iterator[View]:
     for kind, (title, _) in KINDS.items():
         if kind == "front":
             if several:
-                yield View(
+                yield StudyPlot(
                     study,
                     kind,
                     kind,
@@ -137,7 +138,7 @@ def views(study: optuna.Study) -> Iterator[View]:
                 options["params"] = parameters
             if kind == "parallel" and is_log[name]:
                 options["target"] = lambda trial, index=index: math.log10(trial.values[index])
-            yield View(
+            yield StudyPlot(
                 study,
                 kind,
                 f"{kind}-{name}" if several else kind,
@@ -148,17 +149,17 @@ def views(study: optuna.Study) -> Iterator[View]:
 
 
 def complete(study: optuna.Study) -> list[FrozenTrial]:
-    """Trials that have errors."""
+    """List the complete trials: those that have errors."""
     return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
 
 
 def objectives(study: optuna.Study) -> list[str]:
-    """Names of the objectives."""
+    """Name the objectives."""
     return study.metric_names or [f"objective {i}" for i in range(len(study.directions))]
 
 
 def varying(study: optuna.Study) -> list[str]:
-    """Parameters of which complete trials have more than one value."""
+    """List the parameters that have more than one value among complete trials."""
     names = dict.fromkeys(name for trial in complete(study) for name in trial.params)
     return [
         name for name in names if len({trial.params.get(name) for trial in complete(study)}) > 1
@@ -166,7 +167,7 @@ def varying(study: optuna.Study) -> list[str]:
 
 
 def constant(study: optuna.Study) -> list[str]:
-    """Objectives of which all complete trials have the same value."""
+    """List the objectives whose value is the same in all complete trials."""
     return [
         name
         for i, name in enumerate(objectives(study))
@@ -175,14 +176,14 @@ def constant(study: optuna.Study) -> list[str]:
 
 
 def label(choice: str, separator: str = "\n") -> str:
-    """Words of a choice, one a line: '["flip_x", "flip_y"]', JSON text of a list, would cover its
-    neighbours; "[]" is none.
+    """Write the words of a choice one on a line. '["flip_x", "flip_y"]', the JSON text of a list,
+    would cover its neighbours; "[]" becomes "none".
     """
     return separator.join(re.findall(r"[\w.+-]+", choice)) or "none"
 
 
 def log_ticks(low: float, high: float) -> list[float]:
-    """Some five numbers to read on a logarithmic axis from `low` to `high`, both above 0."""
+    """Choose about five round numbers for a logarithmic axis from `low` to `high`, both above 0."""
     decades = math.log10(high / low)
     steps = (
         (1, 2, 3, 4, 5, 6, 7, 8)
@@ -228,14 +229,14 @@ def _hover(trial: FrozenTrial, study: optuna.Study) -> str:
 
 
 def _log_axis(values: Sequence[float]) -> dict[str, Any]:
-    """Plotly's own ticks read 2, 5, 0.1, 2, 5."""
+    """A logarithmic axis with whole numbers at its ticks: Plotly's own read 2, 5, 0.1, 2, 5."""
     ticks = log_ticks(min(values), max(values))
     return {"type": "log", "tickvals": ticks, "ticktext": [f"{tick:g}" for tick in ticks]}
 
 
-def _tidy_front_plot(plot: Plot, study: optuna.Study) -> None:
-    """Two colours: Optuna's, by number, leave early trials of the front as white as the ground.
-    What hovers is short.
+def _tidy_front_plot(plot: PlotlyFigure, study: optuna.Study) -> None:
+    """Give the front one colour and the other trials another: Optuna colours by number, which
+    leaves early trials of the front white on white. Shorten the text that hovers.
     """
     hover = {trial.number: _hover(trial, study) for trial in complete(study)}
     for trace, name, colour, size in zip(
@@ -248,22 +249,17 @@ def _tidy_front_plot(plot: Plot, study: optuna.Study) -> None:
         trace.hovertemplate = "%{text}<extra></extra>"
 
 
-def _tidy_parallel_plot(plot: Plot, integers: set[str], is_log: bool) -> None:
-    kept = []
+def _tidy_parallel_plot(plot: PlotlyFigure, integers: set[str], is_log: bool) -> None:
+    ticks_shown = []
     for note in plot.layout.annotations:
-        if (
-            plot.layout.xaxis.ticktext[int(note.x)] not in integers or "." not in note.text
-        ):  # no depth of 2.5
-            text = (
-                f"{10 ** float(note.text):.3g}"
-                if is_log and note.x == 0
-                else label(note.text, "<br>")
-            )
-            note.update(
-                text=text, bgcolor=GROUND, font={"size": 11, "color": "#1a1a1a"}, align="right"
-            )
-            kept.append(note)
-    plot.layout.annotations = kept
+        is_integer = plot.layout.xaxis.ticktext[int(note.x)] in integers
+        if is_integer and "." in note.text:  # no depth of 2.5
+            continue
+        is_error = is_log and note.x == 0
+        text = f"{10 ** float(note.text):.3g}" if is_error else label(note.text, "<br>")
+        note.update(text=text, bgcolor=GROUND, font={"size": 11, "color": "#1a1a1a"}, align="right")
+        ticks_shown.append(note)
+    plot.layout.annotations = ticks_shown
     plot.layout.yaxis.range = (-0.18, 1.12)  # labels of four lines
     if is_log:
         for line in plot.data[:-1]:  # what hovers; the last has no line, but the colour bar
@@ -280,9 +276,9 @@ def _tidy_parallel_plot(plot: Plot, integers: set[str], is_log: bool) -> None:
         )
 
 
-def _tidy_slice_plot(plot: Plot, integers: set[str]) -> None:
-    """Rows of four instead of one row wider than the page; the first axis of each row has the
-    labels.
+def _tidy_slice_plot(plot: PlotlyFigure, integers: set[str]) -> None:
+    """Arrange the slices in rows of four instead of one row wider than the page. The first axis of
+    each row has the labels.
     """
     x_axes, y_axes = list(plot.select_xaxes()), list(plot.select_yaxes())
     columns = min(COLUMNS, len(x_axes))
@@ -386,7 +382,7 @@ def _tidy_slice_picture(figure: Figure, integers: set[str], is_log: bool) -> Non
 
 
 class _quiet(warnings.catch_warnings):  # noqa: N801
-    """Optuna warns that its plots are experimental, and of parameters with one value."""
+    """Silences Optuna's warnings of experimental plots and of parameters with one value."""
 
     def __enter__(self) -> None:
         super().__enter__()

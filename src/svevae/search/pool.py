@@ -27,7 +27,7 @@ AGAIN = 8  # seconds until it is told again
 
 
 class Pool:
-    """`count` worker processes; a context that begins them when they are needed and ends them
+    """`count` worker processes, as a context: they start when they are needed and end with it,
     whatever happens.
     """
 
@@ -48,9 +48,8 @@ class Pool:
         """Have the workers hand their trials back and end."""
         deadline = time.monotonic() + FAREWELL
         while alive := [process for process in self._processes if process.poll() is None]:
-            for (
-                process
-            ) in alive:  # more than once: Python drops what a handler raises inside a finaliser
+            # more than once: Python drops an exception that a handler raises inside a finaliser
+            for process in alive:
                 process.terminate() if time.monotonic() < deadline else process.kill()
             with suppress(subprocess.TimeoutExpired):
                 alive[0].wait(AGAIN)
@@ -61,7 +60,7 @@ class Pool:
             time.sleep(LOOK / 10)
 
     def tend(self) -> None:
-        """Begin what has not begun, and anew what has died. Raises SvevaeError where workers die
+        """Start the workers that are missing or have died. Raises SvevaeError where they die
         without ever finishing a trial.
         """
         while len(self._processes) < self.count:
@@ -79,11 +78,11 @@ class Pool:
             self._processes[index] = self._start(index)
 
     def wait(self) -> None:
-        """A moment, until it is worth looking again."""
+        """Wait a moment, until it is worth looking again."""
         time.sleep(LOOK)
 
     def progress_was_made(self) -> None:
-        """A trial has ended, so the workers are not to blame for the deaths so far."""
+        """Note that a trial has ended, so that the deaths so far were not the workers' fault."""
         self._deaths = 0
 
     @property
@@ -93,9 +92,8 @@ class Pool:
 
     def _start(self, index: int) -> subprocess.Popen:
         LOGS.mkdir(parents=True, exist_ok=True)
-        environment = {
-            key: value for key, value in os.environ.items() if key != "MLFLOW_RUN_ID"
-        }  # a trial has a run of its own
+        # without MLFLOW_RUN_ID: a trial has a run of its own
+        environment = {key: value for key, value in os.environ.items() if key != "MLFLOW_RUN_ID"}
         with open(self._log(index), "ab") as log:
             return subprocess.Popen(
                 [sys.executable, "-m", worker.__name__],
@@ -114,14 +112,14 @@ class Pool:
 
 
 def give_up_lost(study: Study, watch: Watch, lost: str = DIED) -> None:
-    """Put the tickets of trials up again whose workers are no more, and end their runs."""
+    """Give up trials whose workers are gone: enqueue their tickets again and end their runs."""
     for trial in watch.lost(study):
         if study.give_up(trial, lost) and "run_id" in trial.user_attrs:
             tracking.end_lost_run(trial.user_attrs["run_id"])
 
 
 def run_to_the_end(study: Study, tickets: Sequence[Ticket], pool: Pool, name: str) -> None:
-    """Watch over workers, this pool's and others', until each ticket has a finished trial. An
+    """Watch over the workers, of this pool and others, until each ticket has a finished trial. An
     interruption hands running trials back.
     """
     wanted = {ticket.number for ticket in tickets}
@@ -144,7 +142,7 @@ def run_to_the_end(study: Study, tickets: Sequence[Ticket], pool: Pool, name: st
 
 
 def help_out(study: Study, pool: Pool) -> None:
-    """Work for a search that another process leads, until that says it is over."""
+    """Work for a search that another process leads, until that process says it is over."""
     watch, finished = Watch(), patiently(study.finished)
     bar = _Bar("search", set(canonical(patiently(study.trials))), finished)
     try:
@@ -158,7 +156,9 @@ def help_out(study: Study, pool: Pool) -> None:
 
 
 class _Bar:
-    """Tickets spent of those wanted, with the time left, and a line for each trial that ends."""
+    """Shows how many of the wanted tickets are spent, the time left, and a line for each trial that
+    ends.
+    """
 
     def __init__(self, name: str, wanted: set[int], finished: Sequence[FrozenTrial]):
         self.name, self.wanted, self.moved = name, wanted, False
@@ -174,16 +174,16 @@ class _Bar:
         )
 
     def update(self, finished: Sequence[FrozenTrial]) -> bool:
-        """Show what is new; whether all wanted tickets are spent."""
+        """Show what is new. Returns whether all wanted tickets are spent."""
         done = self.wanted & {trial.user_attrs["ticket"] for trial in finished}
         new = [trial for trial in finished if trial.number not in self._shown]
         self.moved = bool(new)
         for count, trial in enumerate(new, start=len(done) - len(new) + 1):
             self._shown.add(trial.number)
             line = (
-                told(trial)
+                trial_line(trial)
                 if sys.stderr.isatty()
-                else f"{self.name} {count} of {len(self.wanted)}: {told(trial)}"
+                else f"{self.name} {count} of {len(self.wanted)}: {trial_line(trial)}"
             )
             self._bar.write(line, file=sys.stderr)
         self._bar.n = len(done)
@@ -195,8 +195,8 @@ class _Bar:
         self._bar.close()
 
 
-def told(trial: FrozenTrial) -> str:
-    """A finished trial in a line."""
+def trial_line(trial: FrozenTrial) -> str:
+    """Describe a finished trial in a line."""
     attributes = trial.user_attrs
     seconds = f", {attributes['seconds']:.0f} s" if "seconds" in attributes else ""
     name = (

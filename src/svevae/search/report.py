@@ -1,96 +1,110 @@
-"""A study to look at: pictures, and one HTML page that needs no network. Works at any time, with
-however many trials there are.
+"""A study to look at: pictures, and one HTML page that needs no network. Both work at any time,
+with however many trials there are.
 """
 
 from __future__ import annotations
 
-import html
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import jinja2
+import matplotlib
 import matplotlib.pyplot as plt
 import optuna
-import pandas as pd
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import TrialState
 
 from svevae.files import written_whole
-from svevae.search.plots import complete, constant, label, objectives, varying, views
+from svevae.search.plots import complete, constant, label, objectives, study_plots, varying
+from svevae.search.study import is_lost
+from svevae.words import counted
 
 DPI = 110
 SHOWN = 20  # trials in the table of the best
 STATES = {TrialState.FAIL: "failed", TrialState.PRUNED: "pruned"}
-MEANING = (
-    "The property error is the mean squared standardised error on the validation parts: 1 is a"
-    " model that predicts the mean. The reconstruction error is the voxel cross-entropy over that"
-    " of a constant porosity: 1 is a model that knows only the mean porosity. The combined error is"
-    " the geometric mean of both. Smaller is better; the test parts are never read."
-)
-STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; color: #1a1a1a; background: #fff; max-width: 1200px; margin: 2rem auto; padding: 0 1rem }
-h1 { font-size: 1.7rem } h2 { font-size: 1.2rem; margin-top: 2.2rem } .box { overflow-x: auto }
-table { border-collapse: collapse; font-size: .85rem; font-variant-numeric: tabular-nums }
-th, td { border: 0; border-bottom: 1px solid #ddd; padding: .25rem .6rem; text-align: right; white-space: nowrap }
-.why td:last-child, .why th:last-child { text-align: left; white-space: normal; min-width: 12rem } .missing { color: #666 }
-"""
+TEMPLATE = Path(__file__).with_name("report.html.jinja")
 
 
 def draw_study(study: optuna.Study, folder: Path) -> list[Path]:
-    """PNG files of all views that the study's trials allow; their paths."""
+    """Write a PNG file for each plot that the study's trials allow; return their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
-    for view in views(study):
-        with plt.rc_context():
-            figure = view.picture()
-            paths.append(folder / f"{view.name}.png")
-            figure.savefig(paths[-1], dpi=DPI, bbox_inches="tight")
-            plt.close(figure)
+    with _without_window():
+        for plot in study_plots(study):
+            with plt.rc_context():
+                figure = plot.draw_matplotlib()
+                paths.append(folder / f"{plot.name}.png")
+                figure.savefig(paths[-1], dpi=DPI, bbox_inches="tight")
+                plt.close(figure)
     return paths
 
 
 def write_report(
     study: optuna.Study, repeats: optuna.Study | None, best: Mapping[str, Any] | None, path: Path
 ) -> None:
-    """The page, whole or not at all; `repeats` is the study of the finalists, `best` the content of
-    best.yaml, if there are any.
+    """Write the page, whole or not at all. `repeats` is the study of the finalists and `best` the
+    content of best.yaml, where there are any; a best.yaml of another study is left out.
     """
-    body = [
-        f"<h1>Search {html.escape(study.study_name)}</h1>",
-        f"<p>{html.escape(_summary(study, repeats))}</p>",
-        f"<p>{MEANING}</p>",
-        "<h2>The winner</h2>",
-        *_winner(
-            best if best and best["study"] == study.study_name else None
-        ),  # best.yaml may be of a study before this one
+    plots = [
+        {
+            "title": plot.title,
+            "html": plot.draw_plotly().to_html(
+                full_html=False,
+                include_plotlyjs=index == 0,  # the library stands in the page once
+                config={"displaylogo": False},
+            ),
+        }
+        for index, plot in enumerate(study_plots(study))
     ]
-    library: bool | str = True
-    for view in views(study):
-        plot = view.plot().to_html(
-            full_html=False, include_plotlyjs=library, config={"displaylogo": False}
-        )
-        body += [f"<h2>{html.escape(view.title)}</h2>", f'<div class="box">{plot}</div>']
-        library = False
-    body += [f'<p class="missing">{html.escape(text)}</p>' for text in _left_out(study)]
-    rows = _best_rows(study)
-    body += [
-        f"<h2>The best trials{f': {SHOWN} of {len(rows)}' if len(rows) > SHOWN else ''}</h2>",
-        _table(rows[:SHOWN]),
-    ]
-    body += ["<h2>Pruned, failed and lost, and why</h2>", _table(_other_rows(study), "why")]
-    page = (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Search'
-        f" {html.escape(study.study_name)}</title>"
+    page = _template().render(
+        name=study.study_name,
+        summary=_summary(study, repeats),
+        winner=_winner(best) if best and best["study"] == study.study_name else None,
+        plots=plots,
+        missing_plots=_missing_plots(study),
+        best_trials=_best_trials(study),
+        other_trials=_other_trials(study),
+        shown=SHOWN,
     )
-    page += f"<style>{STYLE}</style></head><body>{''.join(body)}</body></html>\n"
     path.parent.mkdir(parents=True, exist_ok=True)
     with written_whole(path) as beside:
         beside.write_text(page, encoding="utf-8")
 
 
-def _left_out(study: optuna.Study) -> list[str]:
-    """Why there are fewer plots than there might be."""
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        autoescape=True,
+        trim_blocks=True,
+        keep_trailing_newline=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=lambda value: "" if value is None else value,
+    )
+    environment.filters["columns"] = _columns
+    return environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
+
+
+def _columns(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The keys of all rows, each once."""
+    return list(dict.fromkeys(key for row in rows for key in row))
+
+
+@contextmanager
+def _without_window() -> Iterator[None]:
+    """Draw into memory, with or without a display; then the caller's backend is back."""
+    before = matplotlib.get_backend()
+    plt.switch_backend("agg")
+    try:
+        yield
+    finally:
+        with suppress(ImportError):  # it was configured, but has no display here
+            plt.switch_backend(before)
+
+
+def _missing_plots(study: optuna.Study) -> list[str]:
+    """Say why there are fewer plots than there might be."""
     if not complete(study):
         return ["Plots need a complete trial."]
     if not varying(study):
@@ -103,13 +117,14 @@ def _left_out(study: optuna.Study) -> list[str]:
 
 
 def _summary(study: optuna.Study, repeats: optuna.Study | None) -> str:
+    """Count trials, machines and hours, and name the least errors, in a few sentences."""
     trials = study.get_trials(deepcopy=False)
     states = Counter(
-        "lost" if _is_lost(trial) else STATES.get(trial.state, trial.state.name.lower())
+        "lost" if is_lost(trial) else STATES.get(trial.state, trial.state.name.lower())
         for trial in trials
     )
-    counted = ", ".join(f"{count} {state}" for state, count in states.most_common()) or "none"
-    text = f"Trials: {counted}. Objectives: {', '.join(objectives(study))}."
+    by_state = ", ".join(f"{count} {state}" for state, count in states.most_common()) or "none"
+    text = f"Trials: {by_state}. Objectives: {', '.join(objectives(study))}."
     for index, name in enumerate(objectives(study) if complete(study) else ()):
         least = min(complete(study), key=lambda trial: trial.values[index])
         text += f" Least {name} error {least.values[index]:.4f}, of trial {least.number}."
@@ -135,7 +150,7 @@ def _summary(study: optuna.Study, repeats: optuna.Study | None) -> str:
         workers = {(owner["host"], owner["pid"], owner.get("born")) for owner in owners}
         hosts = {owner["host"] for owner in owners}
         text += (
-            f" {_counted(len(workers), 'worker')} on {_counted(len(hosts), 'machine')}:"
+            f" {counted(len(workers), 'worker')} on {counted(len(hosts), 'machine')}:"
             f" {'; '.join(devices)}."
         )
     return text + (
@@ -143,40 +158,33 @@ def _summary(study: optuna.Study, repeats: optuna.Study | None) -> str:
     )
 
 
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}{'s' * (count != 1)}"
-
-
-def _winner(best: Mapping[str, Any] | None) -> list[str]:
-    if best is None:
-        return ['<p class="missing">None yet: the search is not over.</p>']
-    rows = [
-        {
-            "trial": f"{row['trial']}{' (params.yaml)' if row['params_yaml'] else ''}",
-            "seeds": len(row["seeds"]),
-            **{f"{name} error": _spread(row[name]) for name in ("property", "reconstruction")},
-            f"{best['rule']} error (the rule)": _spread(row["score"]),
-        }
-        for row in best["finalists"]
-    ]
+def _winner(best: Mapping[str, Any]) -> dict[str, Any]:
+    """What the page says of the winner: the reason, the finalists, the keys of train it sets."""
     before = best["params_yaml"]
-    found = [
-        {"parameter": key, "params.yaml": _short(before[key]), "found": _short(value)}
-        for key, value in best["train"].items()
-    ]
-    return [
-        f"<p>{html.escape(best['reason'])}.</p>",
-        _table(rows),
-        "<p>What <code>train</code> uses:</p>",
-        _table(found),
-    ]
+    return {
+        "reason": best["reason"],
+        "finalists": [
+            {
+                "trial": f"{row['trial']}{' (params.yaml)' if row['params_yaml'] else ''}",
+                "seeds": len(row["seeds"]),
+                **{f"{name} error": _spread(row[name]) for name in ("property", "reconstruction")},
+                f"{best['rule']} error (the rule)": _spread(row["score"]),
+            }
+            for row in best["finalists"]
+        ],
+        "changes": [
+            {"parameter": key, "params.yaml": _short(before[key]), "found": _short(value)}
+            for key, value in best["train"].items()
+        ],
+    }
 
 
 def _spread(value: Mapping[str, float]) -> str:
     return f"{value['mean']:.4f} ± {value['std']:.4f}"
 
 
-def _best_rows(study: optuna.Study) -> list[dict[str, Any]]:
+def _best_trials(study: optuna.Study) -> list[dict[str, Any]]:
+    """A row for each complete trial: those on the front first, then by the product of errors."""
     on_front = (
         {trial.number for trial in study.best_trials}
         if len(study.directions) > 1 and complete(study)
@@ -188,33 +196,30 @@ def _best_rows(study: optuna.Study) -> list[dict[str, Any]]:
     rows = []
     for trial in trials:
         attributes = trial.user_attrs
-        errors = {
+        row: dict[str, Any] = {"trial": trial.number}
+        if on_front:
+            row["on the front"] = "yes" if trial.number in on_front else ""
+        row |= {
             f"{name} error": f"{value:.4f}" for name, value in attributes.get("errors", {}).items()
         }
-        row = {"trial": trial.number} | (
-            {"on the front": "yes" if trial.number in on_front else ""} if on_front else {}
-        )
-        row |= errors | {key: _short(value) for key, value in trial.params.items()}
+        row |= {key: _short(value) for key, value in trial.params.items()}
         row |= {
             "best epoch": attributes.get("best_epoch"),
             "seconds": _short(attributes.get("seconds")),
+            "SVE/s": _short(attributes.get("sve_per_second")),
+            "seed": attributes.get("seed"),
         }
-        rows.append(
-            row
-            | {
-                "SVE/s": _short(attributes.get("sve_per_second")),
-                "seed": attributes.get("seed"),
-            }
-        )
+        rows.append(row)
     return rows
 
 
-def _other_rows(study: optuna.Study) -> list[dict[str, Any]]:
+def _other_trials(study: optuna.Study) -> list[dict[str, Any]]:
+    """A row for each trial that was pruned, failed or lost, with the reason."""
     trials = study.get_trials(deepcopy=False, states=(TrialState.PRUNED, TrialState.FAIL))
     return [
         {
             "trial": trial.number,
-            "state": "lost" if _is_lost(trial) else STATES[trial.state],
+            "state": "lost" if is_lost(trial) else STATES[trial.state],
             "ticket": trial.user_attrs.get("ticket"),
             "last step": max(trial.intermediate_values, default=None),
             "seconds": _short(trial.user_attrs.get("seconds")),
@@ -222,10 +227,6 @@ def _other_rows(study: optuna.Study) -> list[dict[str, Any]]:
         }
         for trial in trials
     ]
-
-
-def _is_lost(trial: FrozenTrial) -> bool:
-    return trial.state == TrialState.FAIL and "lost" in trial.user_attrs
 
 
 def _short(value: Any) -> Any:
@@ -240,16 +241,3 @@ def _short(value: Any) -> Any:
         )
     is_list = isinstance(value, list | tuple) or (isinstance(value, str) and value.startswith("["))
     return label(str(value), " ") if is_list else value
-
-
-def _table(rows: Sequence[Mapping[str, Any]], kind: str = "") -> str:
-    """`kind` is a further class of the box around the table: "why" has sentences in its last
-    column.
-    """
-    if not rows:
-        return '<p class="missing">None.</p>'
-    table = pd.DataFrame(rows, dtype=object)  # whole numbers beside gaps stay whole
-    return (
-        '<div class="box'
-        f' {kind}">{table.where(table.notna(), "").to_html(index=False, escape=True, border=0)}</div>'
-    )

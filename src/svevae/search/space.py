@@ -1,12 +1,12 @@
-"""The space that params.yaml declares: which values a key of `train` may take, as distributions of
-Optuna's.
+"""The space that params.yaml declares: which values a key of `train` may take, as Optuna's
+distributions.
 
     latent_dim: {low: 8, high: 128, log: true}
     depth: {low: 2, high: 3}
     dropout: {low: 0.0, high: 0.4, step: 0.1}
     augmentation: {choices: [[], [flip_x, flip_y, flip_z]]}
 
-A list among the choices is JSON text in the study, because a parameter of Optuna's is a number, a
+A list among the choices is JSON text in the study, because a parameter in Optuna is a number, a
 text, true or false.
 """
 
@@ -17,10 +17,9 @@ import json
 import math
 import typing
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 from optuna.distributions import (
-    BaseDistribution,
     CategoricalDistribution,
     FloatDistribution,
     IntDistribution,
@@ -29,7 +28,8 @@ from optuna.distributions import (
 from svevae.config import Train, with_value
 from svevae.errors import ConfigError
 
-Space = dict[str, BaseDistribution]
+Distribution: TypeAlias = CategoricalDistribution | FloatDistribution | IntDistribution
+Space: TypeAlias = dict[str, Distribution]
 NOT_SEARCHED = {
     "epochs": "a trial has search.epochs",
     "patience": "a trial has search.epochs",
@@ -42,8 +42,8 @@ FORMS = "{choices: [...]}, {low: ..., high: ...}, with log: true or step: ..."
 
 
 def parse_space(declared: Mapping[str, Any], train: Train) -> Space:
-    """The distribution of each key of `search.space`. Raises ConfigError that names the key and
-    what is wrong with its range.
+    """Make the distribution of each key of `search.space`. Raises ConfigError that names the key
+    and what is wrong with its range.
     """
     if not declared:
         raise ConfigError("search.space: expected one or more keys of train, received none")
@@ -54,8 +54,8 @@ def parse_space(declared: Mapping[str, Any], train: Train) -> Space:
 
 
 def applied(train: Train, values: Mapping[str, Any]) -> Train:
-    """`train` with the values of a trial, which are as the study holds them. Raises ConfigError for
-    one that train cannot have.
+    """Return `train` with the values of a trial as the study holds them. Raises ConfigError for a
+    value that train cannot have.
     """
     for key, value in decoded(values).items():
         train = with_value(train, key, value, f"search.space.{key}")
@@ -63,7 +63,7 @@ def applied(train: Train, values: Mapping[str, Any]) -> Train:
 
 
 def decoded(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Values of a trial as params.yaml would have them: JSON text becomes a list again."""
+    """Return the values of a trial as params.yaml would have them: JSON text becomes a list."""
     return {
         key: json.loads(value) if isinstance(value, str) and value.startswith("[") else value
         for key, value in values.items()
@@ -71,8 +71,8 @@ def decoded(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def starting_point(space: Space, train: Train) -> dict[str, Any] | None:
-    """The configuration of params.yaml as a point of the space, as the study holds it; None where
-    it lies outside.
+    """Return the configuration of params.yaml as a point of the space, as the study holds it; None
+    where it lies outside.
     """
     values = {key: _encoded(getattr(train, key)) for key in space}
     try:
@@ -80,14 +80,14 @@ def starting_point(space: Space, train: Train) -> dict[str, Any] | None:
             space[key]._contains(space[key].to_internal_repr(value))
             for key, value in values.items()
         )
-    except ValueError:  # what is not among the choices
+    except ValueError:  # a value is not among the choices
         return None
     return values if inside else None
 
 
 def fixed_values(space: Space, train: Train) -> dict[str, Any]:
-    """What every trial has in common: the keys of train that are not searched and that act on a
-    trial.
+    """Return what every trial has in common: the keys of train that are not searched and that act
+    on a trial.
     """
     outside = ("epochs", "patience", "from_search")  # these do not act
     values = dataclasses.asdict(train)
@@ -98,7 +98,7 @@ def fixed_values(space: Space, train: Train) -> dict[str, Any]:
     }
 
 
-def _distribution(where: str, key: str, form: Any, train: Train) -> BaseDistribution:
+def _distribution(where: str, key: str, form: Any, train: Train) -> Distribution:
     if key in NOT_SEARCHED:
         raise ConfigError(f"{where}: cannot be searched: {NOT_SEARCHED[key]}")
     if isinstance(form, Mapping) and set(form) == {"choices"}:
@@ -109,11 +109,10 @@ def _distribution(where: str, key: str, form: Any, train: Train) -> BaseDistribu
         "log",
         "step",
     }:
-        with_value(
-            train, key, getattr(train, key, None), where
-        )  # an unknown key is the worse mistake
+        # an unknown key is the worse mistake
+        with_value(train, key, getattr(train, key, None), where)
         raise ConfigError(f"{where}: expected {FORMS}, received {form!r}")
-    kind = typing.get_type_hints(Train).get(key)
+    kind = typing.get_type_hints(Train).get(key)  # without the bounds that Annotated adds
     low, high = (getattr(with_value(train, key, form[end], where), key) for end in ("low", "high"))
     if kind not in (int, float):
         raise ConfigError(

@@ -1,5 +1,5 @@
-"""Where a study lives: the journal file of this project, a database, or a gRPC proxy before one;
-and patience when it is away.
+"""Where a study is stored: the journal file of this project, a database, or a gRPC proxy for one;
+and how to wait for it during an outage.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ Result = TypeVar("Result")
 
 
 def storage_url(configured: str) -> str:
-    """SVEVAE_STORAGE if it is set, else search.storage: "journal" or an address."""
+    """Return SVEVAE_STORAGE if it is set, else search.storage: "journal" or an address."""
     return os.environ.get("SVEVAE_STORAGE") or configured
 
 
 def open_storage(url: str) -> BaseStorage:
-    """The storage at "journal" or an address; a fresh one is made ready. Raises ConfigError where
-    it cannot be reached.
+    """Open the storage at "journal" or an address; a new one is set up. Raises ConfigError where it
+    cannot be reached.
     """
     if url == "journal":
         return open_journal(JOURNAL)
@@ -61,16 +61,16 @@ def open_storage(url: str) -> BaseStorage:
 
 
 def open_journal(path: Path) -> JournalStorage:
-    """The journal file at `path`, made if absent."""
+    """Open the journal file at `path`, made if absent."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    # The lock's link would be made with this path as its target, and its age be read through it:
-    # hence absolute.
+    # The path becomes the target of the lock's symbolic link, through which its age is read: hence
+    # absolute.
     lock = JournalFileSymlinkLock(str(path.resolve()))
     return JournalStorage(JournalFileBackend(str(path), lock))
 
 
 def mend_journal(path: Path) -> None:
-    """Cut off a last line that a full disk left unfinished: the next would be written behind it,
+    """Cut off a last line that a full disk left unfinished: the next line would be appended to it,
     and neither could be read.
     """
     if path.is_file():
@@ -97,10 +97,10 @@ def _open_proxy(url: str) -> GrpcStorageProxy:
 def patiently(
     call: Callable[..., Result], *arguments: Any, patience: float = OUTAGE, **options: Any
 ) -> Result:
-    """call(*arguments, **options), again and again while the storage or the tracking store is away;
-    then what it raises.
+    """Return call(*arguments, **options); try again while the storage or the tracking store is
+    away, for `patience` seconds, then raise the error.
 
-    A finished trial is not lost because its database was restarted.
+    So a finished trial is not lost because its database was restarted.
     """
     begun, pause = time.monotonic(), 0.5
     while True:
@@ -120,7 +120,5 @@ def patiently(
 
 
 def _first_line(error: BaseException) -> str:
-    return tracking.masked(
-        f"{type(error).__name__}:"
-        f" {str(error).strip().splitlines()[0] if str(error).strip() else 'no answer'}"
-    )
+    text = str(error).strip() or "no answer"
+    return tracking.masked(f"{type(error).__name__}: {text.splitlines()[0]}")

@@ -32,6 +32,7 @@ GRACE = 90  # seconds without one after which it is lost
 DEATHS = 3  # workers that a ticket may cost; then its trial has failed, likely for want of memory
 STARTUP = 10  # trials drawn at random before the sampler learns from them
 CARRIED = ("ticket", "seed", "finalist", "params_yaml")  # by whichever trial has the ticket
+TERMS = "contract"  # the user attribute of a study that holds its terms
 DIED, INTERRUPTED = "its worker died", "its worker was interrupted"  # values of `lost`
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -39,8 +40,8 @@ optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 @dataclass(frozen=True)
 class Ticket:
-    """A place in the budget: the trial's seed, values that it must take, attributes that it
-    carries.
+    """A place in the budget: the trial's seed, the values that it must take and the attributes
+    that it carries.
     """
 
     number: int
@@ -50,14 +51,16 @@ class Ticket:
 
 
 def trial_seed(seed: int, ticket: int) -> int:
-    """The seed of a trial's weights, batches and suggestions: of the base seed and the ticket
-    alone, whichever worker has it.
+    """Derive the seed of a trial's weights, batches and suggestions from the base seed and the
+    ticket alone, so that it does not matter which worker has it.
     """
     return int(np.random.SeedSequence([seed, ticket]).generate_state(1)[0])
 
 
 class Study:
-    """One study of `storage`, by name: `contract` is what all its trials have in common."""
+    """One study of `storage`, by name. Its terms are what all its trials have in common
+    (`svevae.search.task.terms`).
+    """
 
     def __init__(self, storage: BaseStorage, study: optuna.Study):
         self.storage, self.study = storage, study
@@ -68,13 +71,13 @@ class Study:
         storage: BaseStorage,
         name: str,
         objectives: tuple[str, ...],
-        contract: Mapping[str, Any],
+        terms: Mapping[str, Any],
     ) -> Study:
-        """The study of this name, made if absent. Raises ConfigError where it was made under
-        another contract; says what differs.
+        """Load the study of this name, or make it. Raises ConfigError that says what differs where
+        it was made under other terms.
         """
         with suppress(KeyError):
-            return cls.load(storage, name, contract)
+            return cls.load(storage, name, terms)
         study = optuna.create_study(
             storage=storage,
             study_name=name,
@@ -84,20 +87,18 @@ class Study:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             study.set_metric_names(list(objectives))
-        study.set_user_attr("contract", dict(contract))
+        study.set_user_attr(TERMS, dict(terms))
         return cls(storage, study)
 
     @classmethod
-    def load(
-        cls, storage: BaseStorage, name: str, contract: Mapping[str, Any] | None = None
-    ) -> Study:
-        """The study of this name. Raises KeyError where there is none, ConfigError where it has
-        another contract.
+    def load(cls, storage: BaseStorage, name: str, terms: Mapping[str, Any] | None = None) -> Study:
+        """Load the study of this name. Raises KeyError where there is none, ConfigError where it
+        was made under other terms.
         """
         study = optuna.load_study(study_name=name, storage=storage)
-        made = study.user_attrs.get("contract")
-        if contract is not None and made is not None and made != contract:
-            lines = _differences(made, dict(contract))
+        made = study.user_attrs.get(TERMS)
+        if terms is not None and made is not None and made != terms:
+            lines = _differences(made, dict(terms))
             text = (
                 "was made for another space, data or fidelity, so its trials cannot be compared"
                 " with new ones"
@@ -107,12 +108,12 @@ class Study:
         return cls(storage, study)
 
     def trials(self, *states: TrialState) -> list[FrozenTrial]:
-        """Trials in order of their numbers, of the given states or all."""
+        """List the trials in order of their numbers: of the given states, or all."""
         return self.study.get_trials(deepcopy=False, states=states or None)
 
     def issue(self, tickets: Iterable[Ticket]) -> None:
-        """Put up a waiting trial for each ticket that no living or finished trial holds. Two
-        processes may do so at once.
+        """Enqueue a trial for each ticket that no running or finished trial holds. Two processes
+        may do so at once.
         """
         held = canonical(self.trials())
         for ticket in tickets:
@@ -121,8 +122,7 @@ class Study:
                 self.study.enqueue_trial(ticket.params, user_attrs=notes)
 
     def claim(self, sampler_seed: int) -> optuna.Trial | None:
-        """A waiting trial, from now on this process's own; None where there is none. No other
-        process gets the same.
+        """Take a waiting trial, which no other process gets; None where there is none.
 
         What the sampler suggests depends on the seed, the ticket and the trials finished so far.
         """
@@ -141,14 +141,14 @@ class Study:
         return None
 
     def finished(self) -> list[FrozenTrial]:
-        """What counts towards the budget, one trial a ticket: complete, pruned, or failed by its
-        own fault.
+        """List what counts towards the budget, one trial for each ticket: complete, pruned, or
+        failed by its own fault.
         """
         return [trial for trial in canonical(self.trials()).values() if trial.state.is_finished()]
 
     def give_up(self, trial: FrozenTrial, lost: str) -> bool:
-        """Fail a running trial whose worker is no more and put its ticket up again with its
-        parameters; False if it had ended.
+        """Fail a running trial whose worker is gone and enqueue its ticket again with its
+        parameters. Returns False if the trial had ended.
         """
         ticket = trial.user_attrs["ticket"]
         others = [
@@ -168,13 +168,13 @@ class Study:
             return False
         if deaths < DEATHS:
             params = {**trial.system_attrs.get("fixed_params", {}), **trial.params}
-            kept = {key: value for key, value in trial.user_attrs.items() if key in CARRIED}
-            self.study.enqueue_trial(params, user_attrs={**kept, "retry_of": trial.number})
+            carried = {key: value for key, value in trial.user_attrs.items() if key in CARRIED}
+            self.study.enqueue_trial(params, user_attrs={**carried, "retry_of": trial.number})
         return True
 
     def withdraw(self, tickets: Iterable[Ticket]) -> None:
-        """Fail what waits though its ticket is not among `tickets`, or is another trial's: a
-        smaller budget, two searches begun at once.
+        """Fail each waiting trial whose ticket is not among `tickets` (the budget was made smaller)
+        or is held by another trial (two searches were begun at once).
         """
         wanted, holders = {ticket.number for ticket in tickets}, canonical(self.trials())
         for trial in self.trials(TrialState.WAITING):
@@ -186,19 +186,22 @@ class Study:
 
 
 def canonical(trials: Iterable[FrozenTrial]) -> dict[int, FrozenTrial]:
-    """The trial that holds each ticket, in order of the tickets: the earliest that is not lost."""
+    """Map each ticket, in order, to the trial that holds it: the earliest that is not lost."""
     holders: dict[int, FrozenTrial] = {}
     for trial in trials:
         ticket = trial.user_attrs.get("ticket")
-        if ticket is not None and not (
-            trial.state == TrialState.FAIL and "lost" in trial.user_attrs
-        ):
+        if ticket is not None and not is_lost(trial):
             holders.setdefault(ticket, trial)
     return dict(sorted(holders.items()))
 
 
+def is_lost(trial: FrozenTrial) -> bool:
+    """Whether the trial failed because its worker was lost, not by its own fault."""
+    return trial.state == TrialState.FAIL and "lost" in trial.user_attrs
+
+
 def this_process() -> dict[str, Any]:
-    """What tells this process from every other: the machine, the number, when it began."""
+    """Identify this process among all others: its machine, number and time of start."""
     return {
         "host": f"{socket.gethostname()}-{uuid.getnode():x}",
         "pid": psutil.Process().pid,
@@ -207,8 +210,8 @@ def this_process() -> dict[str, Any]:
 
 
 class Watch:
-    """Tells a lost trial from a slow one: its process on this machine is gone, or its beat has
-    stood still for GRACE seconds.
+    """Tells a lost trial from a slow one: its process on this machine is gone, or it has given no
+    sign of life for GRACE seconds.
     """
 
     def __init__(self) -> None:
@@ -216,8 +219,8 @@ class Watch:
         self._looked = time.monotonic()
 
     def lost(self, study: Study) -> list[FrozenTrial]:
-        """Running trials without a worker, by this process's own clock. Silence while nobody
-        looked, in an outage, does not count.
+        """List running trials without a worker, by this process's own clock. Silence while nobody
+        looked, such as in an outage, does not count.
         """
         if time.monotonic() - self._looked > BEAT:
             self._seen.clear()

@@ -1,5 +1,5 @@
-"""What a search works on: the split, the dataset and the space, and the contract that says so to
-whoever joins.
+"""What a search works on: the split, the dataset and the space, and the terms that all trials of a
+study share.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ class Task:
 
 
 def load_task(params: Params) -> Task:
-    """Read the split and open its dataset. Raises ConfigError for a wrong space or where nothing is
-    prepared, DataError.
+    """Read the split and open its dataset. Raises ConfigError for a wrong space or where `svevae
+    prepare` has not run, DataError for a wrong dataset.
     """
     space = parse_space(params.search.space, params.train)
     if not SPLIT.is_file():
@@ -46,9 +46,9 @@ def load_task(params: Params) -> Task:
     return Task(params, space, split, open_dataset(split.dataset))
 
 
-def contract(task: Task) -> dict[str, Any]:
-    """What trials must have in common to be compared: space, other parameters, data, split,
-    fidelity, objectives, seed, code.
+def terms(task: Task) -> dict[str, Any]:
+    """What trials must share to be compared: the space, the other parameters, the data and its
+    split, the fidelity, the objectives, the seed and the version of svevae.
     """
     search = task.params.search
     keys = ("objectives", "epochs", "fraction") + (
@@ -70,5 +70,5 @@ def contract(task: Task) -> dict[str, Any]:
 
 
 def finalists_name(search: Search) -> str:
-    """The study in which finalists are trained again."""
+    """Name the study in which finalists are trained again."""
     return f"{search.study}/finalists"

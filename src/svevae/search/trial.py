@@ -8,7 +8,7 @@ import dataclasses
 import threading
 import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -21,7 +21,9 @@ from optuna.trial import TrialState
 
 from svevae import tracking
 from svevae.config import Search, Train
-from svevae.model.fit import Checkpoint, fit, set_up
+from svevae.model.checkpoint import Checkpoint
+from svevae.model.fit import fit, set_up
+from svevae.model.losses import mean_squared_error
 from svevae.model.metrics import constant_cross_entropy
 from svevae.search.pick import score
 from svevae.search.space import applied
@@ -31,16 +33,16 @@ from svevae.search.task import Task
 
 RUNGS = 3  # portions of the training SVEs, where the pruner hands out these instead of epochs
 LONGEST_REASON = 500  # characters
-STATUS = {
+STATUS = {  # of MLflow
     TrialState.COMPLETE: "FINISHED",
     TrialState.PRUNED: "KILLED",
     TrialState.FAIL: "FAILED",
-}  # of MLflow
+}
 
 
 def make_pruner(search: Search) -> optuna.pruners.BasePruner:
-    """The pruner of a study of one objective; its resource is an epoch, or the smallest portion of
-    the training SVEs.
+    """Make the pruner of a study of one objective. The unit of its resource is an epoch, or the
+    smallest portion of the training SVEs.
     """
     most = search.epochs if search.resource == "epochs" else search.reduction ** (RUNGS - 1)
     if len(search.objectives) > 1 or search.pruner == "none":
@@ -55,10 +57,10 @@ def make_pruner(search: Search) -> optuna.pruners.BasePruner:
 def run_trial(
     task: Task, study: Study, trial: optuna.Trial, parent_run_id: str, device: str
 ) -> None:
-    """Train the trial's configuration and end it as complete, pruned, or failed with the reason;
-    its MLflow run likewise.
+    """Train the trial's configuration and end the trial, and its MLflow run, as complete, pruned,
+    or failed with the reason.
 
-    What interrupts this process passes through, and leaves the trial running.
+    An exception that interrupts this process passes through and leaves the trial running.
     """
     began = time.monotonic()
     tags = {
@@ -96,7 +98,7 @@ def run_trial(
 def _outcome(
     task: Task, study: Study, trial: optuna.Trial
 ) -> tuple[dict[str, Any], list[float] | None, TrialState]:
-    """What the trial carries from now on, its values, its state."""
+    """Train the trial's configuration; what the trial is to carry, its values and its state."""
     try:
         config = _suggested(task, trial)
         _log_params(task, trial, config)
@@ -106,9 +108,7 @@ def _outcome(
         return {"reason": str(pruned)}, None, TrialState.PRUNED
     except OUTAGES:
         raise
-    except (
-        Exception
-    ) as error:  # a configuration that does not work is an answer too, and the study goes on
+    except Exception as error:  # the study goes on: a configuration that fails is an answer too
         traceback.print_exc()
         return (
             {"reason": f"{type(error).__name__}: {error}"[:LONGEST_REASON]},
@@ -118,23 +118,15 @@ def _outcome(
 
 
 def _suggested(task: Task, trial: optuna.Trial) -> Train:
-    for key, distribution in task.space.items():
-        if isinstance(distribution, CategoricalDistribution):
-            patiently(trial.suggest_categorical, key, distribution.choices)
-        else:
-            suggest = (
-                trial.suggest_int
-                if isinstance(distribution, IntDistribution)
-                else trial.suggest_float
-            )
-            patiently(
-                suggest,
-                key,
-                distribution.low,
-                distribution.high,
-                step=distribution.step,
-                log=distribution.log,
-            )
+    """Let the sampler choose a value for each key of the space; the configuration with them."""
+    for key, kind in task.space.items():
+        if isinstance(kind, CategoricalDistribution):
+            patiently(trial.suggest_categorical, key, kind.choices)
+            continue
+        suggest: Callable[..., Any] = (
+            trial.suggest_int if isinstance(kind, IntDistribution) else trial.suggest_float
+        )
+        patiently(suggest, key, kind.low, kind.high, step=kind.step, log=kind.log)
     config = applied(task.params.train, trial.params)
     return dataclasses.replace(
         config, epochs=task.params.search.epochs, patience=task.params.search.epochs
@@ -142,8 +134,8 @@ def _suggested(task: Task, trial: optuna.Trial) -> Train:
 
 
 def _train(task: Task, study: Study, trial: optuna.Trial, config: Train) -> dict[str, Any]:
-    """Figures of the best epoch; the pruner is asked after each epoch, or after each portion of the
-    training SVEs.
+    """Train, and return the figures of the best epoch. The pruner is asked after each epoch, or
+    after each portion of the training SVEs.
     """
     search, seed = task.params.search, trial.user_attrs["seed"]
     rungs = (
@@ -182,7 +174,9 @@ def _train(task: Task, study: Study, trial: optuna.Trial, config: Train) -> dict
 
 
 class _Judge:
-    """Errors of an epoch on the validation parts, as `svevae.search.pick.score` reads them."""
+    """Computes the errors of an epoch on the validation parts, as `svevae.search.pick.score` reads
+    them.
+    """
 
     def __init__(self, task: Task):
         porosity = task.data.porosity()
@@ -196,11 +190,8 @@ class _Judge:
         self.properties = len(task.data.names)
 
     def __call__(self, numbers: Mapping[str, float]) -> dict[str, float]:
-        property_error = (
-            2 * numbers["val_property"] / self.properties
-        )  # the term is half the sum of squares
         return {
-            "property": property_error,
+            "property": mean_squared_error(numbers["val_property"], self.properties),
             "reconstruction": numbers["val_reconstruction"] / self.constant,
         }
 
@@ -208,7 +199,9 @@ class _Judge:
 def _report(
     study: Study, search: Search, trial: optuna.Trial, errors: Mapping[str, float], step: int
 ) -> None:
-    """Raises TrialPruned where the pruner wants no more of this trial."""
+    """Tell the pruner the error at a step. Raises TrialPruned where it wants no more of this
+    trial.
+    """
     if len(study.study.directions) > 1:
         return
     value = score(errors, search.objectives[0])
@@ -250,7 +243,7 @@ def _log_params(task: Task, trial: optuna.Trial, config: Train) -> None:
 
 @contextmanager
 def _beating(study: Study, trial: optuna.Trial) -> Iterator[None]:
-    """A sign of life each BEAT seconds, from a thread of its own."""
+    """Give a sign of life each BEAT seconds, from a thread of its own."""
     over = threading.Event()
 
     def beat() -> None:
@@ -259,12 +252,8 @@ def _beating(study: Study, trial: optuna.Trial) -> Iterator[None]:
             count += 1
             try:
                 study.storage.set_trial_user_attr(trial._trial_id, "beat", count)
-            except (
-                *OUTAGES,
-                UpdateFinishedTrialError,
-                OSError,
-            ):  # the next may go through; what was given up needs none
-                continue
+            except (*OUTAGES, UpdateFinishedTrialError, OSError):
+                continue  # the next may go through; a trial that was given up needs none
 
     thread = threading.Thread(target=beat, daemon=True)
     thread.start()

@@ -22,7 +22,7 @@ from svevae.errors import SvevaeError
 from svevae.search.device import choose_backend, set_precision
 from svevae.search.storage import open_storage, patiently, storage_url
 from svevae.search.study import INTERRUPTED, Study
-from svevae.search.task import Task, contract, finalists_name, load_task
+from svevae.search.task import Task, finalists_name, load_task, terms
 
 IDLE = 0.5  # seconds between looks for work
 AGAIN = 8  # seconds until this process tells itself again to end
@@ -30,17 +30,16 @@ LOST_PARENT = 2  # seconds between looks for the process that started this one
 
 
 class Interrupted(BaseException):
-    """This worker is to end; its trial goes to another."""
+    """This worker has been told to end; its trial goes to another."""
 
 
 def main() -> int:
-    """0 when the search is over; 2 with a message where the input is at fault; 143 when told to
-    end.
+    """Run trials; the exit code is 0 when the search is over, 2 (with a message) where the input is
+    at fault, and 143 when told to end.
     """
     signal.signal(signal.SIGTERM, _interrupt)
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # a terminal sends Ctrl-C to all; the parent decides
+    # a terminal sends Ctrl-C to all; the parent decides
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_follow_parent, args=(os.getppid(),), daemon=True).start()
     try:
         params = load_params()
@@ -57,39 +56,37 @@ def main() -> int:
 
 
 def _work(task: Task, storage: BaseStorage, device: str) -> None:
-    from svevae.search.trial import (
-        make_pruner,
-        run_trial,
-    )  # Keras, whose backend is chosen by now: once, not once a trial
+    """Run trials of the study and of its finalists until the search is over."""
+    # Keras, whose backend is chosen by now, is imported once, not once a trial
+    from svevae.search.trial import make_pruner, run_trial
 
     search = task.params.search
-    main_study = patiently(Study.load, storage, search.study, contract(task))
+    main_study = patiently(Study.load, storage, search.study, terms(task))
     main_study.study.pruner = make_pruner(search)
     while not patiently(lambda: main_study.study.user_attrs.get("over", False)):
         for study in (main_study, _repeats(storage, search)):
-            trial = study and patiently(study.claim, task.params.base.seed)
-            if trial:
+            trial = patiently(study.claim, task.params.base.seed) if study else None
+            if study and trial:
                 try:
-                    run_trial(
-                        task,
-                        study,
-                        trial,
-                        patiently(lambda: main_study.study.user_attrs["run_id"]),
-                        device,
-                    )
+                    parent = patiently(lambda: main_study.study.user_attrs["run_id"])
+                    run_trial(task, study, trial, parent, device)
                 except Interrupted:
                     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-                    study.give_up(
-                        next(found for found in study.trials() if found.number == trial.number),
-                        INTERRUPTED,
-                    )
+                    _hand_back(study, trial.number)
                     raise
                 break
         else:
             time.sleep(IDLE)
 
 
+def _hand_back(study: Study, number: int) -> None:
+    """Put the ticket of a running trial up again."""
+    trial = next(trial for trial in study.trials() if trial.number == number)
+    study.give_up(trial, INTERRUPTED)
+
+
 def _repeats(storage: BaseStorage, search: Search) -> Study | None:
+    """The study of the finalists, or None before there are any."""
     with suppress(KeyError):
         study = patiently(Study.load, storage, finalists_name(search))
         study.study.pruner = optuna.pruners.NopPruner()

@@ -7,7 +7,7 @@ from pathlib import Path
 from svevae.config import Params
 from svevae.dataset.split import SUBSETS, split_by_part
 from svevae.dataset.store import open_dataset
-from svevae.pictures.pipeline import draw_properties, draw_sves
+from svevae.pictures.pipeline import plot_properties, plot_sves
 from svevae.words import counted
 
 FOLDER = Path("artifacts/split")
@@ -21,8 +21,8 @@ def prepare(params: Params) -> None:
         data, params.prepare.validation_fraction, params.prepare.test_fraction, params.base.seed
     )
     FOLDER.mkdir(parents=True, exist_ok=True)
-    draw_sves(data, FOLDER / "sves.png")
-    draw_properties(data, split, FOLDER / "properties.png")
+    plot_sves(data, FOLDER / "sves.png")
+    plot_properties(data, split, FOLDER / "properties.png")
     split.save(SPLIT)
     for subset in SUBSETS:
         print(

@@ -9,6 +9,10 @@ from pathlib import Path
 from svevae import tracking
 from svevae.config import Params
 from svevae.dataset.digest import file_md5
+from svevae.files import write_text
+from svevae.model.contract import ModelContract
+from svevae.model.latent import CONTRACT_FILE, MODEL_FILE
+from svevae.model.scores import Scores
 
 MODEL = Path("artifacts/model")
 METRICS = Path("artifacts/evaluation/metrics.json")
@@ -24,21 +28,23 @@ class Verdict:
     reason: str
 
 
-def judge(scores: dict, test_digest: str, champion: dict[str, str] | None) -> Verdict:
+def judge(
+    r2: float, porosity_only: float, test_digest: str, champion: dict[str, str] | None
+) -> Verdict:
     """The rule: better than porosity alone, and better in mean R2 than the champion on the same
     test SVEs and labels.
 
+    `r2` and `porosity_only` are mean R2 of the new version and of the cubic in the porosity.
     `champion` holds the tags of the present champion's version, None where there is none.
     """
-    r2, baseline = scores["mean_r2"], scores["porosity_only_mean_r2"]
-    if not r2 > baseline:
+    if not r2 > porosity_only:
         return Verdict(
-            False, f"mean R2 {r2:.4f} is not above the {baseline:.4f} of the porosity alone"
+            False, f"mean R2 {r2:.4f} is not above the {porosity_only:.4f} of the porosity alone"
         )
     if champion is None:
         return Verdict(
             True,
-            f"mean R2 {r2:.4f}, above the {baseline:.4f} of the porosity alone; there was no"
+            f"mean R2 {r2:.4f}, above the {porosity_only:.4f} of the porosity alone; there was no"
             " champion",
         )
     if champion.get("test_digest") != test_digest:
@@ -58,15 +64,14 @@ def register(params: Params) -> None:
     registered.json.
     """
     name = params.register.name
-    scores = json.loads(METRICS.read_text())
-    contract = json.loads((MODEL / "contract.json").read_text())
-    model_md5 = file_md5(MODEL / "model.keras")
+    scores, contract = Scores.load(METRICS), ModelContract.load(MODEL / CONTRACT_FILE)
+    model_md5 = file_md5(MODEL / MODEL_FILE)
     with tracking.run("register", json.loads(RUN.read_text())["run_id"]) as run_id:
         version = tracking.registered_version(name, model_md5) or _register_new(
             name, scores, contract, model_md5, run_id
         )
         reason = tracking.version_tags(name, version)["verdict"] or _set_aliases(
-            name, version, scores, contract["test_digest"]
+            name, version, scores, contract.test_digest
         )
         champion = tracking.aliased_version(name, "champion")
     result = {
@@ -77,37 +82,47 @@ def register(params: Params) -> None:
         "run_id": run_id,
         "store": tracking.public_uri(),
     }
-    REGISTERED.write_text(json.dumps(result, indent=1) + "\n")
+    write_text(REGISTERED, json.dumps(result, indent=1) + "\n")
 
 
-def _register_new(name: str, scores: dict, contract: dict, model_md5: str, run_id: str) -> str:
+def _register_new(
+    name: str, scores: Scores, contract: ModelContract, model_md5: str, run_id: str
+) -> str:
     """Log the model and make a version of it, described by its scores; the version's number."""
     tags = tracking.lineage() | {
         "model_md5": model_md5,
         # filled in once the aliases are set, so that a rerun after an interruption sets them
         "verdict": "",
-        "test_digest": contract["test_digest"],
-        "svevae.data_md5": contract["dataset_digest"],
+        "test_digest": contract.test_digest,
+        "svevae.data_md5": contract.dataset_digest,
         "run_id": run_id,
-        **contract["search"],
+        **contract.search,
         **{
-            key: f"{scores[key]:.6f}"
+            key: f"{getattr(scores, key):.6f}"
             for key in ("mean_r2", "porosity_only_mean_r2", "bce_ratio", "dice", "kl")
         },
-        **{f"r2.{key}": f"{value:.6f}" for key, value in scores["r2"].items()},
+        **{f"r2.{key}": f"{value:.6f}" for key, value in scores.r2.items()},
     }
-    uri = tracking.log_model(MODEL, "svevae.use.champion", contract, tags)
+    uri = tracking.log_model(
+        MODEL,
+        "svevae.use.champion",
+        tags,
+        n=contract.n,
+        latent_dim=contract.latent_dim,
+        properties=len(contract.names),
+        keras_version=contract.keras,
+        backend=contract.backend,
+    )
     return tracking.register_version(name, uri, tags)
 
 
-def _set_aliases(name: str, version: str, scores: dict, test_digest: str) -> str:
+def _set_aliases(name: str, version: str, scores: Scores, test_digest: str) -> str:
     """The better of two is champion, the other challenger; the reason, in words."""
     champion = tracking.aliased_version(name, "champion")
     if champion == version:  # interrupted behind the alias
         champion = tracking.aliased_version(name, "challenger")
-    verdict = judge(
-        scores, test_digest, tracking.version_tags(name, champion) if champion else None
-    )
+    tags = tracking.version_tags(name, champion) if champion else None
+    verdict = judge(scores.mean_r2, scores.porosity_only_mean_r2, test_digest, tags)
     if verdict.champion:
         if champion:
             tracking.set_alias(name, "challenger", champion)

@@ -1,4 +1,4 @@
-"""search: find latent dimension, loss weights and architecture on the validation parts; the test
+"""search: find latent dimension, loss weights and architecture on the validation parts. The test
 parts are never read.
 """
 
@@ -18,7 +18,7 @@ from svevae.config import Params
 from svevae.errors import ConfigError
 from svevae.files import written_whole
 from svevae.search.pick import finalists, front, pick, tickets_of_finalists, tickets_of_study
-from svevae.search.pool import Pool, help_out, run_to_the_end, told
+from svevae.search.pool import Pool, help_out, run_to_the_end, trial_line
 from svevae.search.report import draw_study, write_report
 from svevae.search.storage import (
     JOURNAL,
@@ -29,7 +29,7 @@ from svevae.search.storage import (
     storage_url,
 )
 from svevae.search.study import Study
-from svevae.search.task import Task, contract, finalists_name, load_task
+from svevae.search.task import Task, finalists_name, load_task, terms
 
 BEST = Path("artifacts/search/best.yaml")
 REPORT = Path("artifacts/search/report.html")
@@ -46,7 +46,7 @@ def search(params: Params, workers: int | None = None) -> None:
         mend_journal(JOURNAL)
     storage = open_storage(url)
     tracking.connect()
-    study = Study.create(storage, settings.study, settings.objectives, contract(task))
+    study = Study.create(storage, settings.study, settings.objectives, terms(task))
     with (
         tracking.run("search", study.study.user_attrs.get("run_id")) as run_id,
         Pool(workers or settings.workers) as pool,
@@ -57,7 +57,7 @@ def search(params: Params, workers: int | None = None) -> None:
                 study, tickets_of_study(task.space, params.train, settings, seed), pool, "search"
             )
             repeats = Study.create(
-                storage, finalists_name(settings), settings.objectives, contract(task)
+                storage, finalists_name(settings), settings.objectives, terms(task)
             )
             chosen = finalists(study, settings)
             run_to_the_end(repeats, tickets_of_finalists(chosen, settings, seed), pool, "finalists")
@@ -79,7 +79,7 @@ def join(params: Params, workers: int | None) -> None:
     """
     task, settings = load_task(params), params.search
     tracking.connect()
-    study = _existing(params, contract(task))
+    study = _existing(params, terms(task))
     tracking.check_run(study.study.user_attrs["run_id"])
     with Pool(workers or settings.workers) as pool:
         help_out(study, pool)
@@ -95,8 +95,8 @@ def report(params: Params) -> Path:
 
 
 def _existing(params: Params, wanted: dict[str, Any] | None = None) -> Study:
-    """The study of params.yaml, which some search has begun, under the contract `wanted`. Raises
-    ConfigError where there is none.
+    """Load the study of params.yaml, which a search has begun, if need be under the terms
+    `wanted`. Raises ConfigError where there is none.
     """
     url, name = storage_url(params.search.storage), params.search.study
     try:
@@ -116,9 +116,8 @@ def _begin(task: Task, study: Study, run_id: str) -> None:
     patiently(study.study.set_user_attr, "run_id", run_id)
     patiently(study.study.set_user_attr, "over", False)
     values = dataclasses.asdict(task.params.search)
-    lasting = {
-        key: values[key] for key in ("study", "objectives", "epochs", "fraction", "space")
-    }  # a longer search has the same run
+    # without the number of trials and the like: a longer search has the same run
+    lasting = {key: values[key] for key in ("study", "objectives", "epochs", "fraction", "space")}
     tracking.log_params({"search": lasting})
     tracking.log_dataset(
         Path(task.split.dataset).name,
@@ -141,7 +140,7 @@ def _show_front(study: Study, rule: str) -> None:
     best = front(study, rule)
     print(
         "the front so far:" if best else "no trial is complete yet",
-        *(f"  {told(trial)}" for trial in best),
+        *(f"  {trial_line(trial)}" for trial in best),
         sep="\n",
         file=sys.stderr,
     )
@@ -163,7 +162,7 @@ def _write(study: Study, repeats: Study, best: dict[str, Any]) -> None:
 
 
 def _keep_copy(storage: BaseStorage, names: tuple[str, ...]) -> None:
-    """The studies of another storage as this project's journal, which DVC keeps."""
+    """Copy the studies of another storage to this project's journal, which DVC keeps."""
     with written_whole(JOURNAL) as beside:
         for name in names:
             optuna.copy_study(

@@ -7,43 +7,38 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
-from typing import Any
 
 import keras
-import numpy as np
 import pandas as pd
 import yaml
 
-from svevae import __version__, tracking
-from svevae.config import Params, Train, with_found
-from svevae.dataset.batches import Batches, PackedVoxels
+from svevae import tracking
+from svevae.config import Params, with_found
 from svevae.dataset.digest import file_md5, text_md5
-from svevae.dataset.split import SUBSETS, Split
-from svevae.dataset.store import LabelledDataset, label_record, open_dataset
+from svevae.dataset.split import Split
+from svevae.dataset.store import LabelledDataset, open_dataset
 from svevae.errors import ConfigError
-from svevae.model.fit import Checkpoint, fit, set_up
+from svevae.files import write_text, written_whole
+from svevae.model.calibrate import calibrate, contract_of_training
+from svevae.model.checkpoint import Checkpoint
+from svevae.model.fit import fit, set_up
 from svevae.model.latent import LatentModel, save_folder
-from svevae.model.posterior import Posterior, fit_posterior
-from svevae.model.sampling import fit_grain
-from svevae.model.uncertainty import fit_uncertainty
-from svevae.model.vae import informed_units, parameter_count
+from svevae.model.vae import parameter_count
 
 SPLIT = Path("artifacts/split/split.json")
 BEST = Path("artifacts/search/best.yaml")
 FOLDER = Path("artifacts/model")
 HISTORY = Path("artifacts/training.csv")
 RUN = Path("artifacts/run.json")
-GRAIN_SVES = 128  # validation SVEs that the grain of samples is fitted to
-CHECKPOINT = Path(
-    ".checkpoints/train.npz"
-)  # no out of DVC's, which would delete it before a stage runs again
+# No out of DVC's, which would delete it before a stage runs again.
+CHECKPOINT = Path(".checkpoints/train.npz")
 
 
 def train(params: Params) -> None:
     """Read the split and its dataset; write artifacts/model, training.csv and run.json. Raises
     DataError, ConfigError, TrainingError.
     """
-    params, found = _laid_over(params)
+    params, search = _with_search(params)
     config, seed = params.train, params.base.seed
     split = Split.load(SPLIT)
     data = open_dataset(split.dataset)
@@ -66,7 +61,7 @@ def train(params: Params) -> None:
         continued = progress.run_id == run_id
         progress.run_id = run_id
         _log_start(params, split, data, parameter_count(vae))
-        tracking.set_tags(found)
+        tracking.set_tags(search)
         for epoch, numbers in enumerate([] if continued else progress.history):
             tracking.log_epoch(epoch, numbers)
         fit(
@@ -81,11 +76,12 @@ def train(params: Params) -> None:
         )
         best = progress.best_epoch + 1
         tracking.log_scores({"best_epoch": best, "epochs": len(progress.history)})
-        contract = _contract(params, split, data, found)
-        posterior, contract["grain"] = _fit_what_follows(
-            LatentModel(vae, contract), batches.voxels, validation, split, config, seed
-        )
-        _write(vae, contract, posterior, progress.history, run_id)
+        contract = contract_of_training(config, seed, split, data, search)
+        model = LatentModel(vae, contract)
+        posterior, grain = calibrate(model, batches.voxels, validation, split, config, seed)
+        save_folder(FOLDER, vae, dataclasses.replace(contract, grain=grain), posterior)
+        _write_history(progress.history)
+        write_text(RUN, json.dumps({"run_id": run_id}) + "\n")
         tracking.log_file(HISTORY)
     print(
         f"best validation objective {progress.best_loss:.5g} at epoch {best} of"
@@ -93,9 +89,9 @@ def train(params: Params) -> None:
     )
 
 
-def _laid_over(params: Params) -> tuple[Params, dict[str, str]]:
+def _with_search(params: Params) -> tuple[Params, dict[str, str]]:
     """`params` with what the search found in `train`, and tags that name the trial it comes from;
-    as they are without `from_search`.
+    without `from_search`, `params` as they are and no tags.
 
     Raises ConfigError where the search has left nothing.
     """
@@ -126,7 +122,7 @@ def _devices() -> str:
 
 
 def _fingerprint(params: Params) -> str:
-    """What a checkpoint must have in common with a run to be gone on with: seed, backend,
+    """What a run must have in common with a checkpoint to go on from it: seed, backend,
     configuration, split and code.
     """
     package = Path(__file__).parents[1]
@@ -158,75 +154,8 @@ def _log_start(params: Params, split: Split, data: LabelledDataset, parameters: 
     tracking.log_folder(SPLIT.parent, "split")
 
 
-def _fit_what_follows(
-    model: LatentModel,
-    train: PackedVoxels,
-    validation: Batches,
-    split: Split,
-    config: Train,
-    seed: int,
-) -> tuple[Posterior, float]:
-    """What is fitted to a trained model: the predictor's uncertainty, in place; the aggregate
-    posterior and the grain of its samples.
-    """
-    mean, std = (
-        np.concatenate(found)
-        for found in zip(*(model.encode(cubes) for cubes in train.blocks()), strict=True)
-    )
-    latent = np.concatenate([model.encode(cubes)[0] for cubes in validation.voxels.blocks()])
-    scaler = np.array(split.mean), np.array(split.std)
-    fit_uncertainty(
-        model.model.get_layer("predictor"), (mean, std), latent, validation.properties, *scaler
-    )
-    chosen = np.linspace(0, len(latent) - 1, min(len(latent), GRAIN_SVES)).astype(int)
-    grain = fit_grain(
-        validation.voxels[chosen], model.decode(latent[chosen]), np.random.default_rng(seed)
-    )
-    return fit_posterior(mean, informed_units(config, len(split.names)), seed), grain
-
-
-def _contract(
-    params: Params, split: Split, data: LabelledDataset, found: dict[str, str]
-) -> dict[str, Any]:
-    """What a user of the model must know of it."""
-    return {
-        "svevae": __version__,
-        "keras": keras.__version__,
-        "backend": keras.backend.backend(),
-        "names": split.names,
-        "units": split.units,
-        "mean": split.mean,
-        "std": split.std,
-        "n": data.n,
-        "voxel_size": data.voxel_size,
-        "latent_dim": params.train.latent_dim,
-        "seed": params.base.seed,
-        "train": dataclasses.asdict(params.train),
-        "dataset_digest": split.dataset_digest,
-        "test_digest": split.test_digest,
-        "search": found,
-        "labels": label_record(
-            data
-        ),  # so that the solver can be asked about SVEs of the model where the data are not
-        "data": {
-            "file": split.dataset,
-            "title": str(data.attributes.get("title", "")),
-            "material": str(data.attributes.get("material", "")),
-            "sves": {name: len(split.index(name, data.part_id)) for name in SUBSETS},
-            "parts": {name: len(split.parts[name]) for name in SUBSETS},
-        },
-    }
-
-
-def _write(
-    vae: keras.Model,
-    contract: dict[str, Any],
-    posterior: Posterior,
-    history: list[dict[str, float]],
-    run_id: str,
-) -> None:
-    save_folder(FOLDER, vae, contract, posterior)
+def _write_history(history: list[dict[str, float]]) -> None:
     table = pd.DataFrame(history)
     table.insert(0, "epoch", range(1, len(table) + 1))
-    table.to_csv(HISTORY, index=False)
-    RUN.write_text(json.dumps({"run_id": run_id}) + "\n")
+    with written_whole(HISTORY) as beside:
+        table.to_csv(beside, index=False)

@@ -1,1 +1,45 @@
-"""What people do with a champion."""
+"""What people do with a trained model: load, predict, sample, design, scatter, field.
+
+Each verb is a command of the same name, and works on files.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from svevae.lazy import lazy
+
+if TYPE_CHECKING:
+    from svevae.use.champion import load
+    from svevae.use.design import Design, design_file
+    from svevae.use.field import encode_volume, field_file
+    from svevae.use.predict import predict_file
+    from svevae.use.sample import sample_file
+    from svevae.use.scatter import Scatter, scatter_of_file
+
+__all__ = [
+    "Design",
+    "Scatter",
+    "design_file",
+    "encode_volume",
+    "field_file",
+    "load",
+    "predict_file",
+    "sample_file",
+    "scatter_of_file",
+]
+
+__getattr__ = lazy(
+    __name__,
+    {
+        "Design": "design",
+        "Scatter": "scatter",
+        "design_file": "design",
+        "encode_volume": "field",
+        "field_file": "field",
+        "load": "champion",
+        "predict_file": "predict",
+        "sample_file": "sample",
+        "scatter_of_file": "scatter",
+    },
+)

@@ -1,7 +1,8 @@
-"""Load a model from the registry, a run or a folder."""
+"""Load a model: from the registry, from a folder, or the champion that came with svevae."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +10,24 @@ import keras
 import numpy as np
 
 from svevae.model.latent import LatentModel, load_folder
+from svevae.places import DATABASE, carried_champion, nearest_project
+
+REGISTERED = "models:/svevae@champion"
+CARRIED = "svevae:/champion"
 
 
-def load(uri: str | Path, batch_size: int = 64) -> LatentModel:
-    """A model by registry URI (models:/svevae@champion, models:/svevae/3) or from a folder such as
-    artifacts/model.
+def load(uri: str | Path | None = None, batch_size: int = 64) -> LatentModel:
+    """A model by registry URI (models:/svevae@champion, models:/svevae/3), from a folder such as
+    artifacts/model, or the one that came with svevae (svevae:/champion). Without `uri` that of
+    `default_model`.
 
     Raises TrackingError where the registry has no such model or cannot be reached, DataError where
     a folder holds none.
     """
+    if uri is None:
+        uri, _ = default_model()
+    if str(uri) == CARRIED:
+        return load_folder(carried_champion(), batch_size)
     if ":/" not in str(uri):
         return load_folder(Path(uri), batch_size)
     from svevae.tracking import (
@@ -25,6 +35,28 @@ def load(uri: str | Path, batch_size: int = 64) -> LatentModel:
     )  # mlflow takes seconds, and a folder does not need it
 
     return load_folder(download_model(str(uri)), batch_size)
+
+
+def default_model() -> tuple[str, str]:
+    """The URI of the model to use where none is named, and why that is not the registry's champion.
+
+    The registry is that of MLFLOW_TRACKING_URI or of the project around the working folder. Where
+    its champion is used the reason is empty; where there is none, the model is the one that came
+    with svevae. Raises TrackingError where the registry cannot be reached.
+    """
+    if "MLFLOW_TRACKING_URI" not in os.environ:
+        project = nearest_project()
+        if project is None:
+            return CARRIED, "no project and no MLFLOW_TRACKING_URI here"
+        if not (project / DATABASE).is_file():
+            return CARRIED, f"nothing is registered in the project {project}"
+    from svevae import tracking
+
+    tracking.connect()
+    name, _, alias = REGISTERED.removeprefix("models:/").partition("@")
+    if tracking.aliased_version(name, alias) is None:
+        return CARRIED, f"no {REGISTERED} in {tracking.public_uri()}"
+    return REGISTERED, ""
 
 
 class PyfuncModel:

@@ -26,7 +26,8 @@ from svevae.files import check_target
 from svevae.model.latent import LatentModel
 from svevae.model.metrics import QUANTILE_90
 from svevae.model.porosity import NAME, with_porosity
-from svevae.model.sampling import FAR, sample_sves
+from svevae.model.sampling import sample_sves
+from svevae.model.wishes import FAR
 from svevae.physics.label import property_names
 from svevae.use.champion import load
 from svevae.words import counted
@@ -206,10 +207,10 @@ def solver_settings(model: LatentModel, uri: str, data: Path | None = None) -> L
     before the contract had it, from the file it was trained on, if that is here. Raises ConfigError
     where none of them says it, or says other properties than the model's.
     """
-    trained_on = Path(model.contract.get("data", {}).get("file", ""))
-    if data is None and model.contract.get("labels") is None and trained_on.is_file():
+    trained_on = Path(model.contract.data.file)
+    if data is None and model.contract.labels is None and trained_on.is_file():
         data = trained_on
-    record = model.contract.get("labels") if data is None else label_record(open_dataset(data))
+    record = model.contract.labels if data is None else label_record(open_dataset(data))
     settings, source = parse_settings(record), uri if data is None else data
     wanted = "a file labelled by `svevae generate` or `svevae import --label`"
     if settings is None:

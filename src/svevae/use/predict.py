@@ -83,4 +83,4 @@ def _write_h5(path: Path, arrays: dict[str, np.ndarray], model: LatentModel, uri
         file["properties"].attrs["names"] = list(model.names)
         file["properties"].attrs["units"] = list(model.units)
         file.attrs["model"] = uri
-        file.attrs["model_contract"] = str(model.contract)
+        file.attrs["model_contract"] = model.contract.text()

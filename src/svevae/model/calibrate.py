@@ -1,0 +1,89 @@
+"""What is fitted to a trained model, and the contract that describes it."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import NamedTuple
+
+import keras
+import numpy as np
+
+from svevae import __version__
+from svevae.config import Train
+from svevae.dataset.batches import Batches, PackedVoxels
+from svevae.dataset.split import SUBSETS, Split
+from svevae.dataset.store import LabelledDataset, label_record
+from svevae.model.contract import ModelContract, TrainingData
+from svevae.model.latent import LatentModel
+from svevae.model.posterior import Posterior, fit_posterior
+from svevae.model.sampling import fit_grain
+from svevae.model.uncertainty import fit_uncertainty
+from svevae.model.vae import informed_units
+
+GRAIN_SVES = 128  # validation SVEs that the grain of samples is fitted to
+
+
+class Calibration(NamedTuple):
+    """The aggregate posterior, and the grain of its samples in voxels."""
+
+    posterior: Posterior
+    grain: float
+
+
+def calibrate(
+    model: LatentModel,
+    train: PackedVoxels,
+    validation: Batches,
+    split: Split,
+    config: Train,
+    seed: int,
+) -> Calibration:
+    """Fit the predictor's uncertainty, in place, the aggregate posterior and the grain."""
+    mean, std = (
+        np.concatenate(blocks)
+        for blocks in zip(*(model.encode(cubes) for cubes in train.blocks()), strict=True)
+    )
+    latent = np.concatenate([model.encode(cubes)[0] for cubes in validation.voxels.blocks()])
+    scaler = np.array(split.mean), np.array(split.std)
+    fit_uncertainty(
+        model.model.get_layer("predictor"), (mean, std), latent, validation.properties, *scaler
+    )
+    chosen = np.linspace(0, len(latent) - 1, min(len(latent), GRAIN_SVES)).astype(int)
+    grain = fit_grain(
+        validation.voxels[chosen], model.decode(latent[chosen]), np.random.default_rng(seed)
+    )
+    return Calibration(fit_posterior(mean, informed_units(config, len(split.names)), seed), grain)
+
+
+def contract_of_training(
+    config: Train, seed: int, split: Split, data: LabelledDataset, search: dict[str, str]
+) -> ModelContract:
+    """The contract of a model trained by this version, without the grain; `search` holds the tags
+    of the trial that `config` comes from.
+    """
+    return ModelContract(
+        svevae=__version__,
+        keras=keras.__version__,
+        backend=keras.backend.backend(),
+        names=split.names,
+        units=split.units,
+        mean=split.mean,
+        std=split.std,
+        n=data.n,
+        voxel_size=data.voxel_size,
+        latent_dim=config.latent_dim,
+        seed=seed,
+        train=dataclasses.asdict(config),
+        dataset_digest=split.dataset_digest,
+        test_digest=split.test_digest,
+        search=search,
+        # so that the solver can be asked about SVEs of the model where the data are not
+        labels=label_record(data),
+        data=TrainingData(
+            file=split.dataset,
+            title=str(data.attributes.get("title", "")),
+            material=str(data.attributes.get("material", "")),
+            sves={name: len(split.index(name, data.part_id)) for name in SUBSETS},
+            parts={name: len(split.parts[name]) for name in SUBSETS},
+        ),
+    )

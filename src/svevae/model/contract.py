@@ -1,0 +1,91 @@
+"""The record beside a model's weights: what it predicts, in which units, and where it comes from.
+
+One JSON file with a format number. A file without one is of format 1, and keys that a file of an
+earlier version lacks have defaults.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from svevae.errors import DataError
+from svevae.files import write_text
+from svevae.model.records import read_record
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """The dataset that a model was trained on: its file, title and matrix material as the file
+    gives them, and the numbers of SVEs and parts of each subset of the split.
+    """
+
+    file: str = ""
+    title: str = ""
+    material: str = ""
+    sves: dict[str, int] = field(default_factory=dict)
+    parts: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelContract:
+    """What a user of a model must know of it.
+
+    `names` and `units`, and `mean` and `std` of the label scaler, have one entry for each property.
+    An SVE has `n` voxels along an edge, each of `voxel_size` micrometres, or None where that is not
+    known. `train` holds params.yaml's section of that name, `search` the tags of the trial that it
+    comes from, `labels` what `svevae.dataset.store.label_record` gives. The digests name the
+    dataset and the test SVEs. `grain` is the correlation length of
+    `svevae.model.sampling.binarise` in voxels.
+    """
+
+    format: Literal[1] = 1
+    svevae: str = ""
+    keras: str = ""
+    backend: str = ""
+    names: tuple[str, ...]
+    units: tuple[str, ...]
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+    n: Annotated[int, Field(ge=1)]
+    voxel_size: Annotated[float, Field(gt=0)] | None
+    latent_dim: Annotated[int, Field(ge=1)]
+    seed: int = 0
+    train: dict[str, Any] = field(default_factory=dict)
+    dataset_digest: str = ""
+    test_digest: str = ""
+    search: dict[str, str] = field(default_factory=dict)
+    labels: dict[str, Any] | None = None
+    data: TrainingData = field(default_factory=TrainingData)
+    grain: Annotated[float, Field(ge=0)] = 0.0
+
+    def __post_init__(self) -> None:
+        if not self.names or len(set(self.names)) < len(self.names):
+            raise DataError(
+                f"names: expected a name for each property, received {list(self.names)}"
+            )
+        for key in ("units", "mean", "std"):
+            entries = getattr(self, key)
+            if len(entries) != len(self.names) and (entries or key == "units"):
+                raise DataError(
+                    f"{key}: expected one for each of {', '.join(self.names)}, received"
+                    f" {list(entries)}"
+                )
+
+    @classmethod
+    def load(cls, path: Path) -> ModelContract:
+        """The contract that `save` wrote. Raises DataError that names the file and the key."""
+        return read_record(cls, path)
+
+    def save(self, path: Path) -> None:
+        """Write as JSON, whole or not at all."""
+        write_text(path, self.text())
+
+    def text(self) -> str:
+        """The contract as JSON."""
+        return json.dumps(dataclasses.asdict(self), indent=1) + "\n"

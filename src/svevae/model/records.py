@@ -1,0 +1,53 @@
+"""Frozen dataclasses from JSON files, with errors that name the file and the key."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
+
+from svevae.errors import DataError
+
+T = TypeVar("T")
+
+
+def read_record(cls: type[T], path: Path) -> T:
+    """An instance of the dataclass `cls` from a JSON file; keys that it does not have are left out.
+    Raises DataError.
+    """
+    try:
+        return parse_record(cls, path.read_text())
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(
+            f"{path}: expected a JSON file, cannot be read: {type(error).__name__}: {error}"
+        ) from error
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
+
+
+def parse_record(cls: type[T], text: str) -> T:
+    """The same from JSON text. Raises DataError that begins with the key."""
+    try:
+        return _adapter(cls).validate_json(text, strict=True)
+    except ValidationError as error:
+        raise DataError(_in_words(error.errors(include_url=False)[0])) from error
+
+
+@cache
+def _adapter(cls: type) -> TypeAdapter[Any]:
+    return TypeAdapter(cls)
+
+
+def _in_words(detail: ErrorDetails) -> str:
+    key = ".".join(str(word) for word in detail["loc"])
+    if detail["type"] == "json_invalid":
+        return f"expected JSON, cannot be read: {detail['msg']}"
+    if detail["type"] == "missing":
+        return f"{key}: expected a value, received nothing"
+    expected = detail["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
+    received = repr(detail["input"])
+    received = received if len(received) <= 60 else f"{received[:60]}..."
+    return f"{key or 'the file'}: expected {expected}, received {received}"

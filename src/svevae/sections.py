@@ -1,0 +1,193 @@
+"""Sections of a YAML file as frozen dataclasses, checked by pydantic. An unknown, missing or
+ill-typed key is a ConfigError that names the key, what was expected and what was received.
+
+A class for a section is decorated with `section`; the annotations of its fields are the checks.
+"""
+
+from __future__ import annotations
+
+import reprlib
+import typing
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, TypeVar, dataclass_transform
+
+import pydantic
+import yaml
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from svevae.errors import ConfigError, blaming
+
+T = TypeVar("T")
+
+STRICT = ConfigDict(strict=True, extra="forbid")  # 1 is a float too; true is no number
+TYPES = {"int": "int", "float": "float", "string": "str", "bool": "bool", "dict": "a mapping"}
+
+
+@dataclass_transform(frozen_default=True)
+def section(cls: type[T]) -> type[T]:
+    """Make `cls` a frozen dataclass whose values are checked against their annotations."""
+    return pydantic.dataclasses.dataclass(cls, frozen=True, config=STRICT)  # type: ignore[return-value]
+
+
+def check(holds: Callable[[Any], bool], expected: str) -> AfterValidator:
+    """A check for `Annotated`: a value for which `holds` is false is refused as not `expected`."""
+
+    def checked(value: Any) -> Any:
+        if not holds(value):
+            raise PydanticCustomError("check", "{expected}", {"expected": expected})
+        return value
+
+    return AfterValidator(checked)
+
+
+def _list_to_tuple(value: Any) -> Any:
+    if not isinstance(value, list | tuple):
+        return value  # pydantic refuses it
+    return tuple(value)
+
+
+FROM_LIST = BeforeValidator(_list_to_tuple)  # YAML has lists, a frozen dataclass has tuples
+Names = Annotated[tuple[str, ...], FROM_LIST]
+Floats = Annotated[tuple[float, ...], FROM_LIST]
+Natural = Annotated[int, Field(ge=0)]
+Count = Annotated[int, Field(ge=1)]
+Nonnegative = Annotated[float, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+
+
+def load_sections(path: str | Path, cls: type[T]) -> T:
+    """The whole file as `cls`, a dataclass with a field for each section. Every section and every
+    key must be there. Raises ConfigError that names the file and the key.
+    """
+    values = _read(Path(path))
+    with blaming(f"{path}: "):
+        return parse_sections(values, cls)
+
+
+def load_section(path: str | Path, name: str, cls: type[T]) -> T:
+    """The section `name` of a file that may lack all others; keys that are not there take the
+    defaults of `cls`. Raises ConfigError that names the file and the key.
+    """
+    values = _read(Path(path))
+    with blaming(f"{path}: "):
+        if not isinstance(values, Mapping) or name not in values:
+            raise ConfigError(f"{name}: missing; expected this section in the file")
+        return parse_section(name, cls, values[name], defaults=True)
+
+
+def parse_sections(values: Any, cls: type[T]) -> T:
+    """`cls`, a dataclass with a field for each section, from nested dictionaries. Raises
+    ConfigError that names the key.
+    """
+    kinds = typing.get_type_hints(cls)
+    _check_keys("", kinds, values)
+    return cls(**{name: parse_section(name, kind, values[name]) for name, kind in kinds.items()})
+
+
+def parse_section(name: str, cls: type[T], values: Any, defaults: bool = False) -> T:
+    """The section `name` from a dictionary. Raises ConfigError that names the key.
+
+    A missing key is an error, which finds misspelt ones, unless `defaults` are wanted.
+    """
+    _check_keys(f"{name}.", typing.get_type_hints(cls), values, defaults)
+    try:
+        return cls(**values)
+    except ValidationError as error:
+        raise ConfigError(f"{name}.{first_message(cls, error)}") from None
+
+
+def first_message(cls: type, error: ValidationError) -> str:
+    """The first of the errors as "key: expected ..., received ..."."""
+    details = error.errors(include_url=False)[0]
+    key, *inner = details["loc"]
+    kind = typing.get_type_hints(cls, include_extras=True)[str(key)]
+    for part in inner:
+        key = f"{key}[{part}]" if isinstance(part, int) else f"{key}.{part}"
+    return f"{key}: expected {_expected(kind, details)}, received {received(details['input'])}" + (
+        " (YAML reads 1e-3 as text: write 1.0e-3)"
+        if details["type"] == "float_type" and isinstance(details["input"], str)
+        else ""
+    )
+
+
+def received(value: Any) -> str:
+    """`value` as an error message shows it: a long one is cut."""
+    return _SHORT.repr(value)
+
+
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = 80
+_SHORT.maxlist = _SHORT.maxtuple = _SHORT.maxdict = 12
+
+
+def _expected(kind: Any, details: ErrorDetails) -> str:
+    """What the field with the annotation `kind` should have had."""
+    error = details["type"]
+    if error == "check":
+        return details["msg"]
+    if error == "tuple_type":
+        item = typing.get_args(typing.get_args(kind)[0])[0]
+        return f"a list of {getattr(item, '__name__', 'str')}"
+    if error == "literal_error":
+        return f"one of {', '.join(_choices(kind))}"
+    if name := TYPES.get(error.removesuffix("_type")):
+        return name
+    return _bounds(kind)
+
+
+def _choices(kind: Any) -> tuple[str, ...]:
+    """The values of the Literal inside an annotation."""
+    if typing.get_origin(kind) is typing.Literal:
+        return typing.get_args(kind)
+    return next((found for inner in typing.get_args(kind) if (found := _choices(inner))), ())
+
+
+def _bounds(kind: Any) -> str:
+    """The bounds of an annotation in words: "at least 1", "a number above 0, at most 1"."""
+    bounds = {
+        name: f"{getattr(item, name):g}"
+        for item in FieldInfo.from_annotation(kind).metadata
+        for name in ("gt", "ge", "lt", "le")
+        if hasattr(item, name)
+    }
+    match bounds:
+        case {"gt": low, "lt": high}:
+            return f"a number between {low} and {high}"
+        case {"ge": low, "lt": high}:
+            return f"a number from {low} to below {high}"
+        case {"gt": low, "le": high}:
+            return f"a number above {low}, at most {high}"
+        case {"gt": low}:
+            return f"a number above {low}"
+    return f"at least {bounds['ge']}"
+
+
+def _read(path: Path) -> Any:
+    """The content of a YAML file."""
+    if not path.is_file():
+        raise ConfigError(
+            f"{path}: expected the parameters of the pipeline, found nothing; run svevae from the"
+            " project's root"
+        )
+    try:
+        return yaml.safe_load(path.read_text())
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: expected YAML in UTF-8: {error}") from error
+
+
+def _check_keys(prefix: str, known: Mapping[str, Any], values: Any, defaults: bool = False) -> None:
+    where = prefix.rstrip(".") or "the file"
+    if not isinstance(values, Mapping):
+        raise ConfigError(
+            f"{where}: expected the keys {', '.join(known)}, received {received(values)}"
+        )
+    for key in values:
+        if key not in known:
+            raise ConfigError(f"{prefix}{key}: unknown key; {where} has {', '.join(known)}")
+    for key in known:
+        if key not in values and not defaults:
+            raise ConfigError(f"{prefix}{key}: missing")

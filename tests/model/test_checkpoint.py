@@ -1,0 +1,47 @@
+"""Where a training stands: goes on from a whole file of the same configuration, from nothing else."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from svevae.model.checkpoint import Progress
+from svevae.model.fit import fit
+
+
+def test_a_checkpoint_of_another_configuration_is_ignored(session) -> None:
+    trainer, arguments = session(epochs=1)
+    fit(trainer, **arguments)
+    _, arguments = session(epochs=1, fingerprint="another")
+    assert arguments["checkpoint"].progress == Progress("another")
+
+
+def test_progress_is_over_by_epochs_or_patience() -> None:
+    rows = [{"val_loss": value} for value in (3.0, 1.0, 2.0, 2.0)]
+    assert not Progress("f").is_over(5, 1)
+    assert Progress("f", rows, best_epoch=1).is_over(4, 9)
+    assert Progress("f", rows, best_epoch=1).is_over(9, 2)
+    assert not Progress("f", rows, best_epoch=1).is_over(9, 3)
+    assert json.loads(json.dumps(vars(Progress("f", rows, 1))))["best_epoch"] == 1
+
+
+@pytest.mark.parametrize("damage", ["cut", "text", "a key missing"])
+def test_a_damaged_checkpoint_is_ignored_and_written_over(session, tmp_path, damage: str) -> None:
+    path = tmp_path / "a.npz"
+    trainer, arguments = session(epochs=1)
+    fit(trainer, **arguments)
+    with np.load(path) as file:
+        arrays = dict(file)
+    if damage == "cut":
+        path.write_bytes(path.read_bytes()[:1000])
+    elif damage == "text":
+        path.write_text("oid sha256:4d7a")
+    else:
+        del arrays["weight/3"]
+        np.savez(path, **arrays)
+    trainer, arguments = session(epochs=1)
+    assert arguments["checkpoint"].progress == Progress("f")
+    assert len(fit(trainer, **arguments).history) == 1
+    assert len(session(epochs=1)[1]["checkpoint"].progress.history) == 1

@@ -1,0 +1,51 @@
+"""Dataclasses from JSON: what is wrong is named by file and key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from svevae.errors import DataError
+from svevae.model.records import read_record
+
+
+@dataclass(frozen=True)
+class Record:
+    count: int
+    ratio: float = 1.0
+
+
+def test_numbers_keep_their_kind_and_nan_is_one(tmp_path: Path) -> None:
+    path = tmp_path / "record.json"
+    path.write_text('{"count": 2, "ratio": 3, "unknown": []}')
+    assert read_record(Record, path) == Record(2, 3.0)
+    path.write_text('{"count": 2, "ratio": -Infinity}')
+    assert read_record(Record, path).ratio == float("-inf")
+    path.write_text('{"count": 2, "ratio": NaN}')
+    assert read_record(Record, path).ratio != read_record(Record, path).ratio
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "expected JSON, cannot be read: Invalid JSON"),
+        ("[]", r"the file: expected an object, received \[\]"),
+        ("{}", "count: expected a value, received nothing"),
+        ('{"count": 2.0}', "count: expected a valid integer, received 2.0"),
+        (
+            f'{{"count": "{"9" * 999}"}}',
+            "count: expected a valid integer, received '9{59}\\.\\.\\.$",
+        ),
+    ],
+)
+def test_what_is_wrong(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "record.json").write_text(text)
+    with pytest.raises(DataError, match=rf"record\.json: {message}"):
+        read_record(Record, tmp_path / "record.json")
+
+
+def test_no_file(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"record\.json: expected a JSON file, cannot be read"):
+        read_record(Record, tmp_path / "record.json")

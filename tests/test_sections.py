@@ -1,0 +1,146 @@
+"""Sections of a YAML file: types, bounds and keys, each refused with the name of the key."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pickle
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pydantic
+import pytest
+import yaml
+from pydantic import Field
+
+from svevae.config import Generate
+from svevae.errors import ConfigError
+from svevae.sections import (
+    FROM_LIST,
+    Count,
+    Floats,
+    Fraction,
+    Names,
+    Positive,
+    check,
+    load_section,
+    load_sections,
+    parse_section,
+    section,
+)
+
+ROOT = Path(__file__).parents[1]
+
+
+@section
+class Oven:
+    heat: Positive
+    trays: Count = 2
+    share: Fraction = 0.5
+    fill: Annotated[float, Field(gt=0, le=1)] = 1.0
+    fan: bool = False
+    door: Literal["left", "right"] = "left"
+    shelves: Annotated[tuple[Literal["low", "high"], ...], FROM_LIST] = ("low",)
+    times: Floats = (1.0, 2.0)
+    names: Names = ()
+    name: Annotated[str, check(str.isupper, "capital letters")] = "A"
+    extra: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Kitchen:
+    oven: Oven
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({}, "oven.heat: missing"),
+        ({"heat": 1, "tray": 1}, "oven.tray: unknown key; oven has heat, trays, share, .*, extra"),
+        ({"heat": 1, 3: 1}, "oven.3: unknown key"),
+        (None, "oven: expected the keys heat, .* received None"),
+        ({"heat": 0}, "oven.heat: expected a number above 0, received 0"),
+        ({"heat": float("inf")}, "oven.heat: expected a number above 0, received inf"),
+        ({"heat": float("nan")}, "oven.heat: expected a number above 0, received nan"),
+        ({"heat": True}, "oven.heat: expected float, received True"),
+        (
+            {"heat": "1e-3"},
+            r"oven.heat: expected float, .* \(YAML reads 1e-3 as text: write 1.0e-3",
+        ),
+        ({"heat": 1, "trays": 0}, "oven.trays: expected at least 1, received 0"),
+        ({"heat": 1, "trays": 2.0}, "oven.trays: expected int, received 2.0"),
+        ({"heat": 1, "trays": True}, "oven.trays: expected int, received True"),
+        ({"heat": 1, "share": 1}, "oven.share: expected a number between 0 and 1, received 1"),
+        ({"heat": 1, "fill": 2}, "oven.fill: expected a number above 0, at most 1, received 2"),
+        ({"heat": 1, "fan": 1}, "oven.fan: expected bool, received 1"),
+        ({"heat": 1, "door": "top"}, "oven.door: expected one of left, right, received 'top'"),
+        ({"heat": 1, "shelves": ["low", "mid"]}, r"oven.shelves\[1\]: expected one of low, high,"),
+        ({"heat": 1, "times": 1.0}, "oven.times: expected a list of float, received 1.0"),
+        ({"heat": 1, "times": {1.0}}, r"oven.times: expected a list of float, received \{1.0\}"),
+        ({"heat": 1, "times": [1, "2"]}, r"oven.times\[1\]: expected float, received '2' \(YAML"),
+        ({"heat": 1, "names": "abc"}, "oven.names: expected a list of str, received 'abc'"),
+        ({"heat": 1, "name": "b"}, "oven.name: expected capital letters, received 'b'"),
+        ({"heat": 1, "extra": []}, r"oven.extra: expected a mapping, received \[\]"),
+    ],
+)
+def test_wrong_values_are_named(values: Any, message: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{message}"):
+        parse_section("oven", Oven, values, defaults=values != {})
+
+
+def test_values_have_the_types_of_the_fields() -> None:
+    oven = parse_section("oven", Oven, {"heat": 1, "times": [3, 4.5]}, defaults=True)
+    assert type(oven.heat) is float
+    assert oven.times == (3.0, 4.5)
+    assert type(oven.times[0]) is float
+
+
+def test_long_values_are_cut() -> None:
+    with pytest.raises(ConfigError, match=r"^oven\.times: expected a list of float") as refused:
+        parse_section("oven", Oven, {"heat": 1, "times": "x" * 10_000}, defaults=True)
+    assert len(str(refused.value)) < 200
+
+
+def test_sections_are_frozen_dataclasses() -> None:
+    """What Dask, contracts and fingerprints ask of them."""
+    oven = Oven(heat=1.0)
+    assert pickle.loads(pickle.dumps(oven)) == oven
+    assert dataclasses.replace(oven, trays=3).trays == 3
+    assert list(dataclasses.asdict(oven)) == [field.name for field in dataclasses.fields(Oven)]
+    assert json.loads(json.dumps(dataclasses.asdict(oven)))["times"] == [1.0, 2.0]
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        oven.trays = 3
+    with pytest.raises(pydantic.ValidationError, match="trays"):
+        dataclasses.replace(oven, trays=0)
+
+
+def test_one_section_of_a_file_that_lacks_the_others(tmp_path: Path) -> None:
+    path = tmp_path / "own.yaml"
+    path.write_text("generate: {sve: 16, material: aged-z}")
+    assert load_section(path, "generate", Generate) == Generate(sve=16, material="aged-z")
+    for text, message in (
+        ("generate: {svee: 16}", "generate.svee: unknown key; generate has output, seed"),
+        ("generate: {sve: 1}", "generate.sve: expected at least 2, received 1"),
+        ("generate:", "generate: expected the keys output, .* received None"),
+        ("train: {}", "generate: missing; expected this section in the file"),
+        ("", "generate: missing"),
+    ):
+        path.write_text(text)
+        with pytest.raises(ConfigError, match=rf"own\.yaml: {message}"):
+            load_section(path, "generate", Generate)
+    with pytest.raises(ConfigError, match=r"other\.yaml: expected .*, found nothing"):
+        load_section(tmp_path / "other.yaml", "generate", Generate)
+
+
+def test_a_whole_file_has_every_key_in_spite_of_defaults(tmp_path: Path) -> None:
+    path = tmp_path / "kitchen.yaml"
+    path.write_text("oven: {heat: 200}")
+    with pytest.raises(ConfigError, match=r"kitchen\.yaml: oven\.trays: missing"):
+        load_sections(path, Kitchen)
+    path.write_text(yaml.safe_dump({"oven": json.loads(json.dumps(dataclasses.asdict(Oven(7))))}))
+    assert load_sections(path, Kitchen) == Kitchen(Oven(7.0))
+
+
+def test_defaults_of_generate_are_what_is_shipped() -> None:
+    assert load_section(ROOT / "params.yaml", "generate", Generate) == Generate()

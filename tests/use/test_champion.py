@@ -1,0 +1,80 @@
+"""Which model is used where none is named, and that one that is named is the one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pytest
+
+import svevae
+from svevae import places, tracking
+from svevae.errors import DataError, TrackingError
+from svevae.model.latent import load_folder
+from svevae.use.champion import CARRIED, REGISTERED, default_model
+
+
+@pytest.fixture
+def outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working folder is in no project, and no server is named."""
+    for name in ("DVC_ROOT", "MLFLOW_TRACKING_URI"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def make_project(folder: Path) -> None:
+    for name in ("MLproject", "dvc.yaml"):
+        (folder / name).write_text("")
+
+
+def test_outside_a_project_the_carried_champion(outside: Path) -> None:
+    assert default_model() == (CARRIED, "no project and no MLFLOW_TRACKING_URI here")
+
+
+def test_a_project_without_a_store_gets_none(outside: Path) -> None:
+    """Asking makes no store."""
+    make_project(outside)
+    assert default_model() == (CARRIED, f"nothing is registered in the project {outside}")
+    assert not (outside / places.DATABASE).exists()
+
+
+def test_the_champion_of_the_registry_goes_first(outside: Path) -> None:
+    make_project(outside)
+    tracking.connect()
+    assert default_model() == (CARRIED, f"no {REGISTERED} in sqlite:///mlflow.db")
+    client = mlflow.MlflowClient()
+    client.create_registered_model("svevae")
+    client.create_model_version("svevae", str(outside))
+    client.set_registered_model_alias("svevae", "champion", "1")
+    assert default_model() == (REGISTERED, "")
+
+
+def test_a_registry_that_is_named_must_answer(
+    outside: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another model in its place would be a surprise."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    with pytest.raises(TrackingError, match="which does not answer"):
+        default_model()
+
+
+def test_load_without_a_name(
+    outside: Path, champion: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The carried champion is the one that champion.dvc keeps, by default and by its name."""
+    monkeypatch.setattr(places, "_CLONE", champion.parents[1])
+    latent = np.random.default_rng(0).normal(size=(4, 64))
+    wanted = load_folder(champion).predict_from_latent(latent)
+    for model in (svevae.load(), svevae.load(CARRIED)):
+        np.testing.assert_array_equal(model.predict_from_latent(latent), wanted)
+
+
+def test_what_a_clone_must_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(places, "_CLONE", tmp_path)
+    with pytest.raises(DataError, match="expected the champion of a wheel of svevae, found none"):
+        places.carried_champion()
+    (tmp_path / "champion.dvc").write_text("")
+    with pytest.raises(DataError, match=r"run `dvc pull champion\.dvc`"):
+        places.carried_champion()

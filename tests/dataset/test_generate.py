@@ -1043,14 +1043,15 @@ def test_draws_are_even_or_even_in_the_logarithm() -> None:
 
 
 def test_unknown_and_missing_parameters() -> None:
+    """Named as they are in a section `generate`; `generate` itself says of which file."""
     with pytest.raises(
         ConfigError,
-        match=r"^params\.yaml: generate\.parameters\.colour: unknown; gaussian has porosity, ",
+        match=r"^parameters\.colour: unknown; gaussian has porosity, ",
     ):
         part_parameters(settings(colour=1), 0)
     lacking = {name: value for name, value in GAUSSIAN.items() if name != "elongation"}
     with pytest.raises(
         ConfigError,
-        match=r"^params\.yaml: generate\.parameters\.elongation: missing; gaussian has porosity, ",
+        match=r"^parameters\.elongation: missing; gaussian has porosity, ",
     ):
         part_parameters(replace(settings(), parameters=lacking), 0)

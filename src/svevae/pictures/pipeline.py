@@ -42,7 +42,7 @@ def plot_sves(data: SVEDataset, path: Path) -> None:
     save(figure, path)
 
 
-def plot_properties(data: SVEDataset, split: Split, path: Path) -> None:
+def plot_properties(data: LabelledDataset, split: Split, path: Path) -> None:
     """Plot each property against the porosity, by subset."""
     porosity = data.porosity()
     figure, axes = grid(len(data.names))

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from svevae.dataset.split import SUBSETS, Split
-from svevae.dataset.store import SVEDataset
+from svevae.dataset.store import LabelledDataset, SVEDataset
 from svevae.pictures.pores import fullest_slice, plot_points
 from svevae.pictures.style import BASELINE, MODEL, TRUTH, grid, save
 from svevae.words import headed

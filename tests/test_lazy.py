@@ -23,14 +23,14 @@ FACES = {
     ),
     "svevae.explore": "Explorer explore make_app",
     "svevae.model": (
-        "ARCHITECTURES Architecture LatentModel OutOfReachError PorosityBaseline Posterior"
-        " Prediction RidgeBaseline Trainer VoxelPCA build_vae coverage elastic_statistics"
-        " fit_posterior kl_divergence load_folder property_loss r2 reconstruction_loss"
-        " sample_latent sample_sves save_folder"
+        "ARCHITECTURES Architecture GenerativeModel LatentModel ModelContract OutOfReachError"
+        " PorosityBaseline Posterior Prediction RidgeBaseline Scores Trainer VoxelPCA build_vae"
+        " coverage elastic_statistics fit_posterior kl_divergence load_folder property_loss r2"
+        " reconstruction_loss sample_latent sample_sves save_folder"
     ),
     "svevae.parts": (
-        "Coarse Direct Gradation GradationStudy Ground LatentField Law PropertyField SegmentationShift"
-        " fit_trend load_multiscale"
+        "Coarse Direct Gradation GradationStudy Ground LatentField Law Outline PartSampler"
+        " PropertyField SegmentationShift fit_trend generate_bars load_multiscale"
     ),
     "svevae.physics": (
         "Elastic GENERATORS Labels Loading Material PRESETS Path PorousMaterial Response Settings"

@@ -1,6 +1,4 @@
-"""What svevae raises when its input is at fault; the command line prints the message and exits with
-2.
-"""
+"""Errors that a user can mend; the command line prints the message and exits with 2."""
 
 from __future__ import annotations
 
@@ -9,8 +7,8 @@ from contextlib import contextmanager
 
 
 class SvevaeError(Exception):
-    """The user can mend this: the message names the file or parameter, what was expected and what
-    was received.
+    """An error that the user can mend: the message names the file or parameter, what was expected
+    and what was received.
     """
 
 
@@ -40,8 +38,9 @@ class SolverError(SvevaeError):
 
 @contextmanager
 def blaming(where: str) -> Iterator[None]:
-    """Put `where`, such as "params.yaml: generate.", before the name of the parameter that a
-    ConfigError begins with: functions know their parameters, and only who read a file knows it.
+    """Put `where`, such as "params.yaml: generate.", before the message of a ConfigError, which
+    begins with the name of a parameter. Functions know their parameters; only their caller knows
+    the file.
     """
     try:
         yield

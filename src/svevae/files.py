@@ -18,10 +18,10 @@ from svevae.errors import DataError
 
 
 def check_target(path: Path, sources: Iterable[Path] = ()) -> None:
-    """Raises DataError unless a file may be written at `path`: call it before hours of work, not
+    """Raise DataError unless a file may be written at `path`; call it before hours of work, not
     after.
 
-    What is read from `sources`, files and folders, must not be lost.
+    What is read from `sources`, files and folders, must not be overwritten.
     """
     if os.path.isdir(path):
         raise DataError(f"{path}: not written: expected the name of a file, this is a folder")
@@ -110,7 +110,7 @@ def save_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
 
 
 def load_arrays(path: Path) -> dict[str, np.ndarray] | None:
-    """What `save_arrays` wrote; None where there is nothing, or where it is damaged."""
+    """Read what `save_arrays` wrote; None where there is nothing, or where it is damaged."""
     try:
         with (
             path.open("rb") as stream,

@@ -113,6 +113,7 @@ def small(tmp_path_factory: pytest.TempPathFactory, run: Run, quick: dict[str, s
     changes it works on a copy.
     """
     folder = tmp_path_factory.mktemp("small")
+    (folder / "dvc.yaml").touch()  # as in a project
     write_params(folder)
     done = run("svevae", "generate", "--workers", "1", cwd=folder, **quick)
     (folder / "out").write_text(done.stdout)

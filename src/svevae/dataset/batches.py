@@ -47,8 +47,8 @@ class PackedVoxels:
 
 
 def xy_swap(names: tuple[str, ...]) -> list[int] | None:
-    """Which column each property takes when x and y change places, e.g. E_x and E_y; None where a
-    label along one is missing.
+    """Find the column that each property takes when x and y change places, e.g. E_x and E_y; None
+    where a label along one is missing.
 
     A name's axes stand behind its last underscore: yield_x, nu_zx.
     """

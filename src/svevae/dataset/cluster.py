@@ -1,5 +1,5 @@
-"""Where long work is done: processes of this machine or the workers of a Dask scheduler; and the
-bar that shows how far it is.
+"""Long work on processes of this machine or on the workers of a Dask scheduler, and the bar that
+shows how far it is.
 """
 
 from __future__ import annotations
@@ -244,7 +244,7 @@ def _nobody(scheduler: str, reason: str) -> ClusterError:
 
 @contextmanager
 def _silence() -> Iterator[None]:
-    """What goes wrong is told once, in our words, not by Dask's log."""
+    """Silence Dask's log: what goes wrong is said once, in our words."""
     loggers = [logging.getLogger(name) for name in ("distributed", "distributed.client")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:

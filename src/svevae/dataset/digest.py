@@ -14,8 +14,8 @@ BLOCK = 1 << 20
 
 
 def dataset_digest(path: Path) -> str:
-    """What DVC calls the data: the md5 in the .dvc file of `path` or of a folder above it, else the
-    md5 of the file itself.
+    """Name the data as DVC does: by the md5 in the .dvc file of `path` or of a folder above it,
+    else by the md5 of the file itself.
 
     Raises DataError where a .dvc file is unreadable.
     """

@@ -40,13 +40,13 @@ def generate(settings: Generate, work: Work = HERE, origin: str = "params.yaml")
     """
     with blaming(f"{origin}: generate."):
         labels = label_settings(settings)
-        drawn = [part_parameters(settings, part) for part in range(settings.parts)]
+        parameters = [part_parameters(settings, part) for part in range(settings.parts)]
     provenance = _provenance(settings, labels)  # now: the code may be another by the end
     output = Path(settings.output)
     output.parent.mkdir(parents=True, exist_ok=True)
     check_target(output)
     with blaming(f"{origin}: generate."), open_cluster(work) as cluster:
-        parts = _make_parts(settings, drawn, cluster)
+        parts = _make_parts(settings, parameters, cluster)
         cubes, positions = zip(
             *(cut(part, settings.sve, settings.stride) for part in parts), strict=True
         )
@@ -60,7 +60,7 @@ def generate(settings: Generate, work: Work = HERE, origin: str = "params.yaml")
         journal.adopt(output)
         columns = label_sves(voxels, called, labels, journal, cluster, settings.batch)
     names, units = property_names(settings.tension)
-    table = np.array([[k, *drawn[k].values(), parts[k].mean()] for k in range(settings.parts)])
+    table = np.array([[k, *parameters[k].values(), parts[k].mean()] for k in range(settings.parts)])
     porosity = voxels.reshape(len(voxels), -1).mean(axis=1)
     arrays = columns | {
         "voxels": voxels,
@@ -71,7 +71,7 @@ def generate(settings: Generate, work: Work = HERE, origin: str = "params.yaml")
     }
     arrays["tension/strain"] = np.array(settings.strain)
     extra: dict[str, dict[str, Any]] = {
-        "parts": {"columns": ["part_id", *drawn[0], "porosity_realised"]},
+        "parts": {"columns": ["part_id", *parameters[0], "porosity_realised"]},
         "stiffness": {"order": "Mandel xx,yy,zz,yz,xz,xy"},
     }
     write_dataset(output, arrays, names, units, provenance, extra)
@@ -85,22 +85,22 @@ def generate(settings: Generate, work: Work = HERE, origin: str = "params.yaml")
 
 
 def part_parameters(settings: Generate, part: int) -> dict[str, float]:
-    """The generator's parameters of one part; they depend on the seed and the part's number alone.
-    Raises ConfigError.
+    """Give the generator its parameters for one part; they depend on the seed and the part's number
+    alone. Raises ConfigError.
     """
     return random_parameters(settings.generator, settings.parameters, settings.seed, part)
 
 
 def _make_parts(
-    settings: Generate, drawn: list[dict[str, float]], cluster: Cluster
+    settings: Generate, parameters: list[dict[str, float]], cluster: Cluster
 ) -> list[np.ndarray]:
     """The parts (x, y, z); those made before are read from the journal."""
     shape = tuple((count - 1) * settings.stride + settings.sve for count in settings.part)
     folder = JOURNAL / "parts"
     folder.mkdir(parents=True, exist_ok=True)
     tasks = [
-        (settings.generator, shape, settings.seed, part, parameters)
-        for part, parameters in enumerate(drawn)
+        (settings.generator, shape, settings.seed, part, values)
+        for part, values in enumerate(parameters)
     ]
     paths = [
         folder / f"{hashlib.sha256(repr(task).encode()).hexdigest()[:24]}.npy" for task in tasks

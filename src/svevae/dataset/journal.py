@@ -21,7 +21,7 @@ LABEL_KEYS = ("properties", "stiffness", "residual", "load_path")
 
 
 def voxel_digest(sve: np.ndarray) -> str:
-    """What an SVE (x, y, z) is known by, whatever its integer type."""
+    """The name of an SVE (x, y, z) in the journal, the same for every integer type."""
     packed = np.packbits(np.asarray(sve, bool)).tobytes()
     return hashlib.sha256(repr(np.shape(sve)).encode() + packed).hexdigest()[:24]
 

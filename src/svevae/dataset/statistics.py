@@ -148,8 +148,8 @@ def pairs_apart(
         i = np.flatnonzero(((target >= 0) & (target < extent)).all(axis=1))
         wanted = keys[i] + lag @ strides
         at = np.minimum(np.searchsorted(ordered, wanted), len(ordered) - 1)
-        found = ordered[at] == wanted
-        yield i[found], order[at[found]]
+        exists = ordered[at] == wanted
+        yield i[exists], order[at[exists]]
 
 
 def pore_sizes(voxels: np.ndarray, voxel_size: float) -> np.ndarray:

@@ -222,7 +222,7 @@ def composed(path: Path) -> Iterator[h5py.File]:
 
 
 def describe_dataset(path: str | Path) -> str:
-    """What is in a valid file: counts, sizes, porosity, a line for each property. A pass over all
+    """Describe a valid file: counts, sizes, porosity, a line for each property. Reads all
     voxels.
     """
     data = open_dataset(path, labelled=False)
@@ -255,8 +255,8 @@ def describe_dataset(path: str | Path) -> str:
 
 
 def _caveats(path: str | Path) -> list[str]:
-    """What the labels of a valid file are to be read with: the largest residual, SVEs whose matrix
-    does not hang together.
+    """List what limits the labels of a valid file: the largest residual, and SVEs without a load
+    path.
     """
     with _reading(Path(path)) as file:
         lines = (
@@ -269,7 +269,9 @@ def _caveats(path: str | Path) -> list[str]:
 
 
 def without_load_path(load_path: np.ndarray) -> str:
-    """How many SVEs have no load path, along which axes; (sve, 3), empty for none."""
+    """Say how many SVEs have no load path, and along which axes; `load_path` is (sve, 3). An empty
+    text for none.
+    """
     broken = load_path == 0
     along = ", ".join(
         f"{count} along {axis}"
@@ -310,7 +312,7 @@ def _problems(file: h5py.File, labelled: bool, scan_voxels: bool) -> list[str]:
         "residual": 1,
         "load_path": 2,
     }
-    found, problems = {}, []
+    items, problems = {}, []
     for name, rank in ranks.items():
         item = file.get(name)
         if item is None:
@@ -327,44 +329,44 @@ def _problems(file: h5py.File, labelled: bool, scan_voxels: bool) -> list[str]:
         elif item.dtype.kind not in "biuf":
             problems.append(f"/{name}: expected numbers, received {item.dtype}")
         else:
-            found[name] = item
-    if "voxels" in found:
-        problems += _shape_problems(found)
-    for name in found.keys() & {"properties", "porosity", "stiffness", "residual"}:
-        problems += _finite_problems(found[name])
-    if "properties" in found:
-        problems += _label_problems(found["properties"])
+            items[name] = item
+    if "voxels" in items:
+        problems += _shape_problems(items)
+    for name in items.keys() & {"properties", "porosity", "stiffness", "residual"}:
+        problems += _finite_problems(items[name])
+    if "properties" in items:
+        problems += _label_problems(items["properties"])
     if "parts" in file:
         problems += _parts_problems(file["parts"])
     if "tension" in file:
         problems += _tension_problems(
-            file["tension"], len(found["voxels"]) if "voxels" in found else None
+            file["tension"], len(items["voxels"]) if "voxels" in items else None
         )
-    if scan_voxels and "voxels" in found and not problems:
-        problems += _voxel_problems(found["voxels"], found.get("porosity"))
+    if scan_voxels and "voxels" in items and not problems:
+        problems += _voxel_problems(items["voxels"], items.get("porosity"))
     return problems
 
 
-def _shape_problems(found: Mapping[str, h5py.Dataset]) -> Iterator[str]:
-    shape = found["voxels"].shape
+def _shape_problems(items: Mapping[str, h5py.Dataset]) -> Iterator[str]:
+    shape = items["voxels"].shape
     if shape[0] == 0:
         yield "/voxels: expected at least one SVE, received none"
     if len(set(shape[1:])) != 1 or shape[1] == 0:
         yield f"/voxels: expected cubes (sve, n, n, n), received shape {shape}"
-    for name, item in found.items():
+    for name, item in items.items():
         if len(item) != shape[0]:
             yield (
                 f"/{name}: expected {shape[0]} rows, one for each SVE of /voxels, received"
                 f" {len(item)}"
             )
     for name, inner in (("position", (3,)), ("stiffness", (6, 6)), ("load_path", (3,))):
-        if name in found and found[name].shape[1:] != inner:
+        if name in items and items[name].shape[1:] != inner:
             yield (
                 f"/{name}: expected shape (sve, {', '.join(map(str, inner))}), received"
-                f" {found[name].shape}"
+                f" {items[name].shape}"
             )
-    if "part_id" in found and found["part_id"].dtype.kind not in "iu":
-        yield f"/part_id: expected integers, received {found['part_id'].dtype}"
+    if "part_id" in items and items["part_id"].dtype.kind not in "iu":
+        yield f"/part_id: expected integers, received {items['part_id'].dtype}"
 
 
 def _finite_problems(item: h5py.Dataset) -> Iterator[str]:

@@ -7,29 +7,37 @@ reached without one.
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from svevae.lazy import lazy
 
 if TYPE_CHECKING:
     from svevae.model.baselines import PorosityBaseline, RidgeBaseline, VoxelPCA
+    from svevae.model.contract import ModelContract
     from svevae.model.elastic import elastic_statistics
     from svevae.model.latent import LatentModel, Prediction, load_folder, save_folder
     from svevae.model.losses import kl_divergence, property_loss, reconstruction_loss
     from svevae.model.metrics import coverage, r2
     from svevae.model.posterior import Posterior, fit_posterior
-    from svevae.model.sampling import OutOfReachError, sample_latent, sample_sves
+    from svevae.model.protocols import GenerativeModel
+    from svevae.model.sampling import sample_sves
+    from svevae.model.scores import Scores
     from svevae.model.vae import ARCHITECTURES, Architecture, Trainer, build_vae
+    from svevae.model.wishes import OutOfReachError, sample_latent
 
 __all__ = [
     "ARCHITECTURES",
     "Architecture",
+    "GenerativeModel",
     "LatentModel",
+    "ModelContract",
     "OutOfReachError",
     "PorosityBaseline",
     "Posterior",
     "Prediction",
     "RidgeBaseline",
+    "Scores",
     "Trainer",
     "VoxelPCA",
     "build_vae",
@@ -51,12 +59,15 @@ __getattr__ = lazy(
     {
         "ARCHITECTURES": "vae",
         "Architecture": "vae",
+        "GenerativeModel": "protocols",
         "LatentModel": "latent",
-        "OutOfReachError": "sampling",
+        "ModelContract": "contract",
+        "OutOfReachError": "wishes",
         "PorosityBaseline": "baselines",
         "Posterior": "posterior",
         "Prediction": "latent",
         "RidgeBaseline": "baselines",
+        "Scores": "scores",
         "Trainer": "vae",
         "VoxelPCA": "baselines",
         "build_vae": "vae",
@@ -68,8 +79,18 @@ __getattr__ = lazy(
         "property_loss": "losses",
         "r2": "metrics",
         "reconstruction_loss": "losses",
-        "sample_latent": "sampling",
+        "sample_latent": "wishes",
         "sample_sves": "sampling",
         "save_folder": "latent",
     },
 )
+
+
+def _is_no_retracing(record: logging.LogRecord) -> bool:
+    """TensorFlow counts the first calls of all Keras models together: several models in one
+    process, each traced once, are to it one function that is traced too often.
+    """
+    return "triggered tf.function retracing" not in record.getMessage()
+
+
+logging.getLogger("tensorflow").addFilter(_is_no_retracing)

@@ -15,10 +15,11 @@ if TYPE_CHECKING:
     from svevae.parts.config import load_multiscale
     from svevae.parts.direct import Direct
     from svevae.parts.fields import Law, PropertyField
-    from svevae.parts.gradation import Gradation, GradationStudy, fit_trend
-    from svevae.parts.ground import Ground
+    from svevae.parts.gradation import Gradation, GradationStudy, Outline, fit_trend
+    from svevae.parts.ground import Ground, generate_bars
     from svevae.parts.latent_field import LatentField
     from svevae.parts.resegment import SegmentationShift
+    from svevae.parts.sampler import PartSampler
 
 __all__ = [
     "Coarse",
@@ -28,9 +29,12 @@ __all__ = [
     "Ground",
     "LatentField",
     "Law",
+    "Outline",
+    "PartSampler",
     "PropertyField",
     "SegmentationShift",
     "fit_trend",
+    "generate_bars",
     "load_multiscale",
 ]
 
@@ -44,9 +48,12 @@ __getattr__ = lazy(
         "Ground": "ground",
         "LatentField": "latent_field",
         "Law": "fields",
+        "Outline": "gradation",
+        "PartSampler": "sampler",
         "PropertyField": "fields",
         "SegmentationShift": "resegment",
         "fit_trend": "gradation",
+        "generate_bars": "ground",
         "load_multiscale": "config",
     },
 )

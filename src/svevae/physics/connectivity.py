@@ -1,4 +1,4 @@
-"""Whether the matrix of a periodic SVE hangs together: percolation of its voxels."""
+"""Load paths: percolation of the matrix of a periodic SVE."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from scipy import ndimage
 
 
 def load_path(sve: np.ndarray) -> np.ndarray:
-    """(3,) bool: whether some body of the matrix of a periodic SVE (x, y, z), 1 where there is a
-    pore, goes on for ever along x, y, z.
+    """Find the axes along which a body of the matrix goes on for ever, (3,) bool for x, y, z; `sve`
+    (x, y, z) is periodic, 1 where there is a pore.
 
     Voxels that share a corner count as connected, so False means no stiffness at all along that
     axis. True does not mean stiffness: such a body may hinge, or run at an angle.

@@ -186,8 +186,8 @@ def solve_increment(
     elastic = homogeneous_medium(*_elastic_medium(constants), free, shape, waves)
 
     def forces(deviator: jax.Array, pressure: jax.Array) -> tuple[Point, jax.Array]:
-        """Of a stress deviator and a mean stress, by Gauss point or voxel: the out-of-balance
-        force, mean of all stress (6, sve).
+        """Out-of-balance force and mean stress (6, sve) of a stress deviator and a mean stress, by
+        Gauss point or voxel.
         """
         pressure = pressure.mean(0) if pressure.ndim > 4 else pressure
         nodal, total = element.assemble(element.corner_forces(deviator, pressure))

@@ -185,8 +185,8 @@ def yield_stress(
     offset: float = OFFSET,
     name: str = "the curve",
 ) -> float:
-    """Where the curve, linear between its points and from the origin, meets the line of slope
-    `modulus` through (`offset`, 0); MPa.
+    """Find the stress, MPa, at which the curve, linear between its points and from the origin,
+    meets the line of slope `modulus` through (`offset`, 0).
 
     0 for a modulus of 0. Raises ConfigError, which calls the curve `name`, where it ends above that
     line.

@@ -84,15 +84,15 @@ def read_samples(sources: Sequence[str | Path], options: ImportOptions) -> Sampl
     the options have one or not. Raises DataError that names the source, and the sample, row or
     column, of what cannot be read or does not fit together.
     """
-    found = find_sources([Path(source) for source in sources], options)
-    labels = _joined(found)
+    described = find_sources([Path(source) for source in sources], options)
+    labels = _joined(described)
     cubes: list[np.ndarray] = []
     positions: list[np.ndarray] = []
     parts: list[tuple[int, int | str]] = []  # of each SVE: its source, and its part there
     rules: list[Segmentation] = []
     report: list[str] = []
     pieces: dict[tuple[int, int | str], str] = {}
-    for number, source in enumerate(found):
+    for number, source in enumerate(described):
         volumes, lost = Volumes(source), []
         with volumes.named():
             rules.append(volumes.segment(options))
@@ -109,7 +109,7 @@ def read_samples(sources: Sequence[str | Path], options: ImportOptions) -> Sampl
             *(f"  {line}" for line in remarks(source, rules[-1], float(np.mean(lost)))),
         ]
     voxels = cubes[0] if len(cubes) == 1 else np.concatenate(cubes)
-    numbered = len(found) == 1 and all(isinstance(part, int) for _, part in pieces)
+    numbered = len(described) == 1 and all(isinstance(part, int) for _, part in pieces)
     numbers = {part: part[1] if numbered else i for i, part in enumerate(pieces)}
     porosity = voxels.mean((1, 2, 3))
     arrays = {
@@ -121,9 +121,9 @@ def read_samples(sources: Sequence[str | Path], options: ImportOptions) -> Sampl
         arrays |= {"properties": labels.values} | (
             {} if labels.stiffness is None else {"stiffness": labels.stiffness}
         )
-    elif all(sample.part is None for source in found for sample in source.samples):
+    elif all(sample.part is None for source in described for sample in source.samples):
         arrays["position"] = np.concatenate(positions)
-    attributes = _provenance(found, rules, options) | {
+    attributes = _provenance(described, rules, options) | {
         "parts": some([f"{numbers[part]}: {name}" for part, name in pieces.items()])
     }
     if "position" in arrays:
@@ -340,7 +340,7 @@ def label_samples(
     samples.names, samples.units = property_names(settings.tension)
     samples.attributes |= label_provenance(labels)
     stuck = without_load_path(samples.arrays["load_path"])
-    found = f"properties by the solver: {', '.join(samples.names)}" + (
+    by_solver = f"properties by the solver: {', '.join(samples.names)}" + (
         f"\n  {stuck}" if stuck else ""
     )
-    samples.report = samples.report.replace("no properties", found, 1)
+    samples.report = samples.report.replace("no properties", by_solver, 1)

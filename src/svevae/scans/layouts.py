@@ -1,5 +1,4 @@
-"""What other people's files and folders hold: found and described here, read when
-`svevae.scans.importers` asks.
+"""Describe what other people's files and folders hold; `svevae.scans.importers` reads it.
 
 | layout of a source | SVEs | properties |
 | --- | --- | --- |
@@ -137,7 +136,7 @@ class Array:
 
 
 def find_sources(paths: list[Path], options: ImportOptions) -> list[Source]:
-    """What each path holds, by the table above."""
+    """Say what each path holds, by the table above. Raises DataError."""
     if not paths:
         raise DataError("expected at least one file or folder to import, received none")
     for path in paths:
@@ -402,7 +401,7 @@ def _fans(files: dict[Path, dict[str, Array]], options: ImportOptions) -> Source
         named[name].append((path, name))
         for group in _groups(name):
             below[path, group].append((path, name))
-    found: dict[tuple[Path, str], tuple[str, np.ndarray]] = {}
+    tangents: dict[tuple[Path, str], tuple[str, np.ndarray]] = {}
     for path, arrays in files.items():
         for name in (
             name for name in arrays if _last(name) == TANGENT and fnmatch(name, options.tangent)
@@ -418,32 +417,34 @@ def _fans(files: dict[Path, dict[str, Array]], options: ImportOptions) -> Source
                     f"{path}: {name}: expected one microstructure at {head} or in a group above,"
                     f" found {listed}"
                 )
-            if near[0] in found:
-                both = f"{found[near[0]][0]} and {name}"
+            if near[0] in tangents:
+                both = f"{tangents[near[0]][0]} and {name}"
                 raise DataError(
                     f"{path}: {near[0][1]}: expected one tangent, found {both}; say which with"
                     " --tangent"
                 )
-            found[near[0]] = (
+            tangents[near[0]] = (
                 name,
                 _tangent(f"{path}: {name}", arrays[name].read())
                 * STRESS_UNITS[options.stress_unit],
             )
     where = ", ".join(map(str, files))
-    if not found:
+    if not tangents:
         raise DataError(
             f"{where}: expected a {TANGENT} that fits --tangent {options.tangent}, found none"
         )
-    stiffness = np.stack([tangent[np.ix_(FROM_FANS, FROM_FANS)] for _, tangent in found.values()])
+    stiffness = np.stack(
+        [tangent[np.ix_(FROM_FANS, FROM_FANS)] for _, tangent in tangents.values()]
+    )
     moduli = 1 / np.diagonal(np.linalg.inv(stiffness), axis1=1, axis2=2)[:, :3]
     columns = {f"E_{axis} [MPa]": column for axis, column in zip("xyz", moduli.T, strict=True)}
-    source = _stored(where, {key: images[key] for key in found}, "zyx", options)
-    source = _labelled(source, where, columns, [name for name, _ in found.values()], options)
+    source = _stored(where, {key: images[key] for key in tangents}, "zyx", options)
+    source = _labelled(source, where, columns, [name for name, _ in tangents.values()], options)
     unused = [
         "volumes without a tangent are left out:"
-        f" {some([name for _, name in images.keys() - found.keys()])}"
+        f" {some([name for _, name in images.keys() - tangents.keys()])}"
     ]
-    notes = (*source.notes, *unused[: len(images) - len(found)])
+    notes = (*source.notes, *unused[: len(images) - len(tangents)])
     return replace(
         source,
         files=list(files),
@@ -453,7 +454,7 @@ def _fans(files: dict[Path, dict[str, Array]], options: ImportOptions) -> Source
 
 
 def _tangent(where: str, tangent: np.ndarray) -> np.ndarray:
-    """`tangent`, found to be a stiffness."""
+    """`tangent` itself; DataError where it is no stiffness."""
     good = (
         tangent.shape == (6, 6)
         and np.isfinite(tangent).all()
@@ -567,7 +568,7 @@ def _arrays(path: Path) -> dict[str, Array]:
     """Every array in a .npz or HDF5 file by its path; attributes are its own, and its group's where
     it is the only array there.
     """
-    found: dict[str, Array] = {}
+    described: dict[str, Array] = {}
     with vol.arrays_of(path) as arrays:
         for name, array in arrays.items():
             attributes: dict[str, Any] = {}
@@ -581,8 +582,8 @@ def _arrays(path: Path) -> dict[str, Array]:
                 if isinstance(array, h5py.Dataset)
                 else partial(np.asarray, array)
             )
-            found[name] = Array(array.shape, array.dtype, attributes, read)
-    return found
+            described[name] = Array(array.shape, array.dtype, attributes, read)
+    return described
 
 
 def _read(path: Path, name: str) -> np.ndarray:

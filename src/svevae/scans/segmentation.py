@@ -156,9 +156,9 @@ def grey_values(volumes: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
                 whole and part.dtype.kind != "f",
             )
             if distinct is not None:
-                found, counts = np.unique(part, return_counts=True)
+                greys, counts = np.unique(part, return_counts=True)
                 for value, count in zip(
-                    found[: LABELS + 1].astype(float), counts[: LABELS + 1], strict=True
+                    greys[: LABELS + 1].astype(float), counts[: LABELS + 1], strict=True
                 ):
                     distinct[value] = distinct.get(value, 0) + count
                 distinct = distinct if len(distinct) <= LABELS else None

@@ -67,8 +67,8 @@ def _work(task: Task, storage: BaseStorage, device: str) -> None:
         for study in (main_study, _repeats(storage, search)):
             trial = patiently(study.claim, task.params.base.seed) if study else None
             if study and trial:
-                parent = patiently(lambda: main_study.study.user_attrs["run_id"])
                 try:
+                    parent = patiently(lambda: main_study.study.user_attrs["run_id"])
                     run_trial(task, study, trial, parent, device)
                 except Interrupted:
                     signal.signal(signal.SIGTERM, signal.SIG_IGN)

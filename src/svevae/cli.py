@@ -27,6 +27,7 @@ EXTRAS = {  # what `pip install svevae` leaves out: modules by the extra that ha
         "dvc",
         "filelock",
         "grpc",
+        "jinja2",
         "mlflow",
         "optuna",
         "plotly",

@@ -190,3 +190,28 @@ def test_outside_a_project_the_error_says_what_is_missing(
         "expected a svevae project (MLproject and dvc.yaml), or MLFLOW_TRACKING_URI"
         in python(CONNECT, tmp_path, environment).stdout
     )
+
+
+NEWS = """
+import logging
+import mlflow
+from svevae import tracking
+with tracking.run("quiet"):
+    info = mlflow.pyfunc.log_model(name="m", python_model=lambda model_input: model_input,
+                                   input_example=["a"], pip_requirements=["mlflow"])
+    print(tracking.register_version("m", info.model_uri, {}))
+    print(tracking.register_version("m", info.model_uri, {}))
+logging.getLogger("mlflow.store").warning("a real problem")
+"""
+
+
+@pytest.mark.slow
+def test_mlflow_tells_no_news_and_still_warns(tmp_path: Path, environment: dict[str, str]) -> None:
+    """No word of tables made, migrations, and versions registered."""
+    quiet = environment | {"PYTHONWARNINGS": "ignore"}
+    done = python(NEWS, make_root(tmp_path), quiet)
+    assert done.stdout == "1\n2\n", done.stderr
+    said = [line for line in done.stderr.splitlines() if "names no commit" not in line]
+    assert [line for line in said if "a real problem" in line]
+    for word in ("INFO", "database tables", "Successfully registered", "Created version"):
+        assert not [line for line in said if word in line], done.stderr

@@ -27,6 +27,7 @@ EXTRAS = {  # what `pip install svevae` leaves out: modules by the extra that ha
         "dvc",
         "filelock",
         "grpc",
+        "jinja2",
         "mlflow",
         "optuna",
         "plotly",
@@ -610,11 +611,11 @@ def _show(options: argparse.Namespace) -> None:
 def _scatter(options: argparse.Namespace) -> None:
     _import_keras("tensorflow")
     from svevae.pictures.scatter import plot_scatter
-    from svevae.use.scatter import describe, scatter_of_file
+    from svevae.use.scatter import describe_scatter, scatter_of_file
 
     found, units = scatter_of_file(options.file, options.model, options.property)
     plot_scatter(found, units, options.output)
-    print(f"{describe(found, units)}\n{options.output}")
+    print(f"{describe_scatter(found, units)}\n{options.output}")
 
 
 def _export(options: argparse.Namespace) -> None:
@@ -742,7 +743,7 @@ def _sample(options: argparse.Namespace) -> None:
 def _design(options: argparse.Namespace) -> None:
     _import_keras("tensorflow")
     from svevae.pictures.design import plot_design
-    from svevae.use.design import check_targets, describe, design_file
+    from svevae.use.design import check_targets, describe_design, design_file
 
     found = design_file(
         options.output,
@@ -755,7 +756,7 @@ def _design(options: argparse.Namespace) -> None:
         work=_work(options),
     )
     plot_design(found, options.output.with_suffix(".png"))
-    print(f"{describe(found)}\n{options.output}, {options.output.with_suffix('.png')}")
+    print(f"{describe_design(found)}\n{options.output}, {options.output.with_suffix('.png')}")
 
 
 def _explore(options: argparse.Namespace) -> None:

@@ -6,6 +6,8 @@ mlruns/.
 
 from __future__ import annotations
 
+import io
+import logging
 import os
 import platform
 import re
@@ -17,7 +19,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, redirect_stderr
 from functools import cache
 from importlib.metadata import distributions
 from pathlib import Path
@@ -31,6 +33,7 @@ import mlflow
 import numpy as np
 import requests
 from filelock import FileLock
+from mlflow.data import numpy_dataset
 from mlflow.entities import Metric
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
@@ -42,7 +45,12 @@ from svevae import __version__
 from svevae.errors import TrackingError
 from svevae.places import CARRIED, DATABASE, nearest_project
 
+if "MLFLOW_LOGGING_LEVEL" not in os.environ:  # its news of tables and migrations is not ours
+    for library in ("mlflow", "alembic"):
+        logging.getLogger(library).setLevel(logging.WARNING)
+
 EXPERIMENT = "svevae"
+NEWS = ("Successfully registered model", "Registered model", "Created version")
 SERVER_TIMEOUT = 10  # seconds for a server to answer before it counts as unreachable
 # Where the sqlite schema of MLflow keeps absolute artifact paths.
 ARTIFACT_COLUMNS = (
@@ -155,10 +163,10 @@ def _mend_moved(database: Path, location: str, root: Path) -> None:
     """Artifact paths are stored absolute: where the project's folder was moved, point them to where
     it is now.
     """
-    old, found, _ = location.partition("/mlruns/")
+    old, separator, _ = location.partition("/mlruns/")
     new = root.as_uri()
     old, new = (old, new) if old.startswith("file:") else (old, str(root))
-    if not found or old == new:
+    if not separator or old == new:
         return
     with closing(sqlite3.connect(database)) as connection, connection:
         for table, column in ARTIFACT_COLUMNS:
@@ -177,15 +185,12 @@ def run(name: str, run_id: str | None = None) -> Iterator[str]:
     ends it as FAILED.
     """
     connect()
+    origin = None
     if run_id is not None:
         try:
             mlflow.get_run(run_id)
         except MlflowException:  # trained elsewhere: its artifacts came by DVC, its run did not
             origin, run_id = run_id, None
-        else:
-            origin = None
-    else:
-        origin = None
     if run_id is None:
         run_id = os.environ.get("MLFLOW_RUN_ID")
     with mlflow.start_run(
@@ -201,13 +206,14 @@ def start_trial_run(name: str, parent_run_id: str, tags: Mapping[str, str]) -> s
     OutageError where no store answers.
     """
     experiment = mlflow.get_run(parent_run_id).info.experiment_id
-    options = {
-        "nested": True,
-        "parent_run_id": parent_run_id,
-        "experiment_id": experiment,
-        "log_system_metrics": False,
-    }
-    return mlflow.start_run(run_name=name, tags=dict(tags), **options).info.run_id
+    return mlflow.start_run(
+        experiment_id=experiment,
+        run_name=name,
+        nested=True,
+        parent_run_id=parent_run_id,
+        tags=dict(tags),
+        log_system_metrics=False,
+    ).info.run_id
 
 
 @_telling_outages()
@@ -310,8 +316,11 @@ def log_epoch(epoch: int, numbers: Mapping[str, float]) -> None:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     values = {**numbers, "system/peak_memory_mb": peak}
     values["system/sve_per_second"] = values.pop("sve_per_second")
+    active = mlflow.active_run()
+    if active is None:
+        raise RuntimeError("log_epoch: expected an active run, see `run`")
     mlflow.MlflowClient().log_batch(
-        mlflow.active_run().info.run_id,
+        active.info.run_id,
         [Metric(key, value, now, epoch + 1) for key, value in values.items()],
     )
 
@@ -324,7 +333,7 @@ def log_scores(scores: Mapping[str, float]) -> None:
 
 def flatten(scores: dict, prefix: str = "test") -> dict[str, float]:
     """{"r2": {"E_x": 0.9}} -> {"test/r2/E_x": 0.9}, the names of test scores in MLflow."""
-    flat = {}
+    flat: dict[str, float] = {}
     for key, value in scores.items():
         flat |= (
             flatten(value, f"{prefix}/{key}")
@@ -344,7 +353,7 @@ def log_dataset(name: str, path: str, digest: str, properties: np.ndarray, conte
         warnings.filterwarnings(
             "ignore", "The specified dataset source can be interpreted in multiple ways"
         )
-        dataset = mlflow.data.from_numpy(properties, source=str(path), name=name, digest=digest)
+        dataset = numpy_dataset.from_numpy(properties, source=str(path), name=name, digest=digest)
     mlflow.log_input(dataset, context=context)
     mlflow.set_tag("svevae.data_md5", digest)
 
@@ -352,7 +361,8 @@ def log_dataset(name: str, path: str, digest: str, properties: np.ndarray, conte
 def log_environment() -> None:
     """The interpreter, the machine and every installed package's version."""
     packages = sorted(
-        {f"{found.metadata['Name']}=={found.version}" for found in distributions()}, key=str.lower
+        {f"{package.metadata['Name']}=={package.version}" for package in distributions()},
+        key=str.lower,
     )
     mlflow.log_dict(
         {"python": sys.version, "platform": platform.platform(), "cpu_count": os.cpu_count()},
@@ -464,7 +474,7 @@ def log_model(
         ),
     )
     names = ("tensorflow", "keras", "numpy", "h5py", "pyyaml", "pydantic", "mlflow")
-    versions = {found.metadata["Name"].lower(): found.version for found in distributions()}
+    versions = {package.metadata["Name"].lower(): package.version for package in distributions()}
     requirements = [f"{name}=={versions[name]}" for name in names if name in versions]
     info = Model.log(
         None,
@@ -483,15 +493,29 @@ def log_model(
 
 def registered_version(name: str, model_md5: str) -> str | None:
     """The version of `name` that holds the model with this md5, if it is registered already."""
-    found = mlflow.MlflowClient().search_model_versions(
+    versions = mlflow.MlflowClient().search_model_versions(
         f"name = '{name}' and tags.`model_md5` = '{model_md5}'"
     )
-    return max((str(version.version) for version in found), key=int, default=None)
+    return max((str(version.version) for version in versions), key=int, default=None)
 
 
 def register_version(name: str, model_uri: str, tags: Mapping[str, str]) -> str:
     """A new version of `name`, described by `tags`; its number."""
-    return str(mlflow.register_model(model_uri, name, tags=dict(tags)).version)
+    with _without_news():
+        return str(mlflow.register_model(model_uri, name, tags=dict(tags)).version)
+
+
+@contextmanager
+def _without_news() -> Iterator[None]:
+    """MLflow prints what it has registered on stderr, past its logger: leave that out."""
+    written = io.StringIO()
+    try:
+        with redirect_stderr(written):
+            yield
+    finally:
+        for line in written.getvalue().splitlines():
+            if not line.startswith(NEWS):
+                print(line, file=sys.stderr)
 
 
 def version_tags(name: str, version: str) -> dict[str, str]:
@@ -573,4 +597,7 @@ def download_model(uri: str) -> Path:
 def experiment_id() -> str:
     """The id of svevae's experiment in the store."""
     connect()
-    return mlflow.get_experiment_by_name(EXPERIMENT).experiment_id
+    experiment = mlflow.get_experiment_by_name(EXPERIMENT)
+    if experiment is None:
+        raise TrackingError(f"{public_uri()}: expected an experiment {EXPERIMENT}, found none")
+    return str(experiment.experiment_id)

@@ -1,4 +1,4 @@
-"""Where a training stands: goes on from a whole file of the same configuration, from nothing else."""
+"""A training goes on from a whole file of the same configuration, and from nothing else."""
 
 from __future__ import annotations
 

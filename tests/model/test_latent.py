@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from pathlib import Path
 
@@ -195,3 +196,11 @@ def test_sigmoid_does_not_overflow() -> None:
     np.testing.assert_allclose(
         sigmoid(np.array([-1e4, 0.0, np.log(3), 1e4])), [0, 0.5, 0.75, 1], atol=1e-12
     )
+
+
+def test_only_the_note_on_retracing_is_silenced(caplog: pytest.LogCaptureFixture) -> None:
+    logger = logging.getLogger("tensorflow")
+    with caplog.at_level(logging.WARNING):
+        logger.warning("5 out of the last 5 calls to f triggered tf.function retracing. Tracing is")
+        logger.warning("a real problem")
+    assert caplog.messages == ["a real problem"]

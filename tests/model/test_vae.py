@@ -299,7 +299,8 @@ assert "svevae" not in sys.modules
 model = keras.saving.load_model({model!r})
 x = np.load({voxels!r}); expected = np.load({outputs!r})
 for key, value in model(x).items():
-    np.testing.assert_allclose(np.asarray(value), expected[key], rtol=2e-4, atol=2e-4 * np.abs(expected[key]).max())
+    atol = 2e-4 * np.abs(expected[key]).max()
+    np.testing.assert_allclose(np.asarray(value), expected[key], rtol=2e-4, atol=atol)
 assert keras.backend.backend() == {backend!r}
 """
 

@@ -28,7 +28,7 @@ from svevae.model.posterior import Posterior
 from svevae.model.vae import build_vae
 from svevae.physics.elasticity import PRESETS
 from svevae.physics.label import Tension, property_names
-from svevae.use.design import Design, describe, design, solver_settings
+from svevae.use.design import Design, describe_design, design, solver_settings
 from tests.contracts import make_contract
 
 N = 8
@@ -81,7 +81,15 @@ def layers(tmp_path_factory: pytest.TempPathFactory) -> Design:
     """Designed for E_z of two layers of eight; the solver asked about three of four."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("layers"))
-        return design(layered(), {"E_z": 52_500.0}, 4, 0, SETTINGS, solve=3, work=Work(workers=1))
+        return design(
+            layered(),
+            {"E_z": 52_500.0},
+            count=4,
+            seed=0,
+            settings=SETTINGS,
+            solve=3,
+            work=Work(workers=1),
+        )
 
 
 def test_the_solver_confirms_what_was_wished(layers: Design) -> None:
@@ -105,7 +113,7 @@ def test_rank_is_by_the_solver(layers: Design) -> None:
 
 
 def test_in_words(layers: Design) -> None:
-    lines = describe(layers).splitlines()
+    lines = describe_design(layers).splitlines()
     assert lines[0].split() == [
         "rank",
         "E_z",
@@ -145,11 +153,13 @@ def test_each_target_has_its_own_columns(layers: Design) -> None:
 
 def test_what_the_voxels_do_not_reach_is_said() -> None:
     """Between two layers and three the latent space has everything, the voxels nothing."""
-    found = design(layered(), {"E_z": 70_000 * (1 - 2.5 / N), "yield_z": 230 * (1 - 2.5 / N)}, 3, 0)
+    found = design(
+        layered(), {"E_z": 70_000 * (1 - 2.5 / N), "yield_z": 230 * (1 - 2.5 / N)}, count=3, seed=0
+    )
     assert not found.is_solved.any()
     assert (
         "out of reach together: no SVE was found with these; the nearest: E_z = 5.25e+04"
-        in describe(found).replace("52500", "5.25e+04")
+        in describe_design(found).replace("52500", "5.25e+04")
     )
 
 

@@ -16,8 +16,8 @@ from svevae.errors import ConfigError, DataError
 from svevae.use.scatter import (
     Field,
     data_field,
-    describe,
-    encode,
+    describe_scatter,
+    encode_sves,
     model_field,
     sampled_field,
     scatter,
@@ -68,18 +68,27 @@ def test_a_file_and_what_a_model_says_of_it(tiny: SVEDataset) -> None:
             35_000 * (1 - latent), len(tiny.names), axis=1
         ),
     )
-    latent = encode(model, tiny, ["porosity"])
-    said = scatter(model_field(model, latent, ["porosity"], tiny.part_id, data.position))[
-        "porosity"
-    ]
+    latent = encode_sves(model, tiny, ["porosity"])
+    said = scatter(
+        model_field(model, latent, names=["porosity"], part_id=tiny.part_id, position=data.position)
+    )["porosity"]
     seen = scatter(data)["porosity"]
     np.testing.assert_allclose(said.blocks["std"], seen.blocks["std"] / 2, rtol=1e-6)
     np.testing.assert_allclose(
         said.neighbours["correlation"], seen.neighbours["correlation"], rtol=1e-4, atol=1e-6
     )
-    words = describe({"data": {"porosity": seen}, "model": {"porosity": said}}, {"porosity": "-"})
+    words = describe_scatter(
+        {"data": {"porosity": seen}, "model": {"porosity": said}}, {"porosity": "-"}
+    )
     assert words.startswith("porosity: standard deviation within parts; its square falls as V^-")
-    sampled = sampled_field(model, latent, tiny.porosity(), NAMES, tiny.part_id, data.position)
+    sampled = sampled_field(
+        model,
+        latent,
+        tiny.porosity(),
+        names=NAMES,
+        part_id=tiny.part_id,
+        position=data.position,
+    )
     assert len(np.unique(sampled.part_id)) == len(np.unique(tiny.part_id))
     np.testing.assert_array_equal(np.ptp(sampled.position, axis=0), np.ptp(data.position, axis=0))
     np.testing.assert_allclose(
@@ -88,9 +97,9 @@ def test_a_file_and_what_a_model_says_of_it(tiny: SVEDataset) -> None:
     with pytest.raises(
         DataError, match="expected SVEs of n = 16 as the model was trained on, received n = 32"
     ):
-        encode(SimpleNamespace(n=16), tiny, NAMES)
+        encode_sves(SimpleNamespace(n=16), tiny, NAMES)
     with pytest.raises(ConfigError, match="property K: expected one of porosity, E_x"):
-        encode(model, tiny, ["K"])
+        encode_sves(model, tiny, ["K"])
 
 
 def test_too_few_sves_for_a_latent_field(tiny: SVEDataset, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,7 +112,9 @@ def test_too_few_sves_for_a_latent_field(tiny: SVEDataset, monkeypatch: pytest.M
     monkeypatch.setattr("svevae.use.scatter.FEWEST", tiny.count + 1)
     found, units = scatter_of_file(tiny.path, "any", ["E_x"])
     assert list(found) == ["data", "model"]
-    assert f"no latent field: it takes at least {tiny.count + 1} SVEs" in describe(found, units)
+    assert f"no latent field: it takes at least {tiny.count + 1} SVEs" in describe_scatter(
+        found, units
+    )
 
 
 def test_as_a_user(tiny_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

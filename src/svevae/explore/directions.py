@@ -51,7 +51,7 @@ def find_directions(model: LatentModel) -> Directions:
         part[..., ::-1] for part in np.linalg.eigh(np.cov(y.T).reshape(y.shape[1], -1))
     )
     share = variance / variance.sum()
-    count = int(min(np.searchsorted(np.cumsum(share), EXPLAINED) + 1, MOST, len(share)))
+    count = min(int(np.searchsorted(np.cumsum(share), EXPLAINED)) + 1, MOST, len(share))
     vectors = fix_signs(vectors[:, :count])
     t = y @ vectors / np.sqrt(variance[:count])
     steps = t.T @ z / len(z)

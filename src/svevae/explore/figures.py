@@ -168,7 +168,7 @@ def packed(values: np.ndarray) -> dict[str, str]:
     """Encode an array as plotly.js takes it: faster than a text for each number."""
     return {
         "dtype": {"f": "f4", "i": "i4"}[values.dtype.kind],
-        "bdata": base64.b64encode(np.ascontiguousarray(values)).decode(),
+        "bdata": base64.b64encode(values.tobytes()).decode(),
     }
 
 
@@ -231,11 +231,9 @@ def property_table(explorer: Explorer, prediction: Prediction, solved: Solved | 
         known = (
             number(solved.properties[name], digits) if solved and name in solved.properties else ""
         )
-        cells = [
+        cells: list = [
             headed(name, unit),
             html.Span(number(mean, digits), className="predicted"),
-        ]
-        cells += [
             f"{number(mean - half, digits)} to {number(mean + half, digits)}",
             html.Span(known, className="solved"),
         ]

@@ -109,7 +109,7 @@ def named_slider(directions: Directions, k: int) -> html.Div:
         [html.Span(directions.names[k]), html.Span(id=f"moved-{k}", className="quiet")],
         className="name",
     )
-    options = {
+    options: dict[str, Any] = {
         "value": 0,
         "marks": None,
         "updatemode": "drag",

@@ -97,7 +97,7 @@ def make_app(explorer: Explorer, uri: str) -> Dash:
     app = Dash(
         "svevae",
         title="svevae explore",
-        update_title=None,
+        update_title=None,  # as its documentation says
         assets_folder=str(folder),
         serve_locally=True,
     )
@@ -163,7 +163,9 @@ def _add_drop(app: Dash, explorer: Explorer) -> None:
             raise PreventUpdate
         try:
             content = base64.b64decode(contents.partition(",")[2])
-            result = {"count": explorer.upload(name, content, pores, threshold)}
+            result: dict[str, Any] = {
+                "count": explorer.upload(name or "volume", content, pores, threshold)
+            }
         except Exception as error:
             result = {"error": _in_words(error)}
         return {"dropped": result | {"at": time.time()}, "contents": None}

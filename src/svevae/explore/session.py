@@ -162,7 +162,7 @@ class Explorer:
             raise DataError(
                 f"SVE: expected 0 to {data.count - 1 if data else 'none'}, received {index}"
             )
-        voxels, curves = data.voxels([index])[0], {}
+        voxels, curves = data.voxels(np.array([index]))[0], {}
         with h5py.File(data.path, "r") as file:
             for axis in AXES:
                 if f"tension/stress_{axis}" in file:

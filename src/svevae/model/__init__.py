@@ -7,6 +7,7 @@ reached without one.
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from svevae.lazy import lazy
@@ -83,3 +84,13 @@ __getattr__ = lazy(
         "save_folder": "latent",
     },
 )
+
+
+def _is_no_retracing(record: logging.LogRecord) -> bool:
+    """TensorFlow counts the first calls of all Keras models together: several models in one
+    process, each traced once, are to it one function that is traced too often.
+    """
+    return "triggered tf.function retracing" not in record.getMessage()
+
+
+logging.getLogger("tensorflow").addFilter(_is_no_retracing)

@@ -40,7 +40,7 @@ class Progress:
 
 
 class Checkpoint:
-    """Weights, optimizer state, best weights and `Progress`, in one .npz file that appears whole."""
+    """Weights, optimizer state, best weights and `Progress`, in an .npz file that appears whole."""
 
     def __init__(self, path: Path | None, trainer: Trainer, fingerprint: str):
         """`fingerprint` names configuration, data and code: a file with another one is ignored and

@@ -6,7 +6,8 @@ first order in chi, by the strain field Gamma0 C0 e chi (Torquato 2002, Random H
 Materials, chapter 20). In Fourier space Gamma0 depends on the direction n = k / |k| alone, and
 every component of that field, for every e, is a linear combination of the fifteen fields
 
-    g_ijkl = F^-1[n_i n_j n_k n_l F[chi]],  ijkl = xxxx, yyyy, zzzz, yyzz, xxzz, xxyy, and three each for shear in yz, xz, xy.
+    g_ijkl = F^-1[n_i n_j n_k n_l F[chi]],  ijkl = xxxx, yyyy, zzzz, yyzz, xxzz, xxyy,
+                                                   and three each for shear in yz, xz, xy.
 
 The statistics are the means over the SVE of g_a g_b over the pores and over the matrix, which
 three-point estimates of the stiffness are made of (op. cit., chapters 20 and 21), and of chi g_a,
@@ -86,13 +87,13 @@ def elastic_statistics(n: int) -> keras.Model:
     # Back again with derivatives: all powers along x, all along y, and along z the one that makes
     # four with them.
     derivatives = np.stack([fourier_basis(n, power) for power in powers])
-    found = _fixed("bklm,pkx->bpxlm", derivatives)(spectrum)
-    found = _fixed("bpxlm,qly->bpqxym", derivatives)(found)
+    strain = _fixed("bklm,pkx->bpxlm", derivatives)(spectrum)
+    strain = _fixed("bpxlm,qly->bpqxym", derivatives)(strain)
     fields = [*EVEN, *(field for group in SHEAR for field in group)]
-    found = layers.Reshape((len(powers) ** 2, n, n, n), dtype="float32")(found)
-    found = ops.take(found, [len(powers) * x + y for x, y, _ in fields], axis=1)
-    found = _fixed("bfxym,fmz->bfxyz", derivatives[[z for *_, z in fields]])(found)
-    found = layers.Reshape((len(fields), n**3), dtype="float32")(found)
+    strain = layers.Reshape((len(powers) ** 2, n, n, n), dtype="float32")(strain)
+    strain = ops.take(strain, [len(powers) * x + y for x, y, _ in fields], axis=1)
+    strain = _fixed("bfxym,fmz->bfxyz", derivatives[[z for *_, z in fields]])(strain)
+    strain = layers.Reshape((len(fields), n**3), dtype="float32")(strain)
 
     chi = layers.Reshape((1, n**3), dtype="float32")(chi)
     pairs = [
@@ -101,9 +102,9 @@ def elastic_statistics(n: int) -> keras.Model:
         for i, j in combinations_with_replacement([fields.index(field) for field in group], 2)
     ]
     chosen = [len(fields) * i + j for i, j in pairs]
-    statistics = [ops.take(ops.mean(found * chi, axis=2), list(range(len(EVEN))), axis=1)]
+    statistics = [ops.take(ops.mean(strain * chi, axis=2), list(range(len(EVEN))), axis=1)]
     for phase in (1.0 - chi, chi):
-        products = layers.Dot(axes=2, dtype="float32")([found * phase, found])
+        products = layers.Dot(axes=2, dtype="float32")([strain * phase, strain])
         statistics.append(
             ops.take(layers.Flatten(dtype="float32")(products), chosen, axis=1) / n**3
         )

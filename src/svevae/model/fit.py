@@ -129,11 +129,12 @@ class _Epochs(keras.callbacks.Callback):
     def on_train_batch_end(self, step: int, logs: dict[str, float] | None = None) -> None:
         self.train_seconds = time.perf_counter() - self.started
         self.bar.update(self.train.batch_size)
-        if not all(math.isfinite(value) for value in logs.values()):
-            self._stop_not_finite(step, logs)
+        numbers = dict(logs or {})
+        if not all(math.isfinite(value) for value in numbers.values()):
+            self._stop_not_finite(step, numbers)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        numbers = {name: float(value) for name, value in logs.items()}
+        numbers = {name: float(value) for name, value in (logs or {}).items()}
         if not math.isfinite(numbers["val_loss"]):  # a kernel of NaN may show in validation first
             self._stop_not_finite(len(self.train) - 1, numbers, "val_")
         numbers["sve_per_second"] = len(self.train) * self.train.batch_size / self.train_seconds

@@ -101,21 +101,21 @@ class LatentModel:
         """Latent vectors (sve, latent) -> properties, how sure they are, how unfamiliar the SVEs.
         Raises DataError for another shape.
         """
-        found = self._run(self.model.get_layer("predictor"), self._checked_latent(latent))
-        return Prediction(found["properties"], found["properties_std"], found["novelty"][:, 0])
+        raw = self._run(self.model.get_layer("predictor"), self._checked_latent(latent))
+        return Prediction(raw["properties"], raw["properties_std"], raw["novelty"][:, 0])
 
     def outputs(self, voxels: np.ndarray) -> dict[str, np.ndarray]:
         """All at once: latent_mean, latent_std (sve, latent), probability (sve, n, n, n),
         properties, properties_std (sve, property), novelty (sve,).
         """
-        found = self._run(self.model, self._checked(voxels))
+        raw = self._run(self.model, self._checked(voxels))
         return {
-            "latent_mean": found["latent_mean"],
-            "latent_std": np.exp(found["latent_log_var"] / 2),
-            "probability": sigmoid(found["logits"]),
-            "properties": found["properties"],
-            "properties_std": found["properties_std"],
-            "novelty": found["novelty"][:, 0],
+            "latent_mean": raw["latent_mean"],
+            "latent_std": np.exp(raw["latent_log_var"] / 2),
+            "probability": sigmoid(raw["logits"]),
+            "properties": raw["properties"],
+            "properties_std": raw["properties_std"],
+            "novelty": raw["novelty"][:, 0],
         }
 
     def digest(self) -> str:

@@ -51,8 +51,12 @@ class PorosityModel:
         """As `LatentModel.prediction`, with the porosity in the last column: a regression."""
         properties, std, novelty = self.model.prediction(latent)
         porosity = np.clip(self._features(properties) @ self.weights, 0, 1)
-        pairs = (properties, porosity), (std, self.spread * (porosity + FLOOR))
-        return Prediction(*(np.column_stack(pair).astype(np.float32) for pair in pairs), novelty)
+        porosity_std = self.spread * (porosity + FLOOR)
+        return Prediction(
+            np.column_stack([properties, porosity]).astype(np.float32),
+            np.column_stack([std, porosity_std]).astype(np.float32),
+            novelty,
+        )
 
     def predict_from_latent(self, latent: np.ndarray) -> np.ndarray:
         """As `LatentModel.predict_from_latent`, with the porosity as in `prediction`."""

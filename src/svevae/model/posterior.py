@@ -68,7 +68,7 @@ class Posterior:
 
     def to_latent(self, scores: np.ndarray) -> np.ndarray:
         """Normal scores (sve, latent) -> latent vectors (sve, latent) float32."""
-        if self.quantiles is None:
+        if self.quantiles is None or self.scores is None:
             return scores.astype(np.float32)
         columns = [
             np.interp(score, self.scores, knots)
@@ -77,15 +77,15 @@ class Posterior:
         return np.column_stack(columns).astype(np.float32)
 
     def log_density(self, scores: np.ndarray) -> np.ndarray:
-        """Of normal scores: (sve, latent) -> (sve,), nats."""
-        found = []
+        """Log density of normal scores: (sve, latent) -> (sve,), nats."""
+        terms = []
         for weight, mean, root in zip(
             self.weights, self.means, np.linalg.cholesky(self.covariances), strict=True
         ):
             white = np.linalg.solve(root, (scores - mean).T)
             constant = np.log(np.diag(root)).sum() + len(mean) * np.log(2 * np.pi) / 2
-            found.append(np.log(weight) - np.square(white).sum(axis=0) / 2 - constant)
-        return np.logaddexp.reduce(found, axis=0)
+            terms.append(np.log(weight) - np.square(white).sum(axis=0) / 2 - constant)
+        return np.logaddexp.reduce(terms, axis=0)
 
 
 def fit_posterior(mean: np.ndarray, informed: int, seed: int) -> Posterior:
@@ -93,8 +93,8 @@ def fit_posterior(mean: np.ndarray, informed: int, seed: int) -> Posterior:
 
     Of the means, not of samples: the predictor reads means, and the noise of a sample would part a
     unit's property from its pores. The first `informed` units, which the properties follow from,
-    say which component an SVE belongs to; the covariance of all units in a component is drawn to
-    that of all components as if by PRIOR_SVES more SVEs, but for that of the informed ones
+    say which component an SVE belongs to; the covariance of all units in a component is moved
+    towards that of all components as if by PRIOR_SVES more SVEs, except that of the informed units
     themselves.
     """
     from sklearn.mixture import GaussianMixture  # not needed where a model is only used

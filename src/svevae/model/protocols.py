@@ -38,7 +38,7 @@ class GenerativeModel(Named, Protocol):
     def posterior(self) -> Posterior: ...
 
     def decode(self, latent: np.ndarray) -> np.ndarray:
-        """Latent vectors (sve, latent) -> the probability of a pore in each voxel (sve, n, n, n)."""
+        """Latent vectors (sve, latent) -> probabilities of a pore (sve, n, n, n)."""
 
     def predict(self, voxels: np.ndarray) -> np.ndarray:
         """Voxels (sve, n, n, n) -> properties (sve, property) in `units`."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
@@ -31,14 +30,9 @@ def read_record(cls: type[T], path: Path) -> T:
 def parse_record(cls: type[T], text: str) -> T:
     """The same from JSON text. Raises DataError that begins with the key."""
     try:
-        return _adapter(cls).validate_json(text, strict=True)
+        return TypeAdapter(cls).validate_json(text, strict=True)
     except ValidationError as error:
         raise DataError(_in_words(error.errors(include_url=False)[0])) from error
-
-
-@cache
-def _adapter(cls: type) -> TypeAdapter[Any]:
-    return TypeAdapter(cls)
 
 
 def _in_words(detail: ErrorDetails) -> str:

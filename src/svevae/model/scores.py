@@ -158,12 +158,12 @@ class Scores(BaselineScores, VoxelScores, PropertyScores):  # their fields come 
 
     def baselines(self) -> dict[Baseline, R2]:
         """R2 of each baseline that was measured."""
-        found = {}
+        measured = {}
         for baseline in BASELINES:
             mean = getattr(self, f"{baseline.key}_mean_r2")
             if mean is not None:
-                found[baseline] = R2(mean, getattr(self, f"{baseline.key}_r2"))
-        return found
+                measured[baseline] = R2(mean, getattr(self, f"{baseline.key}_r2"))
+        return measured
 
     def closed_loop(self) -> R2 | None:
         """R2 of the predictor against the solver on decoded samples; None where nothing was

@@ -44,10 +44,10 @@ def fit_uncertainty(
     the units of the label scaler `mean`, `std` (property,).
     """
     _fit_novelty(predictor.get_layer("whitening"), *train, validation)
-    found = predictor.predict(validation, verbose=0)
-    residual = np.maximum(np.abs(true - found["properties"]) / std, SMALLEST)
-    y = np.clip((found["properties"] - mean) / std, -FAMILIAR, FAMILIAR)
-    novelty = np.maximum(found["novelty"], 1.0)
+    predicted = predictor.predict(validation, verbose=0)
+    residual = np.maximum(np.abs(true - predicted["properties"]) / std, SMALLEST)
+    y = np.clip((predicted["properties"] - mean) / std, -FAMILIAR, FAMILIAR)
+    novelty = np.maximum(predicted["novelty"], 1.0)
     kernel, bias = [], []
     for column in (residual / novelty).T:
         b, a = _fit_log_std(y, column)
@@ -88,5 +88,5 @@ def _fit_log_std(y: np.ndarray, residual: np.ndarray) -> tuple[np.ndarray, float
         )
 
     start = np.append(np.zeros(y.shape[1]), np.log(np.sqrt(np.square(residual).mean())))
-    found = minimize(objective, start, jac=True, method="L-BFGS-B")
-    return found.x[:-1], float(found.x[-1])
+    minimum = minimize(objective, start, jac=True, method="L-BFGS-B")
+    return minimum.x[:-1], float(minimum.x[-1])

@@ -4,9 +4,9 @@ it.
 The saved model is the Functional one: built-in layers only, so it loads wherever Keras does, under
 any backend:
 
-    voxels (batch, n, n, n) of 0 and 1 -> {"latent_mean", "latent_log_var": (batch, latent), "logits": (batch, n, n, n),
-                                           "properties", "properties_std": (batch, property), in their units,
-                                           "novelty": (batch, 1)}
+    voxels (batch, n, n, n) of 0 and 1 ->
+        {"latent_mean", "latent_log_var": (batch, latent), "logits": (batch, n, n, n),
+         "properties", "properties_std": (batch, property), in their units, "novelty": (batch, 1)}
 
 with the sub-models `encoder`, `decoder` and `predictor` under `get_layer`. The label scaler is the
 predictor's last layer. Outputs are float32 under any dtype policy. Standard deviations and novelty

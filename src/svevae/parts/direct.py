@@ -1,6 +1,4 @@
-"""Direct numerical simulation of parts, every pore resolved; what was solved is kept and found
-again.
-"""
+"""Simulate parts directly, every pore resolved; responses are cached in .checkpoints."""
 
 from __future__ import annotations
 
@@ -36,15 +34,15 @@ class Direct:
     n: int
 
     def path(self, pores: np.ndarray, outline: np.ndarray) -> Path:
-        """Where the response of a part is kept."""
+        """Name the file that caches the response of a part."""
         what = repr(
             (RECIPE, GRIP, GRIP_NU, asdict(self), voxel_digest(pores), voxel_digest(outline))
         )
         return JOURNAL / f"{hashlib.sha256(what.encode()).hexdigest()[:24]}.npz"
 
     def simulate(self, pores: np.ndarray, outline: np.ndarray, name: str) -> tuple[Response, float]:
-        """Response of one part, pores and outline (x, y, z), and the seconds that it took when it
-        was solved; a bar counts increments.
+        """Simulate one part, pores and outline (x, y, z): its response, and the seconds that the
+        solver took when it was solved; a bar on the terminal counts increments.
 
         Raises as `svevae.physics.part.pull`.
         """
@@ -52,17 +50,19 @@ class Direct:
         if (found := _read(path)) is not None:
             return found
         with progress(len(self.strain), len(self.strain), name, "increment") as bar:
-            solved = solve(
-                self, pores, outline, name, lambda k: bar.update(k + 1 - bar.n)
-            )  # back where increments are halved
+
+            def report(k: int) -> None:
+                bar.update(k + 1 - bar.n)  # goes back where increments are halved
+
+            solved = solve(self, pores, outline, name, report)
         _keep(path, *solved)
         return solved
 
     def simulate_all(
         self, parts: np.ndarray, outline: np.ndarray, cluster: Cluster
     ) -> tuple[Response, np.ndarray]:
-        """Responses of many parts (part, x, y, z), each a piece of work of the cluster, and their
-        seconds (part,).
+        """Simulate many parts (part, x, y, z), each as a piece of work of the cluster: their
+        responses and seconds (part,).
         """
         paths = [self.path(pores, outline) for pores in parts]
         found = [_read(path) for path in paths]
@@ -78,7 +78,7 @@ class Direct:
 
 
 def joined(responses: list[Response]) -> Response:
-    """Responses of several batches as one."""
+    """Join the responses of several batches."""
     return Response(
         **{
             name: np.concatenate([vars(response)[name] for response in responses])
@@ -94,6 +94,9 @@ def solve(
     name: str,
     report: Callable[[int], None] | None = None,
 ) -> tuple[Response, float]:
+    """Solve one part without the cache: its response and the seconds spent. Raises as
+    `svevae.physics.part.pull`.
+    """
     begun = time.monotonic()
     response = pull(
         settings.material,

@@ -176,9 +176,10 @@ class GradationStudy:
         if design not in self.loads:
             random = np.random.default_rng(series("grade: fields", self.seed))
             fields = []
+            x, y, z = self.outline.part
             for _ in range(self.fields):
                 latent, porosity = self.field.sample(
-                    self.outline.part, random, porosity=self.outline.sve_porosity(design)
+                    (x, y, z), random, porosity=self.outline.sve_porosity(design)
                 )
                 fields.append(PropertyField.predicted(self.model, latent, porosity))
             response = self.coarse.simulate(fields, outline=self.outline.elements > 0)

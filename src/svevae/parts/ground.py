@@ -86,14 +86,14 @@ class Ground:
         columns = label_sves(
             sves, names, self.labels, Journal(JOURNAL / "labels", self.labels), cluster, batch=4
         )
-        names, units = property_names(("z",))
+        properties, units = property_names(("z",))
         lateral = np.stack([poisson(columns["stiffness"], "z", axis) for axis in "xy"], axis=1)
         values = np.hstack([columns["properties"], lateral]).astype(float)
         shape = tuple(edge // n for edge in pores.shape)
         porosity = sves.mean((1, 2, 3)).reshape(shape)
         edge = n * (self.data.voxel_size or 1.0)
         return PropertyField.known(
-            (*names, "nu_zx", "nu_zy"),
+            (*properties, "nu_zx", "nu_zy"),
             (*units, "-", "-"),
             values.reshape(*shape, -1),
             porosity,
@@ -122,13 +122,14 @@ def generate_bars(
     """Generate `count` parts of `shape` SVEs of n voxels, numbers `first` and on of the `study`'s
     `series`: (part, x, y, z) uint8.
 
-    `parameters` are numbers or ranges, as `svevae.physics.microstructure.random_parameters` takes them.
+    `parameters` are numbers or ranges, as `svevae.physics.microstructure.random_parameters` takes
+    them.
     Raises ConfigError that names the part and the parameter.
     """
-    voxels = tuple(edge * n for edge in shape)
+    x, y, z = (edge * n for edge in shape)
     own, bars = series(f"{study}: bars", seed), []
     for k in range(first, first + count):
         with blaming(f"part {k}: "):
             values = random_parameters(generator, parameters, own, k)
-            bars.append(make_part(generator, voxels, own, k, values))
+            bars.append(make_part(generator, (x, y, z), own, k, values))
     return np.stack(bars)

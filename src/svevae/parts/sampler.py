@@ -33,14 +33,17 @@ class PartSampler:
         """Fit to coupons (coupon, x, y, z), 1 where there is a pore, whose measured porosity has
         the relative standard deviation `segmentation`. Raises as `LatentField.fit`.
         """
-        latent, fewer, more, porosity, positions = [], [], [], [], []
+        latent: list[np.ndarray] = []
+        fewer: list[np.ndarray] = []
+        more: list[np.ndarray] = []
+        porosity, positions = [], []
         quiet = not sys.stderr.isatty()
         with tqdm(total=len(coupons), unit="coupon", desc="encode", disable=quiet) as bar:
             for coupon in coupons:
                 cubes, position = cut(coupon, model.n)
                 latent.append(model.encode(cubes)[0])
-                for codes, factor in ((fewer, 1 - segmentation), (more, 1 + segmentation)):
-                    codes.append(model.encode(cut(resegment(coupon, factor), model.n)[0])[0])
+                for moved, factor in ((fewer, 1 - segmentation), (more, 1 + segmentation)):
+                    moved.append(model.encode(cut(resegment(coupon, factor), model.n)[0])[0])
                 porosity.append(cubes.mean(axis=(1, 2, 3)))
                 positions.append(position)
                 bar.update()
@@ -70,7 +73,8 @@ class PartSampler:
             np.random.default_rng([series(f"propagate: {what}", seed), k])
             for what in ("fields", "segmentation")
         )
-        latent, porosity = self.field.sample(shape, random, correlated=correlated)
+        x, y, z = shape
+        latent, porosity = self.field.sample((x, y, z), random, correlated=correlated)
         deviations = error.standard_normal() if segmented else 0.0
         latent = self.shift.apply(latent, porosity, deviations)
         return PropertyField.predicted(self.model, latent, porosity).drawn(random)

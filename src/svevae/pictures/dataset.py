@@ -5,6 +5,7 @@ and neighbours.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import h5py
 import matplotlib
@@ -62,14 +63,14 @@ def dataset_figure(data: SVEDataset, seed: int = 0) -> Figure:
     sections = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
     _plot_shown(sections[0], data, shown, porosity[shown], colours)
     _plot_statistics(sections[1], data, shown, porosity, colours, seed)
-    if names:
+    if (properties := data.properties) is not None and names:
         if stuck := _stuck(data):
             sections[2].suptitle(stuck, fontsize=10)
         cells = sections[2].subplots(rows, -(-len(names) // rows), squeeze=False)
         for column, (cell, name, unit) in enumerate(
             zip(cells.flat, names, data.units[:PROPERTIES], strict=False)
         ):
-            values = data.properties[:, column].astype(np.float64)
+            values = properties[:, column].astype(np.float64)
             title = f"{_number(values.mean(), 4)} \N{PLUS-MINUS SIGN} {_number(values.std(), 2)}"
             _histogram(cell, values, headed(name, unit), title, shown, colours, ticks=3)
         for cell in cells.flat[len(names) :]:
@@ -114,7 +115,7 @@ def _plot_shown(
         section.text(left + 0.5 / SHOWN, 0.885, title, ha="center", weight="bold", color=colour)
         x = fullest_slice(cube)
         axes = section.add_axes((left + 0.03, 0.075, 1 / SHOWN - 0.06, 0.28))
-        look = {
+        look: dict[str, Any] = {
             "cmap": ListedColormap([SOLID, colour]),
             "vmin": 0,
             "vmax": 1,
@@ -179,7 +180,7 @@ def _neighbours(data: SVEDataset, porosity: np.ndarray) -> dict[str, pd.DataFram
     )
     chosen = varying[:1].tolist()
     if len(varying) > 1:
-        alike = np.abs(np.corrcoef(properties[:, varying].T)[0])
+        alike = np.abs(np.atleast_2d(np.corrcoef(properties[:, varying].T))[0])
         chosen.append(int(varying[alike.argmin()]))
     try:
         position = read_position(data)
@@ -194,9 +195,7 @@ def _neighbours(data: SVEDataset, porosity: np.ndarray) -> dict[str, pd.DataFram
             data.names[k]: neighbour_correlation(properties[:, k], data.part_id, position)
             for k in chosen
         }
-    except (
-        DataError
-    ):  # a picture shows what it can: positions that make no sense are no reason to show nothing
+    except DataError:  # positions that make no sense: the picture shows the rest
         return {}
     return {name: table for name, table in tables.items() if np.isfinite(table["distance"]).any()}
 
@@ -212,7 +211,7 @@ def _plot_neighbours(cell: Axes, tables: dict[str, pd.DataFrame]) -> None:
     for i, (name, table) in enumerate(tables.items()):
         inside = np.isfinite(table["distance"])
         shift = 0.012 * farthest * (i - 1)
-        style = {"color": f"C{i}", "marker": "os^"[i], "ms": 3.5, "elinewidth": 0.8}
+        style: dict[str, Any] = {"color": f"C{i}", "marker": "os^"[i], "ms": 3.5, "elinewidth": 0.8}
         for rows, x, line in (
             (table[inside], table["distance"][inside] + shift, "-"),
             (table[~inside], apart + 2 * shift, ""),
@@ -234,9 +233,8 @@ def _plot_neighbours(cell: Axes, tables: dict[str, pd.DataFrame]) -> None:
         cell.axvline((farthest + apart) / 2, color=LINE, lw=0.8, ls=":")
         cell.text(apart, 0.02, "other\nparts", ha="center", va="bottom", fontsize=8)
     cell.set(xlabel="distance in a part [SVE edges]", ylabel="correlation")
-    bars = any(
-        np.isfinite(table["standard_error"]).any() for table in tables.values()
-    )  # of one part there are none
+    # Of a single part there are no standard errors.
+    bars = any(np.isfinite(table["standard_error"]).any() for table in tables.values())
     cell.set_title(f"neighbours: correlation{', standard error' if bars else ''}", fontsize=10)
     cell.legend(fontsize=8)
 

@@ -1,6 +1,4 @@
-"""One picture of a design: the best candidates, and for each target what was wished, predicted and
-solved.
-"""
+"""One picture of a design: the best candidates, and each target as wished, predicted and solved."""
 
 from __future__ import annotations
 
@@ -31,16 +29,15 @@ def design_figure(found: Design) -> Figure:
     """
     shown = min(SHOWN, len(found.voxels))
     figure = Figure(figsize=(14, 7), layout="constrained")
-    above, below = figure.subfigures(2, 1, height_ratios=(1, 1.1))
+    above, below = figure.subfigures(2, 1, height_ratios=(1, 1.1), squeeze=False)[:, 0]
     colour = matplotlib.colormaps["plasma"](0.35)[:3]
     for i, cube in enumerate(found.voxels[:shown]):
         left = 0.51 + (i - shown / 2) * PITCH
         axes = above.add_axes((left, 0.02, PITCH, 0.76), projection="3d")
         plot_surface(axes, cube, np.array(colour), labelled=i == 0)
-        text = (
-            f"{i + 1}: porosity {found.porosity[i]:.2%}\ndistance {found.distance[i]:.2f}"
-            + ", not solved" * (not found.is_solved[i])
-        )
+        text = f"{i + 1}: porosity {found.porosity[i]:.2%}\ndistance {found.distance[i]:.2f}"
+        if not found.is_solved[i]:
+            text += ", not solved"
         above.text(left + PITCH / 2, 0.8, text, ha="center", fontsize=9)
     above.suptitle(
         "wished: " + ", ".join(f"{name} = {value:g}" for name, value in found.targets.items()),

@@ -1,9 +1,8 @@
-"""Pictures of the multiscale studies: each function takes what was found and writes one PNG
-file.
-"""
+"""Pictures of the multiscale studies: each function takes results and writes one PNG file."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import matplotlib
@@ -11,6 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from svevae.parts.quantiles import DIRECT, ENCODED, Band
 from svevae.physics.part import Response
 from svevae.pictures.style import BASELINE, LINE, MODEL, OTHER, TRUTH, save
 
@@ -22,9 +22,9 @@ COLOURS = {
 }
 
 
-def plot_curves(path: Path, truth: Response, found: dict[str, Response]) -> None:
-    """Stress over strain of each bar, direct and by contender, and below how far each contender is
-    off.
+def plot_curves(path: Path, truth: Response, contenders: Mapping[str, Response]) -> None:
+    """Plot stress over strain of each bar, direct and by contender, and the error of each contender
+    below.
     """
     count = len(truth.strain)
     figure = Figure(figsize=(3.1 * count + 0.6, 5.6), layout="constrained")
@@ -40,7 +40,7 @@ def plot_curves(path: Path, truth: Response, found: dict[str, Response]) -> None
             lw=1.5,
             label="direct",
         )
-        for name, response in found.items():
+        for name, response in contenders.items():
             stress = np.interp(truth.strain[k], response.strain[k], response.stress[k])
             above.plot(
                 100 * np.append(start, truth.strain[k]),
@@ -67,7 +67,7 @@ def plot_curves(path: Path, truth: Response, found: dict[str, Response]) -> None
 
 
 def plot_errors(path: Path, table: pd.DataFrame, columns: tuple[str, ...]) -> None:
-    """Errors in % of each bar by contender, a panel for each of `columns`."""
+    """Plot errors in % of each bar by contender, a panel for each of `columns`."""
     figure = Figure(figsize=(2.6 * len(columns) + 0.6, 3.2), layout="constrained")
     axes = figure.subplots(1, len(columns), squeeze=False)
     names = list(dict.fromkeys(table.contender))
@@ -89,16 +89,18 @@ def plot_errors(path: Path, table: pd.DataFrame, columns: tuple[str, ...]) -> No
     save(figure, path)
 
 
-def plot_plastic(path: Path, bars: np.ndarray, truth: Response, found: dict[str, Response]) -> None:
-    """Each bar seen along y: share of pores, and the plastic strain of SVEs (mean over y) at the
-    end, direct and by contender.
+def plot_plastic(
+    path: Path, bars: np.ndarray, truth: Response, contenders: Mapping[str, Response]
+) -> None:
+    """Plot each bar seen along y: share of pores, and the plastic strain of SVEs (mean over y) at
+    the end, direct and by contender.
     """
     shown = ["latent", "porosity only"]
     figure = Figure(figsize=(2.0 * (2 + len(shown)), 2.9 * len(bars)), layout="constrained")
     axes = figure.subplots(len(bars), 2 + len(shown), squeeze=False)
     for k, row in enumerate(axes):
         fields = {"direct": truth.plastic[k, -1]} | {
-            name: found[name].plastic[k, -1] for name in shown
+            name: contenders[name].plastic[k, -1] for name in shown
         }
         top = max(field.mean(axis=1).max() for field in fields.values())
         image = row[0].imshow(100 * bars[k].mean(axis=1).T, origin="lower", cmap="Greys")
@@ -120,20 +122,20 @@ def plot_plastic(path: Path, bars: np.ndarray, truth: Response, found: dict[str,
 def plot_quantiles(
     path: Path,
     quantities: dict[str, dict[str, np.ndarray]],
-    bands: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]],
+    bands: Mapping[str, Band],
 ) -> None:
-    """Cumulative distributions of each quantity by source, and the band (values, low, high) in
-    which that of the direct ones lies.
+    """Plot cumulative distributions of each quantity by source, and the band in which that of the
+    direct simulations lies.
     """
     figure = Figure(figsize=(4.2 * len(quantities), 3.6), layout="constrained")
     axes = figure.subplots(1, len(quantities), squeeze=False)
     styles = {
-        "direct": (TRUTH, "-"),
+        DIRECT: (TRUTH, "-"),
         "latent": (MODEL, "-"),
         "latent, independent SVEs": (BASELINE, "--"),
         "latent, segmentation": (OTHER, ":"),
     }
-    styles |= {"the direct ones, encoded": (TRUTH, ":")}
+    styles |= {ENCODED: (TRUTH, ":")}
     for cell, (name, sources) in zip(axes[0], quantities.items(), strict=True):
         values, low, high = bands[name]
         cell.fill_between(
@@ -157,7 +159,7 @@ def plot_quantiles(
 
 
 def plot_latent_correlation(path: Path, table: pd.DataFrame) -> None:
-    """Correlation over distance of the latent scores: estimated from the coupons and fitted."""
+    """Plot the correlation of the latent scores over distance: of the coupons, and fitted."""
     figure = Figure(figsize=(4.6, 3.2), layout="constrained")
     cell = figure.subplots()
     cell.plot(table.distance, table.estimated, "o", ms=4, color=TRUTH, label="coupons")
@@ -171,7 +173,7 @@ def plot_latent_correlation(path: Path, table: pd.DataFrame) -> None:
 def plot_designs(
     path: Path, porosity: dict[str, np.ndarray], responses: dict[str, Response], target: float
 ) -> None:
-    """Porosity of each design (x, z), where its SVEs are strained in the first direct simulation,
+    """Plot the porosity of each design (x, z), its plastic strain in the first direct simulation,
     and the direct curves with the target.
     """
     count = len(porosity)
@@ -209,8 +211,8 @@ def plot_designs(
 
 
 def plot_trials(path: Path, trials: pd.DataFrame, uniform_porosity: float) -> None:
-    """Mean porosity of the gradations that carry the load, over the porosity near the notch or hole
-    and how far that reaches.
+    """Plot the mean porosity of the gradations that carry the load over the porosity near the notch
+    or hole and how far that reaches.
     """
     figure = Figure(figsize=(5.2, 3.4), layout="constrained")
     cell = figure.subplots()

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from svevae.dataset.split import SUBSETS, Split
-from svevae.dataset.store import SVEDataset
+from svevae.dataset.store import LabelledDataset, SVEDataset
 from svevae.pictures.pores import fullest_slice, plot_points
 from svevae.pictures.style import BASELINE, MODEL, TRUTH, grid, save
 from svevae.words import headed
@@ -18,7 +18,7 @@ SHOWN = 6  # SVEs in the dataset's picture
 
 
 def plot_sves(data: SVEDataset, path: Path) -> None:
-    """SVEs from the least to the most porous: pores in 3-D above, the slice with most pores
+    """Plot SVEs from the least to the most porous: pores in 3-D above, the slice with most pores
     below.
     """
     rank = np.argsort(data.porosity())
@@ -42,8 +42,8 @@ def plot_sves(data: SVEDataset, path: Path) -> None:
     save(figure, path)
 
 
-def plot_properties(data: SVEDataset, split: Split, path: Path) -> None:
-    """Each property against the porosity, by subset."""
+def plot_properties(data: LabelledDataset, split: Split, path: Path) -> None:
+    """Plot each property against the porosity, by subset."""
     porosity = data.porosity()
     figure, axes = grid(len(data.names))
     for column, (name, unit, cell) in enumerate(zip(data.names, data.units, axes, strict=True)):
@@ -65,8 +65,8 @@ def plot_parity(
     predicted: np.ndarray,
     porosity_only: np.ndarray,
 ) -> None:
-    """Predicted against true on the test parts, model over porosity-only baseline; three arrays
-    (sve, property).
+    """Plot predicted against true values of the test parts, model over porosity-only baseline;
+    three arrays (sve, property).
     """
     figure, axes = grid(len(names))
     for i, (name, unit, cell) in enumerate(zip(names, units, axes, strict=True)):
@@ -88,8 +88,8 @@ def plot_parity(
 
 
 def plot_slices(path: Path, voxels: np.ndarray, probability: np.ndarray) -> None:
-    """The slice with most pores of each SVE beside its reconstruction; both (sve, n, n, n), from
-    least to most porous.
+    """Plot the slice with most pores of each SVE beside its reconstruction; both (sve, n, n, n),
+    from least to most porous.
     """
     figure = Figure(figsize=(1.9 * len(voxels), 4.2), layout="constrained")
     axes = figure.subplots(2, len(voxels), squeeze=False)
@@ -116,8 +116,8 @@ def plot_latent(
     strength: np.ndarray,
     strength_label: str,
 ) -> None:
-    """Latent means (sve, latent) on their first two principal axes, coloured by porosity and by a
-    strength, each (sve,).
+    """Plot latent means (sve, latent) on their first two principal axes, coloured by porosity and
+    by a strength, each (sve,).
     """
     centred = latent_mean - latent_mean.mean(axis=0)
     _, singular, axes_of_data = np.linalg.svd(centred, full_matrices=False)
@@ -140,8 +140,8 @@ def plot_latent(
 
 
 def plot_two_point(path: Path, table: pd.DataFrame, unit: str) -> None:
-    """Two-point correlation over distance; columns distance, truth, reconstruction, samples,
-    prior.
+    """Plot the two-point correlation over distance; columns distance, truth, reconstruction,
+    samples, prior.
     """
     figure = Figure(figsize=(6, 4), layout="constrained")
     cell = figure.subplots()
@@ -167,8 +167,8 @@ def plot_two_point(path: Path, table: pd.DataFrame, unit: str) -> None:
 def plot_samples(
     path: Path, voxels: np.ndarray, samples: np.ndarray, count: int, random: np.random.Generator
 ) -> None:
-    """Held-out SVEs above samples, both (sve, n, n, n) of 0 and 1, `count` of each at random in the
-    order of their porosity.
+    """Plot held-out SVEs above samples, both (sve, n, n, n) of 0 and 1, `count` of each at random
+    in the order of their porosity.
     """
     figure = Figure(figsize=(1.9 * count, 4.6), layout="constrained")
     for row, (cubes, name) in enumerate(((voxels, "held-out"), (samples, "sampled"))):
@@ -187,8 +187,8 @@ def plot_closed_loop(
     solved: np.ndarray,
     predicted: np.ndarray,
 ) -> None:
-    """What the solver says of sampled SVEs against what the predictor said of their latent vectors;
-    (sve, property) twice.
+    """Plot the prediction from the latent vectors of sampled SVEs against the solver's values of
+    the decoded SVEs; (sve, property) twice.
     """
     figure, axes = grid(len(names))
     for i, (name, unit, cell) in enumerate(zip(names, units, axes, strict=True)):
@@ -203,7 +203,7 @@ def plot_closed_loop(
 
 
 def plot_losses(path: Path, history: pd.DataFrame) -> None:
-    """Each term of the loss over epochs, training and validation."""
+    """Plot each term of the loss over epochs, training and validation."""
     terms = ("loss", "reconstruction", "kl", "property")
     figure = Figure(figsize=(3.6 * len(terms), 3.4), layout="constrained")
     cells = figure.subplots(1, len(terms))

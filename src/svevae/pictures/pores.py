@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from matplotlib.axes import Axes
+from mpl_toolkits.mplot3d import Axes3D
 from mpl_toolkits.mplot3d.art3d import Poly3DCollection
 from scipy.ndimage import gaussian_filter, map_coordinates
 from skimage.measure import block_reduce, marching_cubes
@@ -29,7 +29,7 @@ def fullest_slice(cube: np.ndarray) -> int:
     return int(cube.sum(axis=(1, 2), dtype=int).argmax())
 
 
-def plot_points(axes: Axes, cube: np.ndarray) -> None:
+def plot_points(axes: Axes3D, cube: np.ndarray) -> None:
     """Plot a point for each pore voxel of (n, n, n) in `axes` with projection "3d", coloured by
     height: a tenth of the time of `plot_surface`.
     """
@@ -40,7 +40,7 @@ def plot_points(axes: Axes, cube: np.ndarray) -> None:
     axes.set(xlim=(0, n), ylim=(0, n), zlim=(0, n), xticks=[], yticks=[], zticks=[], aspect="equal")
 
 
-def plot_surface(axes: Axes, cube: np.ndarray, colour: np.ndarray, *, labelled: bool) -> None:
+def plot_surface(axes: Axes3D, cube: np.ndarray, colour: np.ndarray, *, labelled: bool) -> None:
     """Plot the pore surface of (n, n, n) in `axes` with projection "3d", inside the edges of the
     SVE; `labelled` names its axes.
     """

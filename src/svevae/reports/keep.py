@@ -1,5 +1,5 @@
-"""`svevae keep`: the model of the last evaluation, its card and figures, into a folder of their own
-that DVC keeps beside the data.
+"""`svevae keep`: copy the model of the last evaluation, its card and figures into a folder of their
+own that DVC keeps beside the data.
 """
 
 from __future__ import annotations

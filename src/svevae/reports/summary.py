@@ -50,7 +50,7 @@ def summary() -> str:
             "  artifacts/evaluation/model-card.md     what the model is, its scores beside"
             " baselines, its limits"
         ),
-        "  make ui                                MLflow: runs, comparison, registered models",
+        "  svevae ui                              MLflow: runs, comparison, registered models",
         "  artifacts/search/report.html           the search: front, importance, best trials",
         (
             "  dvc plots show --open                  the pictures of artifacts/evaluation/plots in"

@@ -80,7 +80,7 @@ def grade(params: Multiscale) -> None:
         )
     table = pd.DataFrame(rows).set_index("design")
     scores: dict = {
-        name: {key.replace(" ", "_"): float(value) for key, value in row.items()}
+        str(name): {str(key).replace(" ", "_"): float(value) for key, value in row.items()}
         for name, row in table.to_dict("index").items()
     }
     saved = table["mean porosity"]["graded"] - table["mean porosity"]["uniform"]

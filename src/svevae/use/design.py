@@ -1,8 +1,8 @@
-"""`svevae design`: SVEs with wished properties, checked by the solver and ranked by what it says.
+"""`svevae design`: find SVEs with wished properties, check them with the solver, rank them by it.
 
-The SVEs are moved until the predictor says what was wished, so its errors are among what they are
-chosen by: the solver finds fewer of them in the intervals of 90 % than of SVEs that nobody chose.
-Its word is what counts.
+SVEs are moved until the predictor gives the wished values, so they are also chosen for its errors:
+fewer of them lie in the intervals of 90 % than of SVEs that were not chosen. The solver's values
+decide.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -30,9 +31,20 @@ from svevae.model.sampling import sample_sves
 from svevae.model.wishes import FAR
 from svevae.physics.label import property_names
 from svevae.use.champion import load
-from svevae.words import counted
+from svevae.words import counted, headed
 
 JOURNAL = Path(".checkpoints/design")
+
+
+class Wished(NamedTuple):
+    """One target quantity of all candidates: its unit, then arrays (candidate,) of what is
+    predicted, half the interval of 90 %, and what the solver gives.
+    """
+
+    unit: str
+    predicted: np.ndarray
+    half: np.ndarray
+    solved: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -41,12 +53,12 @@ class Design:
     properties, `n` voxels along an edge.
 
     voxels (candidate, n, n, n) uint8, latent (candidate, latent); predicted, std and solved
-    (candidate, property): what encoder and predictor say of the voxels, their standard deviations,
-    and what the solver says, NaN where it was not asked or did not converge; porosity (candidate,)
-    of the voxels and novelty (candidate,). `scale` (target,) is what the model can tell apart: the
-    median of std over the candidates. `distance` (candidate,) is the root mean square over the
-    targets of value - target over scale, of the solver's values where there are such, and of the
-    predicted ones else: 1 is a miss by one standard deviation.
+    (candidate, property): values predicted from the voxels, their standard deviations, and the
+    solver's values, NaN where it was not asked or did not converge; porosity (candidate,) of the
+    voxels and novelty (candidate,). `scale` (target,) is what the model can tell apart: the median
+    of std over the candidates. `distance` (candidate,) is the root mean square over the targets of
+    (value - target) / scale, of the solver's values where there are such, else of the predicted
+    ones: 1 is a miss by one standard deviation.
     """
 
     targets: dict[str, float]
@@ -67,16 +79,15 @@ class Design:
         """(candidate,) of booleans."""
         return np.isfinite(self.solved).all(axis=1)
 
-    def wished(self, name: str) -> tuple[str, np.ndarray, np.ndarray, np.ndarray]:
-        """Of one target: its unit, what was predicted (candidate,), half the interval of 90 % and
-        what the solver says (candidate,).
+    def wished(self, name: str) -> Wished:
+        """Take one target of all candidates.
 
         The porosity is counted, so its interval is 0 and the solver has nothing to add.
         """
         if name not in self.names:
-            return "-", self.porosity, np.zeros(len(self.porosity)), self.porosity
+            return Wished("-", self.porosity, np.zeros(len(self.porosity)), self.porosity)
         column = self.names.index(name)
-        return (
+        return Wished(
             self.units[column],
             self.predicted[:, column],
             QUANTILE_90 * self.std[:, column],
@@ -84,8 +95,8 @@ class Design:
         )
 
     def table(self) -> pd.DataFrame:
-        """A row a candidate: of each target what was predicted, the ends of its interval of 90 %
-        and what the solver says.
+        """Tabulate the candidates: of each target the predicted value, the ends of its interval of
+        90 % and the solver's value.
         """
         columns: list[tuple[str, Iterable]] = [("rank", range(1, len(self.voxels) + 1))]
         for name in self.targets:
@@ -94,7 +105,7 @@ class Design:
             unit, predicted, half, solved = self.wished(name)
             columns += [
                 (
-                    name if unit == "-" else f"{name} [{unit}]",
+                    headed(name, unit),
                     [f"{value:.5g}" for value in predicted],
                 ),
                 (
@@ -117,14 +128,15 @@ class Design:
 def design(
     model: LatentModel,
     targets: Mapping[str, float],
+    *,
     count: int,
     seed: int,
     settings: LabelSettings | None = None,
     solve: int | None = None,
     work: Work = HERE,
 ) -> Design:
-    """`count` SVEs for `targets` (properties in the units of the model, or the porosity), the
-    solver asked about the best `solve` or all.
+    """Find `count` SVEs for `targets` (properties in the units of the model, or the porosity), and
+    solve the best `solve` of them, or all for None.
 
     Latent vectors come from `sample_latent`, SVEs from `realise`; labels are kept in
     .checkpoints/design, so that the same call goes on where it was interrupted. Without `settings`
@@ -133,17 +145,17 @@ def design(
     random = np.random.default_rng(seed)
     wishing = with_porosity(model, random) if NAME in targets else model
     latent, voxels = sample_sves(wishing, count, random, targets, aimed=True)
-    found = wishing.prediction(model.encode(voxels)[0])
+    prediction = wishing.prediction(model.encode(voxels)[0])
     columns, properties = [wishing.names.index(name) for name in targets], len(model.names)
     porosity = voxels.mean((1, 2, 3), dtype=np.float64)
-    scale = np.median(found.std[:, columns], axis=0)
+    scale = np.median(prediction.std[:, columns], axis=0)
 
     def distance(values: np.ndarray) -> np.ndarray:
         """(candidate, property) -> (candidate,)."""
         values = np.column_stack([values, porosity])[:, columns]
         return np.sqrt(np.square((values - list(targets.values())) / scale).mean(axis=1))
 
-    predicted = distance(found.properties[:, :properties])
+    predicted = distance(prediction.properties[:, :properties])
     solved = np.full((count, properties), np.nan)
     if settings:
         chosen = np.argsort(predicted, kind="stable")[:solve]
@@ -151,22 +163,19 @@ def design(
     is_solved = np.isfinite(solved).all(axis=1)
     final = np.where(is_solved, distance(solved), predicted)
     rank = np.lexsort((final, ~is_solved))  # a value of the solver goes before a prediction
-    arrays = (
-        voxels,
-        latent,
-        found.properties[:, :properties],
-        found.std[:, :properties],
-        solved,
-        porosity,
-        found.novelty,
-    )
     return Design(
-        dict(targets),
-        model.names,
-        model.units,
-        *(array[rank] for array in arrays),
-        scale,
-        final[rank],
+        targets=dict(targets),
+        names=model.names,
+        units=model.units,
+        voxels=voxels[rank],
+        latent=latent[rank],
+        predicted=prediction.properties[rank, :properties],
+        std=prediction.std[rank, :properties],
+        solved=solved[rank],
+        porosity=porosity[rank],
+        novelty=prediction.novelty[rank],
+        scale=scale,
+        distance=final[rank],
     )
 
 
@@ -176,8 +185,8 @@ def _solve(
     settings: LabelSettings,
     work: Work,
 ) -> np.ndarray:
-    """Properties (sve, property) of the model, NaN where the solver did not converge, which is
-    told.
+    """Solve for the properties (sve, property) of the model; NaN where the solver did not converge,
+    which is reported on stderr.
     """
     if not len(voxels):
         return np.empty((0, len(model.names)))
@@ -196,16 +205,19 @@ def _solve(
             print(error, file=sys.stderr)
     names = property_names(settings.tension.axes)[0]
     unknown = {"properties": np.full(len(names), np.nan)}
-    found = np.stack([journal.rows.get(voxel_digest(sve), unknown)["properties"] for sve in voxels])
-    return found[:, [names.index(name) for name in model.names]].astype(np.float64)
+    solved = np.stack(
+        [journal.rows.get(voxel_digest(sve), unknown)["properties"] for sve in voxels]
+    )
+    return solved[:, [names.index(name) for name in model.names]].astype(np.float64)
 
 
 def solver_settings(model: LatentModel, uri: str, data: Path | None = None) -> LabelSettings:
-    """How the solver is to be asked, so that its values are those which the model learnt.
+    """Find the solver's settings that give the labels which the model was trained on.
 
-    From the file `data` where it is given, else from the model's contract, else, of a model from
-    before the contract had it, from the file it was trained on, if that is here. Raises ConfigError
-    where none of them says it, or says other properties than the model's.
+    They come from the file `data` where it is given, else from the model's contract, else, for a
+    model from before the contract had them, from the file it was trained on, if that is here.
+    Raises ConfigError where none of them has settings, or where these give other properties than
+    the model's.
     """
     trained_on = Path(model.contract.data.file)
     if data is None and model.contract.labels is None and trained_on.is_file():
@@ -230,7 +242,9 @@ def solver_settings(model: LatentModel, uri: str, data: Path | None = None) -> L
 
 
 def check_targets(pairs: list[tuple[str, float]]) -> dict[str, float]:
-    """Targets by name. Raises ConfigError where one is given twice."""
+    """Turn (name, value) pairs into targets by name. Raises ConfigError where a name is given
+    twice, or the porosity is not from 0 to below 1.
+    """
     names = [name for name, _ in pairs]
     for name, value in pairs:
         if names.count(name) > 1:
@@ -248,13 +262,14 @@ def design_file(
     target: Path,
     uri: str,
     targets: Mapping[str, float],
+    *,
     count: int,
     solve: int | None,
     seed: int,
     data: Path | None = None,
     work: Work = HERE,
 ) -> Design:
-    """`design` with the model at `uri`, written to `target`, an SVE file whose rows are in the
+    """Run `design` with the model at `uri` and write `target`, an SVE file whose rows are in the
     order of their rank.
 
     Beside the contract: /properties_std, /solved (NaN where not solved), /rank (from 1), /distance,
@@ -268,20 +283,22 @@ def design_file(
         )
     model = load(uri)
     settings = None if solve == 0 else solver_settings(model, uri, data)
-    found = design(model, targets, count, seed, settings, solve, work)
+    result = design(
+        model, targets, count=count, seed=seed, settings=settings, solve=solve, work=work
+    )
     arrays = {
-        "voxels": found.voxels,
-        "properties": found.predicted,
+        "voxels": result.voxels,
+        "properties": result.predicted,
         "part_id": np.arange(count),
-        "porosity": found.porosity,
+        "porosity": result.porosity,
     }
     arrays |= {
-        "latent": found.latent,
-        "properties_std": found.std,
-        "novelty": found.novelty,
-        "distance": found.distance,
+        "latent": result.latent,
+        "properties_std": result.std,
+        "novelty": result.novelty,
+        "distance": result.distance,
     }
-    arrays |= {"solved": found.solved, "rank": np.arange(1, count + 1)}
+    arrays |= {"solved": result.solved, "rank": np.arange(1, count + 1)}
     wished = ", ".join(f"{name} = {value:g}" for name, value in targets.items())
     attributes = {
         "title": f"SVEs designed by {uri} for {wished}",
@@ -295,26 +312,26 @@ def design_file(
     if model.voxel_size:
         attributes["voxel_size_um"] = model.voxel_size
     write_dataset(target, arrays, model.names, model.units, attributes)
-    return found
+    return result
 
 
-def describe(found: Design) -> str:
-    """The table, and how close the solver's values are to the targets."""
-    lines = [found.table().to_string(index=False)]
-    solved = found.is_solved
+def describe_design(result: Design) -> str:
+    """Say in words: the table, and how close the solver's values are to the targets."""
+    lines = [result.table().to_string(index=False)]
+    solved = result.is_solved
     if solved.any():
-        for (name, value), scale in zip(found.targets.items(), found.scale, strict=True):
-            unit, *_, values = found.wished(name)
-            away = np.abs(values[solved] - value)
-            unit = "" if unit == "-" else f" {unit}"
+        for (name, value), scale in zip(result.targets.items(), result.scale, strict=True):
+            wished = result.wished(name)
+            away = np.abs(wished.solved[solved] - value)
+            unit = "" if wished.unit == "-" else f" {wished.unit}"
             within = (away <= QUANTILE_90 * scale).sum()
             lines.append(
                 f"{name} = {value:g}{unit}: the solver is {_short(away.mean())}{unit} away on"
                 f" average, {_short(away[0])}{unit} for rank 1; {within} of {solved.sum()} within"
                 f" {_short(QUANTILE_90 * scale)}{unit}, the model's interval of 90 %"
             )
-    if found.distance[0] > FAR:
-        nearest = ", ".join(f"{name} = {_best(found, name):.4g}" for name in found.targets)
+    if result.distance[0] > FAR:
+        nearest = ", ".join(f"{name} = {_best(result, name):.4g}" for name in result.targets)
         lines.append(f"out of reach together: no SVE was found with these; the nearest: {nearest}")
     lines.append(
         f"{counted(len(solved), 'SVE')}, {solved.sum()} solved; distance 1: a miss by one standard"
@@ -323,11 +340,11 @@ def describe(found: Design) -> str:
     return "\n".join(lines)
 
 
-def _best(found: Design, name: str) -> float:
-    _, predicted, _, solved = found.wished(name)
-    return solved[0] if found.is_solved[0] else predicted[0]
+def _best(result: Design, name: str) -> float:
+    wished = result.wished(name)
+    return wished.solved[0] if result.is_solved[0] else wished.predicted[0]
 
 
 def _short(value: float) -> str:
-    """Two digits, and no power of ten for what is above 1: 230."""
+    """Format two digits without a power of ten: 230."""
     return f"{float(f'{value:.2g}'):g}"

@@ -1,15 +1,15 @@
-"""`svevae scatter`: how the scatter of properties falls with SVE size, and how it correlates with
-distance; data beside a model.
+"""`svevae scatter`: measure how the scatter of properties falls with SVE size and how properties
+correlate with distance, for data and a model.
 
-A field is what it works on: values of SVEs that stand somewhere in parts. It may come from a file
-(`data_field`), from what a model says of the SVEs of the file (`model_field`), from parts sampled
-from a latent field fitted to them (`sampled_field`), or from any arrays.
+A field has values of SVEs at positions in parts. It comes from a file (`data_field`), from a
+model's predictions for the SVEs of the file (`model_field`), from parts sampled from a latent field
+fitted to them (`sampled_field`), or from any arrays.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from svevae.errors import ConfigError, DataError
 from svevae.model.latent import LatentModel
 from svevae.parts.latent_field import FEWEST, LatentField
 from svevae.use.champion import load
+from svevae.words import headed
 
 POROSITY = "porosity"
 CHUNK = 256  # SVEs decoded at a time
@@ -42,7 +43,7 @@ class Field:
 
 @dataclass(frozen=True)
 class Scatter:
-    """Of one quantity of one field: `blocks` as `block_scatter`, `neighbours` as
+    """One quantity of one field: `blocks` as `block_scatter`, `neighbours` as
     `neighbour_correlation` gives them.
     """
 
@@ -56,30 +57,30 @@ class Scatter:
 
 
 def scatter(field: Field, reach: float = 4) -> dict[str, Scatter]:
-    """Both statistics of each quantity, correlation up to `reach` SVE edges. Raises DataError as
-    they do, with the quantity's name.
+    """Compute both statistics of each quantity, correlation up to `reach` SVE edges. Raises
+    DataError as they do, with the quantity's name.
     """
-    found = {}
+    scatters = {}
     for name, values in field.values.items():
         try:
             blocks = block_scatter(values, field.part_id, field.position)
-            found[name] = Scatter(
+            scatters[name] = Scatter(
                 blocks, neighbour_correlation(values, field.part_id, field.position, reach=reach)
             )
         except DataError as error:
             raise DataError(f"{name}: {error}") from error
-    return found
+    return scatters
 
 
 def data_field(data: SVEDataset, names: Sequence[str]) -> Field:
-    """What a file says: its labels, and the porosity of its voxels.
+    """Read a file: its labels, and the porosity of its voxels.
 
     Raises DataError where it has no /position, ConfigError for a name that it lacks.
     """
     position = read_position(data)
     if position is None:
         raise DataError(
-            f"{data.path}: /position is missing, so nobody knows which SVEs are neighbours"
+            f"{data.path}: /position is missing, so it is unknown which SVEs are neighbours"
         )
     for name in names:
         if name not in (POROSITY, *data.names):
@@ -96,8 +97,8 @@ def data_field(data: SVEDataset, names: Sequence[str]) -> Field:
     return Field(values, data.part_id, position)
 
 
-def encode(model: LatentModel, data: SVEDataset, names: Sequence[str]) -> np.ndarray:
-    """Latent means (sve, latent) of the SVEs of a file.
+def encode_sves(model: LatentModel, data: SVEDataset, names: Sequence[str]) -> np.ndarray:
+    """Encode the SVEs of a file: latent means (sve, latent).
 
     Raises DataError where they have another n than the model's, ConfigError for a name that the
     model lacks.
@@ -124,12 +125,13 @@ def encode(model: LatentModel, data: SVEDataset, names: Sequence[str]) -> np.nda
 def model_field(
     model: LatentModel,
     latent: np.ndarray,
+    *,
     names: Sequence[str],
     part_id: np.ndarray,
     position: np.ndarray,
 ) -> Field:
-    """What a model says of SVEs from their latent means (sve, latent): predicted properties, the
-    decoder's expected porosity.
+    """Predict SVEs from their latent means (sve, latent): properties, and the decoder's expected
+    porosity.
     """
     properties = model.predict_from_latent(latent).astype(np.float64)
     values = {name: properties[:, model.names.index(name)] for name in names if name != POROSITY}
@@ -145,38 +147,37 @@ def sampled_field(
     model: LatentModel,
     latent: np.ndarray,
     porosity: np.ndarray,
+    *,
     names: Sequence[str],
     part_id: np.ndarray,
     position: np.ndarray,
     seed: int = 0,
 ) -> Field:
-    """What a model says of new parts with SVEs where the file's have them, sampled from the latent
-    field fitted to those.
+    """Predict new parts with SVEs at the positions of the given ones, sampled from the latent field
+    fitted to these.
 
     Raises DataError as `LatentField.fit`.
     """
-    field, random = (
-        LatentField.fit(latent, porosity, part_id, position),
-        np.random.default_rng(seed),
-    )
+    field = LatentField.fit(latent, porosity, part_id, position)
+    random = np.random.default_rng(seed)
     sampled = np.empty_like(latent)
     for part in np.unique(part_id):
         here = part_id == part
         places = position[here] - position[here].min(axis=0)
-        sampled[here] = field.sample(tuple(places.max(axis=0) + 1), random)[0][tuple(places.T)]
-    return model_field(model, sampled, names, part_id, position)
+        x, y, z = (int(edge) for edge in places.max(axis=0) + 1)
+        sampled[here] = field.sample((x, y, z), random)[0][tuple(places.T)]
+    return model_field(model, sampled, names=names, part_id=part_id, position=position)
 
 
 def scatter_of_file(
     source: Path, uri: str | None, names: Sequence[str]
 ) -> tuple[dict[str, dict[str, Scatter]], dict[str, str]]:
-    """Of a file, and unless `uri` is None of a model's word on it and on sampled parts, and the
-    unit of each name.
+    """Measure the scatter of a file and, unless `uri` is None, of a model's predictions for it and
+    for sampled parts.
 
-    The first is {"data": {name: Scatter}, "model": ..., "latent field": ...}, the last where there
-    are enough SVEs to fit it to.
-
-    Without `names` the porosity, the first property and the one least like it. Raises DataError,
+    Returns {"data": {name: Scatter}, "model": ..., "latent field": ...}, the last where there are
+    enough SVEs to fit a latent field to, and the unit of each name. Without `names` they are the
+    porosity, the first property and the one that correlates with it least. Raises DataError,
     ConfigError, TrackingError.
     """
     data = open_dataset(source, labelled=False)
@@ -184,20 +185,27 @@ def scatter_of_file(
     fields = {"data": data_field(data, names)}
     if uri:
         model = load(uri)
-        latent = encode(model, data, names)
-        fields["model"] = model_field(model, latent, names, data.part_id, fields["data"].position)
+        latent = encode_sves(model, data, names)
+        position = fields["data"].position
+        fields["model"] = model_field(
+            model, latent, names=names, part_id=data.part_id, position=position
+        )
         if data.count >= FEWEST:
             fields["latent field"] = sampled_field(
-                model, latent, data.porosity(), names, data.part_id, fields["data"].position
+                model,
+                latent,
+                data.porosity(),
+                names=names,
+                part_id=data.part_id,
+                position=position,
             )
-    units = dict(zip(data.names, data.units, strict=True))
-    return {label: scatter(field) for label, field in fields.items()}, {
-        name: units.get(name, "-") for name in names
-    }
+    known = dict(zip(data.names, data.units, strict=True))
+    units = {name: known.get(name, "-") for name in names}
+    return {label: scatter(field) for label, field in fields.items()}, units
 
 
 def telling(data: SVEDataset) -> list[str]:
-    """The first property, and the one that correlates with it least; none in a file without
+    """Choose the first property and the one that correlates with it least; none in a file without
     labels.
     """
     if data.properties is None:
@@ -205,28 +213,29 @@ def telling(data: SVEDataset) -> list[str]:
     varying = np.flatnonzero(np.ptp(data.properties, axis=0) > 0)
     if len(varying) < 2:
         return [data.names[column] for column in varying]
-    alike = np.abs(np.corrcoef(data.properties[:, varying].astype(np.float64).T)[0])
+    columns = data.properties[:, varying].astype(np.float64)
+    alike = np.abs(np.atleast_2d(np.corrcoef(columns.T))[0])
     return [data.names[varying[0]], data.names[varying[alike.argmin()]]]
 
 
-def describe(found: Mapping[str, Mapping[str, Scatter]], units: Mapping[str, str]) -> str:
-    """The standard deviations by size, side by side, and the exponent of each."""
+def describe_scatter(
+    scatters: Mapping[str, Mapping[str, Scatter]], units: Mapping[str, str]
+) -> str:
+    """Say in words: the standard deviations by size, side by side, and the exponent of each."""
     lines = []
     for name, unit in units.items():
-        tables = {label: scatters[name] for label, scatters in found.items()}
-        columns = {"SVEs": next(iter(tables.values())).blocks["shape"]}
+        tables = {label: quantities[name] for label, quantities in scatters.items()}
+        first = next(iter(tables.values())).blocks
+        columns: dict[str, Iterable] = {"SVEs": first["shape"]}
         for label, table in tables.items():
             pairs = zip(table.blocks["std"], table.blocks["standard_error"], strict=True)
             columns[label] = [f"{std:.4g} +- {error:.2g}" for std, error in pairs]
-        columns["if independent"] = [
-            f"{value:.4g}" for value in next(iter(tables.values())).blocks["independent"]
-        ]
+        columns["if independent"] = [f"{value:.4g}" for value in first["independent"]]
         power = ", ".join(f"V^-{table.exponent:.2f} ({label})" for label, table in tables.items())
         lines.append(
-            f"{name}{'' if unit == '-' else f' [{unit}]'}: standard deviation within parts; its"
-            f" square falls as {power}"
+            f"{headed(name, unit)}: standard deviation within parts; its square falls as {power}"
         )
         lines.append(pd.DataFrame(columns).to_string(index=False))
-    if "model" in found and "latent field" not in found:
+    if "model" in scatters and "latent field" not in scatters:
         lines.append(f"no latent field: it takes at least {FEWEST} SVEs")
     return "\n".join(lines)

@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help repro full test test-slow deps ui benchmark benchmark-solver benchmark-search seeds clean
+.PHONY: help repro full test test-slow deps docs ui benchmark benchmark-solver benchmark-search seeds clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ test-slow: $(READY) ## the slow tests alone: servers, `mlflow run .`, experiment
 
 deps: $(READY) ## write what each stage imports into dvc.yaml and multiscale/dvc.yaml
 	@python tests/deps.py
+
+docs: $(READY) ## the documentation site, in site/
+	@NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet
 
 ui: $(READY) ## the MLflow page, on http://127.0.0.1:5000
 	@svevae ui

@@ -102,7 +102,8 @@ def timed(call, *arguments, **options):
 module.patiently = timed
 params = load_params()
 task = load_task(params)
-study = Study.create(open_journal(Path("artifacts/search/study.journal")), "svevae", params.search.objectives, terms(task))
+journal = open_journal(Path("artifacts/search/study.journal"))
+study = Study.create(journal, "svevae", params.search.objectives, terms(task))
 study.issue(tickets_of_study(task.space, params.train, params.search, 0)[:1])
 with tracking.run("search") as run_id:
     pass

@@ -1,5 +1,5 @@
-"""multiscale/params.yaml against its dataclasses: what is shipped is valid, every wrong key or value
-is named.
+"""multiscale/params.yaml against its dataclasses: what is shipped is valid, every wrong key or
+value is named.
 """
 
 from __future__ import annotations
@@ -61,14 +61,16 @@ def test_shipped_params_are_valid_and_typed() -> None:
         (
             "propagate.part",
             [3, 2, 4],
-            r"propagate.part: expected one that divides the block \[4, 4, 4\], received \[3, 2, 4\]",
+            r"propagate.part: expected one that divides the block \[4, 4, 4\],"
+            r" received \[3, 2, 4\]",
         ),
         ("propagate.block", [4, 4, 0], "propagate.block: expected three numbers of SVEs"),
         ("grade.shape", "star", "grade.shape: expected one of notched, hole, received 'star'"),
         (
             "grade.porosity",
             [0.1, 0.6],
-            r"grade.porosity: expected two growing numbers between 0 and 0.5, received \[0.1, 0.6\]",
+            r"grade.porosity: expected two growing numbers between 0 and 0.5,"
+            r" received \[0.1, 0.6\]",
         ),
         ("grade.load", 1.0, "grade.load: expected a number between 0 and 1, received 1.0"),
         (

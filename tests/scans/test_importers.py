@@ -5,6 +5,9 @@ reported, with their provenance.
 from __future__ import annotations
 
 import hashlib
+from contextlib import nullcontext
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +17,17 @@ import pytest
 import tifffile
 
 from svevae import __version__
+from svevae.config import Generate, load_params
+from svevae.dataset.cluster import HERE
+from svevae.dataset.label_settings import label_settings
 from svevae.dataset.store import open_dataset, write_dataset
 from svevae.dataset.vtk import export_part
-from svevae.errors import DataError
-from svevae.scans.importers import Samples, import_dataset, read_samples
+from svevae.errors import ConfigError, DataError
+from svevae.physics.label import property_names
+from svevae.scans import importers
+from svevae.scans.importers import Samples, import_dataset, label_samples, read_samples
 from svevae.scans.layouts import ImportOptions
+from tests.conftest import ROOT
 from tests.scans.sources import COUNT, CUBES, STIFF, N, imported, write_hdf5
 
 
@@ -312,3 +321,51 @@ def test_labels_may_be_added_before_writing(tmp_path: Path) -> None:
     read.arrays["properties"] = np.arange(8.0)[:, None]
     write_dataset(tmp_path / "out.h5", read.arrays, ("E_x",), ("MPa",), read.attributes)
     assert open_dataset(tmp_path / "out.h5").properties[5, 0] == 5
+
+
+@pytest.fixture
+def section(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Generate:
+    """The shipped settings of labels; without processes, and labels that count the pores."""
+
+    def count_pores(voxels: np.ndarray, names: list[str], *_: Any) -> dict[str, np.ndarray]:
+        assert names == [f"SVE {i}" for i in range(len(voxels))]
+        pores = voxels.sum(axis=(1, 2, 3), dtype=np.float32)
+        path = np.ones((len(voxels), 3), np.uint8)
+        path[0, 2] = 0
+        columns = len(property_names(settings.tension)[0])
+        return {"properties": np.tile(pores[:, None], columns), "load_path": path}
+
+    settings = load_params(ROOT / "params.yaml").generate
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(importers, "open_cluster", lambda _: nullcontext())
+    monkeypatch.setattr(importers, "label_sves", count_pores)
+    return settings
+
+
+def test_samples_are_labelled_as_generated_ones(tmp_path: Path, section: Generate) -> None:
+    """Each SVE has the labels of its voxels, the file says how they were made, and the report that
+    one has no load path.
+    """
+    np.save(tmp_path / "scan.npy", CUBES[0])
+    label = partial(label_samples, section, HERE)
+    report = import_dataset(
+        [tmp_path / "scan.npy"], tmp_path / "out.h5", ImportOptions(size=3), label
+    )
+    data = open_dataset(tmp_path / "out.h5")
+    assert (data.names, data.units) == property_names(section.tension)
+    pores = data.voxels(np.arange(data.count)).sum(axis=(1, 2, 3))
+    np.testing.assert_array_equal(data.properties[:, 0], pores)
+    assert data.attributes["label_digest"] == label_settings(section).digest()
+    assert "properties by the solver: E_x, E_y, E_z" in report
+    assert "1 SVE without a load path (1 along z), labelled 0 there" in report
+    with h5py.File(tmp_path / "out.h5") as file:
+        np.testing.assert_array_equal(file["tension/strain"], section.strain)
+
+
+def test_wrong_settings_of_labels_name_the_file_they_stand_in(
+    tmp_path: Path, section: Generate
+) -> None:
+    np.save(tmp_path / "scan.npy", CUBES[0])
+    samples = read_samples([tmp_path / "scan.npy"], ImportOptions(size=3))
+    with pytest.raises(ConfigError, match=r"^my\.yaml: generate\.material: expected .* 'steel'$"):
+        label_samples(replace(section, material="steel"), HERE, samples, origin="my.yaml")

@@ -51,3 +51,9 @@ def test_nothing_is_written_for_what_is_out_of_reach(champion: Path, tmp_path: P
     with pytest.raises(DataError, match="yield_z = 9000 MPa: out of reach"):
         sample_file(tmp_path / "a.h5", str(champion), 4, 0, {"yield_z": 9000.0})
     assert not list(tmp_path.iterdir())
+
+
+def test_a_target_that_cannot_be_written(tmp_path: Path) -> None:
+    """Before a model is loaded."""
+    with pytest.raises(DataError, match="not written: expected a folder"):
+        sample_file(tmp_path / "nowhere" / "a.h5", "any", 4, 0, {})

@@ -97,7 +97,7 @@ def make_app(explorer: Explorer, uri: str) -> Dash:
     app = Dash(
         "svevae",
         title="svevae explore",
-        update_title=None,  # type: ignore[arg-type]  # as its documentation says
+        update_title=None,  # as its documentation says
         assets_folder=str(folder),
         serve_locally=True,
     )

@@ -122,7 +122,8 @@ def generate_bars(
     """Generate `count` parts of `shape` SVEs of n voxels, numbers `first` and on of the `study`'s
     `series`: (part, x, y, z) uint8.
 
-    `parameters` are numbers or ranges, as `svevae.physics.microstructure.random_parameters` takes them.
+    `parameters` are numbers or ranges, as `svevae.physics.microstructure.random_parameters` takes
+    them.
     Raises ConfigError that names the part and the parameter.
     """
     x, y, z = (edge * n for edge in shape)

@@ -81,13 +81,13 @@ def make_part(
     for name, value in parameters.items():
         if name not in names:
             raise ConfigError(f"{name}: unknown parameter; {generator} has {', '.join(names)}")
-        if not isinstance(value, Real) or isinstance(value, bool):
+        if not _is_number(value, Real):
             raise ConfigError(f"{name}: expected a number, received {value!r}")
     for name in names:
         if name not in parameters:
             raise ConfigError(f"{name}: missing; {generator} has {', '.join(names)}")
     for name, value in (("seed", seed), ("part", part)):
-        if not isinstance(value, Integral) or isinstance(value, bool) or value < 0:
+        if not _is_number(value, Integral) or value < 0:
             raise ConfigError(f"{name}: expected an integer of at least 0, received {value!r}")
     return GENERATORS[generator](shape, np.random.default_rng([seed, part]), **parameters)
 
@@ -349,8 +349,12 @@ def _ellipsoid(
     return (i, j, k), distance
 
 
+def _is_number(value: Any, kind: type) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool)
+
+
 def _check_part(shape: Shape, porosity: float) -> None:
-    if np.shape(shape) != (3,) or any(not isinstance(n, Integral) or n < 2 for n in shape):
+    if np.shape(shape) != (3,) or any(not _is_number(n, Integral) or n < 2 for n in shape):
         raise ConfigError(f"shape: expected three integers of at least 2, received {shape}")
     if not 0 <= porosity < 1:
         raise ConfigError(f"porosity: expected a number from 0 to below 1, received {porosity}")

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from svevae.dataset.split import SUBSETS, Split
-from svevae.dataset.store import SVEDataset
+from svevae.dataset.store import LabelledDataset, SVEDataset
 from svevae.pictures.pores import fullest_slice, plot_points
 from svevae.pictures.style import BASELINE, MODEL, TRUTH, grid, save
 from svevae.words import headed
@@ -42,7 +42,7 @@ def plot_sves(data: SVEDataset, path: Path) -> None:
     save(figure, path)
 
 
-def plot_properties(data: SVEDataset, split: Split, path: Path) -> None:
+def plot_properties(data: LabelledDataset, split: Split, path: Path) -> None:
     """Plot each property against the porosity, by subset."""
     porosity = data.porosity()
     figure, axes = grid(len(data.names))

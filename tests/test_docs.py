@@ -87,7 +87,7 @@ def test_notebooks_are_rendered(site: Path) -> None:
 
 @pytest.mark.parametrize("package", sorted(p.parent.name for p in PACKAGE.glob("*/__init__.py")))
 def test_the_api_has_every_name_of_a_face_with_a_docstring(site: Path, package: str) -> None:
-    if package == "stages":
+    if package in ("cli", "stages"):  # commands, no faces
         return
     tree = ast.parse((PACKAGE / package / "__init__.py").read_text())
     homes = {

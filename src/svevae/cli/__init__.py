@@ -1,0 +1,73 @@
+"""The console script `svevae`: every stage of dvc.yaml and every entry of MLproject is one of its
+commands. `options` parses their arguments, `commands` runs them.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from svevae.cli.options import make_parser
+from svevae.errors import SvevaeError
+
+EXTRAS = {  # what `pip install svevae` leaves out: modules by the extra that has them
+    "pipeline": (
+        "dvc",
+        "filelock",
+        "grpc",
+        "jinja2",
+        "mlflow",
+        "optuna",
+        "plotly",
+        "psutil",
+        "requests",
+        "sklearn",
+        "sqlalchemy",
+    ),
+    "explore": ("dash", "flask", "werkzeug"),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; 0, or 2 where the input is at fault, with a message and no traceback."""
+    parser = make_parser()
+    options = parser.parse_args(arguments)
+    os.environ.setdefault("MPLBACKEND", "agg")  # commands write pictures and open no window
+    try:
+        options.run(options)
+        # what a closed pipe refuses, now; nothing where there is no stdout
+        print(end="", flush=True)
+    except SvevaeError as error:
+        print(f"svevae {options.command}: {error}", file=sys.stderr)
+        return 2
+    except ModuleNotFoundError as error:
+        module = (error.name or "").partition(".")[0]
+        extra = next((extra for extra, modules in EXTRAS.items() if module in modules), None)
+        if extra is None:
+            raise
+        print(
+            f"svevae {options.command}: needs {module}, which is not installed:"
+            f" pip install 'svevae[{extra}]'",
+            file=sys.stderr,
+        )
+        return 2
+    except BrokenPipeError:  # `svevae check ... | head`: who reads has enough
+        # else Python flushes into the pipe once more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        if error.strerror is None:  # not the system's word but a library's: show where
+            raise
+        print(
+            f"svevae {options.command}: {error.filename or 'file system'}: {error.strerror}",
+            file=sys.stderr,
+        )
+        return 2
+    except KeyboardInterrupt:
+        print(
+            f"svevae {options.command}: interrupted; the same command goes on where it stopped",
+            file=sys.stderr,
+        )
+        return 130
+    return 0

@@ -1,0 +1,294 @@
+"""What each command of `svevae` does with its parsed options. Modules are imported by the command
+that needs them: Keras takes seconds, and `svevae --help` shall not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import os
+import sys
+import tempfile
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from svevae import __version__
+
+if TYPE_CHECKING:
+    from svevae.config import Generate
+    from svevae.dataset.cluster import Work
+
+
+def _model(options: argparse.Namespace) -> str:
+    """The model that the user names, else the default one; says so where that is not the
+    registry's.
+    """
+    if options.model is not None:
+        return options.model
+    from svevae.use.champion import default_model
+
+    uri, reason = default_model()
+    if reason:
+        came = f"using the champion that came with svevae {__version__}"
+        print(f"svevae {options.command}: {reason}: {came}", file=sys.stderr)
+    return uri
+
+
+def _work(options: argparse.Namespace) -> Work:
+    from svevae.dataset.cluster import Work
+
+    return Work(options.workers, options.scheduler)
+
+
+def _settings(options: argparse.Namespace) -> Generate:
+    from svevae.config import Generate
+    from svevae.sections import load_section
+
+    return load_section(options.params, "generate", Generate)
+
+
+def run_generate(options: argparse.Namespace) -> None:
+    from svevae.dataset.generate import generate
+
+    settings = _settings(options)
+    print(generate(settings, _work(options), str(options.params)))
+    if Path(settings.output).parent == Path("data") and Path("dvc.yaml").is_file():
+        print("next: dvc add data")
+
+
+def run_import(options: argparse.Namespace) -> None:
+    from svevae.scans.importers import ImportOptions, import_dataset
+
+    label = None
+    if options.label:
+        from svevae.scans.importers import label_samples
+
+        origin = str(options.params)
+        label = partial(label_samples, _settings(options), _work(options), origin=origin)
+    chosen = {
+        field.name: getattr(options, field.name) for field in dataclasses.fields(ImportOptions)
+    }
+    print(import_dataset(options.source, options.output, ImportOptions(**chosen), label))
+
+
+def run_init(options: argparse.Namespace) -> None:
+    if options.data is not None:
+        _import_keras("tensorflow")
+    from svevae.project import init
+
+    print(init(options.folder, options.data))
+
+
+def run_show(options: argparse.Namespace) -> None:
+    from svevae.dataset.store import open_dataset
+    from svevae.pictures.dataset import plot_dataset
+
+    output = options.output or Path(f"{options.file.stem}.png")
+    plot_dataset(open_dataset(options.file, labelled=False), output)
+    print(output)
+
+
+def run_scatter(options: argparse.Namespace) -> None:
+    _import_keras("tensorflow")
+    from svevae.pictures.scatter import plot_scatter
+    from svevae.use.scatter import describe_scatter, scatter_of_file
+
+    found, units = scatter_of_file(options.file, options.model, options.property)
+    plot_scatter(found, units, options.output)
+    print(f"{describe_scatter(found, units)}\n{options.output}")
+
+
+def run_export(options: argparse.Namespace) -> None:
+    from svevae.dataset.store import open_dataset
+    from svevae.dataset.vtk import export_part, export_sve
+
+    data = open_dataset(options.file, labelled=False)
+    if options.part is None:
+        export_sve(data, options.sve, options.output)
+    else:
+        export_part(data, options.part, options.output)
+    print(options.output)
+
+
+def run_check(options: argparse.Namespace) -> None:
+    from svevae.dataset.store import describe_dataset, find_problems
+    from svevae.errors import DataError
+
+    problems = find_problems(options.file, labelled=False)
+    if problems:
+        raise DataError(
+            "\n  ".join(
+                [f"{options.file}: {len(problems)} problem{'s' * (len(problems) > 1)}", *problems]
+            )
+        )
+    print(describe_dataset(options.file))
+
+
+def run_stage(options: argparse.Namespace) -> None:
+    import importlib
+
+    from svevae.config import load_params
+
+    params = load_params()
+    if options.command in ("train", "evaluate"):
+        _import_keras(params.base.backend)
+    module = importlib.import_module(f"svevae.stages.{options.command}")
+    getattr(module, options.command)(params)
+
+
+def run_multiscale(options: argparse.Namespace) -> None:
+    import importlib
+
+    from svevae.parts.config import load_multiscale
+
+    params = load_multiscale()
+    _import_keras("tensorflow")
+    stage = getattr(importlib.import_module(f"svevae.stages.{options.command}"), options.command)
+    if hasattr(options, "scheduler"):
+        stage(params, _work(options))
+    else:
+        stage(params)
+
+
+def run_search(options: argparse.Namespace) -> None:
+    from svevae.config import load_params
+    from svevae.stages import search
+
+    params = load_params()
+    if options.report:
+        print(search.report(params))
+    elif options.join:
+        search.join(params, options.workers)
+    else:
+        search.search(params, options.workers)
+
+
+def run_summary(options: argparse.Namespace) -> None:
+    from svevae.reports.summary import summary
+
+    print(summary())
+
+
+def run_keep(options: argparse.Namespace) -> None:
+    from svevae.reports.keep import keep
+
+    print(keep())
+
+
+def run_record(options: argparse.Namespace) -> None:
+    from svevae.reports.record import record
+
+    record()
+
+
+def run_predict(options: argparse.Namespace) -> None:
+    _import_keras("tensorflow")
+    from svevae.use.predict import predict_file
+    from svevae.words import counted
+
+    model = _model(options)
+    count = predict_file(options.file, options.output, model)
+    print(f"{options.output}: properties of {counted(count, 'SVE')}, by {model}")
+
+
+def run_field(options: argparse.Namespace) -> None:
+    _import_keras("tensorflow")
+    from svevae.scans.layouts import ImportOptions
+    from svevae.use.field import field_file
+
+    given = {
+        field.name: getattr(options, field.name)
+        for field in dataclasses.fields(ImportOptions)
+        if hasattr(options, field.name)
+    }
+    print(field_file(options.source, options.output, _model(options), ImportOptions(**given)))
+
+
+def run_sample(options: argparse.Namespace) -> None:
+    _import_keras("tensorflow")
+    from svevae.use.design import check_targets
+    from svevae.use.sample import sample_file
+
+    print(
+        sample_file(
+            options.output,
+            _model(options),
+            options.count,
+            options.seed,
+            check_targets(options.target),
+        )
+    )
+
+
+def run_design(options: argparse.Namespace) -> None:
+    _import_keras("tensorflow")
+    from svevae.pictures.design import plot_design
+    from svevae.use.design import check_targets, describe_design, design_file
+
+    found = design_file(
+        options.output,
+        _model(options),
+        check_targets(options.target),
+        count=options.count,
+        solve=options.solve,
+        seed=options.seed,
+        data=options.data,
+        work=_work(options),
+    )
+    plot_design(found, options.output.with_suffix(".png"))
+    print(f"{describe_design(found)}\n{options.output}, {options.output.with_suffix('.png')}")
+
+
+def run_explore(options: argparse.Namespace) -> None:
+    _import_keras("tensorflow")
+    from svevae.explore.page import explore
+
+    explore(_model(options), options.file, options.port, options.browser)
+
+
+def run_ui(options: argparse.Namespace) -> None:
+    from svevae import tracking
+
+    uri = tracking.connect()
+    print(f"http://127.0.0.1:{options.port}  ({uri}); Ctrl-C ends it", flush=True)
+    os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
+    command = [
+        sys.executable,
+        "-m",
+        "mlflow",
+        "ui",
+        "--backend-store-uri",
+        uri,
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(options.port),
+    ]
+    os.execv(sys.executable, [*command, "--workers", "1"])
+
+
+def _import_keras(backend: str) -> None:
+    """Import Keras on `backend`, unless KERAS_BACKEND names another, without the start-up chatter
+    of TensorFlow's C++ side.
+
+    No environment variable silences what it writes before its logging is set up, hence the detour
+    of file descriptor 2; the text is shown after all if the import fails.
+    """
+    os.environ.setdefault("KERAS_BACKEND", backend)
+    # what goes wrong comes as a Python error too
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with tempfile.TemporaryFile() as chatter:
+        stderr = os.dup(2)
+        os.dup2(chatter.fileno(), 2)
+        try:
+            import keras
+
+            keras.ops.zeros(1)  # the first tensor finds the devices, and says so
+        except BaseException:
+            chatter.seek(0)
+            os.write(stderr, chatter.read())
+            raise
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)

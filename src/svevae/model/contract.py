@@ -18,6 +18,9 @@ from svevae.errors import DataError
 from svevae.files import write_text
 from svevae.model.records import read_record
 
+# The folder of a model: `svevae.model.latent` reads and writes it.
+MODEL_FILE, CONTRACT_FILE, POSTERIOR_FILE = "model.keras", "contract.json", "posterior.npz"
+
 
 @dataclass(frozen=True)
 class TrainingData:

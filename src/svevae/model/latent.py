@@ -18,10 +18,8 @@ import numpy as np
 
 from svevae.errors import DataError
 from svevae.files import repair_folder, replace_folder
-from svevae.model.contract import ModelContract
+from svevae.model.contract import CONTRACT_FILE, MODEL_FILE, POSTERIOR_FILE, ModelContract
 from svevae.model.posterior import Posterior
-
-MODEL_FILE, CONTRACT_FILE, POSTERIOR_FILE = "model.keras", "contract.json", "posterior.npz"
 
 
 class Prediction(NamedTuple):

@@ -10,8 +10,7 @@ from svevae import tracking
 from svevae.config import Params
 from svevae.dataset.digest import file_md5
 from svevae.files import write_text
-from svevae.model.contract import ModelContract
-from svevae.model.latent import CONTRACT_FILE, MODEL_FILE
+from svevae.model.contract import CONTRACT_FILE, MODEL_FILE, ModelContract
 from svevae.model.scores import Scores
 
 MODEL = Path("artifacts/model")

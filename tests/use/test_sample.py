@@ -8,11 +8,11 @@ from types import SimpleNamespace
 import h5py
 import numpy as np
 import pytest
-from tests.use.test_design import N, layered
 
 from svevae.dataset.store import find_problems
 from svevae.errors import DataError
 from svevae.use.sample import sample_file
+from tests.use.test_design import N, layered
 
 
 @pytest.fixture

@@ -1,6 +1,4 @@
-"""Fields of elastoplastic properties over a part, one value for each SVE: what the latent space
-gives in place of explicit pores.
-"""
+"""Fields of elastoplastic properties over a part: one value for each SVE in place of its pores."""
 
 from __future__ import annotations
 
@@ -35,8 +33,8 @@ class Law:
 
     @classmethod
     def of(cls, model: LatentModel) -> Law:
-        """That of the labels that a model was trained on. Raises DataError where the model does not
-        say.
+        """Read the law of the labels that a model was trained on. Raises DataError where the model
+        does not say.
         """
         record = model.contract.labels
         if not record:
@@ -76,7 +74,7 @@ class PropertyField:
         porosity: np.ndarray,
         edge: float,
     ) -> PropertyField:
-        """Of properties that are no prediction, e.g. the solver's."""
+        """Make a field of known properties, e.g. the solver's; std and novelty are zero."""
         return cls(
             tuple(names),
             tuple(units),
@@ -91,11 +89,12 @@ class PropertyField:
     def predicted(
         cls, model: LatentModel, latent: np.ndarray, porosity: np.ndarray
     ) -> PropertyField:
-        """Of latent vectors (x, y, z, latent) and porosities (x, y, z)."""
+        """Predict a field from latent vectors (x, y, z, latent) and porosities (x, y, z)."""
         shape = latent.shape[:3]
-        found = model.prediction(latent.reshape(-1, latent.shape[-1]))
+        prediction = model.prediction(latent.reshape(-1, latent.shape[-1]))
         values, std = (
-            part.reshape(*shape, -1).astype(float) for part in (found.properties, found.std)
+            array.reshape(*shape, -1).astype(float)
+            for array in (prediction.properties, prediction.std)
         )
         edge = model.n * (model.voxel_size or 1.0)
         return cls(
@@ -104,14 +103,14 @@ class PropertyField:
             values,
             std,
             porosity,
-            found.novelty.reshape(shape).astype(float),
+            prediction.novelty.reshape(shape).astype(float),
             edge,
         )
 
     @classmethod
     def encoded(cls, model: LatentModel, pores: np.ndarray) -> PropertyField:
-        """Of a part (x, y, z), 1 where there is a pore, cut into SVEs and encoded. Raises DataError
-        where SVEs do not divide it.
+        """Cut a part (x, y, z), 1 where there is a pore, into SVEs, encode them and predict.
+        Raises DataError where SVEs do not divide it.
         """
         if any(edge % model.n for edge in pores.shape):
             raise DataError(
@@ -130,15 +129,15 @@ class PropertyField:
         return self.porosity <= VOID
 
     def drawn(self, random: np.random.Generator) -> PropertyField:
-        """The same with values drawn from the predictor's uncertainty, each SVE and each property
-        for itself.
+        """Draw the values from the predictor's uncertainty, independently for each SVE and each
+        property.
         """
         return replace(
             self, values=self.values + self.std * random.standard_normal(self.values.shape)
         )
 
     def homogeneous(self) -> PropertyField:
-        """The same with the mean properties of the part everywhere."""
+        """Put the mean properties of the part everywhere."""
         mean = self.values[self.solid].mean(axis=0)
         return replace(
             self, values=np.broadcast_to(mean, self.values.shape), std=np.zeros_like(self.std)
@@ -171,7 +170,7 @@ class PropertyField:
             )
         solid = self.solid & (E > 0)
         s0, Q = fit_voce(np.where(solid, E, 1.0), stress, flow, law.flow_strain, law.b)
-        found = {
+        constants = {
             "E": E,
             "nu": np.clip(nu, 0.0, 0.49),
             "s0": s0,
@@ -181,7 +180,7 @@ class PropertyField:
         }
         return {
             name: np.where(solid, np.maximum(np.nan_to_num(value), 0.0), 0.0)
-            for name, value in found.items()
+            for name, value in constants.items()
         }
 
     def constants_std(self, law: Law) -> dict[str, np.ndarray]:
@@ -208,7 +207,7 @@ class PropertyField:
         }
 
     def write(self, path: Path, law: Law) -> None:
-        """As .vtkhdf for ParaView, or as a .csv table of element centroids for other finite element
+        """Write .vtkhdf for ParaView, or a .csv table of element centroids for other finite element
         codes, whole or not at all.
 
         Columns: x, y, z [um] of the centre of the SVE, porosity, E, nu, s0, Q, b, nu_p, standard

@@ -62,8 +62,8 @@ class LatentField:
         position: np.ndarray,
         trend: bool = False,
     ) -> LatentField:
-        """Of SVEs of some parts: latent means (sve, latent), porosity and part_id (sve,), position
-        (sve, 3) in SVE edges.
+        """Fit to the SVEs of some parts: latent means (sve, latent), porosity and part_id (sve,),
+        position (sve, 3) in SVE edges.
 
         With `trend` the field is what is left once porosity is known, for parts whose porosity is
         given in space. Raises DataError for fewer than 64 SVEs or no neighbours.
@@ -103,8 +103,8 @@ class LatentField:
         porosity: np.ndarray | None = None,
         correlated: bool = True,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Latent vectors (x, y, z, latent) float32 and porosities (x, y, z) of a new part of
-        `shape` SVEs.
+        """Sample a new part of `shape` SVEs: latent vectors (x, y, z, latent) float32 and
+        porosities (x, y, z).
 
         A field with a trend needs the `porosity` (x, y, z) to follow, within `porosities`. Without
         `correlated` SVEs are independent draws of the same marginal distributions: what ignoring

@@ -1,6 +1,4 @@
-"""What another threshold would have made of a segmented volume, and how far that moves its latent
-codes.
-"""
+"""Change the threshold of a segmented volume, and learn how far that moves its latent codes."""
 
 from __future__ import annotations
 
@@ -12,12 +10,12 @@ from sklearn.linear_model import Ridge
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-BLUR = 1.0  # voxels: the scanner's, behind which a threshold cuts
+BLUR = 1.0  # voxels, of the scanner, before the threshold
 PENALTY = 1.0
 
 
 def resegment(pores: np.ndarray, factor: float) -> np.ndarray:
-    """The volume (x, y, z) with `factor`, at least 0, times the porosity.
+    """Segment a volume (x, y, z) anew to `factor`, at least 0, times its porosity.
 
     Pores grow or shrink as they do where a blurred scan is cut elsewhere.
     """

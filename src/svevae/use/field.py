@@ -1,5 +1,5 @@
-"""`svevae field`: a scanned volume of any size to fields of elastoplastic properties, layer by
-layer of SVEs.
+"""`svevae field`: turn a scanned volume of any size into fields of elastoplastic properties, layer
+by layer of SVEs.
 """
 
 from __future__ import annotations
@@ -64,8 +64,8 @@ class Tiles:
 def encode_volume(
     model: LatentModel, tiles: Tiles, rule: Segmentation, journal: Path
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Latent means (x, y, z, latent) and porosities (x, y, z) of all SVEs; each layer is kept in
-    `journal` when it is done.
+    """Encode all SVEs: latent means (x, y, z, latent) and porosities (x, y, z); each layer is
+    cached in the folder `journal` when it is done.
 
     `rule.apply` makes the volume's values binary. Memory: a layer of SVEs, and the latent codes.
     """
@@ -136,7 +136,9 @@ def field_file(source: Path, target: Path, uri: str, options: ImportOptions) -> 
 
 
 def _one_volume(source: Path, options: ImportOptions) -> Source:
-    """What `svevae import` finds at a path, a single volume. Raises DataError."""
+    """Find the single volume at a path as `svevae import` does. Raises DataError for another
+    number.
+    """
     [found] = find_sources([source], replace(options, labels=False))
     if len(found.samples) != 1:
         listed = some([sample.name for sample in found.samples], 4)

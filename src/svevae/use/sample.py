@@ -1,6 +1,4 @@
-"""`svevae sample`: new SVEs of a model, with wished properties if need be, into a file of the
-contract.
-"""
+"""`svevae sample`: write new SVEs of a model, with wished properties if any, to an SVE file."""
 
 from __future__ import annotations
 
@@ -29,15 +27,16 @@ def sample_file(target: Path, uri: str, count: int, seed: int, targets: Mapping[
     random = np.random.default_rng(seed)
     wishing = with_porosity(model, random) if NAME in targets else model
     latent, voxels = sample_sves(wishing, count, random, targets)
-    found = model.prediction(latent)
+    prediction = model.prediction(latent)
     porosity = voxels.mean((1, 2, 3), dtype=np.float64)
     arrays = {
         "voxels": voxels,
-        "properties": found.properties,
+        "properties": prediction.properties,
         "part_id": np.arange(count),
         "porosity": porosity,
     }
-    arrays |= {"latent": latent, "properties_std": found.std, "novelty": found.novelty}
+    arrays |= {"latent": latent, "properties_std": prediction.std}
+    arrays["novelty"] = prediction.novelty
     wished = ", ".join(f"{name} = {value:g}" for name, value in targets.items())
     attributes = {
         "title": f"SVEs sampled from {uri}",
@@ -58,7 +57,7 @@ def sample_file(target: Path, uri: str, count: int, seed: int, targets: Mapping[
             )
             continue
         column = model.names.index(name)
-        values, std = found.properties[:, column], found.std[:, column].mean()
+        values, std = prediction.properties[:, column], prediction.std[:, column].mean()
         lines.append(
             f"  {name}: wished {value:g}, predicted {values.mean():.5g} +- {values.std():.2g} among"
             f" them, each known to {std:.2g}"

@@ -12,7 +12,6 @@ from svevae.dataset.store import find_problems
 from svevae.errors import DataError
 from svevae.model.latent import load_folder
 from svevae.use.sample import sample_file
-from tests.use.test_design import N, layered
 
 
 def test_a_seed_decides_the_file(champion: Path, tmp_path: Path) -> None:

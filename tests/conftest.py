@@ -159,11 +159,9 @@ def shipped() -> Params:
 
 @pytest.fixture(scope="session")
 def params(shipped: Params) -> Params:
-    """params.yaml with a model small enough for tests."""
-    small = {
-        key: tuple(value) if isinstance(value, list) else value for key, value in TINY_TRAIN.items()
-    }
-    return replace(shipped, train=replace(shipped.train, **small))
+    """params.yaml with a model small enough for tests, and for the labels of `tiny`."""
+    train = replace(shipped.train, **TINY_TRAIN, augmentation=tuple(FLIPS))
+    return replace(shipped, train=train)
 
 
 @pytest.fixture(scope="session")

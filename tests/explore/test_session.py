@@ -17,6 +17,7 @@ from svevae.explore import session
 from svevae.explore.session import Explorer
 from svevae.model.contract import TrainingData
 from svevae.model.latent import LatentModel, Prediction
+from svevae.model.sampling import Realised
 from svevae.model.vae import build_vae
 from svevae.physics.elasticity import PRESETS
 from svevae.physics.voce import voce_curve
@@ -315,7 +316,8 @@ def test_a_moved_sve_is_realised_and_then_shown(
 ) -> None:
     """Realised is here always the SVE without pores, at whatever place."""
     realised = labelled.voxels([0])
-    monkeypatch.setattr(session, "realise", lambda model, latent, random: (realised, np.zeros(1)))
+    answer = Realised(realised, np.zeros(1))
+    monkeypatch.setattr(session, "realise", lambda model, latent, random: answer)
     explorer = Explorer(model, labelled)
     key, moves, said = explorer.pick(1), still(explorer), []
     moves[-1] = 0.3

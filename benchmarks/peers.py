@@ -22,9 +22,8 @@ from torch import Tensor, nn
 from workers import THREADS, serve
 
 PATCH = 4  # svevae.model.vae.PATCH
-Outputs = tuple[
-    Tensor, Tensor, Tensor, Tensor
-]  # mean, log_var (batch, latent), logits (batch, n, n, n), properties, standardised
+# mean, log_var (batch, latent), logits (batch, n, n, n), properties, standardised
+Outputs = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
 class Residual(nn.Module):

@@ -37,17 +37,12 @@ ROOT = HERE.parent
 OURS = (Path(sys.executable), HERE / "ours.py")
 PEERS = (ROOT / ".venv-benchmark" / "bin" / "python", HERE / "peers.py")
 RESULTS = HERE / "results.json"
-CONV = {
-    "architecture": "conv",
-    "width": 32,
-    "depth": 4,
-    "blocks": 0,
-}  # svevae's has no blocks anyway, its peer as many as it is told
+# svevae's has no blocks anyway, its peer as many as it is told
+CONV = {"architecture": "conv", "width": 32, "depth": 4, "blocks": 0}
 PEER_BATCHES = 16  # what the peers go round in: 16 MB of voxels
 WAITS = {"": {}, ", passive wait": {"OMP_WAIT_POLICY": "PASSIVE"}}
-DISTURBED = (
-    0.05  # share of the machine's CPU taken by others, from which a run says that it was disturbed
-)
+# share of the machine's CPU taken by others, from which a run says that it was disturbed
+DISTURBED = 0.05
 
 
 @dataclass(frozen=True)

@@ -131,9 +131,8 @@ def limit(voxels: np.ndarray) -> dict[str, Any]:
         "operator_seconds": _best(lambda: operator(x)),
         "operator_bytes": 4 * n * (3 + 48 + 1 + 3),  # displacement, tangent, bulk modulus; forces
         "fft_seconds": _best(lambda: fft(x)),
-        "fft_bytes": (
-            4 * n * (3 * 2 * 3 + 3)
-        ),  # three axes forth and back, three components; the symbol
+        # three axes forth and back, three components; the symbol
+        "fft_bytes": 4 * n * (3 * 2 * 3 + 3),
         "bandwidth": 2 * copied.size / _best(lambda: copied.copy()),
     }
 

@@ -35,9 +35,8 @@ def check_target(path: Path, sources: Iterable[Path] = ()) -> None:
     except OSError as error:  # the name is too long
         raise DataError(f"{path}: not written: {error.strerror}") from error
     for source in sources if path.exists() else ():
-        files = (
-            [source, *source.iterdir()] if source.is_dir() else [source]
-        )  # links lead out of a folder
+        # links lead out of a folder
+        files = [source, *source.iterdir()] if source.is_dir() else [source]
         if source.resolve() in path.resolve().parents or any(
             file.exists() and file.samefile(path) for file in files
         ):
@@ -112,10 +111,8 @@ def save_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
 def load_arrays(path: Path) -> dict[str, np.ndarray] | None:
     """Read what `save_arrays` wrote; None where there is nothing, or where it is damaged."""
     try:
-        with (
-            path.open("rb") as stream,
-            np.load(stream) as file,
-        ):  # numpy leaves a damaged file open that it has opened itself
+        # numpy leaves a damaged file open that it has opened itself
+        with path.open("rb") as stream, np.load(stream) as file:
             return {name: file[name] for name in file.files}
     except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error):
         return None

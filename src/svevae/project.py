@@ -15,9 +15,8 @@ from svevae.dataset.store import open_dataset
 from svevae.errors import ConfigError
 from svevae.places import PROJECT_FILES, project_file
 
-STORE = (
-    "/.dvc-store/"  # DVC's remote, inside the project: git shall not keep the data a second time
-)
+# DVC's remote, inside the project: git shall not keep the data a second time
+STORE = "/.dvc-store/"
 
 
 class Setting(NamedTuple):

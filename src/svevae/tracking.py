@@ -301,9 +301,8 @@ def log_params(params: Mapping[str, Any]) -> None:
     }
     try:
         mlflow.log_params(flat)
-    except (
-        MlflowException
-    ) as error:  # MLflow never overwrites a parameter: a resumed run must have the same
+    except MlflowException as error:
+        # MLflow never overwrites a parameter: a resumed run must have the same
         raise TrackingError(f"the run has other parameters already: {error}") from error
 
 
@@ -347,9 +346,8 @@ def log_dataset(name: str, path: str, digest: str, properties: np.ndarray, conte
     """The dataset as the run's input, found in the UI and by `dataset.digest`; properties (sve,
     property) give it its size.
     """
-    with (
-        warnings.catch_warnings()
-    ):  # mlflow warns that two of its own source types fit a local path
+    # mlflow warns that two of its own source types fit a local path
+    with warnings.catch_warnings():
         warnings.filterwarnings(
             "ignore", "The specified dataset source can be interpreted in multiple ways"
         )

@@ -103,9 +103,8 @@ class Cluster:
                 if not running:
                     return
                 finished = wait(list(running), timeout=1, return_when="FIRST_COMPLETED").done
-                answers = [
-                    (future, *future.result(timeout=ANSWER_TIMEOUT)) for future in finished
-                ]  # late: its worker died with the result
+                # late: its worker died with the result
+                answers = [(future, *future.result(timeout=ANSWER_TIMEOUT)) for future in finished]
                 results = [
                     (running.pop(future), result, failure) for future, result, failure in answers
                 ]
@@ -126,11 +125,8 @@ class Cluster:
                     " may lack memory"
                 )
                 raise ClusterError(text) from error
-            except (
-                CancelledError,
-                CommClosedError,
-                ClosedClientError,
-            ) as error:  # while work runs, is fetched, or later
+            except (CancelledError, CommClosedError, ClosedClientError) as error:
+                # while work runs, is fetched, or later
                 raise ClusterError(LOST) from error
             except ModuleNotFoundError as error:
                 raise ClusterError(
@@ -142,9 +138,8 @@ class Cluster:
                     raise failure
 
     def _workers(self) -> int:
-        async def identity() -> (
-            dict
-        ):  # not Client.scheduler_info, which has an old answer where there is no new one
+        # not Client.scheduler_info, which has an old answer where there is no new one
+        async def identity() -> dict:
             return await asyncio.wait_for(
                 self._client.scheduler.identity(n_workers=-1), ANSWER_TIMEOUT
             )
@@ -229,9 +224,8 @@ def _greet(scheduler: str) -> None:
         raise _nobody(
             scheduler, str(getattr(error, "strerror", None) or error).partition("\n")[0]
         ) from error
-    except (
-        Exception
-    ) as error:  # a banner read as Dask's protocol is a length of exabytes, or almost anything
+    except Exception as error:
+        # a banner read as Dask's protocol is a length of exabytes, or almost anything
         raise _nobody(scheduler, "another kind of server answers") from error
 
 
@@ -248,9 +242,8 @@ def _silence() -> Iterator[None]:
     loggers = [logging.getLogger(name) for name in ("distributed", "distributed.client")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
-        logger.setLevel(
-            logging.CRITICAL + 1
-        )  # Dask calls it critical that another kind of server answers
+        # Dask calls it critical that another kind of server answers
+        logger.setLevel(logging.CRITICAL + 1)
     try:
         yield
     finally:

@@ -115,9 +115,8 @@ class Explorer:
             with h5py.File(data.path, "r") as file:
                 self.strain = file["tension/strain"][:] if "tension/strain" in file else self.strain
         self._upload: tuple[str, bytes] | None = None
-        self._volume: tuple[str, Samples] | None = (
-            None  # the last one that could be cut, and its name
-        )
+        # the last one that could be cut, and its name
+        self._volume: tuple[str, Samples] | None = None
         self._series, self._lock = secrets.token_hex(4), threading.Lock()
         self._starts: dict[str, Start] = {}
         self._solved: dict[bytes, Solved] = {}

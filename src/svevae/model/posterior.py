@@ -102,9 +102,8 @@ def fit_posterior(mean: np.ndarray, informed: int, seed: int) -> Posterior:
     share = (np.arange(KNOTS) + 0.5) / KNOTS
     scores = np.concatenate([[-WIDEST], [NormalDist().inv_cdf(p) for p in share], [WIDEST]])
     quantiles = np.quantile(mean.astype(np.float64), np.concatenate([[0.0], share, [1.0]]), axis=0)
-    quantiles += np.linspace(0, 1e-9, len(quantiles))[
-        :, None
-    ]  # where values repeat, as those of pore-free SVEs do
+    # where values repeat, as those of pore-free SVEs do
+    quantiles += np.linspace(0, 1e-9, len(quantiles))[:, None]
     normal = np.column_stack(
         [np.interp(unit, knots, scores) for unit, knots in zip(mean.T, quantiles.T, strict=True)]
     )
@@ -124,8 +123,7 @@ def fit_posterior(mean: np.ndarray, informed: int, seed: int) -> Posterior:
     pooled = scatters.sum(axis=0) / len(mean)
     covariances = (scatters + PRIOR_SVES * pooled) / (sizes + PRIOR_SVES)[:, None, None]
     covariances[:, :informed, :informed] = mixture.covariances_
-    values, vectors = np.linalg.eigh(
-        covariances
-    )  # the exchange of a block may leave a negative one
+    # the exchange of a block may leave a negative one
+    values, vectors = np.linalg.eigh(covariances)
     covariances = (vectors * np.maximum(values, SMALLEST)[:, None]) @ vectors.swapaxes(1, 2)
     return Posterior(sizes / len(mean), means, covariances, scores, quantiles)

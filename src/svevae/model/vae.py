@@ -31,9 +31,8 @@ from svevae.model.layers import ACTIVATION, BLOCKS, depth_to_space, pool, sample
 from svevae.model.losses import kl_divergence, property_loss, reconstruction_loss
 
 PATCH = 4  # voxels along the edge of a patch in the "patch" architecture
-SEED_CHANNELS = (
-    16  # on the coarsest grid, between it and the dense layers of the "patch" architecture
-)
+# channels of the coarsest grid, between it and the dense layers of the "patch" architecture
+SEED_CHANNELS = 16
 ELASTIC_WIDTH = 128  # units of the one layer between the elastic statistics and the latent means
 STATISTICS_SCALE, INFORMED = "elastic_statistics_scale", "informed_mean"
 # standard deviations, of statistics, informed units and properties, within which anything but a

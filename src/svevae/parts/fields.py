@@ -195,9 +195,8 @@ class PropertyField:
             np.exp(-law.b * np.maximum(law.flow_strain - flow_stress / E, 2 * OFFSET)),
         )
         span = 1 - left - at_yield
-        slope = (
-            1 + (flow_stress - self.column(f"yield_{AXIS}")) / span * law.b * left / E
-        ) / span  # dQ/dflow
+        # dQ/dflow
+        slope = (1 + (flow_stress - self.column(f"yield_{AXIS}")) / span * law.b * left / E) / span
         lateral = [value for name, value in std.items() if name.startswith(f"nu_{AXIS}")]
         return {
             "E": std[f"E_{AXIS}"],

@@ -47,20 +47,17 @@ _GRADIENTS = np.array([_gradient(point) for point in GAUSS])
 _STRAINS = np.array([_strain_matrix(gradient) for gradient in _GRADIENTS])  # (gauss, 6, 24)
 
 MEAN_STRAIN = _STRAINS.mean(axis=0)  # (6, 24): the voxel's mean strain
-DEVIATOR = np.einsum("ij,gjk->igk", DEVIATORIC_BASIS, _STRAINS).reshape(
-    40, 24
-)  # rows (deviator component, gauss)
+# rows (deviator component, gauss)
+DEVIATOR = np.einsum("ij,gjk->igk", DEVIATORIC_BASIS, _STRAINS).reshape(40, 24)
 DILATATION = (TRACE @ MEAN_STRAIN)[None]  # (1, 24)
 STRAIN = np.concatenate([DEVIATOR, DILATATION])
 FORCE = np.concatenate([DEVIATOR / 8, DILATATION]).T  # eight points of weight 1/8
 BULK_STIFFNESS = DILATATION.T @ DILATATION  # (24, 24): element stiffness for K = 1
 SHEAR_STIFFNESS = DEVIATOR.T @ DEVIATOR / 4  # and for mu = 1
-AFFINE = np.array(
-    [tensor(unit) @ corner / 2 for corner in np.array(CORNERS) for unit in np.eye(6)]
-)  # corner, strain, component
-AFFINE = (
-    AFFINE.reshape(8, 6, 3).transpose(0, 2, 1).reshape(24, 6)
-)  # corner displacements of a homogeneous strain
+# corner, strain, component
+AFFINE = np.array([tensor(unit) @ corner / 2 for corner in np.array(CORNERS) for unit in np.eye(6)])
+# corner displacements of a homogeneous strain
+AFFINE = AFFINE.reshape(8, 6, 3).transpose(0, 2, 1).reshape(24, 6)
 
 
 def corner_displacement(nodal: jax.Array, mean: jax.Array) -> jax.Array:

@@ -212,9 +212,8 @@ def solve_increment(
             return forces(*tangent(*element.strain(element.corner_displacement(*direction))))[0]
 
         medium = homogeneous_medium(*_tangent_medium(constants, tangent), free, shape, waves)
-        forcing = jnp.where(
-            going, jnp.clip(0.5 * tolerance / norm, 0.02, 0.3), 2.0
-        )  # no more than the increment needs; 2 is done
+        # no more than the increment needs; 2 is done
+        forcing = jnp.where(going, jnp.clip(0.5 * tolerance / norm, 0.02, 0.3), 2.0)
         against = jax.tree.map(jnp.negative, out)
         direction, _, used = _conjugate_gradients(
             operator, against, medium, forcing, jnp.zeros_like(norm), cg

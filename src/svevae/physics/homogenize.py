@@ -374,9 +374,8 @@ def _ratio(loading: Loading, k: int) -> float:
     """How far increment k goes in the direction of the one before it, in its lengths; 0 at a
     reversal.
     """
-    targets = np.where(
-        loading.controlled, loading.strain, loading.stress * 1e-5
-    )  # stresses as strains, roughly
+    # stresses as strains, roughly
+    targets = np.where(loading.controlled, loading.strain, loading.stress * 1e-5)
     now, last = targets[k] - targets[k - 1], targets[k - 1] - (targets[k - 2] if k > 1 else 0)
     return float(np.clip(now @ last / max(last @ last, 1e-30), 0, 4))
 

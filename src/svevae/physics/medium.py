@@ -67,9 +67,8 @@ def homogeneous_medium(
     """Inverse of media of bulk modulus (sve,) and stiffness on deviators (5, 5, sve); `free` (6,)
     is 1 where the mean stress is given.
     """
-    scale = (
-        bulk + jnp.trace(deviatoric) / 5
-    )  # numbers near 1, whatever the unit, keep determinants within float32
+    # numbers near 1, whatever the unit, keep determinants within float32
+    scale = bulk + jnp.trace(deviatoric) / 5
     scale = jnp.where(scale > 0, scale, 1.0)
     bulk = bulk / scale
     basis = jnp.asarray(DEVIATORIC_BASIS, bulk.dtype)
@@ -80,9 +79,8 @@ def homogeneous_medium(
     )
     stiffness = stiffness + bulk * jnp.asarray(np.outer(TRACE, TRACE), bulk.dtype)[..., None]
     both = free[:, None] * free
-    block = (
-        stiffness * both[..., None] + jnp.diag(1 - free)[..., None]
-    )  # the given strains apart, as a unit block
+    # the given strains apart, as a unit block
+    block = stiffness * both[..., None] + jnp.diag(1 - free)[..., None]
     compliance = jnp.moveaxis(jnp.linalg.inv(jnp.moveaxis(block, -1, 0)), 0, -1) * both[..., None]
     return Medium(_symmetric_inverse(symbol, scale[SVE]), compliance / (scale * np.prod(shape)))
 

@@ -181,9 +181,8 @@ def plot_designs(
     axes = figure.subplots(1, 2 * count + 1, width_ratios=[1] * 2 * count + [1.8])
     top = max(np.nanmax(field) for field in porosity.values())
     peak = max(response.plastic[0, -1].mean(axis=1).max() for response in responses.values())
-    greys = matplotlib.colormaps["Greys"].with_extremes(
-        bad="#cfe3f2"
-    )  # the void is no dense material
+    # the void is no dense material
+    greys = matplotlib.colormaps["Greys"].with_extremes(bad="#cfe3f2")
     for k, (name, field) in enumerate(porosity.items()):
         image = axes[k].imshow(100 * field.T, origin="lower", cmap=greys, vmin=0, vmax=100 * top)
         axes[k].set_title(f"{name}: porosity [%]", fontsize=9)

@@ -16,12 +16,8 @@ from svevae.pictures.style import BASELINE, LINE, MODEL, OTHER, TRUTH, save
 from svevae.use.scatter import Scatter
 from svevae.words import headed
 
-STYLES = (
-    (TRUTH, "o"),
-    (MODEL, "s"),
-    (BASELINE, "^"),
-    (OTHER, "D"),
-)  # colour, marker of each field
+# colour, marker of each field
+STYLES = ((TRUTH, "o"), (MODEL, "s"), (BASELINE, "^"), (OTHER, "D"))
 SHIFT = 0.03  # between fields, so that error bars do not overlap
 
 

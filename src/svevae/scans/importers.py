@@ -293,9 +293,8 @@ def _provenance(
     attributes = {
         "source": some([source.name for source in sources]),
         "source_files": len(files),
-        "source_sha256": (
-            one if len(files) == 1 else digest.hexdigest()
-        ),  # of many: of what sha256sum says of them
+        # of many: of what sha256sum says of them
+        "source_sha256": one if len(files) == 1 else digest.hexdigest(),
         "segmentation": some([str(rule) for rule in rules]),
         "axes": some(list(dict.fromkeys(source.axes for source in sources))),
         "svevae_version": __version__,

@@ -125,9 +125,8 @@ def segmentation(
         )
     else:
         last = int(np.searchsorted(values, threshold_otsu(hist=(counts, values))))
-        middle = (
-            values[last] + values[last + 1] - np.diff(values).min()
-        ) / 2  # of the gap, if there is one
+        # of the gap, if there is one
+        middle = (values[last] + values[last + 1] - np.diff(values).min()) / 2
         rule = Segmentation(pores, float(middle), "Otsu's")
     return rule.measured(values, counts)
 

@@ -29,14 +29,8 @@ if TYPE_CHECKING:
 TIF, RAW, HDF5 = (".tif", ".tiff"), (".raw", ".bin", ".vol"), (".h5", ".hdf5", ".hdf")
 SLICES = (*TIF, ".png")
 VOLUMES = (*TIF, *RAW, *HDF5, ".npy", ".npz")
-UNREADABLE = (
-    OSError,
-    ValueError,
-    EOFError,
-    RuntimeError,
-    zipfile.BadZipFile,
-    zlib.error,
-)  # what numpy and h5py raise of damaged files
+# what numpy and h5py raise of damaged files
+UNREADABLE = (OSError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
 MICROMETRES = {
     "nm": 1e-3,
     "um": 1.0,
@@ -151,9 +145,8 @@ def voxel_size(path: Path) -> float | None:
             f"{path}: expected voxels that are cubes, received {received} um; resample it, or give"
             " the right --voxel-size"
         )
-    return (
-        float(f"{edges[0]:.6g}") if edges else None
-    )  # a ratio of integers in the file: 0.1 is 1/10 only to 7 digits
+    # a ratio of integers in the file: 0.1 is 1/10 only to 7 digits
+    return float(f"{edges[0]:.6g}") if edges else None
 
 
 def _imagej_edges(tif: tifffile.TiffFile) -> list[float]:
@@ -295,9 +288,8 @@ def arrays_of(path: Path) -> Iterator[dict[str, np.ndarray | h5py.Dataset]]:
     lasts. DataError if damaged.
     """
     try:
-        with open(
-            path, "rb"
-        ) as stream:  # numpy leaves a damaged file open that it has opened itself
+        # numpy leaves a damaged file open that it has opened itself
+        with open(path, "rb") as stream:
             if path.suffix.lower() == ".npz":
                 with np.load(stream, allow_pickle=False) as file:
                     yield {name: file[name] for name in file}
@@ -342,11 +334,8 @@ def _read_slice(path: Path) -> np.ndarray:
         try:
             with PIL.Image.open(path) as file:
                 image = np.asarray(file.convert("L") if file.mode == "P" else file)
-        except (
-            OSError,
-            SyntaxError,
-            ValueError,
-        ) as error:  # Pillow calls a broken chunk a SyntaxError
+        except (OSError, SyntaxError, ValueError) as error:
+            # Pillow calls a broken chunk a SyntaxError
             raise DataError(f"{path}: expected a png file, cannot be read: {error}") from error
     if image.ndim != 2:
         raise DataError(f"{path}: expected a slice of greys, received shape {image.shape}")

@@ -30,9 +30,8 @@ def load(uri: str | Path | None = None, batch_size: int = 64) -> LatentModel:
         return load_folder(carried_champion(), batch_size)
     if ":/" not in str(uri):
         return load_folder(Path(uri), batch_size)
-    from svevae.tracking import (
-        download_model,
-    )  # mlflow takes seconds, and a folder does not need it
+    # mlflow takes seconds, and a folder does not need it
+    from svevae.tracking import download_model
 
     return load_folder(download_model(str(uri)), batch_size)
 

@@ -23,6 +23,8 @@ from typing import Any
 import yaml
 from optuna.trial import TrialState
 
+from svevae.words import counted
+
 ROOT = Path(__file__).parents[1]
 RESULT = Path(__file__).with_suffix(".json")
 TRIALS = 8
@@ -146,13 +148,10 @@ def main() -> None:
     for workers in map(int, options.workers.split(",")):
         row = found["workers"][workers] = trials_an_hour(workers)
         ratio = row["trials_an_hour"] / next(iter(found["workers"].values()))["trials_an_hour"]
-        name, rate = (
-            f"{workers} worker{'s' * (workers > 1)}",
-            f"{row['trials_an_hour']:.0f} trials an hour ({ratio:.2f})",
-        )
+        rate = f"{row['trials_an_hour']:.0f} trials an hour ({ratio:.2f})"
         print(
-            f"{name}: {rate}, {row['seconds_a_trial']:.1f} s a trial, the first"
-            f" {row['start_seconds']:.0f} s after the command",
+            f"{counted(workers, 'worker')}: {rate}, {row['seconds_a_trial']:.1f} s a trial,"
+            f" the first {row['start_seconds']:.0f} s after the command",
             flush=True,
         )
     found["run"] = {

@@ -114,14 +114,12 @@ def run_export(options: argparse.Namespace) -> None:
 def run_check(options: argparse.Namespace) -> None:
     from svevae.dataset.store import describe_dataset, find_problems
     from svevae.errors import DataError
+    from svevae.words import counted
 
     problems = find_problems(options.file, labelled=False)
     if problems:
-        raise DataError(
-            "\n  ".join(
-                [f"{options.file}: {len(problems)} problem{'s' * (len(problems) > 1)}", *problems]
-            )
-        )
+        head = f"{options.file}: {counted(len(problems), 'problem')}"
+        raise DataError("\n  ".join([head, *problems]))
     print(describe_dataset(options.file))
 
 

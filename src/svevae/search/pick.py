@@ -15,6 +15,7 @@ from svevae.config import Search, Train
 from svevae.errors import SvevaeError
 from svevae.search.space import Space, decoded, starting_point
 from svevae.search.study import Study, Ticket, trial_seed
+from svevae.words import counted
 
 FRESH = 2**31  # the seeds of finalists begin at this number, above any ticket of a study
 MOST_SEEDS = 1000  # of a finalist
@@ -187,15 +188,13 @@ def _reason(
     kind = (
         "on the Pareto front" if len(search.objectives) == 2 else f"by {search.objectives[0]} error"
     )
-    fidelity = (
-        f"{search.epochs} epoch{'s' * (search.epochs > 1)} on {search.fraction:.0%} of the training"
-        " SVEs"
-    )
-    seeds = f"{search.seeds} fresh seed{'s' * (search.seeds > 1)}"
+    epochs = counted(search.epochs, "epoch")
+    fidelity = f"{epochs} on {search.fraction:.0%} of the training SVEs"
+    seeds = counted(search.seeds, "fresh seed")
     verdict = "has the least" if winner is rows[0] else "is not clearly beaten in"
     others = [told(row) for row in rows if row is not winner]
     beside = f"; beside it {', '.join(others)}" if others else ""
-    field = f"{trials} trial{'s' * (trials > 1)} {kind} ({fidelity})"
+    field = f"{counted(trials, 'trial')} {kind} ({fidelity})"
     return (
         f"{told(winner)} {verdict} mean {search.rule} error over {seeds}, among the best of"
         f" {field}{beside}"

@@ -14,7 +14,7 @@ import numpy as np
 from svevae import tracking
 from svevae.dataset.cluster import open_cluster
 from svevae.errors import ConfigError, blaming
-from svevae.files import written_whole
+from svevae.files import write_text, written_whole
 from svevae.parts.accuracy import LOADS, STRAINS, accuracy_scores, bar_errors
 from svevae.parts.coarse import Coarse
 from svevae.parts.config import Multiscale
@@ -81,8 +81,7 @@ def compare(params: Multiscale) -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     with written_whole(FOLDER / "bars.csv") as beside:
         errors.to_csv(beside, index=False, float_format="%.6g")
-    with written_whole(METRICS) as beside:
-        beside.write_text(json.dumps(scores, indent=1) + "\n")
+    write_text(METRICS, json.dumps(scores, indent=1) + "\n")
     plot_curves(FOLDER / "curves.png", truth, contenders)
     plot_errors(FOLDER / "errors.png", errors, ("E", "yield", *LOADS, "curve"))
     plot_plastic(FOLDER / "plastic.png", bars, truth, contenders)

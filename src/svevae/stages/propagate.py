@@ -15,7 +15,7 @@ import numpy as np
 from svevae import tracking
 from svevae.dataset.cluster import HERE, Work, open_cluster
 from svevae.errors import blaming
-from svevae.files import written_whole
+from svevae.files import write_text, written_whole
 from svevae.parts.coarse import Coarse
 from svevae.parts.config import Multiscale
 from svevae.parts.direct import Direct
@@ -91,8 +91,7 @@ def propagate(params: Multiscale, work: Work = HERE) -> None:
     correlation = sampler.field.correlation
     with written_whole(FOLDER / "correlation.csv") as beside:
         correlation.to_csv(beside, index=False, float_format="%.4g")
-    with written_whole(METRICS) as beside:
-        beside.write_text(json.dumps(scores, indent=1) + "\n")
+    write_text(METRICS, json.dumps(scores, indent=1) + "\n")
     bands = {name: confidence_band(values[DIRECT]) for name, values in quantities.items()}
     plot_quantiles(FOLDER / "quantiles.png", quantities, bands)
     plot_latent_correlation(FOLDER / "correlation.png", correlation)

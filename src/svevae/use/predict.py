@@ -14,6 +14,7 @@ from svevae.errors import DataError
 from svevae.files import check_target, written_whole
 from svevae.model.latent import LatentModel
 from svevae.use.champion import load
+from svevae.words import headed
 
 
 def predict_file(source: Path, target: Path, uri: str) -> int:
@@ -62,11 +63,7 @@ def predict_file(source: Path, target: Path, uri: str) -> int:
 
 def _write_csv(path: Path, arrays: dict[str, np.ndarray], model: LatentModel, uri: str) -> None:
     pairs = list(zip(model.names, model.units, strict=True))
-    header = [
-        name if unit == "-" else f"{name} [{unit}]"
-        for suffix in ("", "_std")
-        for name, unit in ((n + suffix, u) for n, u in pairs)
-    ]
+    header = [headed(name + suffix, unit) for suffix in ("", "_std") for name, unit in pairs]
     table = pd.DataFrame(
         np.hstack([arrays["properties"], arrays["properties_std"]]), columns=header
     )

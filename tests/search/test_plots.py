@@ -92,12 +92,12 @@ def test_one_bad_trial_does_not_hide_the_others() -> None:
     """Errors from 0.1 to 30 stand on logarithmic axes, from 0.1 to 0.2 on linear ones."""
     bad, good = (study_of(["property", "reconstruction"], worst) for worst in (30.0, 0.2))
     for name in ("slice-property", "history-property"):
-        assert plot_of(bad, name).draw_plotly().layout.yaxis.type == "log"
-        assert plot_of(good, name).draw_plotly().layout.yaxis.type != "log"
-    assert plot_of(bad, "front").draw_plotly().layout.xaxis.type == "log"
+        assert plot_of(bad, name).plotly_figure().layout.yaxis.type == "log"
+        assert plot_of(good, name).plotly_figure().layout.yaxis.type != "log"
+    assert plot_of(bad, "front").plotly_figure().layout.xaxis.type == "log"
     with plt.rc_context():
         for study, scale in ((bad, "log"), (good, "linear")):
-            figure = plot_of(study, "slice-property").draw_matplotlib()
+            figure = plot_of(study, "slice-property").matplotlib_figure()
             assert figure.axes[0].get_yscale() == scale
             plt.close(figure)
 
@@ -108,7 +108,7 @@ def test_parallel_coordinates_tell_errors_not_logarithms() -> None:
     """
     plot = plot_of(
         study_of(["property", "reconstruction"], 30.0), "parallel-property"
-    ).draw_plotly()
+    ).plotly_figure()
     axis = [float(note.text) for note in plot.layout.annotations if note.x == 0]
     assert axis[0] == pytest.approx(0.1, rel=0.01)
     assert axis[-1] == pytest.approx(30, rel=0.01)
@@ -123,7 +123,7 @@ def test_slices_stand_in_rows_of_four() -> None:
     none over another.
     """
     study = study_of(["combined"])
-    plot = plot_of(study, "slice").draw_plotly()
+    plot = plot_of(study, "slice").plotly_figure()
     assert plot.layout.width is None
     places = [
         (x.domain, y.domain) for x, y in zip(plot.select_xaxes(), plot.select_yaxes(), strict=True)
@@ -132,7 +132,7 @@ def test_slices_stand_in_rows_of_four() -> None:
     assert [x[0] for x, _ in places] == [0, 0.25, 0.5, 0.75, 0]
     assert places[4][1][1] < places[0][1][0]
     with plt.rc_context():
-        figure = plot_of(study, "slice").draw_matplotlib()
+        figure = plot_of(study, "slice").matplotlib_figure()
         *panels, bar = (axes.get_position() for axes in figure.axes)
         plt.close(figure)
     for first in (*panels, bar):
@@ -143,11 +143,11 @@ def test_slices_stand_in_rows_of_four() -> None:
 
 def test_choices_are_words_below_each_other() -> None:
     """JSON text of a list would cover its neighbours."""
-    plot = plot_of(study_of(["combined"]), "slice").draw_plotly()
+    plot = plot_of(study_of(["combined"]), "slice").plotly_figure()
     (axis,) = (axis for axis in plot.select_xaxes() if axis.title.text == "augmentation")
     assert axis.ticktext == ("flip_x<br>flip_y<br>flip_z<br>swap_xy", "flip_x", "none")
     with plt.rc_context():
-        figure = plot_of(study_of(["combined"]), "slice").draw_matplotlib()
+        figure = plot_of(study_of(["combined"]), "slice").matplotlib_figure()
         (axes,) = (axes for axes in figure.axes if axes.get_xlabel() == "augmentation")
         assert [text.get_text() for text in axes.get_xticklabels()] == [
             "flip_x\nflip_y\nflip_z\nswap_xy",
@@ -161,7 +161,7 @@ def test_choices_are_words_below_each_other() -> None:
 def test_whole_numbers_have_whole_ticks() -> None:
     """A depth is 2, 3 or 4, never 2.5."""
     study = study_of(["combined"])
-    parallel = plot_of(study, "parallel").draw_plotly()
+    parallel = plot_of(study, "parallel").plotly_figure()
     column = parallel.layout.xaxis.ticktext.index("depth")
     assert [note.text for note in parallel.layout.annotations if note.x == column] == [
         "2",
@@ -169,7 +169,7 @@ def test_whole_numbers_have_whole_ticks() -> None:
         "4",
     ]
     with plt.rc_context():
-        figure = plot_of(study, "slice").draw_matplotlib()
+        figure = plot_of(study, "slice").matplotlib_figure()
         (axes,) = (axes for axes in figure.axes if axes.get_xlabel() == "depth")
         assert all(tick == int(tick) for tick in axes.get_xticks())
         plt.close(figure)
@@ -180,7 +180,7 @@ def test_what_hovers_over_the_front_is_short() -> None:
     colour and legend.
     """
     study = study_of(["property", "reconstruction"], reconstruction=0.5)
-    rest, front = plot_of(study, "front").draw_plotly().data
+    rest, front = plot_of(study, "front").plotly_figure().data
     assert [trace.name for trace in (rest, front)] == ["not on the front", "on the front"]
     assert front.text[0].startswith(
         "trial 0<br>property error: 0.1000<br>reconstruction error: 0.5000<br>latent_dim:"

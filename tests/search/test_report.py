@@ -15,7 +15,7 @@ import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState
 
-from svevae.search.report import draw_study, write_report
+from svevae.search.report import plot_study, write_report
 
 pytestmark = pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
 SPACE = {
@@ -183,7 +183,7 @@ def test_a_single_study_with_pruned_failed_and_lost_trials(tmp_path: Path) -> No
 def test_too_few_trials_are_no_fault(count: int, fixed: bool, missing: str, tmp_path: Path) -> None:
     study = study_of(["property", "reconstruction"], count, fixed)
     assert missing in visible(page_of(study, tmp_path))
-    names = [path.stem for path in draw_study(study, tmp_path / "plots")]
+    names = [path.stem for path in plot_study(study, tmp_path / "plots")]
     assert names == (["front", "history-property", "history-reconstruction"] if count else [])
 
 
@@ -257,7 +257,7 @@ def test_an_error_that_is_the_same_everywhere_is_told(tmp_path: Path) -> None:
 
 def test_pictures(tmp_path: Path) -> None:
     style = dict(matplotlib.rcParams)
-    paths = draw_study(study_of(["property", "reconstruction"], 12), tmp_path)
+    paths = plot_study(study_of(["property", "reconstruction"], 12), tmp_path)
     assert [path.stem for path in paths] == [
         "front",
         *(
@@ -276,7 +276,7 @@ def test_pictures_leave_the_backend_of_the_caller(tmp_path: Path) -> None:
     before = plt.get_backend()
     plt.switch_backend("svg")
     try:
-        [path] = draw_study(study_of(["combined"], 1), tmp_path)
+        [path] = plot_study(study_of(["combined"], 1), tmp_path)
         assert path.read_bytes().startswith(b"\x89PNG")
         assert plt.get_backend() == "svg"
     finally:

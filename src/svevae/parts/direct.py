@@ -17,7 +17,7 @@ from svevae.physics.elasticity import Material
 from svevae.physics.homogenize import RECIPE
 from svevae.physics.part import GRIP, GRIP_NU, PART_SETTINGS, Response, pull
 
-JOURNAL = Path(".checkpoints/multiscale")
+FOLDER = Path(".checkpoints/multiscale")
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Direct:
         what = repr(
             (RECIPE, GRIP, GRIP_NU, asdict(self), voxel_digest(pores), voxel_digest(outline))
         )
-        return JOURNAL / f"{hashlib.sha256(what.encode()).hexdigest()[:24]}.npz"
+        return FOLDER / f"{hashlib.sha256(what.encode()).hexdigest()[:24]}.npz"
 
     def simulate(self, pores: np.ndarray, outline: np.ndarray, name: str) -> tuple[Response, float]:
         """Simulate one part, pores and outline (x, y, z): its response, and the seconds that the
@@ -117,7 +117,7 @@ def _keep(path: Path, response: Response, seconds: float) -> None:
 
 
 def _read(path: Path) -> tuple[Response, float] | None:
-    """What was kept; None where there is nothing, or where it is damaged or of another version."""
+    """Read what was cached; None where nothing is, or where it is damaged or of another version."""
     arrays = load_arrays(path)
     if arrays is None or set(arrays) != {"seconds", *Response.__dataclass_fields__}:
         return None

@@ -18,7 +18,7 @@ from svevae.dataset.store import LabelledDataset, open_dataset
 from svevae.errors import DataError, blaming
 from svevae.model.baselines import PorosityBaseline
 from svevae.model.latent import LatentModel
-from svevae.parts.direct import JOURNAL
+from svevae.parts.direct import FOLDER
 from svevae.parts.fields import Law, PropertyField
 from svevae.physics.elasticity import Material, poisson
 from svevae.physics.label import Tension, property_names
@@ -84,7 +84,7 @@ class Ground:
         sves, position = cut(pores, n)
         names = [f"SVE at {tuple(map(int, place))}" for place in position]
         columns = label_sves(
-            sves, names, self.labels, Journal(JOURNAL / "labels", self.labels), cluster, batch=4
+            sves, names, self.labels, Journal(FOLDER / "labels", self.labels), cluster, batch=4
         )
         properties, units = property_names(("z",))
         lateral = np.stack([poisson(columns["stiffness"], "z", axis) for axis in "xy"], axis=1)

@@ -54,7 +54,7 @@ class StudyPlot:
     options: dict[str, Any]
     is_log: bool
 
-    def draw_plotly(self) -> PlotlyFigure:
+    def plotly_figure(self) -> PlotlyFigure:
         """Draw it for a page."""
         with _quiet():
             plot = getattr(interactive, KINDS[self.kind][1])(self.study, **self.options)
@@ -74,7 +74,7 @@ class StudyPlot:
                 plot.update_xaxes(**_log_axis([value for trace in plot.data for value in trace.x]))
         return plot
 
-    def draw_matplotlib(self) -> Figure:
+    def matplotlib_figure(self) -> Figure:
         """Draw it for a file of 110 dots an inch; the caller closes the figure. Optuna's style
         lasts until the end of the caller's `plt.rc_context`.
         """

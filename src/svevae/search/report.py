@@ -28,16 +28,17 @@ STATES = {TrialState.FAIL: "failed", TrialState.PRUNED: "pruned"}
 TEMPLATE = Path(__file__).with_name("report.html.jinja")
 
 
-def draw_study(study: optuna.Study, folder: Path) -> list[Path]:
+def plot_study(study: optuna.Study, folder: Path) -> list[Path]:
     """Write a PNG file for each plot that the study's trials allow; return their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     with _without_window():
         for plot in study_plots(study):
             with plt.rc_context():
-                figure = plot.draw_matplotlib()
+                figure = plot.matplotlib_figure()
                 paths.append(folder / f"{plot.name}.png")
-                figure.savefig(paths[-1], dpi=DPI, bbox_inches="tight")
+                with written_whole(paths[-1]) as beside:
+                    figure.savefig(beside, dpi=DPI, bbox_inches="tight", format="png")
                 plt.close(figure)
     return paths
 
@@ -51,7 +52,7 @@ def write_report(
     plots = [
         {
             "title": plot.title,
-            "html": plot.draw_plotly().to_html(
+            "html": plot.plotly_figure().to_html(
                 full_html=False,
                 include_plotlyjs=index == 0,  # the library stands in the page once
                 config={"displaylogo": False},

@@ -34,6 +34,7 @@ from svevae.pictures.pipeline import (
     plot_two_point,
 )
 from svevae.reports.card import model_card
+from svevae.words import headed
 
 SPLIT = Path("artifacts/split/split.json")
 MODEL = Path("artifacts/model")
@@ -93,7 +94,7 @@ def evaluate(params: Params) -> None:
         loop_sves=len(loop.solved) if loop else None,
         others=others,
     )
-    _draw(model, test, outputs, reference, samples, settings.pictures)
+    _plot(model, test, outputs, reference, samples, settings.pictures)
     if loop:
         plot_closed_loop(PLOTS / "loop.png", model.names, model.units, *loop)
     scores.save(METRICS)
@@ -101,7 +102,7 @@ def evaluate(params: Params) -> None:
     _log(split, model, scores, test.properties)
 
 
-def _draw(
+def _plot(
     model: LatentModel,
     test: assess.Subset,
     outputs: assess.ModelOutputs,
@@ -118,7 +119,7 @@ def _draw(
         PLOTS / "reconstruction.png", test.voxels[shown], model.reconstruct(test.voxels[shown])
     )
     strength = next((i for i, name in enumerate(model.names) if name.startswith("yield")), 0)
-    label = f"{model.names[strength]} [{model.units[strength]}]"
+    label = headed(model.names[strength], model.units[strength])
     plot_latent(PLOTS / "latent.png", outputs.latent_mean, test.porosity, true[:, strength], label)
     plot_losses(PLOTS / "losses.png", pd.read_csv(HISTORY))
     correlation = pd.DataFrame(

@@ -19,7 +19,7 @@ from svevae.errors import ConfigError
 from svevae.files import written_whole
 from svevae.search.pick import finalists, front, pick, tickets_of_finalists, tickets_of_study
 from svevae.search.pool import Pool, help_out, run_to_the_end, trial_line
-from svevae.search.report import draw_study, write_report
+from svevae.search.report import plot_study, write_report
 from svevae.search.storage import (
     JOURNAL,
     mend_journal,
@@ -147,7 +147,7 @@ def _show_front(study: Study, rule: str) -> None:
 
 
 def _write(study: Study, repeats: Study, best: dict[str, Any]) -> None:
-    draw_study(study.study, PLOTS)
+    plot_study(study.study, PLOTS)
     write_report(study.study, repeats.study, best, REPORT)
     with written_whole(BEST) as beside:
         beside.write_text(yaml.safe_dump(best, sort_keys=False, width=140))

@@ -24,7 +24,7 @@ from svevae.scans.segmentation import Segmentation
 from svevae.use.champion import load
 from svevae.words import counted, some
 
-JOURNAL = Path(".checkpoints/field")
+CACHE = Path(".checkpoints/field")
 SAME = 1e-3  # relative difference of voxel sizes that is none
 
 
@@ -62,10 +62,10 @@ class Tiles:
 
 
 def encode_volume(
-    model: LatentModel, tiles: Tiles, rule: Segmentation, journal: Path
+    model: LatentModel, tiles: Tiles, rule: Segmentation, folder: Path
 ) -> tuple[np.ndarray, np.ndarray]:
     """Encode all SVEs: latent means (x, y, z, latent) and porosities (x, y, z); each layer is
-    cached in the folder `journal` when it is done.
+    cached in `folder` when it is done.
 
     `rule.apply` makes the volume's values binary. Memory: a layer of SVEs, and the latent codes.
     """
@@ -75,7 +75,7 @@ def encode_volume(
         total=layers * each, unit="SVE", desc="encode", disable=not sys.stderr.isatty()
     ) as bar:
         for i in range(layers):
-            path = journal / f"layer-{i:05d}.npz"
+            path = folder / f"layer-{i:05d}.npz"
             found = load_arrays(path)
             if found is None:
                 sves = rule.apply(tiles.layer(i))
@@ -117,8 +117,8 @@ def field_file(source: Path, target: Path, uri: str, options: ImportOptions) -> 
         (str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns) for file in found.files
     ]
     identity = repr((files, options, str(rule), model.digest()))
-    journal = JOURNAL / hashlib.sha256(identity.encode()).hexdigest()[:24]
-    latent, porosity = encode_volume(model, tiles, rule, journal)
+    folder = CACHE / hashlib.sha256(identity.encode()).hexdigest()[:24]
+    latent, porosity = encode_volume(model, tiles, rule, folder)
     field = PropertyField.predicted(model, latent, porosity)
     if not field.solid.any():
         raise DataError(

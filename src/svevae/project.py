@@ -15,7 +15,7 @@ from svevae.dataset.store import open_dataset
 from svevae.errors import ConfigError
 from svevae.places import PROJECT_FILES, project_file
 
-# DVC's remote, inside the project: git shall not keep the data a second time
+# DVC's remote, inside the project: git must not keep the data a second time
 STORE = "/.dvc-store/"
 
 
@@ -50,7 +50,7 @@ def init(folder: Path, data: Path | None = None) -> str:
             (beside / "data").mkdir()
             shutil.copy(data, beside / "data")
         notes = _begin_history(beside, with_data=data is not None)
-        if target.exists():  # somebody may stand in it
+        if target.exists():  # it may be the working folder of a shell
             for entry in beside.iterdir():
                 entry.rename(target / entry.name)
         else:

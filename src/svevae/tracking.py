@@ -454,8 +454,9 @@ def log_model(
 ) -> str:
     """Log the model in `folder` to the active run; its URI models:/m-...
 
-    It takes SVEs of `n` voxels along an edge and gives `latent_dim` latent units and so many
-    `properties`. The module `loader` loads it; Keras and its backend are those that trained it.
+    It takes SVEs of `n` voxels along an edge and gives `latent_dim` latent units and
+    `properties` numbers. The module `loader` loads it; Keras and its backend are those that trained
+    it.
     """
     outputs: dict[str, tuple[int, ...]] = {
         "latent_mean": (-1, latent_dim),

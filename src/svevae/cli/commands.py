@@ -1,5 +1,5 @@
 """What each command of `svevae` does with its parsed options. Modules are imported by the command
-that needs them: Keras takes seconds, and `svevae --help` shall not.
+that needs them: Keras takes seconds, and `svevae --help` must not.
 """
 
 from __future__ import annotations

@@ -111,8 +111,8 @@ def neighbour_correlation(
 
 
 def lags_within(position: np.ndarray, reach: float, separation: str = "euclidean") -> np.ndarray:
-    """Steps (lag, 3) between places of a part up to `reach` SVE edges long, one of each two that
-    are opposite; position (sve, 3).
+    """Steps (lag, 3) between places of a part up to `reach` SVE edges long, one of each
+    opposite pair; position (sve, 3).
     """
     extent = np.minimum(np.ptp(position, axis=0), reach).astype(int)
     axes = [

@@ -9,9 +9,9 @@ import numpy as np
 from svevae.model.latent import LatentModel
 
 SAMPLES = 4096  # of the aggregate posterior, that the directions are found from
-# The directions of the properties explain this share of their variance, but are at most so many.
+# The directions of the properties explain this share of their variance, but are at most this many.
 EXPLAINED, MOST = 0.99, 4
-# At most so many directions of the rest, each with at least this share of the rest's variance.
+# At most this many directions of the rest, each with at least this share of the rest's variance.
 MORPHOLOGY, LEAST = 6, 0.01
 # One field of noise for every draw, so that pores grow and shrink under a slider without flicker.
 SEED = 0

@@ -52,7 +52,7 @@ class RidgeBaseline:
         components: int | None = None,
     ):
         """porosity (sve,), statistics (sve, any), properties (sve, property); with `components`,
-        statistics go through a PCA to so many.
+        statistics go through a PCA to that many.
         """
         self.scaler = StandardScaler().fit(properties)
         count = min(components or 0, len(statistics) - 1, statistics.shape[1])

@@ -39,7 +39,7 @@ def set_up(
 ) -> Session:
     """A fresh model in its trainer, the training and the validation batches, from the seed alone.
 
-    With a `fraction` below 1 the training batches hold so many of the training SVEs, a random
+    With a `fraction` below 1 the training batches hold that share of the training SVEs, a random
     choice that is the same for all seeds.
     """
     index = split.index("train", data.part_id)

@@ -117,7 +117,7 @@ class LatentModel:
         }
 
     def digest(self) -> str:
-        """What the weights are known by."""
+        """A digest of the weights, which tells one model from another."""
         whole = hashlib.sha256()
         for weight in self.model.get_weights():
             whole.update(np.ascontiguousarray(weight).tobytes())

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-QUANTILE_90 = 1.6448536  # of |N(0, 1)|: an interval of 90 % is +- so many standard deviations
+QUANTILE_90 = 1.6448536  # of |N(0, 1)|: an interval of 90 % is +- this many standard deviations
 HALVINGS = 200  # random divisions of the held-out parts into two halves
 # A latent unit is active where the variance of its mean exceeds this: Burda et al. (2016),
 # section 5.2.

@@ -47,7 +47,7 @@ class Posterior:
 
     @classmethod
     def load(cls, path: Path) -> Posterior:
-        """What `save` wrote."""
+        """Read what `save` wrote."""
         with np.load(path) as arrays:
             return cls(**arrays)
 
@@ -89,9 +89,9 @@ class Posterior:
 
 
 def fit_posterior(mean: np.ndarray, informed: int, seed: int) -> Posterior:
-    """The mixture of the latent means (sve, latent) of the training SVEs.
+    """Fit the mixture to the latent means (sve, latent) of the training SVEs.
 
-    Of the means, not of samples: the predictor reads means, and the noise of a sample would part a
+    It takes means, not samples: the predictor reads means, and the noise of a sample would part a
     unit's property from its pores. The first `informed` units, which the properties follow from,
     say which component an SVE belongs to; the covariance of all units in a component is moved
     towards that of all components as if by PRIOR_SVES more SVEs, except that of the informed units

@@ -1,5 +1,5 @@
-"""New SVEs: latent vectors from the aggregate posterior, with wished properties if need be, made
-binary voxels.
+"""Make new SVEs: latent vectors from the aggregate posterior, with wished properties if any, and
+binary voxels for them.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class _Attempt(NamedTuple):
     distance: np.ndarray
 
     def or_closer(self, other: _Attempt) -> _Attempt:
-        """Of each SVE the attempt that is closer."""
+        """Take for each SVE the attempt that is closer."""
         closer = other.distance < self.distance
         return _Attempt(
             *(

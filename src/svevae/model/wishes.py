@@ -106,17 +106,18 @@ def sample_latent(
 
 
 def _away(properties: np.ndarray, wished: np.ndarray, std: np.ndarray) -> np.ndarray:
-    """Squared distances (sve,) in standard deviations; beyond FARTHEST of them all wishes are
-    alike, and no square overflows.
+    """Squared distances (sve,) in standard deviations; those of a property are cut off at FARTHEST,
+    so that no square overflows.
     """
     return np.square(np.clip((properties - wished) / std, -FARTHEST, FARTHEST)).sum(axis=1)
 
 
 class _Known:
-    """Which properties the model's own SVEs (sve, property) have, by themselves and together.
+    """Which properties the model's own SVEs (sve, property) have, one by one and together.
 
-    Nothing beyond RANGE of each, and nothing farther from their mean, by their covariance, than
-    TOGETHER of them are: there the predictor extrapolates, to more stiffness than the matrix has.
+    Known is what lies between the quantiles RANGE of each property and, by the covariance, no
+    farther from the mean than the share TOGETHER of these SVEs. Beyond, the predictor extrapolates,
+    to more stiffness than the matrix has.
     """
 
     def __init__(self, properties: np.ndarray):
@@ -158,7 +159,7 @@ def _half_step(cost: np.ndarray, longest: float) -> float:
 
 
 def _reason(model: GenerativeModel, targets: Mapping[str, float], known: _Known) -> str:
-    """What was asked for and why there is none, in words."""
+    """Say what was asked for and why there is none."""
     beyond = []
     for name, value in targets.items():
         low, high = (bound[model.names.index(name)] for bound in (known.low, known.high))
@@ -176,7 +177,7 @@ def _reason(model: GenerativeModel, targets: Mapping[str, float], known: _Known)
 
 
 def in_words(model: GenerativeModel, targets: Iterable[str], properties: np.ndarray) -> str:
-    """The targeted ones of the properties (property,) of one SVE."""
+    """Say which values the targets have among the properties (property,) of one SVE."""
     return ", ".join(
         f"{name} = {_with_unit(model, name, properties[model.names.index(name)])}"
         for name in targets
@@ -189,5 +190,5 @@ def _with_unit(model: GenerativeModel, name: str, value: float) -> str:
 
 
 def _four_digits(value: float) -> str:
-    """No power of ten: 44540."""
+    """Format four digits without a power of ten: 44540."""
     return f"{float(f'{value:.4g}'):.10g}"

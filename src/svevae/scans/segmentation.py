@@ -12,7 +12,7 @@ from skimage.filters import threshold_otsu
 
 from svevae.errors import DataError
 
-LABELS = 16  # a volume of at most so many different values holds phases, not greys
+LABELS = 16  # a volume of at most this many different values holds phases, not greys
 BINS = 1 << 16  # of the histogram of greys; every value of a 16-bit scan has its own
 SLAB = 1 << 22  # voxels worked on at a time
 SHIFTS = (-0.05, -0.02, 0.0, 0.02, 0.05)

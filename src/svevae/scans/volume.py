@@ -81,8 +81,8 @@ def read_volume(
 
 
 def default_axes(path: Path) -> str:
-    """What the axes of a file mean where nobody says: "xyz" for numpy and HDF5, "zyx" for what
-    scanners write.
+    """The order of the axes where the user does not give it: "xyz" for numpy and HDF5, "zyx" for
+    what scanners write.
     """
     return "xyz" if path.suffix.lower() in (*HDF5, ".npy", ".npz") and not path.is_dir() else "zyx"
 

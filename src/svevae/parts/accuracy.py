@@ -29,11 +29,9 @@ def bar_errors(
             "E": (response.stiffness, truth.stiffness),
             "yield": (response.yield_stress, truth.yield_stress),
         }
-        pairs |= {
-            load: (response.at(strain), truth.at(strain))
-            for load, strain in zip(LOADS, STRAINS, strict=True)
-        }
-        pairs |= {"lateral strain": (response.lateral_at(STRAINS[0]), truth.lateral_at(STRAINS[0]))}
+        for load, strain in zip(LOADS, STRAINS, strict=True):
+            pairs[load] = (response.at(strain), truth.at(strain))
+        pairs["lateral strain"] = (response.lateral_at(STRAINS[0]), truth.lateral_at(STRAINS[0]))
         columns = {key: 100 * (a / b - 1) for key, (a, b) in pairs.items()}
         for k, phi in enumerate(porosity):
             stress = np.interp(truth.strain[k], response.strain[k], response.stress[k])

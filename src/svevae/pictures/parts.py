@@ -134,8 +134,8 @@ def plot_quantiles(
         "latent": (MODEL, "-"),
         "latent, independent SVEs": (BASELINE, "--"),
         "latent, segmentation": (OTHER, ":"),
+        ENCODED: (TRUTH, ":"),
     }
-    styles |= {ENCODED: (TRUTH, ":")}
     for cell, (name, sources) in zip(axes[0], quantities.items(), strict=True):
         values, low, high = bands[name]
         cell.fill_between(

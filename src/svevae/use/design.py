@@ -291,22 +291,21 @@ def design_file(
         "properties": result.predicted,
         "part_id": np.arange(count),
         "porosity": result.porosity,
-    }
-    arrays |= {
         "latent": result.latent,
         "properties_std": result.std,
         "novelty": result.novelty,
         "distance": result.distance,
+        "solved": result.solved,
+        "rank": np.arange(1, count + 1),
     }
-    arrays |= {"solved": result.solved, "rank": np.arange(1, count + 1)}
     wished = ", ".join(f"{name} = {value:g}" for name, value in targets.items())
     attributes = {
         "title": f"SVEs designed by {uri} for {wished}",
         "model": uri,
         "seed": seed,
         "targets": json.dumps(dict(targets)),
+        "properties": "predicted; /solved is what the solver says",
     }
-    attributes |= {"properties": "predicted; /solved is what the solver says"}
     if settings:
         attributes["solved_with"] = repr(settings)
     if model.voxel_size:

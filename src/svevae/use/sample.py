@@ -34,9 +34,10 @@ def sample_file(target: Path, uri: str, count: int, seed: int, targets: Mapping[
         "properties": prediction.properties,
         "part_id": np.arange(count),
         "porosity": porosity,
+        "latent": latent,
+        "properties_std": prediction.std,
+        "novelty": prediction.novelty,
     }
-    arrays |= {"latent": latent, "properties_std": prediction.std}
-    arrays["novelty"] = prediction.novelty
     wished = ", ".join(f"{name} = {value:g}" for name, value in targets.items())
     attributes = {
         "title": f"SVEs sampled from {uri}",

@@ -11,12 +11,12 @@ from pathlib import Path
 
 from svevae.errors import ConfigError
 from svevae.files import repair_folder, replace_folder
-from svevae.model.contract import ModelContract
+from svevae.model.contract import CONTRACT_FILE, MODEL_FILE, ModelContract
 from svevae.model.scores import Scores
 from svevae.reports.card import model_card
 
 MODEL = Path("artifacts/model")
-CONTRACT = MODEL / "contract.json"
+CONTRACT = MODEL / CONTRACT_FILE
 EVALUATION = Path("artifacts/evaluation")
 METRICS = EVALUATION / "metrics.json"
 SEEDS = Path("benchmarks/seeds.json")
@@ -30,7 +30,7 @@ def keep() -> str:
     The folder is replaced whole. Raises ConfigError where nothing was evaluated, and where a better
     model of the same test SVEs is kept already.
     """
-    for path in (MODEL / "model.keras", METRICS):
+    for path in (MODEL / MODEL_FILE, METRICS):
         if not path.is_file():
             raise ConfigError(
                 f"{path}: expected what the pipeline writes, found nothing; run `make repro` or"

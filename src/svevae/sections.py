@@ -170,8 +170,8 @@ def _read(path: Path) -> Any:
     """The content of a YAML file."""
     if not path.is_file():
         raise ConfigError(
-            f"{path}: expected the parameters of the pipeline, found nothing; run svevae from the"
-            " project's root"
+            f"{path}: expected the parameters of the pipeline, found nothing; run svevae in the"
+            " root of a project, which `svevae init` lays"
         )
     try:
         return yaml.safe_load(path.read_text())

@@ -85,7 +85,7 @@ class Batches(keras.utils.PyDataset):
         self._swap = xy_swap(data.names)
         if "swap_xy" in augmentation and self._swap is None:
             raise ConfigError(
-                f"train.augmentation: swap_xy needs the labels along both x and y, and {data.path}"
+                f"augmentation: swap_xy needs the labels along both x and y, and {data.path}"
                 f" has {', '.join(data.names)}"
             )
         self.batch_size, self.seed, self.shuffle, self.augmentation = (

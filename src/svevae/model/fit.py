@@ -18,7 +18,7 @@ from svevae.config import Train
 from svevae.dataset.batches import Batches
 from svevae.dataset.split import Split
 from svevae.dataset.store import LabelledDataset
-from svevae.errors import TrainingError
+from svevae.errors import TrainingError, blaming
 from svevae.model.checkpoint import Checkpoint, Progress
 from svevae.model.start import start_from_statistics
 from svevae.model.vae import Trainer, build_vae, compile_trainer
@@ -40,16 +40,18 @@ def set_up(
     """A fresh model in its trainer, the training and the validation batches, from the seed alone.
 
     With a `fraction` below 1 the training batches hold that share of the training SVEs, a random
-    choice that is the same for all seeds.
+    choice that is the same for all seeds. Raises ConfigError for an architecture or an augmentation
+    that these data cannot have.
     """
     index = split.index("train", data.part_id)
     count = max(1, round(fraction * len(index)))
     index = np.sort(np.random.default_rng(len(index)).permutation(index)[:count])
     keras.utils.set_random_seed(seed)
-    vae = build_vae(config, data.n, np.array(split.mean), np.array(split.std))
-    train = Batches(
-        data, index, config.batch_size, seed, shuffle=True, augmentation=config.augmentation
-    )
+    with blaming("train."):
+        vae = build_vae(config, data.n, np.array(split.mean), np.array(split.std))
+        train = Batches(
+            data, index, config.batch_size, seed, shuffle=True, augmentation=config.augmentation
+        )
     start_from_statistics(
         vae, train.voxels, train.properties, np.array(split.mean), np.array(split.std)
     )

@@ -162,7 +162,7 @@ def build_vae(config: Train, n: int, mean: np.ndarray, std: np.ndarray) -> keras
     if n % reduction:
         sizes = ", ".join(str(reduction * k) for k in range(1, 5))
         raise ConfigError(
-            f"train.architecture: {config.architecture} of depth {config.depth} works for n ="
+            f"architecture: {config.architecture} of depth {config.depth} works for n ="
             f" {sizes}, ... (multiples of {reduction}), received SVEs of n = {n}"
         )
     voxels = keras.Input((n, n, n), name="voxels")

@@ -102,9 +102,8 @@ def test_train_refuses_what_the_architecture_cannot_do(
     params = split / "params.yaml"
     change_yaml(params, train={"depth": 5, "from_search": False})
     message = refused(split, "train")
-    assert (
-        "works for n = 64, 128, 192, 256, ... (multiples of 64), received SVEs of n = 32" in message
-    )
+    assert "svevae train: train.architecture: patch of depth 5 works for n = 64, 128, " in message
+    assert "192, 256, ... (multiples of 64), received SVEs of n = 32" in message
     change_yaml(params, train={"depth": TINY_TRAIN["depth"], "architecture": "transformer"})
     assert (
         "train.architecture: expected one of conv, residual, patch, received 'transformer'"

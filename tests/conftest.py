@@ -32,9 +32,8 @@ from svevae.config import Params, load_params
 from svevae.dataset.store import SVEDataset, open_dataset, write_dataset
 from svevae.places import MODEL_FILES
 
-signal.signal(
-    signal.SIGINT, signal.default_int_handler
-)  # in the background of a script it is ignored, which commands under test inherit
+# in the background of a script it is ignored, which commands under test inherit
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).parents[1]
 REFERENCE = ROOT / "data" / "reference_32.h5"  # labels along x and z, by another code

@@ -106,11 +106,12 @@ def test_each_stage_has_a_module_a_command_and_an_mlproject_entry() -> None:
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     assert list(stages) == STAGES
     assert set(entries) == {"main", *STAGES, *MULTISCALE}
+    # generate makes data/, so it runs outside the pipeline
     assert list(params) == [
         "base",
         "generate",
         *STAGES,
-    ]  # generate makes data/, so it runs outside the pipeline
+    ]
     for name, stage in stages.items():
         assert stage["cmd"] == f"svevae {name}"
         assert set(stage["params"]) <= {"base", name}

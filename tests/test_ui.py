@@ -80,9 +80,8 @@ def test_select_two_runs_and_compare_them(browser, address: str, store: Store) -
     see(browser, "train", "svevae", picture="runs")
     words = ("Comparing 2 Runs", "train.latent_dim", "best_epoch")
     text = compare(browser, runs, *words, picture="compare")
-    metrics = text[
-        text.rindex("\nMetrics\n") :
-    ]  # the page draws only as many rows of it as are seen
+    # the page draws only as many rows of it as are seen
+    metrics = text[text.rindex("\nMetrics\n") :]
     assert "reconstruction" in metrics
     assert "kl" in metrics
     assert browser.find_elements("css selector", ".js-plotly-plot svg, canvas")

@@ -30,9 +30,8 @@ from svevae.dataset.label_settings import read_material
 from svevae.errors import ClusterError, ConfigError, SvevaeError
 from tests.conftest import PATIENCE, unused_port, wait_for, wait_for_port
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:unclosed .socket:ResourceWarning"
-)  # Dask's, of a worker that died
+# Dask's, of a worker that died
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed .socket:ResourceWarning")
 
 
 @pytest.fixture(autouse=True)

@@ -37,9 +37,8 @@ def test_directions_of_a_linear_model() -> None:
     assert "flow +20 MPa" in found.effects[0]
     np.testing.assert_allclose(found.steps[0], [1, 0, 0], atol=0.1)
     np.testing.assert_allclose(np.abs(found.steps[1]), [0, 3, 0], atol=0.1)
-    np.testing.assert_allclose(
-        found.steps[1:3] @ matrix, 0, atol=0.1
-    )  # pores that the properties do not see
+    # pores that the properties do not see
+    np.testing.assert_allclose(found.steps[1:3] @ matrix, 0, atol=0.1)
     np.testing.assert_allclose(found.steps[3:], np.diag([1, 3, 1]), atol=0.1)
 
 

@@ -113,9 +113,8 @@ def test_moves_add_up_and_leave_the_labels_behind(labelled: SVEDataset, model: L
     )
     assert view.solved is None
     assert view.origin == "one draw from the probabilities"
-    np.testing.assert_array_equal(
-        view.voxels, explorer.view(key, moves).voxels
-    )  # the same noise, or pores would flicker
+    # the same noise, or pores would flicker
+    np.testing.assert_array_equal(view.voxels, explorer.view(key, moves).voxels)
 
 
 def test_samples(explorer: Explorer) -> None:

@@ -27,9 +27,8 @@ def session(tiny: SVEDataset, params: Params, tmp_path: Path):
     def start(
         path: Path = tmp_path / "a.npz", fingerprint: str = "f", **changes: object
     ) -> tuple[Trainer, dict]:
-        config = replace(
-            params.train, elastic=False, **changes
-        )  # what is fitted does not matter here
+        # what is fitted does not matter here
+        config = replace(params.train, elastic=False, **changes)
         keras.utils.set_random_seed(0)
         vae = build_vae(config, tiny.n, np.array(split.mean), np.array(split.std))
         train = Batches(

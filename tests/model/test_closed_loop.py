@@ -71,7 +71,6 @@ def test_the_solver_labels_what_was_decoded(
     solved, predicted = close_loop(model, data, latent, decode(latent).astype(np.uint8))
     assert solved.shape == predicted.shape == (3, len(data.names))
     modulus = solved[:, data.names.index("E_z")]
-    np.testing.assert_allclose(
-        modulus, 70_000 * predicted[:, 0], rtol=2e-3
-    )  # layers side by side: the share of the matrix, exactly
+    # layers side by side: the share of the matrix, exactly
+    np.testing.assert_allclose(modulus, 70_000 * predicted[:, 0], rtol=2e-3)
     np.testing.assert_array_equal(solved[:, data.names.index("E_x")], 0)  # severed

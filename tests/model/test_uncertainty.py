@@ -68,9 +68,8 @@ def test_novelty_is_one_where_one_percent_of_the_known_sves_are_beyond(
     near, far = (predictor.predict(factor * latent, verbose=0) for factor in (1.0, 3.0))
     assert (near["novelty"] > 1).mean() == pytest.approx(0.01, abs=0.002)
     np.testing.assert_allclose(far["novelty"], 3 * near["novelty"], rtol=0.1, atol=0.1)
-    assert (
-        far["properties_std"].mean() > 1.2 * near["properties_std"].mean()
-    )  # an unfamiliar SVE is predicted less surely
+    # an unfamiliar SVE is predicted less surely
+    assert far["properties_std"].mean() > 1.2 * near["properties_std"].mean()
 
 
 def test_properties_themselves_do_not_change(predictor: keras.Model) -> None:

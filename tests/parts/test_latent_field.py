@@ -120,9 +120,10 @@ def test_sves_without_pores_are_no_extremes() -> None:
     field = LatentField.fit(latent, porosity, PART, POSITION)
     scores = _to_scores(np.column_stack([latent, porosity]), field.knots, field.levels)[:, -1]
     [lowest] = np.unique(scores[porosity == 0])
+    # mean of a truncated normal
     assert lowest == pytest.approx(
         -np.exp(-(ndtri(1 / 3) ** 2) / 2) / np.sqrt(2 * np.pi) * 3, rel=0.02
-    )  # mean of a truncated normal
+    )
     assert np.mean(drawn(field, 60)[1] == 0) == pytest.approx(1 / 3, abs=0.05)
 
 

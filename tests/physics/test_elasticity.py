@@ -154,9 +154,8 @@ def test_hashin_shtrikman(porosity: float) -> None:
     (3 K0 + 4 mu0))), mu1 = 0.
     """
     bulk, shear = moduli(E, NU)
-    a, b = np.linalg.solve(
-        [[3 * bulk, -4 * shear / max(porosity, 1e-300)], [1, 1]], [0, 1]
-    )  # no traction at the hole, u(1) = 1
+    # no traction at the hole, u(1) = 1
+    a, b = np.linalg.solve([[3 * bulk, -4 * shear / max(porosity, 1e-300)], [1, 1]], [0, 1])
     hollow = (3 * bulk * a - 4 * shear * b) / 3
     two_phase = shear + porosity / (
         -1 / shear + 6 * (1 - porosity) * (bulk + 2 * shear) / (5 * shear * (3 * bulk + 4 * shear))

@@ -198,9 +198,8 @@ def test_fourier_symbol(shape: tuple[int, int, int]) -> None:
     gram, mean = element.fourier_gradient(shape)
     trace = np.einsum("jjxyz->xyz", gram)
     identity = np.eye(3)[:, :, None, None, None]
-    deviatoric = shear * (
-        identity * trace + np.swapaxes(gram, 0, 1) - 2 / 3 * gram
-    )  # C_ijkl Gram_jl
+    # C_ijkl Gram_jl
+    deviatoric = shear * (identity * trace + np.swapaxes(gram, 0, 1) - 2 / 3 * gram)
     symbol = deviatoric + bulk * mean[:, None] * mean
     unit = element.BULK_STIFFNESS * bulk + element.SHEAR_STIFFNESS * shear
     nodal = np.zeros((3, 3, *shape))  # SVE k has the displacement along axis k

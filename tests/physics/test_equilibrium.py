@@ -40,10 +40,11 @@ def test_six_cases_beside_dense_algebra() -> None:
     """
     rng = np.random.default_rng(1)
     bulk, shear = rng.uniform(1, 5, (2, 3, *SHAPE))
+    # homogeneous: done at once, and stands still while the others go on
     bulk[0], shear[0] = (
         3.0,
         1.0,
-    )  # homogeneous: done at once, and stands still while the others go on
+    )
     for modulus in (bulk, shear):
         modulus[2, 0, 0, 0] = modulus[2, 1, 2, 1] = 0.0
     picks, affine = element_matrices(SHAPE)
@@ -79,9 +80,8 @@ def test_an_increment_beside_dense_algebra() -> None:
     material = homogenize.Material(E=modulus, nu=0.3, s0=216.0, Q=312.0, b=40.0)
     solver = Solver(SHAPE, Settings("float64", elastic_tolerance=1e-10, tolerance=1e-10))
     compliance = np.linalg.inv(solver.elastic(material).stiffness[0])
-    path = solver.path(
-        material, Loading.uniaxial_stress("z", [1e-5])
-    )  # without the elastic cases, so that Newton's method has work
+    # without the elastic cases, so that Newton's method has work
+    path = solver.path(material, Loading.uniaxial_stress("z", [1e-5]))
     np.testing.assert_allclose(
         path.strain[0, 0], 1e-5 * compliance[2] / compliance[2, 2], atol=1e-13
     )

@@ -127,10 +127,11 @@ def single(component: int, values: np.ndarray) -> np.ndarray:
 # Pore-free SVEs: the matrix itself
 
 
+# settings, SVEs, grid: what other tests compile too
 SINGLE, DOUBLE = (
     (Settings(), 1, (32, 32, 32)),
     (TIGHT, BATCH, SHAPE),
-)  # settings, SVEs, grid: what other tests compile too
+)
 
 
 @pytest.mark.parametrize(

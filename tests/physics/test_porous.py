@@ -166,10 +166,11 @@ def test_many_small_steps_follow_the_flow_rule() -> None:
     """A strain path of shear and volume change, against its rate equations integrated by
     Runge-Kutta.
     """
+    # shear along one deviator, and volume change, at time 1
     nu_p, path = (
         0.3,
         np.array([0.012, 0.006]),
-    )  # shear along one deviator, and volume change, at time 1
+    )
     a, bulk, shear = float(dilatancy(nu_p)), 68_627.0, 26_316.0
     s0, Q, b = 216.0, 312.0, 40.0
 

@@ -61,9 +61,8 @@ def test_greys_are_split_by_otsu(dtype: type) -> None:
     np.testing.assert_array_equal(rule.apply(volume), ~solid.T)
     assert rule.porosity == pytest.approx(1 - solid.mean(), rel=1e-12)
     assert str(rule) == f"at or below Otsu's threshold {rule.threshold:g}"
-    assert (
-        threshold_otsu(volume) - 30 < rule.threshold < volume[solid.T].min()
-    )  # 30: a bin of scikit-image, for floats
+    # 30: a bin of scikit-image, for floats
+    assert threshold_otsu(volume) - 30 < rule.threshold < volume[solid.T].min()
     np.testing.assert_array_equal(binarise(volume, pores="bright"), solid.T)
 
 

@@ -15,9 +15,8 @@ from svevae.errors import DataError
 from svevae.scans.volume import crop, read_volume, voxel_size
 
 SHAPE = (5, 6, 7)
-GREYS = np.arange(np.prod(SHAPE), dtype=np.uint16).reshape(
-    SHAPE
-)  # (x, y, z), every voxel its own value
+# (x, y, z), every voxel its own value
+GREYS = np.arange(np.prod(SHAPE), dtype=np.uint16).reshape(SHAPE)
 STACK = np.ascontiguousarray(GREYS.T)  # (slice, row, column), as an image program has it
 
 

@@ -159,9 +159,8 @@ def test_the_process_that_is_gone_is_told_at_once(study: Study) -> None:
     dead, alive = study.claim(0), study.claim(0)
     dead.set_user_attr("owner", this_process() | {"pid": 2**22 + 1})
     assert [trial.number for trial in Watch().lost(study)] == [dead.number]
-    alive.set_user_attr(
-        "owner", this_process() | {"born": 1.0}
-    )  # the number of a process that began later
+    # the number of a process that began later
+    alive.set_user_attr("owner", this_process() | {"born": 1.0})
     assert len(Watch().lost(study)) == 2
 
 
@@ -256,9 +255,8 @@ def test_canonical_holder_is_the_earliest_that_is_not_lost() -> None:
         trial(TrialState.FAIL, ticket=1, reason="diverged"),
         trial(TrialState.COMPLETE),
     )
-    came_through = trial(
-        TrialState.COMPLETE, ticket=2, lost=DIED
-    )  # its watcher gave up a moment too late
+    # its watcher gave up a moment too late
+    came_through = trial(TrialState.COMPLETE, ticket=2, lost=DIED)
     assert canonical([lost, held, late, own_fault, foreign, came_through]) == {
         0: held,
         1: own_fault,

@@ -48,9 +48,8 @@ def start(params: Params, tiny: SVEDataset, parent: str, tmp_path: Path) -> Star
     in it.
     """
     split = split_by_part(tiny, 0.25, 0.25, seed=0)
-    params = replace(
-        params, train=replace(params.train, elastic=False)
-    )  # from scratch: the learning rate and the seed decide
+    # from scratch: the learning rate and the seed decide
+    params = replace(params, train=replace(params.train, elastic=False))
 
     def begin(
         objectives: tuple[str, ...] = BOTH, **changes: object

@@ -48,9 +48,8 @@ def test_both_statistics_know_the_law() -> None:
     np.testing.assert_allclose(alone.blocks["std"], 1 / np.sqrt(alone.blocks["sves"]), rtol=0.08)
     assert alone.exponent == pytest.approx(1, abs=0.1)
     assert pairs.exponent < alone.exponent
-    np.testing.assert_allclose(
-        pairs.blocks["std"][1], np.sqrt(3) / 2, rtol=0.05
-    )  # of two neighbours: (1 + 1/2) / 2
+    # of two neighbours: (1 + 1/2) / 2
+    np.testing.assert_allclose(pairs.blocks["std"][1], np.sqrt(3) / 2, rtol=0.05)
     np.testing.assert_allclose(alone.neighbours["correlation"], 0, atol=0.1)
     along_x = 24 / (24 + 24 + 16)  # of the pairs one edge apart
     assert pairs.neighbours["correlation"][0] == pytest.approx(along_x / 2, abs=0.06)

@@ -49,9 +49,8 @@ def stiffness(
     torch.set_num_threads(int(threads))
     started = time.perf_counter()
     on = {"device": "cpu", "dtype": getattr(torch, dtype)}
-    solid = torch.from_numpy(1.0 - voxels.transpose(2, 1, 0)).to(
-        **on
-    )  # UNO-CG's arrays are (z, y, x)
+    # UNO-CG's arrays are (z, y, x)
+    solid = torch.from_numpy(1.0 - voxels.transpose(2, 1, 0)).to(**on)
     lame = torch.tensor([E * nu / (1 + nu) / (1 - 2 * nu), E / 2 / (1 + nu)], **on)
     fields = (lame[:, None, None, None] * solid)[None]  # SVE, constant, z, y, x
     edges = [n / max(solid.shape) for n in solid.shape]  # cubic voxels
@@ -60,15 +59,13 @@ def stiffness(
     )
     problem.dtype = on["dtype"]
     green = FansPreconditioner(problem, problem.stiffness(lame))
-    noise = (
-        100 * torch.finfo(on["dtype"]).eps * E / max(voxels.shape) ** 2
-    )  # residual of a solid SVE
+    # residual of a solid SVE
+    noise = 100 * torch.finfo(on["dtype"]).eps * E / max(voxels.shape) ** 2
     solver = CgSolver(problem, green, rtol=tolerance, atol=noise, max_iter=MOST_ITERATIONS)
     ready = time.perf_counter()
     solved = solver.solve(fields, loadings=torch.eye(6, **on))
-    stress = problem.get_hom_response(solved["sol"], fields, torch.eye(6, **on)).reshape(
-        6, 6
-    )  # load case, component
+    # load case, component
+    stress = problem.get_hom_response(solved["sol"], fields, torch.eye(6, **on)).reshape(6, 6)
     finished = time.perf_counter()
     first, last = solved["err_history"][0], solved["err_history"][-1]
     left = torch.where(last > noise, last / first, 0.0).max().item()

@@ -29,8 +29,8 @@ class Setting(NamedTuple):
 
 
 def init(folder: Path, data: Path | None = None) -> str:
-    """Lay a project in `folder`, whole or not at all; says what is next, in words. Only in the
-    working folder itself a kill may leave some of its files.
+    """Lay a project in `folder`, whole or not at all; says what is next, in words. In an empty
+    folder that is there already, only a kill between the last renames may leave some of its files.
 
     The file `data` is copied into it and added to DVC. Raises ConfigError where `folder` is not
     empty or git or DVC refuse, DataError where `data` breaks the contract or has no properties.
@@ -51,10 +51,10 @@ def init(folder: Path, data: Path | None = None) -> str:
             (beside / "data").mkdir()
             shutil.copy(data, beside / "data")
         notes = _begin_history(beside, with_data=data is not None)
-        if target.exists() and target.samefile(Path.cwd()):  # which must stay the same folder
+        if target.exists():  # it stays the same folder: it may be the working folder of a shell
             for entry in beside.iterdir():
                 entry.rename(target / entry.name)
-        else:  # in the place of an empty folder too
+        else:
             beside.rename(target)
     finally:
         shutil.rmtree(beside, ignore_errors=True)

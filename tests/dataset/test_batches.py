@@ -105,7 +105,7 @@ def test_swap_needs_labels_along_y(tiny: SVEDataset) -> None:
     with pytest.raises(
         ConfigError,
         match=(
-            r"train\.augmentation: swap_xy needs the labels along both x and y, and .*tiny\.h5 has"
+            r"^augmentation: swap_xy needs the labels along both x and y, and .*tiny\.h5 has"
             r" E_x, E_z"
         ),
     ):

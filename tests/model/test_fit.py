@@ -4,19 +4,34 @@ finite stops.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from svevae.errors import TrainingError
-from svevae.model.fit import fit
+from svevae.config import Params
+from svevae.dataset.split import split_by_part
+from svevae.dataset.store import LabelledDataset
+from svevae.errors import ConfigError, TrainingError
+from svevae.model.fit import fit, set_up
 
 
 class Killed(Exception):
     """Stands for kill -9 between a checkpoint and the end of the epoch; test_pipeline does it for
     real.
     """
+
+
+def test_what_these_data_cannot_have_is_named_with_its_section(
+    params: Params, tiny: LabelledDataset
+) -> None:
+    """The file has no labels along y, and 32 voxels cannot be halved six times."""
+    split = split_by_part(tiny, 0.25, 0.25, seed=0)
+    with pytest.raises(ConfigError, match=r"^train\.augmentation: swap_xy needs the labels"):
+        set_up(replace(params.train, augmentation=("swap_xy",)), 0, split, tiny)
+    with pytest.raises(ConfigError, match=r"^train\.architecture: patch of depth 5 works for n ="):
+        set_up(replace(params.train, depth=5), 0, split, tiny)
 
 
 def test_resumed_training_ends_where_an_undisturbed_one_ends(session, tmp_path: Path) -> None:

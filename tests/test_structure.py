@@ -14,7 +14,7 @@ from tests.deps import FILES, PACKAGE, ROOT, imported, with_deps
 
 FLOORS = [  # the lowest first; rooms of one floor do not import each other
     ["errors", "words", "lazy"],
-    ["files", "places", "sections"],
+    ["files", "hdf5", "places", "sections"],
     ["config"],
     ["tracking", "physics"],
     ["dataset"],
@@ -171,3 +171,16 @@ def test_requirements_pin_every_version_and_name_no_index() -> None:
         assert "==" in line.split(";")[0], line
         assert "http" not in line.partition("==")[2], line
         assert not line.startswith("-"), line
+
+
+def test_one_module_opens_hdf5_files_to_read() -> None:
+    """So that every error names the file."""
+    for path in PACKAGE.rglob("*.py"):
+        opened = [
+            node
+            for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.Call)
+            and ast.unparse(node.func) == "h5py.File"
+            and "'r'" in map(ast.unparse, node.args)
+        ]
+        assert not opened or path.stem == "hdf5", f"{path.name} opens an HDF5 file itself"

@@ -243,7 +243,7 @@ def test_voxels_of_another_size_are_told(
         ),
         ("scan.tif", b"no volume", r"^scan\.tif: expected a tif file, cannot be read"),
         ("a.npy", b"no volume", r"^a\.npy: expected a \.npy file, cannot be read"),
-        ("a.h5", b"no volume", r"^a\.h5: expected a \.h5 file, cannot be read"),
+        ("a.h5", b"no volume", r"^a\.h5: expected an HDF5 file, received something else"),
         ("../../a.npz", b"no volume", r"^a\.npz: expected a \.npz file, cannot be read"),
         (
             "..",

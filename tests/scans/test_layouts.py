@@ -551,7 +551,7 @@ def test_what_is_no_source(tmp_path: Path) -> None:
         (["nothing.tif"], r"nothing\.tif: expected a file or folder to import, found nothing"),
         (["empty"], r"empty: expected slices, or volumes: .*; found none"),
         (["bad.tif"], r"bad\.tif: expected a tif file, cannot be read"),
-        (["bad.h5"], r"bad\.h5: expected a \.h5 file, cannot be read"),
+        (["bad.h5"], r"bad\.h5: expected an HDF5 file, received something else"),
     ):
         with pytest.raises(DataError, match=message):
             read_samples([tmp_path / source for source in sources], ImportOptions())

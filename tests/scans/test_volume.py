@@ -139,7 +139,10 @@ def test_unknown_axes(tmp_path: Path, axes: str) -> None:
 def test_files_that_are_not_what_their_name_says(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"bad{suffix}"
     path.write_text("not a volume, only some text that is long enough for a header")
-    with pytest.raises(DataError, match=rf"bad\{suffix}: expected a .*file, cannot be read"):
+    said = (
+        r"an HDF5 file, received" if suffix == ".h5" else rf"a .*{suffix[1:]} file, cannot be read"
+    )
+    with pytest.raises(DataError, match=rf"bad\{suffix}: expected {said}"):
         read_volume(path)
 
 
@@ -148,13 +151,11 @@ def test_truncated_files(tmp_path: Path, suffix: str) -> None:
     path = save(tmp_path / f"cut{suffix}")
     file = path / "scan_10.png" if path.is_dir() else path
     file.write_bytes(file.read_bytes()[: int(0.7 * file.stat().st_size)])
-    with pytest.raises(
-        DataError,
-        match=(
-            rf"{file.name}: expected a {file.suffix[1:] if path.is_dir() else file.suffix} file,"
-            r" cannot be read"
-        ),
-    ):
+    kind = file.suffix[1:] if path.is_dir() else file.suffix
+    said = {
+        ".h5": "an HDF5 file, received a truncated one",
+    }.get(suffix, f"a {kind} file, cannot be read")
+    with pytest.raises(DataError, match=rf"{file.name}: expected {said}"):
         read_volume(path)
 
 

@@ -9,12 +9,13 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-import h5py
 import numpy as np
 
 from svevae.dataset.label_settings import LabelSettings
 from svevae.dataset.store import SLAB
+from svevae.errors import DataError
 from svevae.files import load_arrays, save_arrays
+from svevae.hdf5 import reading
 
 JOURNAL = Path(".checkpoints/generate")
 LABEL_KEYS = ("properties", "stiffness", "residual", "load_path")
@@ -46,7 +47,7 @@ class Journal:
         """Remember the labels of a finished file too, if they were made with the same settings."""
         if not path.is_file():
             return
-        with suppress(OSError, RuntimeError, KeyError), h5py.File(path, "r") as file:
+        with suppress(DataError), reading(path) as file:
             if file.attrs.get("label_digest") == self.folder.name:
                 keys = [
                     key

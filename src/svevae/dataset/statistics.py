@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from itertools import product
 from math import prod
 
-import h5py
 import numpy as np
 import pandas as pd
 from skimage.measure import label
 
 from svevae.dataset.store import SVEDataset
 from svevae.errors import ConfigError, DataError
+from svevae.hdf5 import reading
 
 SEPARATIONS = ("euclidean", "x", "y", "z")
 KEY_LIMIT = 2**62  # keys of positions are int64
@@ -24,7 +24,7 @@ def read_position(data: SVEDataset) -> np.ndarray | None:
 
     Raises DataError where it is not whole numbers, or where two SVEs of a part stand in one place.
     """
-    with h5py.File(data.path, "r") as file:
+    with reading(data.path) as file:
         if "position" not in file:
             return None
         stored = file["position"][:]

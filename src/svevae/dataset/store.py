@@ -36,6 +36,7 @@ import numpy as np
 
 from svevae.errors import DataError
 from svevae.files import written_whole
+from svevae.hdf5 import reading
 from svevae.words import counted
 
 SLAB = 256  # SVEs read at a time: 8 MB at n = 32
@@ -65,7 +66,7 @@ class SVEDataset:
         """All voxels in file order, as (slice of SVEs, (up to 256, n, n, n) uint8). Raises
         DataError where one is not 0 or 1.
         """
-        with h5py.File(self.path, "r") as file:
+        with reading(self.path) as file:
             for slab, voxels in _slabs(file["voxels"]):
                 if problem := _phase_problem(voxels, slab.start):
                     raise DataError(f"{self.path}: {problem}")
@@ -83,7 +84,7 @@ class SVEDataset:
         """
         index = np.asarray(index, dtype=np.int64)
         unique, inverse = np.unique(index, return_inverse=True)
-        with h5py.File(self.path, "r") as file:
+        with reading(self.path) as file:
             voxels = file["voxels"][unique]
         if ((voxels != 0) & (voxels != 1)).any():
             raise DataError(
@@ -121,7 +122,7 @@ def open_dataset(path: str | Path, labelled: bool = True) -> SVEDataset:
     path = Path(path)
     if problems := find_problems(path, labelled=labelled, scan_voxels=False):
         raise DataError("\n".join(f"{path}: {problem}" for problem in problems))
-    with _reading(path) as file:
+    with reading(path) as file:
         count, n = file["voxels"].shape[:2]
         size = file.attrs.get("voxel_size_um")
         common: dict[str, Any] = {
@@ -159,7 +160,7 @@ def label_record(data: SVEDataset) -> dict[str, Any] | None:
     """
     try:
         record = {key: json.loads(data.attributes[key]) for key in ("material", "solver_settings")}
-        with h5py.File(data.path, "r") as file:
+        with reading(data.path) as file:
             axes = [axis for axis in "xyz" if f"tension/stress_{axis}" in file]
             record["tension"] = {
                 "axes": axes,
@@ -258,7 +259,7 @@ def _caveats(path: str | Path) -> list[str]:
     """List what limits the labels of a valid file: the largest residual, and SVEs without a load
     path.
     """
-    with _reading(Path(path)) as file:
+    with reading(path) as file:
         lines = (
             [f"  largest residual of the solver {file['residual'][:].max():.1e}"]
             if "residual" in file
@@ -292,12 +293,10 @@ def find_problems(path: str | Path, labelled: bool = True, scan_voxels: bool = T
     `scan_voxels` reads every voxel too, a slab at a time.
     """
     try:
-        with _reading(Path(path)) as file:
+        with reading(path) as file:
             return _problems(file, labelled, scan_voxels)
     except DataError as error:
         return [str(error).removeprefix(f"{path}: ")]
-    except (OSError, RuntimeError) as error:  # h5py raises either where a chunk is damaged
-        return [f"cannot be read, damaged or truncated: {error}"]
 
 
 def _problems(file: h5py.File, labelled: bool, scan_voxels: bool) -> list[str]:
@@ -463,19 +462,3 @@ def _span(sizes: np.ndarray) -> str:
     return ("" if sizes.min() == sizes.max() else f"{sizes.min()} to ") + counted(
         sizes.max(), "SVE"
     )
-
-
-@contextmanager
-def _reading(path: Path) -> Iterator[h5py.File]:
-    """The file, open to read; DataError where there is none or it is no HDF5 file."""
-    if not path.is_file():
-        raise DataError(
-            f"{path}: expected an HDF5 file, found {'a folder' if path.is_dir() else 'nothing'}"
-        )
-    try:
-        file = h5py.File(path, "r")
-    except OSError as error:
-        received = "a truncated one" if "truncated" in str(error) else "something else"
-        raise DataError(f"{path}: expected an HDF5 file, received {received} ({error})") from error
-    with file:
-        yield file

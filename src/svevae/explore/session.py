@@ -14,12 +14,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import h5py
 import numpy as np
 
 from svevae.dataset.store import SVEDataset
 from svevae.errors import ConfigError, DataError
 from svevae.explore.directions import SEED, find_directions
+from svevae.hdf5 import reading
 from svevae.model.latent import LatentModel, Prediction
 from svevae.model.sampling import binarise, realise, sample_sves
 from svevae.physics.connectivity import load_path
@@ -112,7 +112,7 @@ class Explorer:
         labels = model.contract.labels
         self.strain = np.array(labels["tension"]["strain"] if labels else STRAIN)
         if data is not None:
-            with h5py.File(data.path, "r") as file:
+            with reading(data.path) as file:
                 self.strain = file["tension/strain"][:] if "tension/strain" in file else self.strain
         self._upload: tuple[str, bytes] | None = None
         # the last one that could be cut, and its name
@@ -162,7 +162,7 @@ class Explorer:
                 f"SVE: expected 0 to {data.count - 1 if data else 'none'}, received {index}"
             )
         voxels, curves = data.voxels(np.array([index]))[0], {}
-        with h5py.File(data.path, "r") as file:
+        with reading(data.path) as file:
             for axis in AXES:
                 if f"tension/stress_{axis}" in file:
                     curves[axis] = (self.strain, file[f"tension/stress_{axis}"][index])

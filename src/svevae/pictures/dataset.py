@@ -7,7 +7,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import h5py
 import matplotlib
 import numpy as np
 import pandas as pd
@@ -19,6 +18,7 @@ from matplotlib.ticker import MaxNLocator
 from svevae.dataset.statistics import neighbour_correlation, pore_sizes, read_position
 from svevae.dataset.store import SVEDataset, without_load_path
 from svevae.errors import DataError
+from svevae.hdf5 import reading
 from svevae.pictures.pores import fullest_slice, plot_surface
 from svevae.pictures.style import BAR, LINE, SOLID, save
 from svevae.words import counted, headed
@@ -38,11 +38,7 @@ def plot_dataset(data: SVEDataset, path: Path, seed: int = 0) -> None:
     path = Path(path)
     if path.suffix != ".png":
         raise DataError(f"{path}: expected a name that ends in .png")
-    try:
-        figure = dataset_figure(data, seed)
-    except OSError as error:  # of h5py: a damaged chunk
-        raise DataError(f"{data.path}: cannot be read, damaged or truncated: {error}") from error
-    save(figure, path)
+    save(dataset_figure(data, seed), path)
 
 
 def dataset_figure(data: SVEDataset, seed: int = 0) -> Figure:
@@ -84,7 +80,7 @@ def _stuck(data: SVEDataset) -> str:
     """Which labels are 0 for want of a load path, in words; empty where none is, or the file does
     not say.
     """
-    with h5py.File(data.path, "r") as file:
+    with reading(data.path) as file:
         return without_load_path(file["load_path"][:]) if "load_path" in file else ""
 
 
@@ -243,7 +239,7 @@ def _curves(data: SVEDataset, shown: np.ndarray) -> dict[str, np.ndarray]:
     """/tension of the SVEs `shown`: strain (increment,), then for each axis x, y, z that the file
     has (shown, increment) in MPa.
     """
-    with h5py.File(data.path, "r") as file:
+    with reading(data.path) as file:
         if "tension" not in file:
             return {}
         group = file["tension"]

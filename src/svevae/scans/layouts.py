@@ -34,6 +34,7 @@ import h5py
 import numpy as np
 
 from svevae.errors import DataError
+from svevae.hdf5 import reading
 from svevae.scans import volume as vol
 from svevae.words import counted, some
 
@@ -587,11 +588,8 @@ def _arrays(path: Path) -> dict[str, Array]:
 
 
 def _read(path: Path, name: str) -> np.ndarray:
-    try:
-        with h5py.File(path, "r") as file:
-            return file[name][()]
-    except vol.UNREADABLE as error:
-        raise DataError(f"{path}: {name}: cannot be read, damaged or truncated: {error}") from error
+    with reading(path) as file:
+        return file[name][()]
 
 
 def _edges(arrays: Mapping[str, Array]) -> tuple[float | None, ...]:

@@ -22,6 +22,7 @@ import h5py
 import numpy as np
 
 from svevae.errors import DataError
+from svevae.hdf5 import reading
 
 if TYPE_CHECKING:
     import tifffile
@@ -287,25 +288,21 @@ def arrays_of(path: Path) -> Iterator[dict[str, np.ndarray | h5py.Dataset]]:
     """The arrays of a .npz or HDF5 file by their paths, those of HDF5 on disk while the context
     lasts. DataError if damaged.
     """
-    try:
-        # numpy leaves a damaged file open that it has opened itself
-        with open(path, "rb") as stream:
-            if path.suffix.lower() == ".npz":
-                with np.load(stream, allow_pickle=False) as file:
-                    yield {name: file[name] for name in file}
-                return
-        arrays: dict[str, h5py.Dataset] = {}
-        with h5py.File(path, "r") as file:
-            file.visititems(
-                lambda name, item: arrays.update(
-                    {name: item} if isinstance(item, h5py.Dataset) else {}
-                )
-            )
-            yield arrays
-    except UNREADABLE as error:
-        raise DataError(
-            f"{path}: expected a {path.suffix} file, cannot be read: {error}"
-        ) from error
+    if path.suffix.lower() == ".npz":
+        try:
+            # numpy leaves a damaged file open that it has opened itself
+            with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
+                members = {name: file[name] for name in file}
+        except UNREADABLE as error:
+            raise DataError(f"{path}: expected a .npz file, cannot be read: {error}") from error
+        yield members
+        return
+    arrays: dict[str, h5py.Dataset] = {}
+    with reading(path) as file:
+        file.visititems(
+            lambda name, item: arrays.update({name: item} if isinstance(item, h5py.Dataset) else {})
+        )
+        yield arrays
 
 
 def _read_slices(folder: Path) -> np.ndarray:

@@ -130,35 +130,48 @@ def is_slices(folder: Path) -> bool:
     return bool(slices) and (slices[0].suffix.lower() not in TIF or _read_tif(slices[0]).ndim == 2)
 
 
-def voxel_size(path: Path) -> float | None:
-    """Edge of a voxel in micrometres as ImageJ or OME write it into a tif; None for anything else.
-
-    Raises DataError where the voxels are no cubes. The plain resolution of a tif is not used:
-    programs fill it with 72 dots per inch.
+def voxel_edges(path: Path) -> tuple[float, float, float] | None:
+    """Edges of a voxel along x, y and z in micrometres, as the header of `path` has them; None
+    where it says nothing. They may differ.
     """
     if path.is_dir() or path.suffix.lower() not in TIF:
         return None
     with _tif(path) as tif:
         edges = _imagej_edges(tif) or _ome_edges(tif.ome_metadata or "")
-    if edges and max(edges) > 1.001 * min(edges):
+    # a ratio of integers in the file: 0.1 is 1/10 only to 7 digits
+    rounded = [float(f"{abs(edge):.6g}") for edge in edges]
+    return (rounded[0], rounded[1], rounded[2]) if len(rounded) == 3 and all(rounded) else None
+
+
+def voxel_size(path: Path) -> float | None:
+    """Edge of a voxel in micrometres as the header of `path` has it; None where it says nothing.
+
+    Raises DataError where the voxels are no cubes.
+    """
+    edges = voxel_edges(path)
+    if edges is None:
+        return None
+    if max(edges) > 1.001 * min(edges):
         received = " x ".join(f"{edge:g}" for edge in edges)
         raise DataError(
             f"{path}: expected voxels that are cubes, received {received} um; resample it, or give"
             " the right --voxel-size"
         )
-    # a ratio of integers in the file: 0.1 is 1/10 only to 7 digits
-    return float(f"{edges[0]:.6g}") if edges else None
+    return edges[0]
 
 
 def _imagej_edges(tif: tifffile.TiffFile) -> list[float]:
-    """Edges of a voxel in micrometres as ImageJ writes them; none without a unit of length."""
+    """Edges of a voxel in micrometres as ImageJ writes them; none without a unit of length.
+
+    ImageJ leaves out a spacing of 1.0 (https://imagej.net/ij/source/ij/io/FileSaver.java).
+    """
     said = tif.imagej_metadata or {}
     unit = MICROMETRES.get(str(said.get("unit")).lower())
     if unit is None:
         return []
     tags = [tif.pages.first.tags.get(name) for name in ("XResolution", "YResolution")]
     edges = [unit * tag.value[1] / tag.value[0] for tag in tags if tag is not None and tag.value[0]]
-    return edges + ([unit * float(said["spacing"])] if "spacing" in said else [])
+    return [*edges, unit * float(said.get("spacing", 1.0))]
 
 
 def _ome_edges(metadata: str) -> list[float]:

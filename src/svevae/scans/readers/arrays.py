@@ -1,0 +1,157 @@
+"""Arrays in .npy, .npz and HDF5 files: (x, y, z) unless the user says otherwise."""
+
+from __future__ import annotations
+
+import math
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from svevae.errors import DataError
+from svevae.hdf5 import reading
+from svevae.scans.readers.base import (
+    DEFLATE,
+    Format,
+    Header,
+    chosen,
+    fits,
+    reading_as,
+)
+
+HDF5 = (".h5", ".hdf5", ".hdf")
+
+
+@dataclass(frozen=True)
+class Member:
+    """An array in a .npz file that is not read yet; `np.asarray` reads it."""
+
+    path: Path
+    name: str
+    shape: tuple[int, ...]
+    dtype: np.dtype
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.shape)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        with reading_as(self.path, "a .npz file"), zipfile.ZipFile(self.path) as file:
+            entry = file.getinfo(f"{self.name}.npy")
+            packed = entry.compress_size if entry.compress_type != zipfile.ZIP_STORED else None
+            where = f"{self.path}: {self.name}"
+            ratio = {zipfile.ZIP_STORED: 1, zipfile.ZIP_DEFLATED: DEFLATE}.get(entry.compress_type)
+            stored = self.path.stat().st_size if packed is None else packed
+            fits(where, self.shape, self.dtype, stored, ratio)
+            with file.open(entry) as stream:
+                array = np.lib.format.read_array(stream, allow_pickle=False)
+                stream.read(1)  # at its end zipfile compares the checksum
+        return array if dtype is None else array.astype(dtype)
+
+    def __getitem__(self, key: Any) -> Any:
+        return np.asarray(self)[key]
+
+
+@contextmanager
+def arrays_of(path: Path) -> Iterator[Mapping[str, Any]]:
+    """The arrays of a .npy, .npz or HDF5 file by their paths, unread; each has `shape`, `dtype` and
+    `ndim`. That of .npy, by the name "", is memory-mapped; those of HDF5 are on disk while the
+    context lasts; those of .npz are read by `np.asarray`. DataError if damaged.
+    """
+    if path.suffix.lower() == ".npy":
+        yield {"": read_npy(path)}
+    elif path.suffix.lower() == ".npz":
+        yield _members(path)
+    else:
+        arrays: dict[str, h5py.Dataset] = {}
+        with reading(path) as file:
+            file.visititems(
+                lambda name, item: arrays.update({name: item} if is_array(item) else {})
+            )
+            yield arrays
+
+
+def is_array(item: Any) -> bool:
+    """Whether an HDF5 object is an array; a null dataset (`h5py.Empty`) has no shape."""
+    return isinstance(item, h5py.Dataset) and item.shape is not None
+
+
+def _members(path: Path) -> dict[str, Member]:
+    """The members of a .npz file that are arrays of something else than objects: no pickle is
+    opened.
+    """
+    members = {}
+    with reading_as(path, "a .npz file"), zipfile.ZipFile(path) as file:
+        for name in file.namelist():
+            if not name.endswith(".npy"):
+                continue
+            with file.open(name) as stream:
+                version = np.lib.format.read_magic(stream)
+                read = (
+                    np.lib.format.read_array_header_1_0
+                    if version == (1, 0)
+                    else np.lib.format.read_array_header_2_0
+                )
+                shape, _, dtype = read(stream)
+            if not dtype.hasobject:
+                name = name.removesuffix(".npy")
+                members[name] = Member(path, name, shape, dtype)
+    return members
+
+
+def read_npy(path: Path) -> np.ndarray:
+    """The array of a .npy file, of any number of axes, memory-mapped."""
+    with reading_as(path, "a .npy file"):
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        if not isinstance(array, np.ndarray):  # a .npz by another name
+            array.close()
+            raise ValueError("it is an archive; name it .npz")
+        return array
+
+
+def read_array(path: Path, dataset: str | None = None) -> np.ndarray:
+    """The array of a .npy file, or `dataset` of a .npz or HDF5 file, or its only volume, as its
+    axes run. Raises DataError, also where it claims more than the file can hold or memory has free.
+    """
+    with arrays_of(path) as arrays:
+        if "" in arrays:
+            return arrays[""]
+        name = chosen(path, {name: array.shape for name, array in arrays.items()}, dataset)
+        array = arrays[name]
+        if isinstance(array, h5py.Dataset):
+            checked(f"{path}: {name}", array)
+        return np.asarray(array[()])
+
+
+def checked(where: str, dataset: h5py.Dataset) -> h5py.Dataset:
+    """`dataset`; DataError where the file holds too few bytes for it, or memory does."""
+    stored = dataset.id.get_storage_size()
+    if dataset.size and not stored and not dataset.is_virtual and not dataset.external:
+        raise DataError(
+            f"{where}: expected voxels, received {dataset.shape} that nothing is written in"
+        )
+    codecs = {"gzip": DEFLATE, None: 1}
+    packed = None if dataset.is_virtual or dataset.external else stored
+    # chunks that nothing is written in are of the fill value: for them only memory is a bound
+    bound = None if dataset.chunks else codecs.get(dataset.compression)
+    if dataset.chunks and dataset.compression == "gzip" and stored:
+        written = dataset.id.get_num_chunks() * math.prod(dataset.chunks)
+        fits(where, (written,), dataset.dtype, packed, DEFLATE)
+    fits(where, dataset.shape, dataset.dtype, packed, bound)
+    return dataset
+
+
+ARRAYS = Format(
+    (*HDF5, ".npy", ".npz"),
+    lambda path, wanted: read_array(path, wanted.dataset),
+    lambda path, wanted: Header("xyz"),
+)

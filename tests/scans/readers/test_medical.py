@@ -1,0 +1,183 @@
+"""NRRD, MetaImage, NIfTI and DICOM, written by their own libraries, in SimpleITK's axes: its array
+is (z, y, x), its spacing x, y, z in millimetres.
+"""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import nibabel
+import nrrd
+import numpy as np
+import pytest
+import SimpleITK
+
+from svevae.errors import DataError
+from svevae.scans.volume import (
+    is_slices,
+    notes_of,
+    read_volume,
+    slices_of,
+    volumes_in,
+    voxel_edges,
+)
+from tests.scans.readers.volumes import GREYS, STACK
+
+
+def image(spacing: tuple[float, ...] = (0.01, 0.02, 0.03)) -> SimpleITK.Image:
+    made = SimpleITK.GetImageFromArray(STACK)
+    made.SetSpacing(spacing)
+    return made
+
+
+@pytest.mark.parametrize("suffix", ["nrrd", "nhdr", "mha", "mhd", "nii", "nii.gz"])
+@pytest.mark.parametrize("packed", [False, True])
+def test_what_simpleitk_writes(tmp_path: Path, suffix: str, packed: bool) -> None:
+    path = tmp_path / f"scan.{suffix}"
+    SimpleITK.WriteImage(image(), str(path), packed)
+    np.testing.assert_array_equal(read_volume(path), GREYS)
+    assert voxel_edges(path) == (10, 20, 30)
+    assert voxel_edges(path, axes="xyz") == (30, 20, 10)
+    assert volumes_in(tmp_path) == [path]  # a detached file of voxels is no volume of its own
+
+
+@pytest.mark.parametrize("suffix", ["nrrd", "nhdr"])
+def test_what_pynrrd_writes(tmp_path: Path, suffix: str) -> None:
+    """Its array is (x, y, z). A unit that it states is taken; none and no spacing is none."""
+    path = tmp_path / f"scan.{suffix}"
+    nrrd.write(str(path), GREYS, {"spacings": [3, 4, 5], "units": ["um"] * 3})
+    np.testing.assert_array_equal(read_volume(path), GREYS)
+    assert voxel_edges(path) == (3, 4, 5)
+    nrrd.write(str(path), GREYS)
+    assert voxel_edges(path) is None
+    turned = {
+        "space dimension": 3,
+        "space directions": 7 * np.eye(3)[[1, 0, 2]],
+        "space units": ["um"] * 3,
+    }
+    nrrd.write(str(path), GREYS, turned)
+    np.testing.assert_array_equal(read_volume(path), GREYS)
+    assert voxel_edges(path) == (7, 7, 7)
+    assert "not turned by the direction cosines 0 1 0; 1 0 0; 0 0 1" in notes_of(path)[0]
+
+
+@pytest.mark.parametrize(("unit", "edge"), [("micron", 5), ("mm", 5000), ("unknown", None)])
+def test_what_nibabel_writes(tmp_path: Path, unit: str, edge: float | None) -> None:
+    """NIfTI states its unit; a spacing of 1 without one says nothing."""
+    path = tmp_path / "scan.nii.gz"
+    made = nibabel.Nifti1Image(GREYS, np.diag([5, 5, 5, 1]) if edge else np.eye(4))
+    made.header.set_xyzt_units(unit)
+    nibabel.save(made, path)
+    np.testing.assert_array_equal(read_volume(path), GREYS)
+    assert voxel_edges(path) == (None if edge is None else (edge,) * 3)
+    assert notes_of(path)  # +x of NIfTI is to the right, of ITK to the left
+
+
+def test_the_unit_of_a_metaimage_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "scan.mhd"
+    SimpleITK.WriteImage(image((3.0, 3.0, 3.0)), str(path))
+    assert voxel_edges(path) == (3000, 3000, 3000)
+    assert notes_of(path) == ("no unit in the header: its spacing is taken in millimetres",)
+    text = path.read_text()
+    path.write_text(text.replace("ElementSpacing", "DistanceUnits = um\nElementSpacing"))
+    assert (voxel_edges(path), notes_of(path)) == ((3, 3, 3), ())
+
+
+def test_a_fourth_axis_of_one(tmp_path: Path) -> None:
+    nibabel.save(nibabel.Nifti1Image(GREYS[..., None], np.eye(4)), tmp_path / "one.nii")
+    np.testing.assert_array_equal(read_volume(tmp_path / "one.nii"), GREYS)
+    two = np.stack([GREYS, GREYS], -1)
+    nibabel.save(nibabel.Nifti1Image(two, np.eye(4)), tmp_path / "two.nii")
+    with pytest.raises(DataError, match=r"two\.nii: expected a volume .* \(2, 7, 6, 5\): several"):
+        read_volume(tmp_path / "two.nii")
+    SimpleITK.WriteImage(SimpleITK.Compose(image(), image()), str(tmp_path / "rgb.nrrd"))
+    with pytest.raises(DataError, match=r"rgb\.nrrd: .* received vector of 16-bit unsigned"):
+        read_volume(tmp_path / "rgb.nrrd")
+
+
+@pytest.mark.parametrize("suffix", ["nrrd", "nhdr", "mha", "mhd", "nii", "nii.gz"])
+@pytest.mark.parametrize("share", [0, 0.2, 0.7])
+def test_cut_files(tmp_path: Path, suffix: str, share: float, capfd) -> None:
+    """The message names the file, and nothing is printed."""
+    path = tmp_path / f"scan.{suffix}"
+    SimpleITK.WriteImage(image(), str(path))
+    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+    with pytest.raises(DataError, match=rf"scan\.{suffix}: expected ") as error:
+        read_volume(path)
+    assert len(str(error.value)) < 2000
+    assert capfd.readouterr() == ("", "")
+
+
+def test_voxels_stand_beside_their_header(tmp_path: Path) -> None:
+    SimpleITK.WriteImage(image(), str(tmp_path / "scan.mhd"))
+    text = (tmp_path / "scan.mhd").read_text()
+    (tmp_path / "scan.raw").unlink()
+    with pytest.raises(DataError, match=r"mhd: expected the voxels in scan\.raw beside it, found"):
+        read_volume(tmp_path / "scan.mhd")
+    (tmp_path / "scan.mhd").write_text(text.replace("scan.raw", "../scan.raw"))
+    with pytest.raises(
+        DataError, match=r"mhd: expected voxels in a file beside it, received '\.\."
+    ):
+        read_volume(tmp_path / "scan.mhd")
+
+
+def test_a_size_beyond_what_the_file_holds(tmp_path: Path) -> None:
+    """1 kB of gzip unpacks to 1 MB at most."""
+    header = nibabel.Nifti1Image(GREYS, np.eye(4)).header
+    header.set_data_shape((2000, 2000, 2000))
+    (tmp_path / "big.nii.gz").write_bytes(gzip.compress(header.binaryblock + bytes(1000)))
+    with pytest.raises(
+        DataError, match=r"big\.nii\.gz: .* 2000 x 2000 x 2000 of uint16, 16000000000"
+    ):
+        read_volume(tmp_path / "big.nii.gz")
+
+
+def save_series(folder: Path, count: int = len(STACK), series: str = "1.2.3") -> Path:
+    """Slices as a DICOM exporter writes them, names in the opposite order of the positions."""
+    folder.mkdir(exist_ok=True)
+    writer = SimpleITK.ImageFileWriter()
+    writer.KeepOriginalImageUIDOn()
+    for i, layer in enumerate(STACK[:count]):
+        one = SimpleITK.GetImageFromArray(layer)
+        one.SetSpacing((0.01, 0.01))
+        tags = {
+            "0008|0060": "CT",
+            "0020|000e": series,
+            "0020|000d": "1.2",
+            "0008|0018": f"{series}.{i}",
+            "0020|0032": f"0\\0\\{0.02 * i:.3f}",
+            "0020|0037": "1\\0\\0\\0\\1\\0",
+            "0020|0013": str(i),
+        }
+        for key, value in tags.items():
+            one.SetMetaData(key, value)
+        writer.SetFileName(str(folder / f"{series}-{90 - i}.dcm"))
+        writer.Execute(one)
+    return folder
+
+
+def test_a_dicom_series(tmp_path: Path, capfd) -> None:
+    folder = save_series(tmp_path / "scan")
+    assert is_slices(folder)
+    assert len(slices_of(folder)) == len(STACK)
+    np.testing.assert_array_equal(read_volume(folder), GREYS)
+    assert voxel_edges(folder) == (10, 10, 20)
+    (folder / "1.2.3-87.dcm").unlink()
+    with pytest.raises(
+        DataError,
+        match=r"scan: expected slices at one distance, 0\.02 mm, received 0\.04 mm between"
+        r" 1\.2\.3-88\.dcm and 1\.2\.3-86\.dcm: a slice is missing",
+    ):
+        read_volume(folder)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_two_dicom_series_in_a_folder(tmp_path: Path) -> None:
+    folder = save_series(tmp_path / "scan")
+    save_series(folder, 3, "1.2.4")
+    with pytest.raises(
+        DataError, match=r"scan: expected one DICOM series, received 1\.2\.\d.* --dat"
+    ):
+        read_volume(folder)
+    np.testing.assert_array_equal(read_volume(folder, dataset="1.2.4"), GREYS[:, :, :3])

@@ -1,0 +1,91 @@
+"""Zarr, versions 2 and 3, and OME-Zarr as ome-zarr writes it."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+import zarr
+
+from svevae.errors import DataError
+from svevae.scans.volume import default_axes, is_slices, read_volume, voxel_edges
+from tests.scans.readers.volumes import GREYS, STACK
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_an_array(tmp_path: Path, version: int) -> None:
+    """A plain array is (x, y, z), as numpy has it."""
+    path = tmp_path / "scan.zarr"
+    zarr.save_array(path, GREYS, zarr_format=version)
+    assert is_slices(path)
+    assert (default_axes(path), voxel_edges(path)) == ("xyz", None)
+    np.testing.assert_array_equal(read_volume(path), GREYS)
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_one_array_of_a_group(tmp_path: Path, version: int) -> None:
+    path = tmp_path / "scans.zarr"
+    group = zarr.open_group(path, mode="w", zarr_format=version)
+    group.create_array("a/greys", data=GREYS, chunks=(2, 3, 4))
+    group.create_array("b/greys", data=GREYS + 1, chunks=(2, 3, 4))
+    np.testing.assert_array_equal(read_volume(path, dataset="b/greys"), GREYS + 1)
+    with pytest.raises(
+        DataError, match=r"scans\.zarr: expected one array .* received a/greys .*, b/"
+    ):
+        read_volume(path)
+
+
+def save_ome(path: Path, array: np.ndarray, axes: str, version: str) -> Path:
+    """10 x 10 x 20 um, told in millimetres along z."""
+    units = {"x": "micrometer", "y": "micrometer", "z": "millimeter"}
+    described = [
+        {"name": axis, "type": "space", "unit": units[axis]}
+        if axis in units
+        else {"name": axis, "type": "channel"}
+        for axis in axes
+    ]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # ome-zarr deprecates parts of its own
+        from ome_zarr.format import FormatV04, FormatV05
+        from ome_zarr.writer import write_image
+
+        write_image(
+            array,
+            str(path),
+            axes=described,
+            scale={"x": 10.0, "y": 10.0, "z": 0.02, "c": 1.0},
+            axes_units={axis: units[axis] for axis in axes if axis in units},
+            scale_factors=[2],
+            fmt=FormatV04() if version == "0.4" else FormatV05(),
+        )
+    return path
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_ome_zarr(tmp_path: Path, version: str) -> None:
+    """The first level, in the axes and units that it names."""
+    path = save_ome(tmp_path / "ome.zarr", STACK[None], "czyx", version)
+    np.testing.assert_array_equal(read_volume(path), GREYS)
+    assert voxel_edges(path) == (10, 10, 20)
+    two = save_ome(tmp_path / "two.zarr", np.stack([STACK, STACK]), "czyx", version)
+    with pytest.raises(
+        DataError, match=r"two\.zarr: expected one volume, received 2 of c \(axes czyx"
+    ):
+        read_volume(two)
+
+
+def test_damaged_and_oversized(tmp_path: Path) -> None:
+    path = tmp_path / "scan.zarr"
+    zarr.save_array(path, GREYS)
+    said = json.loads((path / "zarr.json").read_text())
+    (path / "zarr.json").write_text(json.dumps(said | {"shape": [10**5] * 3}))
+    with pytest.raises(
+        DataError, match=r"scan\.zarr: expected at most .* 100000 x 100000 x 100000"
+    ):
+        read_volume(path)
+    (path / "zarr.json").write_text(json.dumps(said)[:50])
+    with pytest.raises(DataError, match=r"scan\.zarr: expected a Zarr store, cannot be read"):
+        read_volume(path)

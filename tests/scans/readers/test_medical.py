@@ -181,3 +181,13 @@ def test_two_dicom_series_in_a_folder(tmp_path: Path) -> None:
     ):
         read_volume(folder)
     np.testing.assert_array_equal(read_volume(folder, dataset="1.2.4"), GREYS[:, :, :3])
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.99])
+def test_a_cut_slice_of_dicom(tmp_path: Path, share: float) -> None:
+    """An error, not a volume with one slice less, or with a slice half empty."""
+    folder = save_series(tmp_path / "scan")
+    file = folder / f"1.2.3-{90 - len(STACK) + 1}.dcm"
+    file.write_bytes(file.read_bytes()[: int(share * file.stat().st_size)])
+    with pytest.raises(DataError, match=r"scan"):
+        read_volume(folder)

@@ -6,7 +6,13 @@ direction cosines turn nothing, a note tells of them.
 
 from __future__ import annotations
 
+import gzip
+import math
+import os
 import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -43,6 +49,24 @@ TYPES = {
 }
 
 
+_ONE_AT_A_TIME = threading.RLock()
+
+
+@contextmanager
+def silent() -> Iterator[None]:
+    """Nothing on the standard error of the process: ITK's readers print there beside what they
+    raise.
+    """
+    with _ONE_AT_A_TIME, open(os.devnull, "wb") as nowhere:
+        before = os.dup(2)
+        os.dup2(nowhere.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(before, 2)
+            os.close(before)
+
+
 def read_image(path: Path, wanted: Wanted) -> np.ndarray:
     import SimpleITK
 
@@ -59,8 +83,24 @@ def read_image(path: Path, wanted: Wanted) -> np.ndarray:
     packed = said.get("encoding", "gzip").lower()
     fits(path, voxels, dtype, stored, None if packed.startswith("bz") else DEFLATE)
     fits(path, (2, *voxels), dtype)  # SimpleITK's image, and the array of it
-    with reading_as(path, _kind(path)):
+    with reading_as(path, _kind(path)), silent():
+        if path.name.lower().endswith(NIFTI):
+            _check_length(path, reader, voxels)
         return SimpleITK.GetArrayFromImage(reader.Execute())
+
+
+def _check_length(path: Path, reader: SimpleITK.ImageFileReader, voxels: tuple[int, ...]) -> None:
+    """Raises EOFError where a NIfTI file is too short, of which ITK says nothing, or what gzip
+    raises.
+    """
+    bits = int(reader.GetMetaData("bitpix"))
+    expected = int(float(reader.GetMetaData("vox_offset"))) + math.prod(voxels) * bits // 8
+    received = 0
+    with (gzip.open if path.name.lower().endswith(".gz") else open)(path, "rb") as stream:
+        while received <= expected and (piece := stream.read(1 << 20)):
+            received += len(piece)
+    if received < expected:
+        raise EOFError(f"expected {expected} bytes, received {received}")
 
 
 def image_header(path: Path, wanted: Wanted) -> Header:
@@ -101,7 +141,7 @@ def _reader(path: Path) -> SimpleITK.ImageFileReader:
     SimpleITK.ProcessObject.SetGlobalWarningDisplay(False)
     reader = SimpleITK.ImageFileReader()
     reader.SetFileName(str(path))
-    with reading_as(path, _kind(path)):
+    with reading_as(path, _kind(path)), silent():
         reader.ReadImageInformation()
     return reader
 
@@ -165,7 +205,7 @@ def read_series(folder: Path, wanted: Wanted) -> np.ndarray:
     reader, files = _series(folder, wanted.dataset)
     first = SimpleITK.ImageFileReader()
     first.SetFileName(files[0])
-    with reading_as(folder, "a DICOM series"):
+    with reading_as(folder, "a DICOM series"), silent():
         first.ReadImageInformation()
     columns, rows, *depth = first.GetSize()
     shape = (max(len(files), *depth), rows, columns)
@@ -173,7 +213,7 @@ def read_series(folder: Path, wanted: Wanted) -> np.ndarray:
     if kind not in TYPES:
         raise DataError(f"{folder}: expected a volume of one number a voxel, received {kind}")
     fits(folder, (2, *shape), np.dtype(TYPES[kind]))
-    with reading_as(folder, "a DICOM series"):
+    with reading_as(folder, "a DICOM series"), silent():
         image = reader.Execute()
     _step(folder, files)
     return SimpleITK.GetArrayFromImage(image)
@@ -185,7 +225,7 @@ def series_header(folder: Path, wanted: Wanted) -> Header:
     _, files = _series(folder, wanted.dataset)
     first = SimpleITK.ImageFileReader()
     first.SetFileName(files[0])
-    with reading_as(folder, "a DICOM series"):
+    with reading_as(folder, "a DICOM series"), silent():
         first.ReadImageInformation()
     x, y, *z = first.GetSpacing()
     step = _step(folder, files) if len(files) > 1 else (z[0] if z else 0.0)
@@ -202,9 +242,15 @@ def _series(folder: Path, dataset: str | None) -> tuple[SimpleITK.ImageSeriesRea
 
     SimpleITK.ProcessObject.SetGlobalWarningDisplay(False)
     reader = SimpleITK.ImageSeriesReader()
-    with reading_as(folder, "a DICOM series"):
-        found = reader.GetGDCMSeriesIDs(str(folder))
-        files = {uid: reader.GetGDCMSeriesFileNames(str(folder), uid) for uid in found}
+    with reading_as(folder, "a DICOM series"), silent():
+        uids = reader.GetGDCMSeriesIDs(str(folder))
+        files = {uid: reader.GetGDCMSeriesFileNames(str(folder), uid) for uid in uids}
+    known = {Path(name).name for names in files.values() for name in names}
+    found = [path.name for path in sorted(folder.iterdir()) if _is_dicom_file(path)]
+    if lost := [name for name in found if name not in known]:
+        raise DataError(
+            f"{folder}: expected DICOM files of a series, cannot be read: {some(lost, 5)}"
+        )
     chosen = [uid for uid in files if dataset in (None, uid)]
     if len(chosen) != 1:
         listed = some(
@@ -229,7 +275,7 @@ def _step(folder: Path, files: list[str]) -> float:
     for file in files if len(files) > 1 else []:
         reader = SimpleITK.ImageFileReader()
         reader.SetFileName(file)
-        with reading_as(Path(file), "a DICOM file"):
+        with reading_as(Path(file), "a DICOM file"), silent():
             reader.ReadImageInformation()
             if not reader.HasMetaDataKey("0020|0032"):
                 return 0.0

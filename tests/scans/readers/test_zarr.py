@@ -33,7 +33,7 @@ def test_one_array_of_a_group(tmp_path: Path, version: int) -> None:
     group.create_array("b/greys", data=GREYS + 1, chunks=(2, 3, 4))
     np.testing.assert_array_equal(read_volume(path, dataset="b/greys"), GREYS + 1)
     with pytest.raises(
-        DataError, match=r"scans\.zarr: expected one array .* received a/greys .*, b/"
+        DataError, match=r"scans\.zarr: expected one array .* received ./greys .*, ./greys "
     ):
         read_volume(path)
 

@@ -76,7 +76,7 @@ def read_tif(path: Path, wanted: Wanted | None = None, ome: bool = True) -> np.n
                 raise DataError(
                     f"{path}: expected all files of its OME-TIFF set, {file.name} is missing"
                 )
-        series = [one for one in tif.series if not one.keyframe.is_reduced]
+        series = [one for one in tif.series if not one.keyframe.is_reduced] or tif.series
         stored = sum(file.stat().st_size for file in files or [path])
         ratio = RATIOS.get(int(tif.pages.first.compression))
         for one in series:
@@ -87,7 +87,8 @@ def read_tif(path: Path, wanted: Wanted | None = None, ome: bool = True) -> np.n
             if one.dataoffset is None:
                 fits(path, one.shape, one.dtype, stored, ratio)
         if len(series) == 1:
-            return tif.asarray(out="memmap" if series[0].dataoffset is not None else None)
+            where = "memmap" if series[0].dataoffset is not None else None
+            return tif.asarray(series=series[0], out=where)
         return _joined(path, series)
 
 
@@ -122,7 +123,8 @@ def _joined(path: Path, series: Sequence[tifffile.TiffPageSeries]) -> np.ndarray
 
 def ome_set(tif: tifffile.TiffFile) -> list[str]:
     """The names of the files that the OME metadata of a file say are one image, in order."""
-    root = ElementTree.fromstring(tif.ome_metadata) if tif.ome_metadata else None
+    said = tif.pages.first.description.strip()  # ome_metadata has none where is_ome is False
+    root = ElementTree.fromstring(said) if said.endswith("OME>") else None
     found = [] if root is None else root.findall(".//{*}TiffData/{*}UUID[@FileName]")
     names = list(dict.fromkeys(Path(uuid.get("FileName", "")).name for uuid in found))
     return names if len(names) > 1 else []

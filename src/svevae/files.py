@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import mmap
 import os
 import shutil
 import zipfile
@@ -116,6 +117,17 @@ def load_arrays(path: Path) -> dict[str, np.ndarray] | None:
             return {name: file[name] for name in file.files}
     except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error):
         return None
+
+
+def release(array: np.ndarray) -> None:
+    """Let go of the pages of a memory-mapped file that were read: they count as memory of the
+    process.
+    """
+    base: object = array
+    while base is not None and not isinstance(base, mmap.mmap):
+        base = getattr(base, "base", None)
+    if base is not None and hasattr(mmap, "MADV_DONTNEED"):
+        base.madvise(mmap.MADV_DONTNEED)
 
 
 def _beside(path: Path) -> Path:

@@ -13,7 +13,7 @@ import numpy as np
 
 from svevae.dataset.store import find_problems
 from svevae.scans.importers import import_dataset
-from svevae.scans.layouts import ImportOptions
+from svevae.scans.options import ImportOptions
 
 COUNT, N = 5, 6
 CUBES = (np.random.default_rng(0).random((COUNT, N, N, N)) < 0.2).astype(np.uint8)  # (sve, x, y, z)

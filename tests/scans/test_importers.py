@@ -26,7 +26,7 @@ from svevae.errors import ConfigError, DataError
 from svevae.physics.label import property_names
 from svevae.scans import importers
 from svevae.scans.importers import Samples, import_dataset, label_samples, read_samples
-from svevae.scans.layouts import ImportOptions
+from svevae.scans.options import ImportOptions
 from tests.conftest import ROOT
 from tests.scans.sources import COUNT, CUBES, STIFF, N, imported, write_hdf5
 

@@ -16,7 +16,7 @@ import tifffile
 from svevae.dataset.store import open_dataset, write_dataset
 from svevae.errors import DataError
 from svevae.scans.importers import import_dataset, read_samples
-from svevae.scans.layouts import ImportOptions
+from svevae.scans.options import ImportOptions
 from tests.scans.sources import COUNT, CUBES, STIFF, N, imported, write_hdf5
 
 NU = np.linspace(0.2, 0.3, COUNT)

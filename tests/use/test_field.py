@@ -16,8 +16,9 @@ import pytest
 
 from svevae.errors import DataError
 from svevae.model.latent import Prediction
-from svevae.scans.layouts import ImportOptions
+from svevae.scans.options import ImportOptions
 from svevae.scans.segmentation import segmentation
+from svevae.scans.view import View
 from svevae.use import field as module
 from svevae.use.field import Tiles, encode_volume, field_file
 from tests.contracts import make_contract
@@ -66,7 +67,7 @@ def model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> SimpleNamespace:
 
 
 def test_tiles_cover_the_volume_and_mirror_it_beyond() -> None:
-    tiles = Tiles(VOLUME, 4)
+    tiles = Tiles(View.whole(VOLUME), 4, segmentation([VOLUME]))
     assert (tiles.shape, tiles.padded) == ((3, 2, 3), (2, 0, 3))
     whole = np.pad(VOLUME, [(0, 2), (0, 0), (0, 3)], "symmetric")
     for i in range(3):
@@ -78,14 +79,14 @@ def test_tiles_cover_the_volume_and_mirror_it_beyond() -> None:
 
 
 def test_an_interrupted_encoding_goes_on(model: SimpleNamespace, tmp_path: Path) -> None:
-    tiles, rule = Tiles(VOLUME, 4), segmentation([VOLUME])
-    whole, porosity = encode_volume(model, tiles, rule, tmp_path / "whole")
+    tiles = Tiles(View.whole(VOLUME), 4, segmentation([VOLUME]))
+    whole, porosity = encode_volume(model, tiles, tmp_path / "whole")
     assert (whole.shape, porosity.shape, model.encoded) == ((3, 2, 3, 1), (3, 2, 3), 18)
-    stop = replace(tiles, volume=VOLUME[:8])
-    encode_volume(model, stop, rule, tmp_path / "part")
+    stop = replace(tiles, view=View.whole(VOLUME[:8]))
+    encode_volume(model, stop, tmp_path / "part")
     model.encoded = 0
     (tmp_path / "part" / "layer-00001.npz").write_bytes(b"torn")
-    again, _ = encode_volume(model, tiles, rule, tmp_path / "part")
+    again, _ = encode_volume(model, tiles, tmp_path / "part")
     assert model.encoded == 12, "one layer was kept, one was damaged, one was new"
     np.testing.assert_array_equal(again, whole)
 
@@ -197,7 +198,7 @@ def test_bad_input(model: SimpleNamespace, tmp_path: Path) -> None:
     ):
         field_file(tmp_path / "two.npz", table, "any", ImportOptions())
     np.save("holes.npy", np.where(VOLUME, np.nan, 1.0))
-    with pytest.raises(DataError, match=r"holes.npy: expected finite greys"):
+    with pytest.raises(DataError, match=r"holes.npy: expected greys or two phases, .*: 1;"):
         field_file(tmp_path / "holes.npy", table, "any", ImportOptions())
     model.contract = make_contract()
     with pytest.raises(

@@ -192,7 +192,7 @@ def run_predict(options: argparse.Namespace) -> None:
 
 def run_field(options: argparse.Namespace) -> None:
     _import_keras("tensorflow")
-    from svevae.scans.layouts import ImportOptions
+    from svevae.scans.options import ImportOptions
     from svevae.use.field import field_file
 
     given = {

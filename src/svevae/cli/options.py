@@ -356,6 +356,42 @@ def _add_volume_options(command: argparse.ArgumentParser) -> None:
         help="dark, bright or the value of the pores (default: dark; 0/1 as they are)",
     )
     command.add_argument(
+        "--outside",
+        type=float,
+        metavar="VALUE",
+        help=(
+            "value outside the field of view, neither pore nor solid (default: what is not finite,"
+            " and a constant around a convex field of view); SVEs that touch it are left out"
+        ),
+    )
+    command.add_argument(
+        "--field-of-view",
+        choices=["cylinder"],
+        help="outside is what lies beyond the circle inscribed in each slice across z",
+    )
+    command.add_argument(
+        "--mask", metavar="FILE", help="volume of the same shape, 0 outside the field of view"
+    )
+    command.add_argument(
+        "--resample",
+        type=_finite,
+        nargs="?",
+        const=0.0,
+        metavar="UM",
+        help=(
+            "make voxels cubes of this edge in micrometres, their shortest edge if none is given;"
+            " without it voxels that are no cubes are refused. --crop counts the new voxels"
+        ),
+    )
+    command.add_argument(
+        "--skip-header",
+        dest="skip",
+        type=_count,
+        default=0,
+        metavar="BYTES",
+        help="of a raw file, before its voxels",
+    )
+    command.add_argument(
         "--axes",
         help=(
             "what the axes of the file are, slowest first (default: zyx for tif, slices and raw;"

@@ -15,21 +15,33 @@ def cut(volume: np.ndarray, size: int, stride: int | None = None) -> tuple[np.nd
     the far borders is dropped. Raises DataError where not one SVE fits.
     """
     stride = size if stride is None else stride
-    if min(size, stride) < 1:
-        raise DataError(
-            f"expected a size and a stride of at least 1 voxel, received {size} and {stride}"
-        )
-    if min(volume.shape) < size:
-        raise DataError(
-            f"expected a volume of at least one SVE of {size} x {size} x {size} voxels, received"
-            f" {' x '.join(map(str, volume.shape))}"
-        )
+    count_along(volume.shape, size, stride)
     windows = np.lib.stride_tricks.sliding_window_view(volume, (size,) * 3)[
         ::stride, ::stride, ::stride
     ]
     return windows.reshape(-1, size, size, size), np.indices(windows.shape[:3]).reshape(
         3, -1
     ).T.astype(np.int32)
+
+
+def count_along(
+    shape: tuple[int, ...], size: int, stride: int | None = None
+) -> tuple[int, int, int]:
+    """How many SVEs `cut` finds along x, y and z in a volume of `shape`. Raises DataError as it
+    does.
+    """
+    stride = size if stride is None else stride
+    if min(size, stride) < 1:
+        raise DataError(
+            f"expected a size and a stride of at least 1 voxel, received {size} and {stride}"
+        )
+    if min(shape) < size:
+        raise DataError(
+            f"expected a volume of at least one SVE of {size} x {size} x {size} voxels, received"
+            f" {' x '.join(map(str, shape))}"
+        )
+    x, y, z = ((edge - size) // stride + 1 for edge in shape)
+    return x, y, z
 
 
 def dropped(shape: tuple[int, ...], size: int, stride: int | None = None) -> float:

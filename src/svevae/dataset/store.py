@@ -35,7 +35,7 @@ import h5py
 import numpy as np
 
 from svevae.errors import DataError
-from svevae.files import written_whole
+from svevae.files import release, written_whole
 from svevae.hdf5 import reading
 from svevae.words import counted
 
@@ -196,12 +196,18 @@ def write_dataset(
                     if key == "voxels" and len(array)
                     else None
                 )
-                file.create_dataset(
+                stored = file.create_dataset(
                     key,
-                    data=array,
+                    array.shape,
+                    array.dtype,
                     chunks=chunks,
                     compression="gzip" if array.ndim > 1 and array.size else None,
                 )
+                # a memory-mapped array stays on disk
+                step = SLAB if key == "voxels" else max(1, len(array))
+                for start in range(0, len(array), step):
+                    stored[start : start + step] = array[start : start + step]
+                    release(array)
             if "properties" in arrays:
                 file["properties"].attrs["names"] = list(names)
                 file["properties"].attrs["units"] = list(units)

@@ -9,8 +9,8 @@ dark a pore is.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import shutil
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ import numpy as np
 from svevae import __version__
 from svevae.config import Generate
 from svevae.dataset.cluster import Work, open_cluster
-from svevae.dataset.cut import cut, dropped
+from svevae.dataset.cut import dropped
 from svevae.dataset.journal import JOURNAL, Journal
 from svevae.dataset.label_settings import label_provenance, label_settings
 from svevae.dataset.labelling import label_sves
@@ -28,10 +28,14 @@ from svevae.dataset.store import without_load_path, write_dataset
 from svevae.errors import DataError, blaming
 from svevae.files import check_target
 from svevae.physics.label import property_names
-from svevae.scans import volume as vol
-from svevae.scans.layouts import EDGE, ImportOptions, SampleLabels, Source, find_sources
-from svevae.scans.segmentation import Segmentation, grey_values, segmentation
+from svevae.scans.cutting import Cubes, cut_view, gathered
+from svevae.scans.layouts import EDGE, SampleLabels, Source
+from svevae.scans.options import ImportOptions
+from svevae.scans.segmentation import Segmentation
+from svevae.scans.volumes import Volumes, source_digest, sources_of
 from svevae.words import counted, some
+
+CACHE = Path(".checkpoints/import")
 
 
 @dataclass
@@ -45,6 +49,7 @@ class Samples:
     units: tuple[str, ...]
     attributes: dict[str, Any]
     report: str
+    kept: Path | None = None  # the folder of arrays on disk, if some are
 
 
 def import_dataset(
@@ -64,7 +69,7 @@ def import_dataset(
             f" {Path(output).suffix or 'no suffix'}"
         )
     check_target(Path(output), map(Path, sources))
-    samples = read_samples(sources, options)
+    samples = read_samples(sources, options, CACHE)
     if label is not None:
         if samples.names:
             raise DataError(
@@ -73,45 +78,70 @@ def import_dataset(
             )
         label(samples)
     write_dataset(output, samples.arrays, samples.names, samples.units, samples.attributes)
+    if samples.kept is not None:
+        shutil.rmtree(samples.kept, ignore_errors=True)
     return f"{output}: {samples.report}"
 
 
-def read_samples(sources: Sequence[str | Path], options: ImportOptions) -> Samples:
+def read_samples(
+    sources: Sequence[str | Path], options: ImportOptions, cache: Path | None = None
+) -> Samples:
     """All SVEs of `sources`, binary, with part, porosity and labels, and with their position where
-    each part is one volume.
+    each part is one volume. Those that touch the outside of the field of view are left out.
+
+    Large volumes are kept in a folder of `cache`, so that memory is a few layers of SVEs and an
+    interrupted import goes on; without it all SVEs are in memory.
 
     Positions count in steps of the attribute `stride`, in voxels, which then stands there whether
     the options have one or not. Raises DataError that names the source, and the sample, row or
     column, of what cannot be read or does not fit together.
     """
-    described = find_sources([Path(source) for source in sources], options)
+    described = sources_of([Path(source) for source in sources], options)
     labels = _joined(described)
-    cubes: list[np.ndarray] = []
-    positions: list[np.ndarray] = []
+    kept = None if cache is None else cache / source_digest(described, options)
+    cubes: list[Cubes] = []
     parts: list[tuple[int, int | str]] = []  # of each SVE: its source, and its part there
+    read: list[Volumes] = []
     rules: list[Segmentation] = []
     report: list[str] = []
     pieces: dict[tuple[int, int | str], str] = {}
     for number, source in enumerate(described):
-        volumes, lost = Volumes(source), []
+        volumes, lost = Volumes(source, options), []
+        read.append(volumes)
+        first = len(cubes)
         with volumes.named():
-            rules.append(volumes.segment(options))
-            for i, (sample, volume) in enumerate(zip(source.samples, volumes, strict=True)):
-                size = _size(volume.shape, options, labels, cubes)
-                sves, position = cut(rules[-1].apply(volume), size, options.stride)
-                cubes.append(sves)
-                positions.append(position)
-                parts += [(number, i if sample.part is None else sample.part)] * len(sves)
-                pieces[parts[-1]] = sample.name if sample.part is None else str(sample.part)
-                lost.append(dropped(volume.shape, size, options.stride))
+            rules.append(volumes.segment(None if kept is None else kept / str(number)))
+            for i, (sample, view) in enumerate(zip(source.samples, volumes, strict=True)):
+                size = _size(view.shape, options, labels, cubes)
+                place = None if kept is None else kept / f"{number}-{i}"
+                found = cut_view(view, rules[-1], size, options.stride, place)
+                if labels is not None and not found.kept.all():
+                    raise DataError(
+                        "properties belong to a whole sample, received one with voxels outside the"
+                        " field of view; --no-labels lets it be left out"
+                    )
+                cubes.append(found)
+                part = (number, i if sample.part is None else sample.part)
+                parts += [part] * int(found.kept.sum())
+                pieces[part] = sample.name if sample.part is None else str(sample.part)
+                lost.append(dropped(view.shape, size, options.stride))
+        left_out = sum(int((~one.kept).sum()) for one in cubes[first:])
         report += [
             f"{source.name}:",
-            *(f"  {line}" for line in remarks(source, rules[-1], float(np.mean(lost)))),
+            *(f"  {line}" for line in volumes.remarks(rules[-1], float(np.mean(lost)), left_out)),
         ]
-    voxels = cubes[0] if len(cubes) == 1 else np.concatenate(cubes)
+    if not parts:
+        raise DataError(
+            f"{', '.join(some([source.name]) for source in described[:3])}: expected SVEs that lie"
+            " inside the field of view, received"
+            f" {counted(sum(len(one.voxels) for one in cubes), 'SVE')} that touch the outside;"
+            " smaller --size, --crop, or another --outside"
+        )
+    pieces = {part: name for part, name in pieces.items() if part in set(parts)}
+    voxels = gathered(cubes, None if kept is None else kept / "joined")
     numbered = len(described) == 1 and all(isinstance(part, int) for _, part in pieces)
     numbers = {part: part[1] if numbered else i for i, part in enumerate(pieces)}
-    porosity = voxels.mean((1, 2, 3))
+    porosity = np.concatenate([one.porosity[one.kept] for one in cubes])
     arrays = {
         "voxels": voxels,
         "part_id": np.array([numbers[part] for part in parts]),
@@ -122,8 +152,8 @@ def read_samples(sources: Sequence[str | Path], options: ImportOptions) -> Sampl
             {} if labels.stiffness is None else {"stiffness": labels.stiffness}
         )
     elif all(sample.part is None for source in described for sample in source.samples):
-        arrays["position"] = np.concatenate(positions)
-    attributes = _provenance(described, rules, options) | {
+        arrays["position"] = np.concatenate([one.position[one.kept] for one in cubes])
+    attributes = _provenance(read, rules, options) | {
         "parts": some([f"{numbers[part]}: {name}" for part, name in pieces.items()])
     }
     if "position" in arrays:
@@ -150,54 +180,15 @@ def read_samples(sources: Sequence[str | Path], options: ImportOptions) -> Sampl
         labels.units if labels else (),
         attributes,
         "\n  ".join([*head, *report]),
+        kept,
     )
-
-
-class Volumes:
-    """The volumes of a source, cropped to `crop`, one at a time, as often as asked for; `at` names
-    what an error now is about.
-    """
-
-    def __init__(self, source: Source):
-        self.source, self.at = source, source.name
-        self.crop: vol.Box | None = None
-        self.only: np.ndarray | None = None
-
-    def __iter__(self) -> Iterator[np.ndarray]:
-        for sample in self.source.samples:
-            self.at = sample.name
-            volume = sample.load() if self.only is None else self.only
-            if len(self.source.samples) == 1:
-                self.only = volume  # a whole scan: read once
-            yield volume if self.crop is None else vol.crop(volume, self.crop)
-        self.at = self.source.name
-
-    def segment(self, options: ImportOptions) -> Segmentation:
-        """One rule for all of them, sought before they are cropped as the options say, and measured
-        after that.
-        """
-        rule = segmentation(self, options.threshold, options.pores)
-        if options.crop is None:
-            return rule
-        self.crop = options.crop
-        return rule.measured(*grey_values(self))
-
-    @contextmanager
-    def named(self) -> Iterator[None]:
-        """Puts the name of the sample at hand before what a DataError says."""
-        try:
-            yield
-        except DataError as error:
-            raise DataError(
-                str(error) if str(error).startswith(self.at) else f"{self.at}: {error}"
-            ) from error
 
 
 def _size(
     shape: tuple[int, ...],
     options: ImportOptions,
     labels: SampleLabels | None,
-    cubes: list[np.ndarray],
+    cubes: list[Cubes],
 ) -> int:
     """Edge of the SVEs of a volume, the same for all."""
     cube, received = len(set(shape)) == 1, " x ".join(map(str, shape))
@@ -213,10 +204,10 @@ def _size(
             " from it"
         )
     size = shape[0] if options.size is None else options.size
-    if cubes and cubes[0].shape[1] != size:
+    if cubes and cubes[0].voxels.shape[1] != size:
         raise DataError(
-            f"expected {cubes[0].shape[1]} voxels along each axis like the samples before, received"
-            f" {size}; --size cuts them"
+            f"expected {cubes[0].voxels.shape[1]} voxels along each axis like the samples before,"
+            f" received {size}; --size cuts them"
         )
     return size
 
@@ -249,41 +240,10 @@ def _joined(sources: list[Source]) -> SampleLabels | None:
     )
 
 
-def remarks(source: Source, rule: Segmentation, lost: float = 0.0) -> Iterator[str]:
-    """Lines for people: the rule, what it makes of the porosity and how sure that is, the share of
-    voxels `lost`, notes of the source.
-    """
-    yield f"porosity {rule.porosity:.3%}: pore is {rule}; axes {source.axes}"
-    if rule.sensitivity:
-        moved = ", ".join(
-            f"{shift:+.0%} {porosity:.3%}" for shift, _, porosity in rule.sensitivity if shift
-        )
-        yield (
-            "porosity with the threshold moved by a share of the step between pore and solid:"
-            f" {moved}"
-        )
-        if (
-            max(share for *_, share in rule.sensitivity)
-            - min(share for *_, share in rule.sensitivity)
-            > 0.2 * rule.porosity
-        ):
-            yield (
-                "this is more than a fifth of the porosity: look at the slices before you trust the"
-                " threshold"
-            )
-    if lost > 0:
-        yield f"{lost:.1%} of the volume lies in no SVE, at the far borders or between SVEs"
-    if source.labels is not None and all(sample.part is None for sample in source.samples):
-        yield (
-            "no part is named, so each sample is one; name parts where samples were cut from one"
-            " piece, or scores come out too good"
-        )
-    yield from source.notes
-
-
 def _provenance(
-    sources: list[Source], rules: list[Segmentation], options: ImportOptions
+    volumes: list[Volumes], rules: list[Segmentation], options: ImportOptions
 ) -> dict[str, Any]:
+    sources = [one.source for one in volumes]
     files = [file for source in sources for file in source.files]
     digest = hashlib.sha256()
     for file in files:
@@ -300,8 +260,14 @@ def _provenance(
         "svevae_version": __version__,
     }
     attributes |= {
-        key: value for key in ("size", "stride") if (value := getattr(options, key)) is not None
+        key: value
+        for key in ("size", "stride", "outside", "field_of_view", "mask", "resample")
+        if (value := getattr(options, key)) is not None
     }
+    if options.skip:
+        attributes["skip_header"] = options.skip
+    if fills := {fill for one in volumes for fill in one.fills.values()}:
+        attributes["outside"] = some([f"{fill:g}" for fill in sorted(fills)])
     if len(rules) == 1 and rules[0].threshold is not None:
         attributes["threshold"] = rules[0].threshold
     if options.crop is not None:

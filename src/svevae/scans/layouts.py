@@ -36,58 +36,14 @@ import numpy as np
 from svevae.errors import DataError
 from svevae.hdf5 import reading
 from svevae.scans import volume as vol
+from svevae.scans.options import STRESS_UNITS, ImportOptions
 from svevae.words import counted, some
 
 PARTS, EDGE = ("part", "part_id"), "voxel_size_um"
 NOTES = ("permute_order", EDGE)  # attributes of volumes that are no properties
 TANGENT = "homogenized_tangent"
 FROM_FANS = np.array([0, 1, 2, 5, 4, 3])  # where FANS has our xx yy zz yz xz xy
-STRESS_UNITS = {"Pa": 1e-6, "kPa": 1e-3, "MPa": 1.0, "GPa": 1e3}
 HEADER = re.compile(r"^(.*\S)\s*[\[(]([^\])]*)[\])]\s*$")  # E_x [MPa] or E_x (MPa)
-
-
-@dataclass(frozen=True)
-class ImportOptions:
-    """How to read sources. None is the default named here.
-
-    size, stride: edge of the SVEs and distance between them in voxels (whole samples; `size`).
-    crop: (start, stop) along x, y, z. threshold, pores: see
-    `svevae.scans.segmentation.segmentation`. axes: what a file's axes mean
-    (`volume.default_axes`). shape, dtype: of raw files. voxel_size: micrometres (from the file).
-    table: a CSV file, or the array of properties in a source. dataset: the array of voxels in a
-    source. properties: names of those to keep (all). labels: False leaves properties out. tangent:
-    pattern of the FANS tangents to take. stress_unit: of FANS results.
-    """
-
-    size: int | None = None
-    stride: int | None = None
-    crop: vol.Box | None = None
-    threshold: float | None = None
-    pores: str | float = "dark"
-    axes: str | None = None
-    shape: tuple[int, ...] | None = None
-    dtype: str | None = None
-    voxel_size: float | None = None
-    table: str | None = None
-    dataset: str | None = None
-    properties: tuple[str, ...] | None = None
-    labels: bool = True
-    tangent: str = "*"
-    stress_unit: str = "MPa"
-
-    def __post_init__(self) -> None:
-        for name in ("size", "stride"):
-            if (value := getattr(self, name)) is not None and value < 1:
-                raise DataError(f"--{name}: expected at least 1 voxel, received {value}")
-        if self.voxel_size is not None and not self.voxel_size > 0:
-            raise DataError(
-                f"--voxel-size: expected micrometres above 0, received {self.voxel_size}"
-            )
-        if self.stress_unit not in STRESS_UNITS:
-            raise DataError(
-                f"--stress-unit: expected one of {', '.join(STRESS_UNITS)}, received"
-                f" {self.stress_unit!r}"
-            )
 
 
 @dataclass(frozen=True)
@@ -193,10 +149,12 @@ def _source(name: str, paths: list[Path], options: ImportOptions) -> Source:
         dtype=options.dtype,
         dataset=options.dataset,
         axes=options.axes,
+        skip=options.skip,
     )
     files = [file for path in paths for file in (vol.slices_of(path) if path.is_dir() else [path])]
     samples = [Sample(str(path), partial(read, path)) for path in paths]
-    edges = () if options.voxel_size else tuple(vol.voxel_size(path) for path in paths)
+    given = options.voxel_size is not None or options.resample is not None
+    edges = () if given else tuple(vol.voxel_size(path) for path in paths)
     return Source(name, samples, files, options.axes or vol.default_axes(paths[0]), edges)
 
 

@@ -4,17 +4,15 @@ threshold.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from skimage.filters import threshold_otsu
 
 from svevae.errors import DataError
+from svevae.scans.greys import Histogram, Volume, histogram, values_of
+from svevae.scans.view import LABELS
 
-LABELS = 16  # a volume of at most this many different values holds phases, not greys
-BINS = 1 << 16  # of the histogram of greys; every value of a 16-bit scan has its own
-SLAB = 1 << 22  # voxels worked on at a time
 SHIFTS = (-0.05, -0.02, 0.0, 0.02, 0.05)
 Shift = tuple[float, float, float]
 
@@ -39,14 +37,18 @@ class Segmentation:
 
     def apply(self, volume: np.ndarray) -> np.ndarray:
         """`volume` as uint8, 0 solid and 1 pore."""
-        binary = np.empty_like(volume, dtype=np.uint8, subok=False)
-        for slab in slabs(volume):
-            binary[slab] = self._is_pore(volume[slab], self.threshold)
-        return binary
+        return self._is_pore(np.asarray(volume), self.threshold).view(np.uint8)
 
-    def measured(self, values: np.ndarray, counts: np.ndarray) -> Segmentation:
-        """The same rule with porosity and sensitivity of volumes that have these `grey_values`."""
+    def measured(self, found: Histogram, volumes: Iterable[Volume]) -> Segmentation:
+        """The same rule with porosity and sensitivity of `volumes`, of which `found` is the
+        histogram. Where this has bins, the pores of the volumes themselves are counted.
+        """
+        values, counts = found.values, found.counts
         share, pore = counts / counts.sum(), self._is_pore(values, self.threshold)
+        porosity = float(share[pore].sum())
+        if not found.exact:
+            pores = sum(np.count_nonzero(self.apply(part)) for part in values_of(volumes))
+            porosity = pores / int(counts.sum())
         moved: tuple[Shift, ...] = ()
         if self.threshold is not None and 0 < pore.sum() < len(pore):
             step = abs(
@@ -58,14 +60,19 @@ class Segmentation:
                 (shift, grey, float(share[self._is_pore(values, grey)].sum()))
                 for shift, grey in zip(SHIFTS, greys, strict=True)
             )
-        return replace(self, porosity=float(share[pore].sum()), sensitivity=moved)
+        return replace(self, porosity=porosity, sensitivity=moved)
 
     def _is_pore(self, values: np.ndarray, threshold: float | None) -> np.ndarray:
-        return (
-            values == self.pores
-            if threshold is None
-            else (values <= threshold) == (self.pores == "dark")
-        )
+        if threshold is None:
+            return values == self.pores
+        if values.dtype.kind in "iu":
+            # integers are compared as such: floats take four times as long
+            span = np.iinfo(values.dtype)
+            whole = int(np.floor(np.clip(threshold, -(2.0**63), 2.0**63)))
+            if not span.min <= whole <= span.max:
+                return np.full(values.shape, (whole > span.max) == (self.pores == "dark"))
+            threshold = whole
+        return values <= threshold if self.pores == "dark" else values > threshold
 
     def __str__(self) -> str:
         if self.threshold is None:
@@ -77,22 +84,30 @@ class Segmentation:
 
 
 def segmentation(
-    volumes: Iterable[np.ndarray], threshold: float | None = None, pores: str | float = "dark"
+    volumes: Iterable[Volume], threshold: float | None = None, pores: str | float = "dark"
 ) -> Segmentation:
-    """One rule for all `volumes`, which are gone through twice, a slab at a time.
+    """One rule for all `volumes`, which are gone through up to three times, a slab at a time.
 
     `pores` is "dark", "bright" or the value of the pores. A `threshold` always counts. Without one,
     values 0 and 1 are taken as they are (1 is pore), of two others the smaller is pore ("dark") or
     the larger, and greys are split by Otsu's method (N. Otsu, IEEE Trans. Syst. Man Cybern. 9,
     1979). That needs both classes in numbers: with a percent of pores it splits the solid, so let
-    it see the air around a part. Raises DataError for values that are not finite, for three to 16
-    values (phases, which are listed), for a single one, for a label that is not among them and for
-    a threshold that makes all of it pore.
+    it see the air around a part. Raises DataError where nothing is inside, for three to 16 values
+    (phases, which are listed), for a single one, for a label that is not among them and for a
+    threshold that makes all of it pore.
     """
-    values, counts = grey_values(volumes)
+    found = histogram(volumes)
+    return find_rule(found, threshold, pores).measured(found, volumes)
+
+
+def find_rule(found: Histogram, threshold: float | None, pores: str | float) -> Segmentation:
+    """The rule for values that occur as in `found`, not yet measured; see `segmentation`."""
+    values = found.values
+    if not len(values):
+        raise DataError("expected voxels inside the field of view, received none")
     listed = ", ".join(f"{value:g}" for value in values[:LABELS])
     listed += " and more" if len(values) > LABELS else ""
-    binary = set(values) <= {0, 1}
+    binary = found.phases and set(values) <= {0, 1}
     if isinstance(pores, str) and pores not in ("dark", "bright"):
         raise DataError(
             f"--pores: expected dark, bright or the value of the pores, received {pores!r}"
@@ -103,87 +118,26 @@ def segmentation(
                 f"expected --threshold or a value for --pores, received both: {threshold:g} and"
                 f" {pores:g}"
             )
-        if pores not in values and not (binary and pores in (0, 1)):
+        known = not found.exact or pores in values or (binary and pores in (0, 1))
+        if not known:
             raise DataError(f"--pores: expected one of the values {listed}, received {pores:g}")
-        rule = Segmentation(float(pores))
-    elif threshold is not None:
+        return Segmentation(float(pores))
+    if threshold is not None:
         rule = Segmentation(pores, float(threshold))
         if rule._is_pore(values, threshold).all():
             raise DataError(
                 f"--threshold: expected one that leaves some solid of the greys {values[0]:g} to"
                 f" {values[-1]:g}, received {threshold:g}"
             )
-    elif binary:
-        rule = Segmentation(1.0)
-    elif len(values) == 2:
-        rule = Segmentation(float(values[0] if pores == "dark" else values[1]))
-    elif len(values) <= LABELS:
+        return rule
+    if binary:
+        return Segmentation(1.0)
+    if found.phases and len(values) == 2:
+        return Segmentation(float(values[0] if pores == "dark" else values[1]))
+    if found.phases or len(values) < 2:
         phases = f"{len(values)} phases" if len(values) > 1 else "a single value"
         raise DataError(
             f"expected greys or two phases, received {phases}: {listed}; say which is pore: --pores"
             " VALUE or --threshold"
         )
-    else:
-        last = int(np.searchsorted(values, threshold_otsu(hist=(counts, values))))
-        # of the gap, if there is one
-        middle = (values[last] + values[last + 1] - np.diff(values).min()) / 2
-        rule = Segmentation(pores, float(middle), "Otsu's")
-    return rule.measured(values, counts)
-
-
-def grey_values(volumes: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """The values that occur, ascending, and how often: exact for phases and for integers that span
-    up to 65,536 values.
-
-    Others are counted in 65,536 bins from the smallest to the largest, each standing at its upper
-    edge. Raises DataError where a value is not finite.
-    """
-    low, high, whole = np.inf, -np.inf, True
-    distinct: dict[float, int] | None = {}
-    for volume in volumes:
-        for slab in slabs(volume):
-            part = volume[slab]
-            if part.dtype.kind == "f" and not np.isfinite(part).all():
-                voxel = np.argwhere(~np.isfinite(volume))[0]
-                raise DataError(
-                    f"expected finite greys, received {volume[tuple(voxel)]} at voxel"
-                    f" {tuple(map(int, voxel))}"
-                )
-            low, high, whole = (
-                min(low, part.min()),
-                max(high, part.max()),
-                whole and part.dtype.kind != "f",
-            )
-            if distinct is not None:
-                greys, counts = np.unique(part, return_counts=True)
-                for value, count in zip(
-                    greys[: LABELS + 1].astype(float), counts[: LABELS + 1], strict=True
-                ):
-                    distinct[value] = distinct.get(value, 0) + count
-                distinct = distinct if len(distinct) <= LABELS else None
-    if distinct is not None:
-        return np.array(sorted(distinct)), np.array([distinct[value] for value in sorted(distinct)])
-    low, high = float(low), float(high)
-    exact = whole and high - low < BINS
-    width = 1.0 if exact else (high - low) / BINS
-    counts = np.zeros(int(high - low) + 1 if exact else BINS, np.int64)
-    for volume in volumes:
-        for slab in slabs(volume):
-            bins = (np.subtract(volume[slab].ravel(), low, dtype=np.float64) / width).astype(
-                np.int64
-            )
-            counts += np.bincount(np.minimum(bins, len(counts) - 1), minlength=len(counts))
-    values = low + width * (np.arange(len(counts)) + (not exact))
-    return values[counts > 0], counts[counts > 0]
-
-
-def slabs(volume: np.ndarray) -> Iterator[tuple[slice, ...]]:
-    """Index slices of about SLAB voxels that cover `volume` along the axis in which it lies in the
-    file, so that reading is in order.
-    """
-    axis = int(np.argmax(np.abs(volume.strides)))
-    depth = max(1, SLAB * volume.shape[axis] // volume.size)
-    for start in range(0, volume.shape[axis], depth):
-        yield tuple(
-            slice(start, start + depth) if i == axis else slice(None) for i in range(volume.ndim)
-        )
+    return Segmentation(pores, found.otsu(), "Otsu's")

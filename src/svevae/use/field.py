@@ -4,7 +4,6 @@ by layer of SVEs.
 
 from __future__ import annotations
 
-import hashlib
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,9 +17,11 @@ from svevae.errors import DataError
 from svevae.files import check_target, load_arrays, save_arrays
 from svevae.model.latent import LatentModel
 from svevae.parts.fields import Law, PropertyField
-from svevae.scans.importers import Volumes, remarks
-from svevae.scans.layouts import ImportOptions, Source, find_sources
+from svevae.scans.layouts import Source
+from svevae.scans.options import ImportOptions
 from svevae.scans.segmentation import Segmentation
+from svevae.scans.view import OUTSIDE, View
+from svevae.scans.volumes import Volumes, source_digest, sources_of
 from svevae.use.champion import load
 from svevae.words import counted, some
 
@@ -30,29 +31,45 @@ SAME = 1e-3  # relative difference of voxel sizes that is none
 
 @dataclass(frozen=True)
 class Tiles:
-    """A volume (x, y, z), 1 where there is a pore, as SVEs of n voxels; at the far borders mirror
+    """A view of a volume (x, y, z) as SVEs of n voxels, binary by `rule`; at the far borders mirror
     images fill up the last ones.
     """
 
-    volume: np.ndarray
+    view: View
     n: int
+    rule: Segmentation
+
+    @property
+    def axis(self) -> int:
+        """The axis that layers lie along: the one that is read in order."""
+        return self.view.axis
 
     @property
     def shape(self) -> tuple[int, int, int]:
         """SVEs along x, y, z."""
-        return tuple(-(-edge // self.n) for edge in self.volume.shape)
+        x, y, z = (-(-edge // self.n) for edge in self.view.shape)
+        return x, y, z
 
     @property
     def padded(self) -> tuple[int, int, int]:
         """Voxels along x, y, z that are mirror images."""
-        return tuple(
-            count * self.n - edge for count, edge in zip(self.shape, self.volume.shape, strict=True)
+        x, y, z = (
+            count * self.n - edge for count, edge in zip(self.shape, self.view.shape, strict=True)
         )
+        return x, y, z
 
     def layer(self, i: int) -> np.ndarray:
-        """SVEs of the i-th layer across x: (sve, n, n, n), z fastest."""
-        slab = np.asarray(self.volume[i * self.n : (i + 1) * self.n])
-        target = (self.n, self.shape[1] * self.n, self.shape[2] * self.n)
+        """Binary SVEs of the i-th layer across `axis`: (sve, n, n, n), z fastest; OUTSIDE where a
+        voxel does not count.
+        """
+        where = tuple(
+            slice(i * self.n, min((i + 1) * self.n, edge)) if axis == self.axis else slice(0, edge)
+            for axis, edge in enumerate(self.view.shape)
+        )
+        slab = self.view.segmented(self.rule, where)
+        target = [
+            self.n * (1 if axis == self.axis else count) for axis, count in enumerate(self.shape)
+        ]
         slab = np.pad(
             slab,
             [(0, whole - edge) for whole, edge in zip(target, slab.shape, strict=True)],
@@ -61,16 +78,16 @@ class Tiles:
         return cut(slab, self.n)[0]
 
 
-def encode_volume(
-    model: LatentModel, tiles: Tiles, rule: Segmentation, folder: Path
-) -> tuple[np.ndarray, np.ndarray]:
+def encode_volume(model: LatentModel, tiles: Tiles, folder: Path) -> tuple[np.ndarray, np.ndarray]:
     """Encode all SVEs: latent means (x, y, z, latent) and porosities (x, y, z); each layer is
     cached in `folder` when it is done.
 
-    `rule.apply` makes the volume's values binary. Memory: a layer of SVEs, and the latent codes.
+    The porosity of SVEs that touch the outside of the field of view is NaN. Memory: two layers of
+    SVEs, and the latent codes.
     """
     codes, porosity = [], []
-    layers, each = tiles.shape[0], tiles.shape[1] * tiles.shape[2]
+    others = [count for axis, count in enumerate(tiles.shape) if axis != tiles.axis]
+    layers, each = tiles.shape[tiles.axis], int(np.prod(others))
     with tqdm(
         total=layers * each, unit="SVE", desc="encode", disable=not sys.stderr.isatty()
     ) as bar:
@@ -78,15 +95,19 @@ def encode_volume(
             path = folder / f"layer-{i:05d}.npz"
             found = load_arrays(path)
             if found is None:
-                sves = rule.apply(tiles.layer(i))
-                found = {"latent": model.encode(sves)[0], "porosity": sves.mean(axis=(1, 2, 3))}
+                found = _encoded(model, tiles.layer(i))
                 save_arrays(path, found)
-            codes.append(found["latent"])
-            porosity.append(found["porosity"])
+            codes.append(found["latent"].reshape(*others, -1))
+            porosity.append(found["porosity"].reshape(others))
             bar.update(each)
-    return np.concatenate(codes).reshape(*tiles.shape, -1), np.concatenate(porosity).reshape(
-        tiles.shape
-    )
+    return np.stack(codes, tiles.axis), np.stack(porosity, tiles.axis)
+
+
+def _encoded(model: LatentModel, sves: np.ndarray) -> dict[str, np.ndarray]:
+    outside = (sves == OUTSIDE).any(axis=(1, 2, 3))
+    sves[outside] = 0  # no material there: what they are encoded to is not used
+    porosity = np.count_nonzero(sves, axis=(1, 2, 3)) / sves[0].size
+    return {"latent": model.encode(sves)[0], "porosity": np.where(outside, np.nan, porosity)}
 
 
 def field_file(source: Path, target: Path, uri: str, options: ImportOptions) -> str:
@@ -104,26 +125,22 @@ def field_file(source: Path, target: Path, uri: str, options: ImportOptions) -> 
         )
     check_target(target, [source])
     found = _one_volume(source, options)
-    volumes = Volumes(found)
+    digest = source_digest([found], options)
+    volumes = Volumes(found, options)
     with volumes.named():
-        rule = volumes.segment(options)
-        [volume] = volumes
+        rule = volumes.segment(CACHE / digest)
+        [view] = volumes
     model = load(uri)
     law = Law.of(model)
     size = options.voxel_size or next(iter(found.edges), None)
     _check_voxels(source, size, model)
-    tiles = Tiles(volume, model.n)
-    files = [
-        (str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns) for file in found.files
-    ]
-    identity = repr((files, options, str(rule), model.digest()))
-    folder = CACHE / hashlib.sha256(identity.encode()).hexdigest()[:24]
-    latent, porosity = encode_volume(model, tiles, rule, folder)
+    tiles = Tiles(view, model.n, rule)
+    latent, porosity = encode_volume(model, tiles, CACHE / digest / model.digest()[:24])
     field = PropertyField.predicted(model, latent, porosity)
     if not field.solid.any():
         raise DataError(
-            f"{source}: expected a part, received a volume that is pore in every SVE; say what"
-            " pores are with --pores"
+            f"{source}: expected a part, received a volume that is pore in every SVE, or"
+            " outside the field of view; say what pores are with --pores"
         )
     field.write(target, law)
     lines = _report(tiles, field, law)
@@ -132,14 +149,14 @@ def field_file(source: Path, target: Path, uri: str, options: ImportOptions) -> 
             f"voxel size unknown, taken for the {model.voxel_size:g} um that the model was trained"
             " on; --voxel-size says it"
         )
-    return "\n  ".join([f"{target}: {lines[0]}", *remarks(found, rule), *lines[1:]])
+    return "\n  ".join([f"{target}: {lines[0]}", *volumes.remarks(rule), *lines[1:]])
 
 
 def _one_volume(source: Path, options: ImportOptions) -> Source:
     """Find the single volume at a path as `svevae import` does. Raises DataError for another
     number.
     """
-    [found] = find_sources([source], replace(options, labels=False))
+    [found] = sources_of([source], replace(options, labels=False))
     if len(found.samples) != 1:
         listed = some([sample.name for sample in found.samples], 4)
         raise DataError(
@@ -165,10 +182,14 @@ def _report(tiles: Tiles, field: PropertyField, law: Law) -> list[str]:
             f"SVEs of {tiles.n} voxels do not divide the volume: filled up by mirror images,"
             f" {padded}"
         )
-    if not solid.all():
+    if left_out := int(np.isnan(field.porosity).sum()):
         lines.append(
-            f"{counted(int((~solid).sum()), 'SVE')} mostly pore, taken for air around the part: no"
-            " material there"
+            f"{counted(left_out, 'SVE')} touching the outside of the field of view: no material"
+            " there, porosity nan"
+        )
+    if air := int((~solid).sum()) - left_out:
+        lines.append(
+            f"{counted(air, 'SVE')} mostly pore, taken for air around the part: no material there"
         )
     constants = field.constants(law)
     ranges = [

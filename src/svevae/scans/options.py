@@ -1,0 +1,71 @@
+"""What the user of `svevae import` says about how to read sources."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from svevae.errors import DataError
+from svevae.scans.volume import Box
+
+STRESS_UNITS = {"Pa": 1e-6, "kPa": 1e-3, "MPa": 1.0, "GPa": 1e3}
+
+
+@dataclass(frozen=True)
+class ImportOptions:
+    """How to read sources. None is the default named here.
+
+    size, stride: edge of the SVEs and distance between them in voxels (whole samples; `size`).
+    crop: (start, stop) along x, y, z. threshold, pores: see
+    `svevae.scans.segmentation.segmentation`. axes: what a file's axes mean
+    (`volume.default_axes`). shape, dtype: of raw files. voxel_size: micrometres (from the file).
+    table: a CSV file, or the array of properties in a source. dataset: the array of voxels in a
+    source. properties: names of those to keep (all). labels: False leaves properties out. tangent:
+    pattern of the FANS tangents to take. stress_unit: of FANS results.
+
+    outside: a value that is neither pore nor solid (a constant around a convex field of view, see
+    `svevae.scans.view.find_fill`). field_of_view: "cylinder" takes the circle inscribed in each
+    slice across z. mask: a volume of the same shape, zero outside. resample: edge of the cubes in
+    micrometres to which voxels are resampled, 0 for their shortest edge (no). skip: bytes before
+    the voxels of a raw file.
+    """
+
+    size: int | None = None
+    stride: int | None = None
+    crop: Box | None = None
+    threshold: float | None = None
+    pores: str | float = "dark"
+    axes: str | None = None
+    shape: tuple[int, ...] | None = None
+    dtype: str | None = None
+    voxel_size: float | None = None
+    table: str | None = None
+    dataset: str | None = None
+    properties: tuple[str, ...] | None = None
+    labels: bool = True
+    tangent: str = "*"
+    stress_unit: str = "MPa"
+    outside: float | None = None
+    field_of_view: str | None = None
+    mask: str | None = None
+    resample: float | None = None
+    skip: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("size", "stride"):
+            if (value := getattr(self, name)) is not None and value < 1:
+                raise DataError(f"--{name}: expected at least 1 voxel, received {value}")
+        if self.voxel_size is not None and not self.voxel_size > 0:
+            raise DataError(
+                f"--voxel-size: expected micrometres above 0, received {self.voxel_size}"
+            )
+        if self.stress_unit not in STRESS_UNITS:
+            raise DataError(
+                f"--stress-unit: expected one of {', '.join(STRESS_UNITS)}, received"
+                f" {self.stress_unit!r}"
+            )
+        if self.field_of_view not in (None, "cylinder"):
+            raise DataError(f"--field-of-view: expected cylinder, received {self.field_of_view!r}")
+        if self.resample is not None and not 0 <= self.resample < float("inf"):
+            raise DataError(f"--resample: expected micrometres above 0, received {self.resample}")
+        if self.skip < 0:
+            raise DataError(f"--skip-header: expected 0 bytes or more, received {self.skip}")

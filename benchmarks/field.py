@@ -1,0 +1,86 @@
+"""How long `svevae field` takes, and how much memory, beside the build of an earlier commit.
+
+Makes a volume of greys with 2 % of pores, checks the earlier commit out beside this one, and runs
+both commands in turn on the same file and model, each with an empty cache, then this one again with
+its cache. Writes field.json: seconds of wall clock and CPU, and the largest memory in MiB.
+`python benchmarks/field.py [EDGE] [COMMIT]` (default: 384 voxels, 74f22d3; 10 minutes)
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+HERE = Path(__file__).resolve().parent
+RESULT = HERE / "field.json"
+EDGE, COMMIT = 384, "74f22d3"
+COMMAND = "from svevae.cli import main; main(['field', 'scan.npy', '-o', 'scan.csv', '-m', {!r}])"
+
+
+def write_scan(path: Path, edge: int) -> None:
+    """Greys of 8 bits, pores of some voxels, slice by slice."""
+    random = np.random.default_rng(0)
+    scan = np.lib.format.open_memmap(path, "w+", np.uint8, (edge,) * 3)
+    coarse = -(-edge // 4)
+    for x in range(edge):
+        if x % 4 == 0:
+            pore = (random.random((coarse, coarse)) < 0.02).repeat(4, 0).repeat(4, 1)[:edge, :edge]
+        noise = random.normal(0, 8, (edge, edge)).astype(np.float32)
+        scan[x] = np.clip(np.where(pore, 70, 180) + noise, 0, 255)
+    scan.flush()
+
+
+def timed(source: Path, folder: Path, model: Path) -> dict[str, float]:
+    """Wall clock, CPU and memory of the command in `folder`, by the package in `source`."""
+    code = COMMAND.format(str(model))
+    environment = os.environ | {"PYTHONPATH": str(source / "src"), "KERAS_BACKEND": "tensorflow"}
+    begun = time.perf_counter()
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=folder, env=environment)
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        raise SystemExit(f"{source}: svevae field ended with {os.waitstatus_to_exitcode(status)}")
+    return {
+        "seconds": round(time.perf_counter() - begun, 1),
+        "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 1),
+        "memory_MiB": round(usage.ru_maxrss / 1024),
+    }
+
+
+def main() -> None:
+    edge = int(sys.argv[1]) if len(sys.argv) > 1 else EDGE
+    commit = sys.argv[2] if len(sys.argv) > 2 else COMMIT
+    root = HERE.parent
+    found: dict[str, object] = {"voxels_along_each_edge": edge, "earlier_commit": commit}
+    with tempfile.TemporaryDirectory() as place:
+        earlier, model = Path(place) / "build", Path(place) / "model"
+        subprocess.run(
+            ["git", "worktree", "add", "-q", "--detach", str(earlier), commit],
+            cwd=root,
+            check=True,
+        )
+        try:
+            from svevae.places import carried_champion
+
+            model.symlink_to(carried_champion())
+            for name, source in (("earlier", earlier), ("now", root), ("again", root)):
+                folder = Path(place) / ("now" if name == "again" else name)
+                folder.mkdir(exist_ok=True)
+                if not (folder / "scan.npy").exists():
+                    write_scan(folder / "scan.npy", edge)
+                found[name] = timed(source, folder, model)
+                print(name, found[name], flush=True)
+        finally:
+            subprocess.run(["git", "worktree", "remove", "--force", str(earlier)], cwd=root)
+    found["processors"] = len(os.sched_getaffinity(0))
+    RESULT.write_text(json.dumps(found, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

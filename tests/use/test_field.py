@@ -16,6 +16,7 @@ import pytest
 
 from svevae.errors import DataError
 from svevae.model.latent import Prediction
+from svevae.scans import volumes
 from svevae.scans.options import ImportOptions
 from svevae.scans.segmentation import segmentation
 from svevae.scans.view import View
@@ -89,6 +90,54 @@ def test_an_interrupted_encoding_goes_on(model: SimpleNamespace, tmp_path: Path)
     again, _ = encode_volume(model, tiles, tmp_path / "part")
     assert model.encoded == 12, "one layer was kept, one was damaged, one was new"
     np.testing.assert_array_equal(again, whole)
+
+
+def test_layers_lie_along_the_slowest_axis(model: SimpleNamespace, tmp_path: Path) -> None:
+    """So that a file is read in order; the result is the same."""
+    found = [
+        encode_volume(
+            model, Tiles(View.whole(volume), 4, segmentation([volume])), tmp_path / str(k)
+        )
+        for k, volume in enumerate((VOLUME, np.asfortranarray(VOLUME)))
+    ]
+    assert [len(list((tmp_path / str(k)).iterdir())) for k in range(2)] == [3, 3]
+    assert Tiles(View.whole(np.asfortranarray(VOLUME)), 4, segmentation([VOLUME])).axis == 2
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_sves_without_a_pore_are_encoded_once(model: SimpleNamespace, tmp_path: Path) -> None:
+    volume = np.zeros((4, 16, 16), np.uint8)
+    volume[:, :4] = 1
+    volume[0, 8, 8] = 1
+    tiles = Tiles(View.whole(volume), 4, segmentation([volume]))
+    latent, porosity = encode_volume(model, tiles, tmp_path)
+    assert model.encoded == 3
+    np.testing.assert_array_equal(latent[..., 0], porosity)
+    np.testing.assert_array_equal(porosity[0], tiles.layer(0).mean((1, 2, 3)).reshape(4, 4))
+
+
+def test_where_the_outside_is_touched_is_no_material(
+    model: SimpleNamespace, tmp_path: Path
+) -> None:
+    scan = np.where(VOLUME, 60.0, 200.0) + np.random.default_rng(2).normal(0, 5, VOLUME.shape)
+    scan[:4, :4, :4] = np.nan
+    np.save("scan.npy", scan)
+    said = field_file(tmp_path / "scan.npy", tmp_path / "scan.csv", "any", ImportOptions())
+    assert "1 SVE touching the outside of the field of view: no material there" in said
+    table = pd.read_csv("scan.csv", index_col="sve")
+    assert np.isnan(table["porosity"].iloc[0])
+    assert (table["E [MPa]"].iloc[0], table["E [MPa]"].iloc[1:].min() > 0) == (0, True)
+
+
+def test_a_segmentation_is_found_once(
+    model: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    np.save("scan.npy", VOLUME)
+    first = field_file(tmp_path / "scan.npy", tmp_path / "scan.csv", "any", ImportOptions())
+    monkeypatch.setattr(volumes, "histogram", lambda _: 1 / 0)
+    again = field_file(tmp_path / "scan.npy", tmp_path / "scan.csv", "any", ImportOptions())
+    assert again == first
 
 
 def test_a_volume_becomes_a_table(model: SimpleNamespace, tmp_path: Path) -> None:

@@ -210,12 +210,16 @@ class PropertyField:
         codes, whole or not at all.
 
         Columns: x, y, z [um] of the centre of the SVE, porosity, E, nu, s0, Q, b, nu_p, standard
-        deviations of the first four, novelty.
+        deviations of the first four, novelty. Where an SVE touches the outside of the field of
+        view, porosity and novelty are NaN, all else is 0.
         """
-        constants, std = self.constants(law), self.constants_std(law)
+        constants, known = self.constants(law), ~np.isnan(self.porosity)
+        std = {name: np.where(known, one, 0.0) for name, one in self.constants_std(law).items()}
         columns = {"E": constants["E"], "porosity": self.porosity}
         columns |= {name: constants[name] for name in ("nu", "s0", "Q", "b", "nu_p")}
-        columns |= {f"{name}_std": value for name, value in std.items()} | {"novelty": self.novelty}
+        columns |= {f"{name}_std": value for name, value in std.items()} | {
+            "novelty": np.where(known, self.novelty, np.nan)
+        }
         if path.suffix == ".csv":
             centre = (np.indices(self.porosity.shape) + 0.5) * self.edge
             units = {"E": " [MPa]", "s0": " [MPa]", "Q": " [MPa]"}

@@ -104,10 +104,18 @@ def encode_volume(model: LatentModel, tiles: Tiles, folder: Path) -> tuple[np.nd
 
 
 def _encoded(model: LatentModel, sves: np.ndarray) -> dict[str, np.ndarray]:
+    """Latent means and porosities of binary SVEs. Those that are solid, or pore, all through are
+    encoded once, as are those that touch the outside, whose codes are not used.
+    """
     outside = (sves == OUTSIDE).any(axis=(1, 2, 3))
-    sves[outside] = 0  # no material there: what they are encoded to is not used
     porosity = np.count_nonzero(sves, axis=(1, 2, 3)) / sves[0].size
-    return {"latent": model.encode(sves)[0], "porosity": np.where(outside, np.nan, porosity)}
+    porosity[outside] = 0.0
+    alike = outside | (porosity == 0) | (porosity == 1)
+    kinds = np.where(alike, porosity, 2.0 + np.arange(len(sves)))
+    _, first, which = np.unique(kinds, return_index=True, return_inverse=True)
+    chosen = np.where(outside[first, None, None, None], 0, sves[first])
+    latent = model.encode(chosen)[0][which]
+    return {"latent": latent, "porosity": np.where(outside, np.nan, porosity)}
 
 
 def field_file(source: Path, target: Path, uri: str, options: ImportOptions) -> str:

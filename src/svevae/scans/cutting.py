@@ -59,7 +59,7 @@ def cut_view(
     # 1 + porosity; 0 where not done yet, -1 where an SVE touches the outside
     done = _array(kept, "porosity", (total,), np.float64)
     if new:
-        done[:] = 0
+        _put(done, np.arange(total), np.zeros(total))
     numbers = np.arange(total).reshape(counts)
     spans = [(count - 1) * stride + size for count in counts]
     with tqdm(
@@ -75,10 +75,8 @@ def cut_view(
                 cubes, _ = cut(view.segmented(rule, where), size, stride)
                 outside = (cubes == OUTSIDE).any(axis=(1, 2, 3))
                 share = np.count_nonzero(cubes, axis=(1, 2, 3)) / size**3
-                voxels[rows] = cubes
-                _flush(voxels)
-                done[rows] = np.where(outside, -1.0, 1 + share)
-                _flush(done)
+                _put(voxels, rows, cubes)
+                _put(done, rows, np.where(outside, -1.0, 1 + share))
             bar.update(len(rows))
     porosity = np.where(done < 0, np.nan, done - 1)
     return Cubes(voxels, porosity, np.indices(counts).reshape(3, -1).T.astype(np.int32))
@@ -98,10 +96,9 @@ def gathered(cubes: Sequence[Cubes], kept: Path | None = None) -> np.ndarray:
         chosen = np.flatnonzero(one.kept)
         for first in range(0, len(chosen), PIECE):
             rows = chosen[first : first + PIECE]
-            voxels[start : start + len(rows)] = one.voxels[rows]
+            _put(voxels, start + np.arange(len(rows)), one.voxels[rows])
             start += len(rows)
-            for array in (voxels, one.voxels):
-                release(array)
+            release(one.voxels)
     return voxels
 
 
@@ -130,7 +127,17 @@ def _file(kept: Path, name: str) -> Path:
     return kept.with_name(f"{kept.name}-{name}.npy")
 
 
-def _flush(array: np.ndarray) -> None:
-    if isinstance(array, np.memmap):
-        array.flush()
-        release(array)
+def _put(array: np.ndarray, rows: np.ndarray, values: np.ndarray) -> None:
+    """Set rows; those of a file by writing to it, since pages of memory that are written to count
+    as memory of the process, and many more with them.
+    """
+    if not isinstance(array, np.memmap):
+        array[rows] = values
+        return
+    try:
+        with open(str(array.filename), "r+b") as file:
+            for row, value in zip(rows, values, strict=True):
+                file.seek(array.offset + int(row) * value.nbytes)
+                file.write(np.ascontiguousarray(value).data)
+    except OSError as error:
+        raise DataError(f"{array.filename}: not written: {error.strerror or error}") from error

@@ -132,12 +132,12 @@ def voxel_edges(
     return x, y, z
 
 
-def voxel_size(path: Path) -> float | None:
+def voxel_size(path: Path, axes: str | None = None, dataset: str | None = None) -> float | None:
     """Edge of a voxel in micrometres as the header of `path` has it; None where it says nothing.
 
     Raises DataError where the voxels are no cubes.
     """
-    edges = voxel_edges(path)
+    edges = voxel_edges(path, axes, dataset)
     if edges is None:
         return None
     if max(edges) > 1.001 * min(edges):

@@ -145,7 +145,7 @@ def free_memory() -> int:
         return free
 
 
-def times(shape: Sequence[int]) -> str:
+def times(shape: Sequence[object]) -> str:
     return " x ".join(map(str, shape))
 
 

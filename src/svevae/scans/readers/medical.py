@@ -27,6 +27,7 @@ from svevae.scans.readers.base import (
     Wanted,
     fits,
     reading_as,
+    times,
 )
 from svevae.words import some
 
@@ -142,8 +143,22 @@ def _reader(path: Path) -> SimpleITK.ImageFileReader:
     reader = SimpleITK.ImageFileReader()
     reader.SetFileName(str(path))
     with reading_as(path, _kind(path)), silent():
+        if path.name.lower().endswith(META):
+            _check_meta(_text(path))
         reader.ReadImageInformation()
     return reader
+
+
+def _check_meta(said: dict[str, str]) -> None:
+    """Raises ValueError for sizes that MetaIO would believe: it counts by them without a bound."""
+    rank, sizes = int(said.get("ndims", "0")), said.get("dimsize", "").split()
+    if not 2 <= rank <= 4 or len(sizes) != rank or not all(0 < int(n) < 1 << 31 for n in sizes):
+        raise ValueError(
+            f"2 to 4 NDims and as many DimSize are expected, received {rank} and {times(sizes[:9])}"
+        )
+    channels = said.get("elementnumberofchannels", "1")
+    if int(channels) != 1:
+        raise ValueError(f"one channel is expected, received {channels[:20]}")
 
 
 def _kind(path: Path) -> str:

@@ -122,6 +122,27 @@ def test_voxels_stand_beside_their_header(tmp_path: Path) -> None:
         read_volume(tmp_path / "scan.mhd")
 
 
+@pytest.mark.parametrize("suffix", ["mhd", "nhdr"])
+def test_voxels_in_a_list_of_files(tmp_path: Path, suffix: str) -> None:
+    """A header may name a file for each slice; a pattern of names is refused."""
+    path = tmp_path / f"scan.{suffix}"
+    SimpleITK.WriteImage(image(), str(path))
+    (tmp_path / "scan.raw").unlink()
+    for i, layer in enumerate(STACK):
+        (tmp_path / f"s{i}.raw").write_bytes(layer.tobytes())
+    names = "\n".join(f"s{i}.raw" for i in range(len(STACK)))
+    key = "ElementDataFile = " if suffix == "mhd" else "data file: "
+    head = path.read_text().partition(key)[0]
+    path.write_text(f"{head}{key}LIST 2{'D' if suffix == 'mhd' else ''}\n{names}\n")
+    np.testing.assert_array_equal(read_volume(path), GREYS)
+    assert volumes_in(tmp_path) == [path]
+    path.write_text(f"{head}{key}s%d.raw 0 6 1\n")
+    with pytest.raises(
+        DataError, match=rf"scan\.{suffix}: expected the names of its files of voxel"
+    ):
+        read_volume(path)
+
+
 def test_a_size_beyond_what_the_file_holds(tmp_path: Path) -> None:
     """1 kB of gzip unpacks to 1 MB at most."""
     header = nibabel.Nifti1Image(GREYS, np.eye(4)).header

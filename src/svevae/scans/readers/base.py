@@ -8,6 +8,7 @@ import lzma
 import os
 import re
 import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -34,6 +35,7 @@ UNREADABLE = (
     ValueError,
     lzma.LZMAError,
     struct.error,
+    tokenize.TokenError,  # numpy, of the header of a .npy file
     zipfile.BadZipFile,
     zlib.error,
 )

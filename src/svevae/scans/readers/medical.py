@@ -183,11 +183,22 @@ def _text(path: Path) -> dict[str, str]:
 
 
 def detached(path: Path) -> list[str]:
-    """The name of the file that holds the voxels of a header, where it names one."""
+    """The names of the files that hold the voxels of a header; [] where it holds them itself.
+
+    Raises DataError for a pattern of names, which nobody can tell from a name.
+    """
     said = _text(path)
     name = said.get("data file", said.get("datafile", said.get("elementdatafile", "LOCAL")))
-    several = name.upper().startswith("LIST") or "%" in name
-    return [] if not name or name.upper() == "LOCAL" or several else [name]
+    if name.upper().startswith("LIST"):
+        with open(path, "rb") as stream:
+            lines = stream.read(1 << 20).decode("latin-1").splitlines()
+        start = next(i for i, line in enumerate(lines) if line.rstrip().endswith(name)) + 1
+        return [line.strip() for line in lines[start:] if line.strip()]
+    if "%" in name:
+        raise DataError(
+            f"{path}: expected the names of its files of voxels, one or a LIST, received {name!r}"
+        )
+    return [] if not name or name.upper() == "LOCAL" else [name]
 
 
 def turned(direction: tuple[float, ...], rank: int) -> tuple[str, ...]:

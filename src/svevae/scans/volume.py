@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from svevae.errors import DataError
-from svevae.scans.readers import arrays, dream3d, medical, raw, slices, tif, vti, zarr
+from svevae.scans.readers import arrays, dicom, dream3d, medical, raw, slices, tif, vti, zarr
 from svevae.scans.readers.arrays import HDF5, arrays_of, read_array
 from svevae.scans.readers.base import UNREADABLE, Format, Header, Wanted, squeezed
 from svevae.scans.readers.slices import natural
@@ -50,7 +50,7 @@ FORMATS = (
     medical.MEDICAL,
     vti.VTI,
     zarr.ZARR,
-    medical.DICOM,
+    dicom.DICOM,
     slices.SLICES,
 )
 VOLUMES = tuple(suffix for format_ in FORMATS for suffix in format_.suffixes)

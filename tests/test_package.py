@@ -30,8 +30,8 @@ from tests.deps import PACKAGE, run_time
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 OPTIONAL = {"torch"}  # a backend of Keras that its users install
-# a command, what Optuna draws with, the driver that an address names
-NOT_IMPORTED = {"optuna-dashboard", "plotly", "psycopg"}
+# a command, what Optuna draws with, the driver that an address names, what tifffile unpacks with
+NOT_IMPORTED = {"optuna-dashboard", "plotly", "psycopg", "imagecodecs"}
 LEFT_OUT = {"dash", "dvc", "flask", "mlflow", "optuna", "plotly", "sklearn", "sqlalchemy"}
 
 

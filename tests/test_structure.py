@@ -151,6 +151,7 @@ def test_every_module_has_its_test_file() -> None:
         "physics",
         "dataset",
         "scans",
+        "scans/readers",
         "model",
         "search",
         "parts",

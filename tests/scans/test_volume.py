@@ -9,10 +9,12 @@ import h5py
 import numpy as np
 import PIL.Image
 import pytest
+import SimpleITK
 import tifffile
 
 from svevae.errors import DataError
-from svevae.scans.volume import crop, read_volume, voxel_size
+from svevae.scans.layouts import ImportOptions, find_sources
+from svevae.scans.volume import crop, read_volume, volumes_in, voxel_size
 
 SHAPE = (5, 6, 7)
 # (x, y, z), every voxel its own value
@@ -185,11 +187,13 @@ def test_what_is_no_volume(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "slice.tif", STACK[0])
     np.save(tmp_path / "text.npy", np.full((2, 2, 2), "pore"))
     (tmp_path / "scan.vtk").touch()
+    (tmp_path / "scan.am").touch()
     (tmp_path / "empty").mkdir()
     for name, message in {
         "colour.tif": r"colour\.tif: expected greys, received colours: axes YXS, shape \(4, 5, 3\)",
         "slice.tif": r"slice\.tif: expected a volume of three axes, received shape \(6, 5\)",
         "text.npy": r"text\.npy: expected numbers, received <U4",
+        "scan.am": r"scan\.am: expected a format that is read here, .* Amira .* as \.tif or",
         "scan.vtk": r"scan\.vtk: expected a folder of slices or a file \.tif, .* received \.vtk",
         "nothing.tif": r"nothing\.tif: expected a volume, found nothing",
         "empty": r"empty: expected slices, files \.tif, \.tiff, \.png, found none",
@@ -261,3 +265,29 @@ def test_crop_to_a_box() -> None:
             ),
         ):
             crop(GREYS, ((0, 5), (0, 6), span))
+
+
+def test_a_folder_of_volumes_has_no_detached_voxels(tmp_path: Path) -> None:
+    """Headers and their files of voxels are one volume each; sub-folders of slices too."""
+    image = SimpleITK.GetImageFromArray(STACK)
+    for name in ("a.mhd", "b.nhdr", "c.nii.gz"):
+        SimpleITK.WriteImage(image, str(tmp_path / name))
+    save(tmp_path / "d.slices")
+    save(tmp_path / "e.npy")
+    (tmp_path / "notes.txt").touch()
+    volumes = volumes_in(tmp_path)
+    assert [path.name for path in volumes] == ["a.mhd", "b.nhdr", "c.nii.gz", "d.slices", "e.npy"]
+    for path in volumes:
+        np.testing.assert_array_equal(read_volume(path), GREYS)
+
+
+def test_sources_say_what_a_header_says(tmp_path: Path) -> None:
+    """Edge of a voxel, axes and notes, as `svevae import` and `svevae field` use them."""
+    image = SimpleITK.GetImageFromArray(STACK)
+    image.SetSpacing((0.01, 0.01, 0.01))
+    image.SetDirection((0, 1, 0, 1, 0, 0, 0, 0, -1))
+    SimpleITK.WriteImage(image, str(tmp_path / "scan.mha"))
+    (source,) = find_sources([tmp_path / "scan.mha"], ImportOptions())
+    assert (source.edges, source.axes) == ((10,), "zyx")
+    assert "not turned by the direction cosines 0 1 0; 1 0 0; 0 0 -1" in source.notes[0]
+    np.testing.assert_array_equal(source.samples[0].load(), GREYS)

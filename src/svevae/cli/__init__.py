@@ -26,6 +26,7 @@ EXTRAS = {  # what `pip install svevae` leaves out: modules by the extra that ha
         "sqlalchemy",
     ),
     "explore": ("dash", "flask", "werkzeug"),
+    "formats": ("SimpleITK", "vtk", "zarr"),
 }
 
 

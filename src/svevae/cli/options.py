@@ -409,7 +409,11 @@ def _add_volume_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--voxel-size", type=float, metavar="UM", help="micrometres (default: what the file says)"
     )
-    command.add_argument("--dataset", help="array of the voxels in a .npz or HDF5 file")
+    command.add_argument(
+        "--dataset",
+        help="array of the voxels in a file of several, e.g. .npz, HDF5, .dream3d, .vti, Zarr; or"
+        " the UID of a DICOM series",
+    )
 
 
 def _positive(text: str) -> int:

@@ -8,10 +8,9 @@
 | several arrays (x, y, z) | each array, or cut from it | their attributes, or their group's |
 | results of FANS | each microstructure | E_x, E_y, E_z from its homogenised tangent |
 
-A volume is a .npy, .npz, tif, raw or HDF5 file, or a folder of slices. Arrays stand in a .npz or
-HDF5 file; properties beside an array (sve, x, y, z) are (sve, property), a compound table, or 1-D
-arrays. Of attributes the numbers count. Results of FANS are HDF5, with their microstructures or
-beside them.
+A volume is a file or folder that `svevae.scans.volume` reads. Arrays stand in a .npz or HDF5 file;
+properties beside an array (sve, x, y, z) are (sve, property), a compound table, or 1-D arrays. Of
+attributes the numbers count. Results of FANS are HDF5, with their microstructures or beside them.
 
 FANS (github.com/DataAnalyticsEngineering/FANS) writes
 <microstructure>_results/<prefix>/load0/time_step0/homogenized_tangent, in Mandel order xx yy zz xy
@@ -34,7 +33,6 @@ import h5py
 import numpy as np
 
 from svevae.errors import DataError
-from svevae.hdf5 import reading
 from svevae.scans import volume as vol
 from svevae.scans.options import STRESS_UNITS, ImportOptions
 from svevae.words import counted, some
@@ -154,16 +152,21 @@ def _source(name: str, paths: list[Path], options: ImportOptions) -> Source:
     files = [file for path in paths for file in (vol.slices_of(path) if path.is_dir() else [path])]
     samples = [Sample(str(path), partial(read, path)) for path in paths]
     given = options.voxel_size is not None or options.resample is not None
-    edges = () if given else tuple(vol.voxel_size(path) for path in paths)
-    return Source(name, samples, files, options.axes or vol.default_axes(paths[0]), edges)
+    edges = (
+        ()
+        if given
+        else tuple(vol.voxel_size(path, options.axes, options.dataset) for path in paths)
+    )
+    notes = tuple(
+        dict.fromkeys(note for path in paths for note in vol.notes_of(path, options.dataset))
+    )
+    axes = options.axes or vol.default_axes(paths[0], options.dataset)
+    return Source(name, samples, files, axes, edges, notes=notes)
 
 
 def _members(folder: Path) -> list[Path]:
     """The volumes in a folder: files and sub-folders of slices."""
-    paths = [
-        path for path in folder.iterdir() if path.is_dir() or path.suffix.lower() in vol.VOLUMES
-    ]
-    paths = sorted((path for path in paths if not path.name.startswith(".")), key=vol.natural)
+    paths = vol.volumes_in(folder)
     if not paths:
         raise DataError(
             f"{folder}: expected slices, or volumes: sub-folders or files {', '.join(vol.VOLUMES)};"
@@ -519,7 +522,9 @@ def _labelled(
         SampleLabels(tuple(names), tuple(units), np.array(values, np.float64).T) if names else None
     )
     return replace(
-        source, labels=labels, notes=(f"columns left out: {some(left_out)}",) if left_out else ()
+        source,
+        labels=labels,
+        notes=(*source.notes, *((f"columns left out: {some(left_out)}",) if left_out else ())),
     )
 
 
@@ -536,18 +541,9 @@ def _arrays(path: Path) -> dict[str, Array]:
                 attributes |= {EDGE: array.file.attrs[EDGE]} if EDGE in array.file.attrs else {}
                 attributes |= dict(group.attrs) if group.name != "/" and len(group) == 1 else {}
                 attributes |= dict(array.attrs)
-            read = (
-                partial(_read, path, name)
-                if isinstance(array, h5py.Dataset)
-                else partial(np.asarray, array)
-            )
+            read = partial(vol.read_array, path, name)
             described[name] = Array(array.shape, array.dtype, attributes, read)
     return described
-
-
-def _read(path: Path, name: str) -> np.ndarray:
-    with reading(path) as file:
-        return file[name][()]
 
 
 def _edges(arrays: Mapping[str, Array]) -> tuple[float | None, ...]:

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from svevae.errors import DataError
-from svevae.scans.readers import arrays, dream3d, medical, raw, slices, tif, vti, zarr
+from svevae.scans.readers import arrays, dicom, dream3d, medical, raw, slices, tif, vti, zarr
 from svevae.scans.readers.arrays import HDF5, arrays_of, read_array
 from svevae.scans.readers.base import UNREADABLE, Format, Header, Wanted, squeezed
 from svevae.scans.readers.slices import natural
@@ -50,7 +50,7 @@ FORMATS = (
     medical.MEDICAL,
     vti.VTI,
     zarr.ZARR,
-    medical.DICOM,
+    dicom.DICOM,
     slices.SLICES,
 )
 VOLUMES = tuple(suffix for format_ in FORMATS for suffix in format_.suffixes)
@@ -132,12 +132,12 @@ def voxel_edges(
     return x, y, z
 
 
-def voxel_size(path: Path) -> float | None:
+def voxel_size(path: Path, axes: str | None = None, dataset: str | None = None) -> float | None:
     """Edge of a voxel in micrometres as the header of `path` has it; None where it says nothing.
 
     Raises DataError where the voxels are no cubes.
     """
-    edges = voxel_edges(path)
+    edges = voxel_edges(path, axes, dataset)
     if edges is None:
         return None
     if max(edges) > 1.001 * min(edges):

@@ -112,6 +112,14 @@ def test_headers_beyond_what_the_file_holds(tmp_path: Path) -> None:
         read_volume(tmp_path / "a.h5")
 
 
+def test_a_header_of_numpy_that_does_not_end(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", GREYS)
+    data = (tmp_path / "a.npy").read_bytes()
+    (tmp_path / "a.npy").write_bytes(data.replace(b"}", b"("))
+    with pytest.raises(DataError, match=r"a\.npy: expected a \.npy file, cannot be read"):
+        read_volume(tmp_path / "a.npy")
+
+
 def test_chunks_that_nothing_is_written_in(tmp_path: Path) -> None:
     """Sparse HDF5 is valid: they hold the fill value."""
     with h5py.File(tmp_path / "a.h5", "w") as file:

@@ -1,4 +1,4 @@
-"""NRRD, MetaImage, NIfTI and DICOM, written by their own libraries, in SimpleITK's axes: its array
+"""NRRD, MetaImage and NIfTI, written by their own libraries, in SimpleITK's axes: its array
 is (z, y, x), its spacing x, y, z in millimetres.
 """
 
@@ -14,14 +14,7 @@ import pytest
 import SimpleITK
 
 from svevae.errors import DataError
-from svevae.scans.volume import (
-    is_slices,
-    notes_of,
-    read_volume,
-    slices_of,
-    volumes_in,
-    voxel_edges,
-)
+from svevae.scans.volume import notes_of, read_volume, volumes_in, voxel_edges
 from tests.scans.readers.volumes import GREYS, STACK
 
 
@@ -122,6 +115,27 @@ def test_voxels_stand_beside_their_header(tmp_path: Path) -> None:
         read_volume(tmp_path / "scan.mhd")
 
 
+@pytest.mark.parametrize("suffix", ["mhd", "nhdr"])
+def test_voxels_in_a_list_of_files(tmp_path: Path, suffix: str) -> None:
+    """A header may name a file for each slice; a pattern of names is refused."""
+    path = tmp_path / f"scan.{suffix}"
+    SimpleITK.WriteImage(image(), str(path))
+    (tmp_path / "scan.raw").unlink()
+    for i, layer in enumerate(STACK):
+        (tmp_path / f"s{i}.raw").write_bytes(layer.tobytes())
+    names = "\n".join(f"s{i}.raw" for i in range(len(STACK)))
+    key = "ElementDataFile = " if suffix == "mhd" else "data file: "
+    head = path.read_text().partition(key)[0]
+    path.write_text(f"{head}{key}LIST 2{'D' if suffix == 'mhd' else ''}\n{names}\n")
+    np.testing.assert_array_equal(read_volume(path), GREYS)
+    assert volumes_in(tmp_path) == [path]
+    path.write_text(f"{head}{key}s%d.raw 0 6 1\n")
+    with pytest.raises(
+        DataError, match=rf"scan\.{suffix}: expected the names of its files of voxel"
+    ):
+        read_volume(path)
+
+
 def test_a_size_beyond_what_the_file_holds(tmp_path: Path) -> None:
     """1 kB of gzip unpacks to 1 MB at most."""
     header = nibabel.Nifti1Image(GREYS, np.eye(4)).header
@@ -133,61 +147,24 @@ def test_a_size_beyond_what_the_file_holds(tmp_path: Path) -> None:
         read_volume(tmp_path / "big.nii.gz")
 
 
-def save_series(folder: Path, count: int = len(STACK), series: str = "1.2.3") -> Path:
-    """Slices as a DICOM exporter writes them, names in the opposite order of the positions."""
-    folder.mkdir(exist_ok=True)
-    writer = SimpleITK.ImageFileWriter()
-    writer.KeepOriginalImageUIDOn()
-    for i, layer in enumerate(STACK[:count]):
-        one = SimpleITK.GetImageFromArray(layer)
-        one.SetSpacing((0.01, 0.01))
-        tags = {
-            "0008|0060": "CT",
-            "0020|000e": series,
-            "0020|000d": "1.2",
-            "0008|0018": f"{series}.{i}",
-            "0020|0032": f"0\\0\\{0.02 * i:.3f}",
-            "0020|0037": "1\\0\\0\\0\\1\\0",
-            "0020|0013": str(i),
-        }
-        for key, value in tags.items():
-            one.SetMetaData(key, value)
-        writer.SetFileName(str(folder / f"{series}-{90 - i}.dcm"))
-        writer.Execute(one)
-    return folder
+@pytest.mark.parametrize("suffix", ["nrrd", "nhdr", "mha", "mhd", "nii"])
+def test_unpacked_voxels_are_memory_mapped(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"scan.{suffix}"
+    SimpleITK.WriteImage(image(), str(path))
+    volume = read_volume(path)
+    assert isinstance(volume, np.memmap)
+    np.testing.assert_array_equal(volume, GREYS)
 
 
-def test_a_dicom_series(tmp_path: Path, capfd) -> None:
-    folder = save_series(tmp_path / "scan")
-    assert is_slices(folder)
-    assert len(slices_of(folder)) == len(STACK)
-    np.testing.assert_array_equal(read_volume(folder), GREYS)
-    assert voxel_edges(folder) == (10, 10, 20)
-    (folder / "1.2.3-87.dcm").unlink()
-    with pytest.raises(
-        DataError,
-        match=r"scan: expected slices at one distance, 0\.02 mm, received 0\.04 mm between"
-        r" 1\.2\.3-88\.dcm and 1\.2\.3-86\.dcm: a slice is missing",
-    ):
-        read_volume(folder)
-    assert capfd.readouterr() == ("", "")
-
-
-def test_two_dicom_series_in_a_folder(tmp_path: Path) -> None:
-    folder = save_series(tmp_path / "scan")
-    save_series(folder, 3, "1.2.4")
-    with pytest.raises(
-        DataError, match=r"scan: expected one DICOM series, received 1\.2\.\d.* --dat"
-    ):
-        read_volume(folder)
-    np.testing.assert_array_equal(read_volume(folder, dataset="1.2.4"), GREYS[:, :, :3])
-
-
-@pytest.mark.parametrize("share", [0.2, 0.5, 0.99])
-def test_a_cut_slice_of_dicom(tmp_path: Path, share: float) -> None:
-    """An error, not a volume with one slice less, or with a slice half empty."""
-    folder = save_series(tmp_path / "scan")
-    file = folder / f"1.2.3-{90 - len(STACK) + 1}.dcm"
-    file.write_bytes(file.read_bytes()[: int(share * file.stat().st_size)])
-    with pytest.raises(DataError, match=r"scan"):
-        read_volume(folder)
+def test_big_endian_and_scaled_voxels(tmp_path: Path) -> None:
+    """Memory-mapped or not, the numbers are those that ITK and nibabel read."""
+    nrrd.write(str(tmp_path / "big.nrrd"), GREYS.astype(">u2"), {"encoding": "raw"})
+    np.testing.assert_array_equal(read_volume(tmp_path / "big.nrrd"), GREYS)
+    header = nibabel.Nifti1Header(endianness=">")
+    nibabel.save(nibabel.Nifti1Image(GREYS.astype(">u2"), np.eye(4), header), tmp_path / "big.nii")
+    np.testing.assert_array_equal(read_volume(tmp_path / "big.nii"), GREYS)
+    scaled = nibabel.Nifti1Image(GREYS.astype(np.int16), np.eye(4))
+    scaled.header.set_slope_inter(2, 1)
+    nibabel.save(scaled, tmp_path / "scaled.nii")
+    theirs = nibabel.load(tmp_path / "scaled.nii").get_fdata()
+    np.testing.assert_array_equal(read_volume(tmp_path / "scaled.nii"), theirs)

@@ -138,6 +138,25 @@ def test_a_set_of_ome_tif_is_one_volume(tmp_path: Path) -> None:
         read_volume(folder)
 
 
+def test_a_file_that_says_its_voxels_are_elsewhere(tmp_path: Path) -> None:
+    """tifffile would fill them with zeros, or read files of other folders."""
+    for name, message in {
+        "gone.tif": r"a\.tif: .* failed to read 'gone\.tif'",
+        "../b.tif": r"a\.tif: expected the files of an OME-TIFF set beside each other, rec",
+    }.items():
+        xml = (
+            '<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06"><Image ID="Image:0">'
+            '<Pixels ID="Pixels:0" DimensionOrder="XYZCT" Type="uint16" SizeX="5" SizeY="6"'
+            ' SizeZ="7" SizeC="1" SizeT="1"><TiffData FirstZ="0" IFD="0" PlaneCount="1"><UUID'
+            f' FileName="{name}">urn:uuid:1</UUID></TiffData><TiffData FirstZ="1" IFD="1"'
+            ' PlaneCount="6"/></Pixels></Image></OME>'
+        )
+        options = {"metadata": None, "photometric": "minisblack", "description": xml}
+        tifffile.imwrite(tmp_path / "a.tif", STACK, **options)
+        with pytest.raises(DataError, match=message):
+            read_volume(tmp_path / "a.tif")
+
+
 @pytest.mark.parametrize(
     ("resolution", "metadata", "edges"),
     [

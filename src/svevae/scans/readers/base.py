@@ -8,6 +8,8 @@ import lzma
 import os
 import re
 import struct
+import threading
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -34,6 +36,7 @@ UNREADABLE = (
     ValueError,
     lzma.LZMAError,
     struct.error,
+    tokenize.TokenError,  # numpy, of the header of a .npy file
     zipfile.BadZipFile,
     zlib.error,
 )
@@ -145,7 +148,7 @@ def free_memory() -> int:
         return free
 
 
-def times(shape: Sequence[int]) -> str:
+def times(shape: Sequence[object]) -> str:
     return " x ".join(map(str, shape))
 
 
@@ -186,3 +189,30 @@ def squeezed(array: np.ndarray, where: str | Path) -> np.ndarray:
         axis = next(i for i in (-1, 0, *range(array.ndim)) if array.shape[i] == 1)
         array = array.squeeze(axis)
     return array
+
+
+def turned(direction: tuple[float, ...], rank: int) -> tuple[str, ...]:
+    """A note where direction cosines are not identity."""
+    if np.allclose(direction, np.eye(rank).ravel(), atol=1e-4):
+        return ()
+    cosines = np.reshape(direction, (rank, rank))
+    rows = "; ".join(" ".join(f"{round(x, 4) + 0.0:g}" for x in row) for row in cosines)
+    return (f"voxels are taken as stored, not turned by the direction cosines {rows}",)
+
+
+_ONE_AT_A_TIME = threading.RLock()
+
+
+@contextmanager
+def silent() -> Iterator[None]:
+    """Nothing on the standard error of the process: ITK's readers print there beside what they
+    raise.
+    """
+    with _ONE_AT_A_TIME, open(os.devnull, "wb") as nowhere:
+        before = os.dup(2)
+        os.dup2(nowhere.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(before, 2)
+            os.close(before)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -31,17 +32,24 @@ SUFFIXES = (".tif", ".tiff")
 SCREENS = (72, 96, 300)  # dots per inch that programs fill in
 # by tag 259; what is not here is bounded by memory alone
 RATIOS = {1: 1, 8: DEFLATE, 32946: DEFLATE, 32773: 64}
+# what tifffile logs where it leaves out pages, or fills them with zeros
+LOST = re.compile(
+    r"series failed to read|is missing (\d|files)|expected \d+ frames|index out of range"
+)
 
 
 class _Listener(logging.Handler):
-    """Remembers what is logged."""
+    """Remembers what is logged of pages that are lost."""
 
-    def __init__(self, level: int):
-        super().__init__(level)
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
         self.said: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.said.append(record.getMessage())
+        line = record.getMessage()
+        fatal = record.levelno >= logging.ERROR and ("TiffPages" in line or "series" in line)
+        if fatal or LOST.search(line):
+            self.said.append(line)
 
 
 @contextmanager
@@ -53,7 +61,7 @@ def opened(path: Path, ome: bool = True) -> Iterator[tifffile.TiffFile]:
     """
     import tifffile  # here, since who only cuts does not need it
 
-    handler = _Listener(logging.ERROR)
+    handler = _Listener()
     logger = logging.getLogger("tifffile")
     logger.addHandler(handler)
     try:
@@ -61,7 +69,7 @@ def opened(path: Path, ome: bool = True) -> Iterator[tifffile.TiffFile]:
         with reading_as(path, "a tif file", (Exception,)):
             with tifffile.TiffFile(path, is_ome=None if ome else False) as tif:
                 yield tif
-            if any("TiffPages" in line or "series" in line for line in handler.said):
+            if handler.said:
                 raise ValueError("; ".join(handler.said))
     finally:
         logger.removeHandler(handler)
@@ -126,7 +134,13 @@ def ome_set(tif: tifffile.TiffFile) -> list[str]:
     said = tif.pages.first.description.strip()  # ome_metadata has none where is_ome is False
     root = ElementTree.fromstring(said) if said.endswith("OME>") else None
     found = [] if root is None else root.findall(".//{*}TiffData/{*}UUID[@FileName]")
-    names = list(dict.fromkeys(Path(uuid.get("FileName", "")).name for uuid in found))
+    names = list(dict.fromkeys(uuid.get("FileName", "") for uuid in found))
+    for name in names:
+        if name != Path(name).name:
+            raise DataError(
+                f"{tif.filename}: expected the files of an OME-TIFF set beside each other, received"
+                f" {name[:200]!r}"
+            )
     return names if len(names) > 1 else []
 
 

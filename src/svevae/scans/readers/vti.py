@@ -18,8 +18,8 @@ from svevae.scans.readers.base import (
     chosen,
     fits,
     reading_as,
+    turned,
 )
-from svevae.scans.readers.medical import turned
 
 if TYPE_CHECKING:
     import vtk

@@ -257,9 +257,12 @@ def describe_dataset(path: str | Path) -> str:
     voxels, once. Raises DataError that lists everything wrong.
     """
     path = Path(path)
-    with reading(path) as file:
-        problems, pores = examined(file, labelled=False)
-        digest = content_digest_of(file)
+    try:
+        with reading(path) as file:
+            problems, pores = examined(file, labelled=False)
+            digest = content_digest_of(file)
+    except DataError as error:
+        problems = [str(error).removeprefix(f"{path}: ")]
     if problems:
         raise DataError("\n  ".join([f"{path}: {counted(len(problems), 'problem')}", *problems]))
     data = open_dataset(path, labelled=False)

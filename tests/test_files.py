@@ -4,15 +4,28 @@ they are damaged.
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from svevae.files import load_arrays, repair_folder, replace_folder, save_arrays, write_text
+from svevae.errors import DataError
+from svevae.files import (
+    load_arrays,
+    locked,
+    repair_folder,
+    replace_folder,
+    save_arrays,
+    write_json,
+    write_text,
+)
+
+CAPTURED = {"capture_output": True, "text": True, "check": True}
 
 
 def test_what_is_kept_is_found(tmp_path: Path) -> None:
@@ -122,7 +135,7 @@ def test_a_text_that_cannot_be_written_leaves_the_old_one(
     path = tmp_path / "metrics.json"
     write_text(path, "{}\n")
 
-    def half(self: Path, text: str) -> None:
+    def half(self: Path, text: str, **_: str) -> None:
         with open(self, "w") as file:
             file.write(text[:3])
         raise KeyboardInterrupt
@@ -132,3 +145,84 @@ def test_a_text_that_cannot_be_written_leaves_the_old_one(
         write_text(path, '{"mean_r2": 0.9}\n')
     assert path.read_text() == "{}\n"
     assert [file.name for file in tmp_path.iterdir()] == ["metrics.json"]
+
+
+def test_texts_are_utf8_whatever_the_locale(tmp_path: Path) -> None:
+    code = (
+        "from pathlib import Path; from svevae.files import write_json, write_text;"
+        " write_text(Path('a.txt'), '10 \\u00b5m\\n'); write_json(Path('a.json'), {'E_x': 1})"
+    )
+    environment = os.environ | {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, check=True)
+    assert (tmp_path / "a.txt").read_bytes() == b"10 \xc2\xb5m\n"
+    assert (tmp_path / "a.json").read_text() == '{\n "E_x": 1\n}\n'
+
+
+def test_all_is_on_the_disk_before_a_name_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file, then the rename, then the folder; of a folder everything in it."""
+    steps: list[str] = []
+    fsync, replace, rename = os.fsync, os.replace, os.rename
+
+    def synced(descriptor: int) -> None:
+        steps.append(os.path.basename(os.readlink(f"/proc/self/fd/{descriptor}")))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "replace", lambda *names: (replace(*names), steps.append("->")))
+    monkeypatch.setattr(os, "rename", lambda *names: (rename(*names), steps.append("->")))
+    write_json(tmp_path / "a.json", {})
+    assert steps == [f".a.json.{os.getpid()}.part", "->", tmp_path.name]
+    steps.clear()
+    replace_folder(make_folder(tmp_path / "new", "first"), tmp_path / "kept")
+    assert steps == ["model", "new", "->", tmp_path.name]
+
+
+def test_leftovers_of_dead_processes_go(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], **CAPTURED)
+    dead, mine = done.stdout.strip(), os.getpid()
+    old, fresh = tmp_path / f".a.json.{dead}.part", tmp_path / f".a.json.1{dead}000.part"
+    alive, other = tmp_path / f".a.json.{os.getppid()}.part", tmp_path / f".b.json.{dead}.part"
+    for path in (old, fresh, alive, other):
+        path.touch()
+    for path in (old, alive, other):
+        os.utime(path, (0, 0))
+    write_json(tmp_path / "a.json", {"by": mine})
+    assert json.loads((tmp_path / "a.json").read_text()) == {"by": mine}
+    assert not old.exists()
+    assert all(path.exists() for path in (fresh, alive, other))
+
+
+def test_a_member_that_is_no_array_is_damage(tmp_path: Path) -> None:
+    save_arrays(tmp_path / "work.npz", {"codes": np.zeros(3)})
+    with zipfile.ZipFile(tmp_path / "work.npz", "a") as archive:
+        archive.writestr("note", "text")
+    assert load_arrays(tmp_path / "work.npz") is None
+
+
+HOLDS = """
+import sys
+from pathlib import Path
+from svevae.files import locked
+with locked(Path("work/train.lock"), "train"):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_lock_names_its_holder_and_goes_with_it(tmp_path: Path) -> None:
+    path = tmp_path / "work" / "train.lock"
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-c", HOLDS], cwd=tmp_path, **pipes) as other:
+        assert other.stdout.readline() == "held\n"
+        for _ in range(2):  # who asked in vain has not taken the name away
+            said = f"`svevae train` .* process {other.pid} since 20"
+            with pytest.raises(DataError, match=said), locked(path, "train"):
+                pass
+        with locked(tmp_path / "work" / "search.lock", "search"):
+            pass
+        other.kill()
+        other.wait()
+    with locked(path, "train"):
+        assert json.loads((path.parent / "train.holder.json").read_text())["pid"] == os.getpid()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import glob
 import io
+import json
 import mmap
 import os
 import shutil
+import time
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,6 +19,13 @@ from typing import Any
 import numpy as np
 
 from svevae.errors import DataError
+
+LEFT = 3600  # seconds after which the unfinished file of a dead process is removed
+# what numpy raises of damaged files
+DAMAGED = (
+    *(OSError, EOFError, ValueError, LookupError, TypeError, MemoryError, OverflowError),
+    *(RuntimeError, zipfile.BadZipFile, zlib.error),
+)
 
 
 def check_target(path: Path, sources: Iterable[Path] = ()) -> None:
@@ -48,16 +58,19 @@ def check_target(path: Path, sources: Iterable[Path] = ()) -> None:
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
-    """A name beside `path` to write to; when the context ends well it takes the place of `path`,
-    else nothing is left of it.
+    """A name beside `path` to write to; when the context ends well, what was written reaches the
+    disk and takes the place of `path`, else nothing is left of it.
 
     Raises DataError that names `path` where the file system does not take it.
     """
     check_target(path)
+    _remove_leftovers(path)
     beside = _beside(path)
     try:
         yield beside
+        _sync(beside)
         os.replace(beside, path)
+        _sync(path.parent)
     except OSError as error:
         raise DataError(f"{path}: not written: {error.strerror or error}") from error
     finally:
@@ -65,9 +78,16 @@ def written_whole(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file, whole or not at all. Raises DataError as `written_whole`."""
+    """Write a text file in UTF-8, whole or not at all. Raises DataError as `written_whole`."""
     with written_whole(path) as beside:
-        beside.write_text(text)
+        beside.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a value as JSON for people to read, whole or not at all. Raises DataError as
+    `written_whole`.
+    """
+    write_text(path, json.dumps(value, indent=1) + "\n")
 
 
 def replace_folder(new: Path, folder: Path) -> None:
@@ -77,12 +97,15 @@ def replace_folder(new: Path, folder: Path) -> None:
     prevents the replacement, `folder` is as before. One process at a time may replace a folder.
     """
     repair_folder(folder)
+    for path in (*new.rglob("*"), new):
+        _sync(path)
     aside = _aside(folder)
     shutil.rmtree(aside, ignore_errors=True)  # `folder` is there, so this is a leftover
     try:
         if folder.exists():
             os.rename(folder, aside)
         os.rename(new, folder)
+        _sync(folder.parent)
     except BaseException:
         repair_folder(folder)
         raise
@@ -97,6 +120,40 @@ def repair_folder(folder: Path) -> None:
     if not folder.exists():
         with suppress(OSError):  # there is none, or another process was faster
             os.rename(_aside(folder), folder)
+
+
+@contextmanager
+def locked(path: Path, command: str) -> Iterator[None]:
+    """Keep other processes from the same work while the context lasts; `path` is the lock file.
+
+    The lock goes with the process that holds it, however that ends. Raises DataError that names the
+    process that has it and since when.
+    """
+    import filelock
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    holder = path.with_suffix(".holder.json")  # the lock file itself is emptied by who asks for it
+    lock = filelock.FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout as error:
+        raise DataError(
+            f"{path}: expected no other `svevae {command}` in this project, found one that runs,"
+            f" {_holder(holder)}; wait for it, or end it"
+        ) from error
+    try:
+        write_json(holder, {"pid": os.getpid(), "since": time.strftime("%Y-%m-%d %H:%M:%S")})
+        yield
+    finally:
+        lock.release()
+
+
+def _holder(path: Path) -> str:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return f"process {int(found['pid'])} since {str(found['since'])[:40]}"
+    except (OSError, ValueError, LookupError, TypeError):
+        return "process unknown"
 
 
 def save_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
@@ -114,9 +171,11 @@ def load_arrays(path: Path) -> dict[str, np.ndarray] | None:
     try:
         # numpy leaves a damaged file open that it has opened itself
         with path.open("rb") as stream, np.load(stream) as file:
-            return {name: file[name] for name in file.files}
-    except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error):
+            arrays = {name: file[name] for name in file.files}
+    except DAMAGED:
         return None
+    # a member that is no array comes as bytes
+    return arrays if all(isinstance(array, np.ndarray) for array in arrays.values()) else None
 
 
 def release(array: np.ndarray) -> None:
@@ -132,6 +191,41 @@ def release(array: np.ndarray) -> None:
 
 def _beside(path: Path) -> Path:
     return path.with_name(f".{path.name}.{os.getpid()}.part")
+
+
+def _remove_leftovers(path: Path) -> None:
+    """Remove what processes of this machine that were killed have left beside `path`. Another
+    machine's may have the number of none here: what was touched lately stays.
+    """
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
+        number = left.name.removesuffix(".part").rpartition(".")[2]
+        if not number.isdecimal() or _runs(int(number)):
+            continue
+        with suppress(OSError):  # another process was faster
+            if time.time() - left.stat().st_mtime > LEFT:
+                left.unlink()
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:  # another user's
+        return True
+    return True
+
+
+def _sync(path: Path) -> None:
+    """Wait until a file or the entries of a folder are on the disk."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except PermissionError:  # a folder that may be written to but not listed
+        return
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _aside(folder: Path) -> Path:

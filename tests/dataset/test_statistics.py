@@ -240,6 +240,9 @@ def test_positions_that_make_no_sense(tmp_path: Path) -> None:
     fractions = with_position(tmp_path / "a.h5", np.full((4, 3), 0.5))
     with pytest.raises(DataError, match=r"a\.h5: /position: expected whole numbers"):
         read_position(fractions)
+    far = with_position(tmp_path / "c.h5", np.full((4, 3), 1e30))
+    with pytest.raises(DataError, match=r"c\.h5: /position: expected indices .* received 1e\+30"):
+        read_position(far)
     twice = with_position(tmp_path / "b.h5", np.array([[0, 0, 0], [0, 0, 1], [2, 1, 0], [2, 1, 0]]))
     with pytest.raises(
         DataError,

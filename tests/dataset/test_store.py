@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -316,3 +318,243 @@ def test_labels_without_a_load_path_are_told(tmp_path: Path) -> None:
     text = describe_dataset(tmp_path / "a.h5")
     assert "  2 parts of 1 to 2 SVEs\n" in text
     assert "load path" not in text
+
+
+def written(path: Path, **attributes: object) -> Path:
+    content = arrays() | {"tension/strain": np.array([0.01, 0.02])}
+    write_dataset(path, content, ("E_x", "E_z"), ("MPa", "MPa"), attributes)
+    return path
+
+
+def test_what_svevae_writes_has_checksums_everywhere(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.h5")
+    with h5py.File(path) as file:
+        kept: dict[str, bool] = {}
+        file.visititems(
+            lambda name, item: (
+                kept.update({name: item.fletcher32}) if isinstance(item, h5py.Dataset) else None
+            )
+        )
+    assert kept == dict.fromkeys(
+        ("voxels", "properties", "part_id", "porosity", "tension/strain"), True
+    )
+    assert re.search(r"checksums agree, content digest [0-9a-f]{32}", describe_dataset(path))
+
+
+def test_older_files_read_and_say_that_they_have_no_checksums(tmp_path: Path) -> None:
+    path = write_raw(tmp_path / "a.h5", arrays())
+    assert open_dataset(path).count == 6
+    assert "no checksums" in describe_dataset(path)
+
+
+def digest_of(path: Path) -> str:
+    return describe_dataset(path).partition("content digest ")[2].split()[0]
+
+
+def test_the_content_digest_does_not_depend_on_how_a_file_packs(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.h5", title="steel", voxel_size_um=5.0)
+    with h5py.File(path) as source, h5py.File(tmp_path / "b.h5", "w") as target:
+        for name in source:
+            source.copy(name, target)
+        target.attrs.update(source.attrs)
+        voxels = target["voxels"][:]
+        del target["voxels"]
+        target.create_dataset("voxels", data=voxels, chunks=(1, 4, 4, 4), compression="lzf")
+    assert digest_of(tmp_path / "b.h5") == digest_of(path)
+    assert digest_of(written(tmp_path / "c.h5", title="iron", voxel_size_um=5.0)) != digest_of(path)
+
+
+def flip_part(file: h5py.File) -> None:
+    file["part_id"][1] = 7
+
+
+def flip_voxel(file: h5py.File) -> None:
+    file["voxels"][5, 7, 7, 7] ^= 1
+
+
+def rename_property(file: h5py.File) -> None:
+    file["properties"].attrs["names"] = ["E_x", "E_y"]
+
+
+def rescale(file: h5py.File) -> None:
+    file.attrs["voxel_size_um"] = 6.0
+
+
+def forge(file: h5py.File) -> None:
+    lines = file.attrs["contents"]
+    lines[-1] = lines[-1][:-1] + (b"0" if lines[-1][-1:] != b"0" else b"1")
+    file.attrs["contents"] = lines
+
+
+@pytest.mark.parametrize(
+    ("spoil", "labelled", "message", "at_opening"),
+    [
+        (lambda file: file.pop("properties"), False, "lost or renamed: /properties", True),
+        (lambda file: file.move("porosity", "pores"), True, "added later: /pores", True),
+        (lambda file: file.pop("porosity"), True, "lost or renamed: /porosity", True),
+        (flip_part, True, "/part_id: the values are not those that were written", True),
+        (rename_property, True, "/properties@names: the attribute is not what was written", True),
+        (rescale, True, "/@voxel_size_um: the attribute is not what was written", True),
+        (lambda file: file.attrs.pop("voxel_size_um"), True, "renamed: /@voxel_size_um", True),
+        (lambda file: file.attrs.pop("contents"), True, "do not fit together", True),
+        (lambda file: file.attrs.pop("content_digest"), True, "do not fit together", True),
+        (forge, True, "do not fit together", True),
+        (flip_voxel, True, "/voxels: the values are not those that were written", False),
+    ],
+)
+def test_what_was_changed_after_writing_is_found(
+    tmp_path: Path,
+    spoil: Callable[[h5py.File], None],
+    labelled: bool,
+    message: str,
+    at_opening: bool,
+) -> None:
+    """A change of voxels is found by a pass over all, and the porosity does not tell: 1 of 512."""
+    path = tmp_path / "a.h5"
+    content = arrays()
+    del content["porosity"]
+    content |= {} if spoil is flip_voxel else {"porosity": arrays()["porosity"]}
+    write_dataset(path, content, ("E_x", "E_z"), ("MPa", "MPa"), {"voxel_size_um": 5.0})
+    with h5py.File(path, "r+") as file:
+        spoil(file)
+    assert any(message in problem for problem in find_problems(path, labelled))
+    assert bool(find_problems(path, labelled, scan_voxels=False)) == at_opening
+    with pytest.raises(DataError, match=r"a\.h5: \d problem"):
+        describe_dataset(path)
+
+
+def test_an_attribute_added_later_is_no_fault(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.h5")
+    with h5py.File(path, "r+") as file:
+        file.attrs["voxel_size_um"] = np.array([4.0])
+    assert open_dataset(path).voxel_size == 4
+    assert find_problems(path) == []
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [
+        (5, 5.0),
+        (np.array([5.0]), 5.0),
+        (np.array([5.0, 5.0, 5.0]), 5.0),
+        (np.array([5.0, 5.0, 10.0]), "expected voxels that are cubes, received 5 x 5 x 10 um"),
+        (np.nan, "expected a length in um above 0, received nan"),
+        (np.inf, "received inf"),
+        (0, "received 0"),
+        (-1.0, "received -1.0"),
+        ("10 um", "received '10 um'"),
+        (h5py.Empty("f8"), "received nothing"),
+        (np.array([5.0, 5.0]), "received [5.0, 5.0]"),
+    ],
+)
+def test_the_voxel_size_is_checked_as_it_will_be_used(
+    tmp_path: Path, size: object, expected: float | str
+) -> None:
+    path = write_raw(tmp_path / "a.h5", arrays())
+    with h5py.File(path, "r+") as file:
+        file.attrs["voxel_size_um"] = size
+    if isinstance(expected, float):
+        assert open_dataset(path).voxel_size == expected
+        assert "voxel size 5 um" in describe_dataset(path)
+    else:
+        (problem,) = find_problems(path)
+        assert problem.startswith("voxel_size_um: ")
+        assert problem.endswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (
+            change("properties", lambda c: np.add(c["properties"], np.array([1e39, 0.0]))),
+            "/properties: expected numbers that float32 can hold, received 1e+39 at (0, 0); 6 in",
+        ),
+        (
+            change("part_id", lambda c: np.full(6, 2**63, np.uint64)),
+            "/part_id: expected at most 9223372036854775807, received 9223372036854775808",
+        ),
+        (
+            change("part_id", lambda c: h5py.Empty("i8")),
+            "/part_id: expected numbers, received a dataset that is null",
+        ),
+        (
+            change("tension/strain", lambda c: h5py.Empty("f8")),
+            "/tension: expected a group with strain (increment,)",
+        ),
+        (
+            change("parts", lambda c: h5py.Empty("f8")),
+            "/parts: expected a table",
+        ),
+    ],
+)
+def test_values_are_checked_as_they_will_be_used(
+    tmp_path: Path, spoil: Callable[[dict[str, np.ndarray]], None], message: str
+) -> None:
+    test_each_fault_is_named(tmp_path, spoil, message)
+
+
+def test_a_null_dataset_that_is_not_of_the_contract_is_no_fault(tmp_path: Path) -> None:
+    path = write_raw(tmp_path / "a.h5", arrays() | {"comment": h5py.Empty("S9")})
+    assert find_problems(path) == []
+
+
+@pytest.mark.parametrize(
+    ("names", "usable"),
+    [
+        (("Rp0.2%", "E [MPa]"), True),  # MLflow takes another name for them, the file keeps its own
+        (("", "E_x"), False),
+        ((" ", "E_x"), False),
+        (("E\nx", "E_y"), False),
+    ],
+)
+def test_names_of_properties(tmp_path: Path, names: tuple[str, str], usable: bool) -> None:
+    problems = find_problems(write_raw(tmp_path / "a.h5", arrays(), names))
+    assert problems == [] if usable else "control characters" in problems[0]
+
+
+def test_a_shape_that_the_file_cannot_hold_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    shape = (2**40, 8, 8, 8)
+    with h5py.File(path, "w") as file:
+        file.create_dataset("voxels", shape, "u1", chunks=(64, 8, 8, 8), compression="gzip")
+    (problem,) = find_problems(path, labelled=False)
+    assert problem.startswith("/voxels: expected values that the file of")
+    assert problem.endswith(f"received shape {shape}")
+
+
+@pytest.mark.parametrize("chunks", [None, (1, 8, 8, 8), (4, 8, 8, 8), (40, 8, 8, 8)])
+def test_scattered_sves(tmp_path: Path, chunks: tuple[int, ...] | None) -> None:
+    random = np.random.default_rng(3)
+    voxels = (random.random((40, 8, 8, 8)) < 0.3).astype(np.uint8)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("voxels", data=voxels, chunks=chunks)
+    data = open_dataset(tmp_path / "a.h5", labelled=False)
+    for index in ([], [39], [5, 5, 0], random.permutation(40), random.integers(0, 40, 100)):
+        index = np.asarray(index, int)
+        np.testing.assert_array_equal(data.voxels(index), voxels[index])
+    with pytest.raises(IndexError, match="expected 0 to 39"):
+        data.voxels(np.array([40]))
+
+
+def test_a_file_open_elsewhere(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.h5")
+    code = "import h5py; file = h5py.File('a.h5', 'r+'); print('open', flush=True); input()"
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, **pipes) as other:
+        assert other.stdout.readline() == "open\n"
+        (problem,) = find_problems(path)
+        other.communicate("\n")
+    assert "another program has open; close it there" in problem
+
+
+def test_a_filter_that_is_not_installed(tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        space, kind = h5py.h5s.create_simple((6, 8, 8, 8)), h5py.h5t.NATIVE_UINT8
+        packing = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        packing.set_chunk((6, 8, 8, 8))
+        packing.set_filter(32008, h5py.h5z.FLAG_OPTIONAL)
+        item = h5py.h5d.create(file.id, b"voxels", kind, space, packing)
+        item.write_direct_chunk((0, 0, 0, 0), bytes(6 * 512))
+    (problem,) = find_problems(path, labelled=False)
+    assert "packed by an HDF5 filter that is not installed here" in problem

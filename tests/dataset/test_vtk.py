@@ -233,6 +233,13 @@ def test_overlapping_sves_stand_a_stride_apart(tmp_path: Path) -> None:
         export_part(data, 0, tmp_path / "b.vtkhdf")
 
 
+@pytest.mark.parametrize("stride", ["2", 0, np.nan, np.array([2, 2])])
+def test_a_stride_that_is_no_number_above_0(tmp_path: Path, stride: object) -> None:
+    data = make(tmp_path / "a.h5", np.array([[0, 0, 0]]), np.zeros(1, int), stride=stride)
+    with pytest.raises(DataError, match=r"a\.h5: stride: expected voxels from one SVE to the next"):
+        export_sve(data, 0, tmp_path / "a.vtkhdf")
+
+
 @pytest.mark.parametrize(
     ("fields", "spacing", "name", "message"),
     [

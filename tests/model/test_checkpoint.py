@@ -10,6 +10,21 @@ import pytest
 from svevae.model.checkpoint import Progress
 from svevae.model.fit import fit
 
+DAMAGES = {
+    "cut": None,
+    "text": None,
+    "empty": None,
+    "a key missing": ("weight/3", None),
+    "no progress": ("progress", None),
+    "another shape": ("weight/3", np.zeros(77)),
+    "no JSON": ("progress", np.array("{")),
+    "a key of progress missing": ("progress", np.array("{}")),
+    "no epoch of that number": (
+        "progress",
+        np.array('{"fingerprint": "f", "history": [{"val_loss": 1}], "best_epoch": 3}'),
+    ),
+}
+
 
 def test_a_checkpoint_of_another_configuration_is_ignored(session) -> None:
     trainer, arguments = session(epochs=1)
@@ -27,8 +42,10 @@ def test_progress_is_over_by_epochs_or_patience() -> None:
     assert json.loads(json.dumps(vars(Progress("f", rows, 1))))["best_epoch"] == 1
 
 
-@pytest.mark.parametrize("damage", ["cut", "text", "a key missing"])
-def test_a_damaged_checkpoint_is_ignored_and_written_over(session, tmp_path, damage: str) -> None:
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_checkpoint_is_ignored_and_written_over(
+    session, tmp_path, capsys: pytest.CaptureFixture, damage: str
+) -> None:
     path = tmp_path / "a.npz"
     trainer, arguments = session(epochs=1)
     fit(trainer, **arguments)
@@ -38,10 +55,14 @@ def test_a_damaged_checkpoint_is_ignored_and_written_over(session, tmp_path, dam
         path.write_bytes(path.read_bytes()[:1000])
     elif damage == "text":
         path.write_text("oid sha256:4d7a")
+    elif damage == "empty":
+        path.write_bytes(b"")
     else:
-        del arrays["weight/3"]
-        np.savez(path, **arrays)
+        key, value = DAMAGES[damage]
+        arrays[key] = value
+        np.savez(path, **{name: array for name, array in arrays.items() if array is not None})
     trainer, arguments = session(epochs=1)
     assert arguments["checkpoint"].progress == Progress("f")
+    assert f"{path}: damaged; trains from the start\n" in capsys.readouterr().out
     assert len(fit(trainer, **arguments).history) == 1
     assert len(session(epochs=1)[1]["checkpoint"].progress.history) == 1

@@ -10,6 +10,7 @@ import pytest
 
 from svevae import __version__, places
 from svevae.cli import main
+from svevae.dataset.seal import content_digest_of
 from svevae.dataset.store import open_dataset
 from svevae.model.latent import load_folder
 
@@ -38,6 +39,8 @@ def test_the_carried_champion_and_one_line_that_says_so(
     with h5py.File("a.h5") as file:
         assert file.attrs["model"] == "svevae:/champion"
         np.testing.assert_allclose(file["properties"][:], model.predict(voxels), rtol=1e-6)
+        assert content_digest_of(file) is not None
+        assert all(item.fletcher32 for item in file.values())
 
 
 @pytest.mark.parametrize(

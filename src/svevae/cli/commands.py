@@ -9,6 +9,7 @@ import dataclasses
 import os
 import sys
 import tempfile
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,6 +40,15 @@ def _work(options: argparse.Namespace) -> Work:
     from svevae.dataset.cluster import Work
 
     return Work(options.workers, options.scheduler)
+
+
+def _alone(options: argparse.Namespace) -> AbstractContextManager[None]:
+    """The lock of a stage: what `dvc` started lives on where `dvc` is killed, and would write the
+    same files as the next one.
+    """
+    from svevae.files import locked
+
+    return locked(Path(".checkpoints") / f"{options.command}.lock", options.command)
 
 
 def _settings(options: argparse.Namespace) -> Generate:
@@ -112,14 +122,8 @@ def run_export(options: argparse.Namespace) -> None:
 
 
 def run_check(options: argparse.Namespace) -> None:
-    from svevae.dataset.store import describe_dataset, find_problems
-    from svevae.errors import DataError
-    from svevae.words import counted
+    from svevae.dataset.store import describe_dataset
 
-    problems = find_problems(options.file, labelled=False)
-    if problems:
-        head = f"{options.file}: {counted(len(problems), 'problem')}"
-        raise DataError("\n  ".join([head, *problems]))
     print(describe_dataset(options.file))
 
 
@@ -131,8 +135,9 @@ def run_stage(options: argparse.Namespace) -> None:
     params = load_params()
     if options.command in ("train", "evaluate"):
         _import_keras(params.base.backend)
-    module = importlib.import_module(f"svevae.stages.{options.command}")
-    getattr(module, options.command)(params)
+    with _alone(options):
+        module = importlib.import_module(f"svevae.stages.{options.command}")
+        getattr(module, options.command)(params)
 
 
 def run_multiscale(options: argparse.Namespace) -> None:
@@ -143,10 +148,11 @@ def run_multiscale(options: argparse.Namespace) -> None:
     params = load_multiscale()
     _import_keras("tensorflow")
     stage = getattr(importlib.import_module(f"svevae.stages.{options.command}"), options.command)
-    if hasattr(options, "scheduler"):
-        stage(params, _work(options))
-    else:
-        stage(params)
+    with _alone(options):
+        if hasattr(options, "scheduler"):
+            stage(params, _work(options))
+        else:
+            stage(params)
 
 
 def run_search(options: argparse.Namespace) -> None:
@@ -159,7 +165,8 @@ def run_search(options: argparse.Namespace) -> None:
     elif options.join:
         search.join(params, options.workers)
     else:
-        search.search(params, options.workers)
+        with _alone(options):
+            search.search(params, options.workers)
 
 
 def run_summary(options: argparse.Namespace) -> None:

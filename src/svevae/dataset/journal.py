@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from svevae.dataset.label_settings import LabelSettings
-from svevae.dataset.store import SLAB
+from svevae.dataset.seal import plain_attributes, row_slabs
 from svevae.errors import DataError
 from svevae.files import load_arrays, save_arrays
 from svevae.hdf5 import reading
@@ -48,7 +48,7 @@ class Journal:
         if not path.is_file():
             return
         with suppress(DataError), reading(path) as file:
-            if file.attrs.get("label_digest") == self.folder.name:
+            if plain_attributes(file).get("label_digest") == self.folder.name:
                 keys = [
                     key
                     for key in (
@@ -57,8 +57,7 @@ class Journal:
                     )
                     if key in file
                 ]
-                for start in range(0, len(file["voxels"]), SLAB):
-                    slab = slice(start, start + SLAB)
+                for slab in row_slabs(file["voxels"]):
                     self.remember(
                         map(voxel_digest, file["voxels"][slab]),
                         {key: file[key][slab] for key in keys},

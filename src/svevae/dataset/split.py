@@ -12,7 +12,7 @@ import numpy as np
 from svevae.dataset.digest import content_digest, dataset_digest
 from svevae.dataset.store import LabelledDataset
 from svevae.errors import DataError
-from svevae.files import write_text
+from svevae.files import write_json
 
 SUBSETS = ("train", "validation", "test")
 
@@ -43,7 +43,7 @@ class Split:
 
     def save(self, path: Path) -> None:
         """Write as JSON, whole or not at all."""
-        write_text(path, json.dumps(asdict(self), indent=1) + "\n")
+        write_json(path, asdict(self))
 
     @classmethod
     def load(cls, path: Path) -> Split:

@@ -33,6 +33,11 @@ def read_position(data: SVEDataset) -> np.ndarray | None:
             f"{data.path}: /position: expected whole numbers, the index of an SVE in its part;"
             " received fractions"
         )
+    if (np.abs(stored.astype(float)) > KEY_LIMIT).any():
+        raise DataError(
+            f"{data.path}: /position: expected indices of SVEs in their part, received"
+            f" {np.abs(stored.astype(float)).max():g}"
+        )
     position = stored.astype(np.int64)
     order = np.lexsort((*position.T, data.part_id))
     same = (np.diff(position[order], axis=0) == 0).all(axis=1) & (np.diff(data.part_id[order]) == 0)

@@ -20,6 +20,7 @@ Optional:
 
 Any voxel count n and any number of properties; n and the names are read from the file. The file's
 attributes say where it comes from; `voxel_size_um` (micrometres) is the one that svevae reads.
+What svevae writes also has checksums and a list of its contents, see `svevae.dataset.seal`.
 """
 
 from __future__ import annotations
@@ -34,13 +35,28 @@ from typing import Any, Literal, overload
 import h5py
 import numpy as np
 
+from svevae.dataset.problems import (
+    examined,
+    find_problems,
+    phase_problem,
+    pore_counts,
+    strings_of,
+    voxel_size,
+)
+from svevae.dataset.seal import (
+    CONTENTS,
+    DIGEST,
+    SLAB,
+    content_digest_of,
+    pack,
+    plain_attributes,
+    row_slabs,
+    seal,
+)
 from svevae.errors import DataError
 from svevae.files import release, written_whole
 from svevae.hdf5 import reading
 from svevae.words import counted
-
-SLAB = 256  # SVEs read at a time: 8 MB at n = 32
-POROSITY_TOLERANCE = 1e-4  # a stored porosity may be rounded to float32 or to a few digits
 
 
 @dataclass(frozen=True)
@@ -63,12 +79,13 @@ class SVEDataset:
     attributes: dict[str, Any] = field(repr=False)
 
     def slabs(self) -> Iterator[tuple[slice, np.ndarray]]:
-        """All voxels in file order, as (slice of SVEs, (up to 256, n, n, n) uint8). Raises
-        DataError where one is not 0 or 1.
+        """All voxels in file order, as (slice of SVEs, (SVEs of about 64 MB, n, n, n) uint8).
+        Raises DataError where one is not 0 or 1.
         """
         with reading(self.path) as file:
-            for slab, voxels in _slabs(file["voxels"]):
-                if problem := _phase_problem(voxels, slab.start):
+            for slab in row_slabs(file["voxels"]):
+                voxels = file["voxels"][slab]
+                if problem := phase_problem(voxels, range(slab.start, slab.stop)):
                     raise DataError(f"{self.path}: {problem}")
                 yield slab, voxels.astype(np.uint8, copy=False)
 
@@ -76,24 +93,24 @@ class SVEDataset:
         """(sve,): of the voxels themselves, a pass over all of them. Raises DataError as `slabs`
         does.
         """
-        return np.concatenate([voxels.mean((1, 2, 3)) for _, voxels in self.slabs()])
+        return np.concatenate([pore_counts(pack(voxels)) for _, voxels in self.slabs()]) / self.n**3
 
     def voxels(self, index: np.ndarray) -> np.ndarray:
         """The SVEs of `index` (integers, any order): (len(index), n, n, n) uint8. Raises DataError
         as `slabs` does.
         """
         index = np.asarray(index, dtype=np.int64)
-        unique, inverse = np.unique(index, return_inverse=True)
+        if len(index) and not (index.min() >= 0 and index.max() < self.count):
+            raise IndexError(f"SVE: expected 0 to {self.count - 1}, received {index}")
+        order = np.argsort(index, kind="stable")
+        voxels = np.empty((len(index), self.n, self.n, self.n), np.uint8)
         with reading(self.path) as file:
-            voxels = file["voxels"][unique]
-        if ((voxels != 0) & (voxels != 1)).any():
-            raise DataError(
-                "\n".join(
-                    f"{self.path}: {problem}"
-                    for problem in find_problems(self.path, labelled=False)
-                )
-            )
-        return voxels[inverse].astype(np.uint8, copy=False)
+            for rows, cubes in scattered(file["voxels"], index[order]):
+                if problem := phase_problem(cubes, rows):
+                    raise DataError(f"{self.path}: {problem}")
+                at = slice(*np.searchsorted(index[order], [rows[0], rows[-1] + 1]))
+                voxels[order[at]] = cubes[index[order[at]] - rows[0]]
+        return voxels
 
 
 @dataclass(frozen=True)
@@ -124,7 +141,6 @@ def open_dataset(path: str | Path, labelled: bool = True) -> SVEDataset:
         raise DataError("\n".join(f"{path}: {problem}" for problem in problems))
     with reading(path) as file:
         count, n = file["voxels"].shape[:2]
-        size = file.attrs.get("voxel_size_um")
         common: dict[str, Any] = {
             "path": path,
             "count": count,
@@ -134,18 +150,15 @@ def open_dataset(path: str | Path, labelled: bool = True) -> SVEDataset:
                 if "part_id" in file
                 else np.zeros(count, np.int64)
             ),
-            "voxel_size": None if size is None else float(size),
-            "attributes": {
-                key: value.item() if isinstance(value, np.generic) else value
-                for key, value in file.attrs.items()
-            },
+            "voxel_size": voxel_size(file),
+            "attributes": plain_attributes(file),
         }
         properties = file.get("properties")
         if properties is None:
             return SVEDataset(names=(), units=(), properties=None, **common)
         return LabelledDataset(
-            names=_strings(properties, "names") or (),
-            units=_strings(properties, "units") or (),
+            names=strings_of(properties, "names") or (),
+            units=strings_of(properties, "units") or (),
             properties=properties[:].astype(np.float32),
             **common,
         )
@@ -161,6 +174,8 @@ def label_record(data: SVEDataset) -> dict[str, Any] | None:
     try:
         record = {key: json.loads(data.attributes[key]) for key in ("material", "solver_settings")}
         with reading(data.path) as file:
+            if "tension/strain" not in file:
+                return None
             axes = [axis for axis in "xyz" if f"tension/stress_{axis}" in file]
             record["tension"] = {
                 "axes": axes,
@@ -187,34 +202,50 @@ def write_dataset(
     untouched.
     """
     path = Path(path)
+    described = {key: dict(values) for key, values in (dataset_attributes or {}).items()}
+    if "properties" in arrays:
+        described.setdefault("properties", {}).update(names=list(names), units=list(units))
     with written_whole(path) as beside:
-        with composed(beside) as file:
-            file.attrs.update(attributes)
-            for key, array in arrays.items():
-                chunks = (
-                    (min(len(array), 32), *array.shape[1:])
-                    if key == "voxels" and len(array)
-                    else None
-                )
-                stored = file.create_dataset(
-                    key,
-                    array.shape,
-                    array.dtype,
-                    chunks=chunks,
-                    compression="gzip" if array.ndim > 1 and array.size else None,
-                )
-                # a memory-mapped array stays on disk
-                step = SLAB if key == "voxels" else max(1, len(array))
-                for start in range(0, len(array), step):
-                    stored[start : start + step] = array[start : start + step]
-                    release(array)
-            if "properties" in arrays:
-                file["properties"].attrs["names"] = list(names)
-                file["properties"].attrs["units"] = list(units)
-            for key, values in (dataset_attributes or {}).items():
-                file[key].attrs.update(values)
+        write_arrays(beside, arrays, attributes, described)
         if problems := find_problems(beside, labelled="properties" in arrays):
             raise DataError("\n".join(f"{path}: not written: {problem}" for problem in problems))
+
+
+def write_arrays(
+    path: Path,
+    arrays: Mapping[str, np.ndarray],
+    attributes: Mapping[str, Any],
+    dataset_attributes: Mapping[str, Mapping[str, Any]],
+) -> None:
+    """Write arrays by name with checksums and the list of contents, whatever they are; the
+    contract is not checked.
+    """
+    with composed(path) as file:
+        file.attrs.update(
+            {key: value for key, value in attributes.items() if key not in (CONTENTS, DIGEST)}
+        )
+        for key, given in arrays.items():
+            array = np.asarray(given)
+            chunked = array.ndim > 0 and array.size > 0
+            large = key == "voxels" and chunked
+            stored = file.create_dataset(
+                key,
+                array.shape if large else None,
+                array.dtype if large else None,
+                data=None if large else array,
+                chunks=(min(len(array), 32), *array.shape[1:])
+                if large
+                else (True if chunked else None),
+                compression="gzip" if chunked and array.ndim > 1 else None,
+                fletcher32=chunked,
+            )
+            # a memory-mapped array stays on disk
+            for rows in row_slabs(stored) if large else ():
+                stored[rows] = array[rows]
+                release(array)
+        for key, values in dataset_attributes.items():
+            file[key].attrs.update(values)
+        seal(file)
 
 
 @contextmanager
@@ -230,10 +261,19 @@ def composed(path: Path) -> Iterator[h5py.File]:
 
 def describe_dataset(path: str | Path) -> str:
     """Describe a valid file: counts, sizes, porosity, a line for each property. Reads all
-    voxels.
+    voxels, once. Raises DataError that lists everything wrong.
     """
+    path = Path(path)
+    try:
+        with reading(path) as file:
+            problems, pores = examined(file, labelled=False)
+            digest = content_digest_of(file)
+    except DataError as error:
+        problems = [str(error).removeprefix(f"{path}: ")]
+    if problems:
+        raise DataError("\n  ".join([f"{path}: {counted(len(problems), 'problem')}", *problems]))
     data = open_dataset(path, labelled=False)
-    porosity = data.porosity()
+    porosity = pores / data.n**3
     parts, sizes = np.unique(data.part_id, return_counts=True)
     size = "unknown" if data.voxel_size is None else f"{data.voxel_size:g} um"
     lines = [
@@ -257,6 +297,11 @@ def describe_dataset(path: str | Path) -> str:
                 f" {column.max():.5g} {unit}"
             )
     lines += _caveats(path)
+    lines.append(
+        "  no checksums: written by another program, or by svevae before it had them"
+        if digest is None
+        else f"  checksums agree, content digest {digest}"
+    )
     lines += [f"  {key}: {value}" for key, value in data.attributes.items()]
     return "\n".join(lines)
 
@@ -293,175 +338,17 @@ def without_load_path(load_path: np.ndarray) -> str:
     )
 
 
-def find_problems(path: str | Path, labelled: bool = True, scan_voxels: bool = True) -> list[str]:
-    """Everything in which the file breaks the contract, in words; an empty list for a valid file.
-
-    `scan_voxels` reads every voxel too, a slab at a time.
+def scattered(voxels: h5py.Dataset, index: np.ndarray) -> Iterator[tuple[range, np.ndarray]]:
+    """The SVEs of `index` (ascending) as (rows of the file, their cubes), what lies in one chunk of
+    the file at once: h5py unpacks each chunk once, where a list of rows takes it many times.
     """
-    try:
-        with reading(path) as file:
-            return _problems(file, labelled, scan_voxels)
-    except DataError as error:
-        return [str(error).removeprefix(f"{path}: ")]
-
-
-def _problems(file: h5py.File, labelled: bool, scan_voxels: bool) -> list[str]:
-    required = ("voxels", "properties", "part_id") if labelled else ("voxels",)
-    ranks = {
-        "voxels": 4,
-        "properties": 2,
-        "part_id": 1,
-        "porosity": 1,
-        "position": 2,
-        "stiffness": 3,
-        "residual": 1,
-        "load_path": 2,
-    }
-    items, problems = {}, []
-    for name, rank in ranks.items():
-        item = file.get(name)
-        if item is None:
-            if name in required:
-                problems.append(
-                    f"/{name} is missing; the file has {', '.join(sorted(file)) or 'nothing'}"
-                )
-        elif not isinstance(item, h5py.Dataset):
-            problems.append(f"/{name}: expected a dataset, received a group")
-        elif item.ndim != rank:
-            problems.append(
-                f"/{name}: expected {rank} axes, received {item.ndim}: shape {item.shape}"
-            )
-        elif item.dtype.kind not in "biuf":
-            problems.append(f"/{name}: expected numbers, received {item.dtype}")
-        else:
-            items[name] = item
-    if "voxels" in items:
-        problems += _shape_problems(items)
-    for name in items.keys() & {"properties", "porosity", "stiffness", "residual"}:
-        problems += _finite_problems(items[name])
-    if "properties" in items:
-        problems += _label_problems(items["properties"])
-    if "parts" in file:
-        problems += _parts_problems(file["parts"])
-    if "tension" in file:
-        problems += _tension_problems(
-            file["tension"], len(items["voxels"]) if "voxels" in items else None
-        )
-    if scan_voxels and "voxels" in items and not problems:
-        problems += _voxel_problems(items["voxels"], items.get("porosity"))
-    return problems
-
-
-def _shape_problems(items: Mapping[str, h5py.Dataset]) -> Iterator[str]:
-    shape = items["voxels"].shape
-    if shape[0] == 0:
-        yield "/voxels: expected at least one SVE, received none"
-    if len(set(shape[1:])) != 1 or shape[1] == 0:
-        yield f"/voxels: expected cubes (sve, n, n, n), received shape {shape}"
-    for name, item in items.items():
-        if len(item) != shape[0]:
-            yield (
-                f"/{name}: expected {shape[0]} rows, one for each SVE of /voxels, received"
-                f" {len(item)}"
-            )
-    for name, inner in (("position", (3,)), ("stiffness", (6, 6)), ("load_path", (3,))):
-        if name in items and items[name].shape[1:] != inner:
-            yield (
-                f"/{name}: expected shape (sve, {', '.join(map(str, inner))}), received"
-                f" {items[name].shape}"
-            )
-    if "part_id" in items and items["part_id"].dtype.kind not in "iu":
-        yield f"/part_id: expected integers, received {items['part_id'].dtype}"
-
-
-def _finite_problems(item: h5py.Dataset) -> Iterator[str]:
-    bad = np.argwhere(~np.isfinite(item[:]))
-    if len(bad):
-        yield (
-            f"{item.name}: expected finite numbers, received {item[tuple(bad[0])]} at"
-            f" {tuple(map(int, bad[0]))}; {len(bad)} in all"
-        )
-
-
-def _label_problems(item: h5py.Dataset) -> Iterator[str]:
-    if item.shape[1] == 0:
-        yield "/properties: expected at least one property, received none"
-    for attribute in ("names", "units"):
-        strings = _strings(item, attribute)
-        if strings is None:
-            yield f"/properties: the attribute `{attribute}` is missing or not a list of strings"
-        elif len(strings) != item.shape[1]:
-            yield (
-                f"/properties: expected {item.shape[1]} {attribute}, one for each column, received"
-                f" {len(strings)}"
-            )
-        elif attribute == "names" and len(set(strings)) != len(strings):
-            yield f"/properties: expected distinct names, received {', '.join(strings)}"
-
-
-def _parts_problems(item: Any) -> Iterator[str]:
-    columns = _strings(item, "columns")
-    shape: tuple[int, ...] = getattr(item, "shape", ())
-    if len(shape) != 2 or columns is None or len(columns) != shape[1]:
-        yield (
-            "/parts: expected a table (part, column) with an attribute `columns` that names each,"
-            f" received shape {shape} and {columns}"
-        )
-
-
-def _tension_problems(group: Any, count: int | None) -> Iterator[str]:
-    strain = group.get("strain") if isinstance(group, h5py.Group) else None
-    if not isinstance(strain, h5py.Dataset) or strain.ndim != 1:
-        yield "/tension: expected a group with strain (increment,)"
-        return
-    for name in sorted(set(group) - {"strain"}):
-        shape = getattr(group[name], "shape", None)
-        if count is not None and shape != (count, len(strain)):
-            yield f"/tension/{name}: expected shape {(count, len(strain))}, received {shape}"
-        elif shape is not None:
-            yield from _finite_problems(group[name])
-
-
-def _voxel_problems(voxels: h5py.Dataset, porosity: h5py.Dataset | None) -> Iterator[str]:
-    for slab, cubes in _slabs(voxels):
-        if problem := _phase_problem(cubes, slab.start):
-            yield problem
-            return
-        if porosity is not None:
-            seen = cubes.mean((1, 2, 3))
-            apart = np.abs(seen - porosity[slab])
-            if apart.max() > POROSITY_TOLERANCE:
-                i = int(apart.argmax())
-                yield (
-                    f"/porosity: SVE {slab.start + i} is given as {porosity[slab.start + i]:.6g},"
-                    f" its voxels have {seen[i]:.6g}"
-                )
-                return
-
-
-def _phase_problem(voxels: np.ndarray, first: int) -> str | None:
-    bad = np.argwhere((voxels != 0) & (voxels != 1))
-    if not len(bad):
-        return None
-    sve, *voxel = map(int, bad[0])
-    return (
-        f"/voxels: expected 0 (solid) and 1 (pore), received {voxels[tuple(bad[0])]} in SVE"
-        f" {first + sve} at voxel {tuple(voxel)}"
-    )
-
-
-def _slabs(voxels: h5py.Dataset) -> Iterator[tuple[slice, np.ndarray]]:
-    for start in range(0, len(voxels), SLAB):
-        slab = slice(start, min(start + SLAB, len(voxels)))
-        yield slab, voxels[slab]
-
-
-def _strings(item: h5py.Dataset | h5py.Group, attribute: str) -> tuple[str, ...] | None:
-    values = item.attrs.get(attribute)
-    if values is None or np.ndim(values) != 1:
-        return None
-    strings = tuple(value.decode() if isinstance(value, bytes) else value for value in values)
-    return strings if all(isinstance(value, str) for value in strings) else None
+    each = max(1, voxels.nbytes // len(voxels))
+    rows = voxels.chunks[0] if voxels.chunks else 1
+    rows = max(1, min(rows, SLAB // each))
+    for block in np.unique(index // rows):
+        inside = index[slice(*np.searchsorted(index, [block * rows, (block + 1) * rows]))]
+        span = range(int(inside[0]), int(inside[-1]) + 1)
+        yield span, voxels[span.start : span.stop]
 
 
 def _span(sizes: np.ndarray) -> str:

@@ -8,6 +8,7 @@ https://docs.vtk.org/en/latest/vtk_file_formats/vtkhdf_file_format/vtkhdf_specif
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -160,7 +161,15 @@ def _edge(data: SVEDataset) -> float:
 
 
 def _stride(data: SVEDataset) -> float:
-    return data.attributes.get("stride", data.n)
+    """Voxels from one SVE to the next. Raises DataError for what is no number above 0."""
+    stride = data.attributes.get("stride", data.n)
+    values = np.asarray(stride)
+    if values.dtype.kind not in "iuf" or values.size != 1 or not 0 < values.item() < np.inf:
+        raise DataError(
+            f"{data.path}: stride: expected voxels from one SVE to the next, received"
+            f" {reprlib.repr(stride)}"
+        )
+    return values.item()
 
 
 def _write(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,7 @@ class Checkpoint:
 
     def __init__(self, path: Path | None, trainer: Trainer, fingerprint: str):
         """`fingerprint` names configuration, data and code: a file with another one is ignored and
-        written over, and so is a damaged file.
+        written over, and so is a damaged file, which is said.
 
         Without a path all stays in memory.
         """
@@ -54,18 +55,27 @@ class Checkpoint:
 
     def restore(self) -> Progress:
         """Put the trainer where the file left it; without a usable file it stays as it is."""
-        arrays = load_arrays(self.path) if self.path else None
-        if arrays is None or not self._names() | {"progress"} <= arrays.keys():
+        if self.path is None or not self.path.exists():
             return self.progress
-        progress = Progress(**json.loads(str(arrays["progress"])))
+        arrays = load_arrays(self.path)
+        progress = None if arrays is None else _read_progress(arrays)
+        if arrays is None or progress is None:
+            return self._anew()
         if progress.fingerprint != self.progress.fingerprint:
             return self.progress
-        self.progress = progress
         if progress.history:
+            shapes = self._shapes()
+            if any(n not in arrays or arrays[n].shape != shape for n, shape in shapes.items()):
+                return self._anew()
             for name, variable in self._variables().items():
                 variable.assign(arrays[name])
             self.best = [arrays[f"best/{i}"] for i in range(len(self.trainer.vae.weights))]
+        self.progress = progress
         return progress
+
+    def _anew(self) -> Progress:
+        print(f"{self.path}: damaged; trains from the start")
+        return self.progress
 
     def save(self) -> None:
         """Write the file."""
@@ -94,6 +104,20 @@ class Checkpoint:
             for i, variable in enumerate(variables)
         }
 
-    def _names(self) -> set[str]:
+    def _shapes(self) -> dict[str, tuple[int, ...]]:
         """What the file of an epoch holds beside the progress."""
-        return {*self._variables(), *(f"best/{i}" for i in range(len(self.trainer.vae.weights)))}
+        best = {f"best/{i}": weight for i, weight in enumerate(self.trainer.vae.weights)}
+        return {
+            name: tuple(variable.shape) for name, variable in (self._variables() | best).items()
+        }
+
+
+def _read_progress(arrays: Mapping[str, np.ndarray]) -> Progress | None:
+    """What `Checkpoint.save` wrote of the progress; None where it is not that."""
+    try:
+        progress = Progress(**json.loads(str(arrays["progress"])))
+        losses = [float(numbers["val_loss"]) for numbers in progress.history]
+        best = -1 if not losses else progress.best_epoch
+        return progress if best == progress.best_epoch < max(1, len(losses)) else None
+    except (KeyError, TypeError, ValueError):
+        return None

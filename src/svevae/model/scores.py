@@ -8,14 +8,13 @@ by property are mappings from its name; a baseline called `two_point` has the ke
 from __future__ import annotations
 
 import dataclasses
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from svevae.files import write_text
+from svevae.files import write_json
 from svevae.model.records import read_record
 
 
@@ -148,7 +147,7 @@ class Scores(BaselineScores, VoxelScores, PropertyScores):  # their fields come 
 
     def save(self, path: Path) -> None:
         """Write as JSON, whole or not at all."""
-        write_text(path, json.dumps({"format": self.format} | self.values(), indent=1) + "\n")
+        write_json(path, {"format": self.format} | self.values())
 
     def values(self) -> dict[str, Any]:
         """Every score that was measured, by its key."""

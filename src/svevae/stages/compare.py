@@ -4,7 +4,6 @@ material for each SVE.
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -14,7 +13,7 @@ import numpy as np
 from svevae import tracking
 from svevae.dataset.cluster import open_cluster
 from svevae.errors import ConfigError, blaming
-from svevae.files import write_text, written_whole
+from svevae.files import write_json, written_whole
 from svevae.parts.accuracy import LOADS, STRAINS, accuracy_scores, bar_errors
 from svevae.parts.coarse import Coarse
 from svevae.parts.config import Multiscale
@@ -81,7 +80,7 @@ def compare(params: Multiscale) -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     with written_whole(FOLDER / "bars.csv") as beside:
         errors.to_csv(beside, index=False, float_format="%.6g")
-    write_text(METRICS, json.dumps(scores, indent=1) + "\n")
+    write_json(METRICS, scores)
     plot_curves(FOLDER / "curves.png", truth, contenders)
     plot_errors(FOLDER / "errors.png", errors, ("E", "yield", *LOADS, "curve"))
     plot_plastic(FOLDER / "plastic.png", bars, truth, contenders)

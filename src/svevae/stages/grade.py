@@ -4,7 +4,6 @@ and verify it directly.
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import pandas as pd
 
 from svevae import tracking
 from svevae.errors import blaming
-from svevae.files import write_text, written_whole
+from svevae.files import write_json, written_whole
 from svevae.parts.coarse import Coarse
 from svevae.parts.config import Multiscale
 from svevae.parts.direct import Direct
@@ -90,7 +89,7 @@ def grade(params: Multiscale) -> None:
         table.to_csv(beside, float_format="%.6g")
     with written_whole(FOLDER / "trials.csv") as beside:
         trials.to_csv(beside, index=False, float_format="%.6g")
-    write_text(METRICS, json.dumps(scores, indent=1) + "\n")
+    write_json(METRICS, scores)
     slices = {name: outline.porosity_slice(design) for name, design in designs.items()}
     plot_designs(FOLDER / "designs.png", slices, responses, target)
     plot_trials(FOLDER / "trials.png", trials, outline.mean_porosity(uniform))

@@ -4,7 +4,6 @@ of parts, and compare it with direct simulation.
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import asdict
 from functools import partial
@@ -15,7 +14,7 @@ import numpy as np
 from svevae import tracking
 from svevae.dataset.cluster import HERE, Work, open_cluster
 from svevae.errors import blaming
-from svevae.files import write_text, written_whole
+from svevae.files import write_json, written_whole
 from svevae.parts.coarse import Coarse
 from svevae.parts.config import Multiscale
 from svevae.parts.direct import Direct
@@ -91,7 +90,7 @@ def propagate(params: Multiscale, work: Work = HERE) -> None:
     correlation = sampler.field.correlation
     with written_whole(FOLDER / "correlation.csv") as beside:
         correlation.to_csv(beside, index=False, float_format="%.4g")
-    write_text(METRICS, json.dumps(scores, indent=1) + "\n")
+    write_json(METRICS, scores)
     bands = {name: confidence_band(values[DIRECT]) for name, values in quantities.items()}
     plot_quantiles(FOLDER / "quantiles.png", quantities, bands)
     plot_latent_correlation(FOLDER / "correlation.png", correlation)

@@ -9,7 +9,7 @@ from pathlib import Path
 from svevae import tracking
 from svevae.config import Params
 from svevae.dataset.digest import file_md5
-from svevae.files import write_text
+from svevae.files import write_json
 from svevae.model.contract import CONTRACT_FILE, MODEL_FILE, ModelContract
 from svevae.model.scores import Scores
 
@@ -81,7 +81,7 @@ def register(params: Params) -> None:
         "run_id": run_id,
         "store": tracking.public_uri(),
     }
-    write_text(REGISTERED, json.dumps(result, indent=1) + "\n")
+    write_json(REGISTERED, result)
 
 
 def _register_new(

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from svevae.dataset.store import composed, open_dataset
+from svevae.dataset.store import open_dataset, write_arrays
 from svevae.errors import DataError
 from svevae.files import check_target, written_whole
 from svevae.model.latent import LatentModel
@@ -74,10 +74,6 @@ def _write_csv(path: Path, arrays: dict[str, np.ndarray], model: LatentModel, ur
 
 
 def _write_h5(path: Path, arrays: dict[str, np.ndarray], model: LatentModel, uri: str) -> None:
-    with composed(path) as file:
-        for key, array in arrays.items():
-            file[key] = array
-        file["properties"].attrs["names"] = list(model.names)
-        file["properties"].attrs["units"] = list(model.units)
-        file.attrs["model"] = uri
-        file.attrs["model_contract"] = model.contract.text()
+    labels = {"names": list(model.names), "units": list(model.units)}
+    origin = {"model": uri, "model_contract": model.contract.text()}
+    write_arrays(path, arrays, origin, {"properties": labels})

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from svevae.errors import DataError
+from svevae.scans.readers import arrays
 from svevae.scans.volume import arrays_of, read_array, read_volume
 from tests.scans.readers.volumes import GREYS
 
@@ -126,3 +127,17 @@ def test_chunks_that_nothing_is_written_in(tmp_path: Path) -> None:
         file.create_dataset("v", (90, 90, 90), "u1", chunks=(10, 10, 10), compression="gzip")
         file["v"][0, 0, 0] = 1
     assert read_volume(tmp_path / "a.h5").sum() == 1
+
+
+def test_a_large_array_of_hdf5_in_one_piece_is_memory_mapped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(arrays, "MAPPED", 1)
+    volume = np.arange(60, dtype=">i2").reshape(3, 4, 5)
+    for name, options in (("one.h5", {}), ("chunks.h5", {"chunks": (1, 4, 5)})):
+        with h5py.File(tmp_path / name, "w") as file:
+            file.create_dataset("before", data=np.arange(7))
+            file.create_dataset("v", data=volume, **options)
+        found = arrays.read_array(tmp_path / name, "v")
+        assert isinstance(found, np.memmap) == (name == "one.h5")
+        np.testing.assert_array_equal(found, volume)

@@ -25,6 +25,7 @@ from svevae.scans.readers.base import (
 )
 
 HDF5 = (".h5", ".hdf5", ".hdf")
+MAPPED = 1 << 26  # bytes of an HDF5 dataset; smaller ones are read
 
 
 @dataclass(frozen=True)
@@ -128,8 +129,27 @@ def read_array(path: Path, dataset: str | None = None) -> np.ndarray:
         name = chosen(path, {name: array.shape for name, array in arrays.items()}, dataset)
         array = arrays[name]
         if isinstance(array, h5py.Dataset):
+            offset = _offset(array)
+            if offset is not None and offset + array.nbytes <= path.stat().st_size:
+                return np.memmap(path, array.dtype, "r", offset, array.shape)
             checked(f"{path}: {name}", array)
         return np.asarray(array[()])
+
+
+def _offset(dataset: h5py.Dataset) -> int | None:
+    """Where the numbers of a large dataset begin in its file if they lie there in one piece, so
+    that they may be mapped into memory; else None.
+    """
+    if (
+        dataset.nbytes < MAPPED
+        or dataset.chunks
+        or dataset.is_virtual
+        or dataset.external
+        or dataset.file.userblock_size
+        or dataset.dtype.kind not in "iuf"
+    ):
+        return None
+    return dataset.id.get_offset()
 
 
 def checked(where: str, dataset: h5py.Dataset) -> h5py.Dataset:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from skimage.filters import threshold_otsu
 
 from svevae.scans import view
 from svevae.scans.greys import BINS, histogram
@@ -48,7 +47,7 @@ def test_floats_are_counted_in_bins() -> None:
     assert found.counts.sum() == SCAN.size
     width = np.ptp(SCAN) / BINS
     assert np.average(found.values, weights=found.counts) == pytest.approx(SCAN.mean(), abs=width)
-    assert found.otsu() == pytest.approx(threshold_otsu(SCAN), abs=np.ptp(SCAN) / 256)
+    assert SCAN[PORE].max() < found.otsu() < SCAN[~PORE].min()
 
 
 @pytest.mark.parametrize("outlier", [1e6, 3e4, -1e6, 3e29])
@@ -66,8 +65,7 @@ def test_a_hot_voxel_of_an_integer_scan() -> None:
     hot[3, 4, 5] = 65535
     found = histogram([hot])
     assert found.values[-1] == 65535
-    cold = np.delete(hot.ravel(), np.ravel_multi_index((3, 4, 5), hot.shape))
-    assert found.otsu() == pytest.approx(threshold_otsu(cold), abs=1)
+    assert hot[PORE].max() < found.otsu() < hot[~PORE].min()
 
 
 def test_integers_that_span_more_than_the_bins() -> None:

@@ -65,7 +65,7 @@ def test_the_inscribed_circle() -> None:
 
 @pytest.mark.parametrize("fill", [0, -1, -9999])
 def test_a_constant_around_a_convex_field_of_view_is_found(fill: int) -> None:
-    round_ = np.where(ROUND, GREYS, fill).astype(np.float32)
+    round_ = np.where(ROUND, GREYS.astype(np.float32), np.float32(fill))
     padded = np.pad(GREYS.astype(np.float32), [(0, 0), (0, 0), (3, 0)], constant_values=fill)
     for volume in (round_, np.asfortranarray(round_), padded, round_.T):
         assert find_fill(volume) == fill

@@ -155,7 +155,7 @@ def write_imagej(path: Path) -> np.ndarray:
 
 def test_voxels_that_are_no_cubes_are_resampled_or_refused(tmp_path: Path) -> None:
     expected = write_imagej(tmp_path / "scan.tif")
-    with pytest.raises(DataError, match=r"scan.tif: expected voxels that are cubes, .* resample"):
+    with pytest.raises(DataError, match=r"scan.tif: expected voxels that are cubes, .* --resample"):
         read_samples([tmp_path / "scan.tif"], ImportOptions(size=16))
     file, report = imported([tmp_path / "scan.tif"], tmp_path, size=16, resample=0.0)
     with file:

@@ -143,8 +143,8 @@ def voxel_size(path: Path, axes: str | None = None, dataset: str | None = None) 
     if max(edges) > 1.001 * min(edges):
         received = " x ".join(f"{edge:g}" for edge in edges)
         raise DataError(
-            f"{path}: expected voxels that are cubes, received {received} um; resample it, or give"
-            " the right --voxel-size"
+            f"{path}: expected voxels that are cubes, received {received} um; --resample makes them"
+            " cubes, or give the right --voxel-size"
         )
     return edges[0]
 

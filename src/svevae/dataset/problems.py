@@ -42,7 +42,7 @@ def examined(file: h5py.File, labelled: bool) -> tuple[list[str], np.ndarray]:
     pores = np.zeros(0)
     if not problems:
         found, pores, digest = _voxel_problems(items["voxels"], items.get("porosity"))
-        problems = found or seal_problems(file, {"/voxels": digest})
+        problems = found or seal_problems(file, digest)
     return problems, pores
 
 
@@ -100,7 +100,7 @@ def _problems(file: h5py.File, labelled: bool) -> tuple[list[str], dict[str, h5p
         voxel_size(file)
     except DataError as error:
         problems.append(str(error))
-    return problems or seal_problems(file, {}), items
+    return problems or seal_problems(file), items
 
 
 def _size_problems(file: h5py.File) -> list[str]:

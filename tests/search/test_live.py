@@ -63,9 +63,8 @@ def test_the_journal_with_more_finished_trials_is_gone_on_with(
 ) -> None:
     """DVC has put the kept one back to what it was, or brought one from elsewhere."""
     path = live_journal("s", TERMS)
-    contents = [
-        fill(file, n) if n is not None else b"" for file, n in ((JOURNAL, kept), (path, live))
-    ]
+    before = fill(JOURNAL, kept) if kept is not None else b""
+    own = fill(path, live) if live is not None else b""
     take_over(JOURNAL, path, "s", TERMS)
     assert path.read_bytes() == (before if taken else own)
 
@@ -76,8 +75,17 @@ def test_a_kept_study_of_other_terms_is_refused() -> None:
     with pytest.raises(ConfigError, match="seed: the study has 2, expected now 1"):
         take_over(JOURNAL, path, "s", TERMS)
     assert not path.exists()
-    take_over(JOURNAL, live_journal("t", TERMS), "t", TERMS)  # of another name
-    assert not live_journal("t", TERMS).exists()
+
+
+def test_other_studies_are_kept() -> None:
+    fill(JOURNAL, 1)
+    path = live_journal("t", TERMS)
+    take_over(JOURNAL, path, "t", TERMS)
+    fill(path, 2, name="t")
+    copy_journal(path, JOURNAL)
+    for name, count in (("s", 1), ("t", 2)):
+        assert len(Study.load(open_journal(JOURNAL), name).finished()) == count
+    assert newest_journal("s") == JOURNAL
 
 
 def test_a_line_that_is_being_written_is_not_copied(folder: Path) -> None:

@@ -37,7 +37,7 @@ def newest_journal(name: str) -> Path | None:
     None where there is none.
     """
     running = _live_folder().glob(_live_name(name, "[0-9a-f]" * DIGITS))
-    found = [path for path in (JOURNAL, *running) if path.is_file()]
+    found = [path for path in (JOURNAL, *running) if _finished(path, name) >= 0]
     return max(found, key=lambda path: path.stat().st_mtime_ns, default=None)
 
 
@@ -57,17 +57,18 @@ def copy_journal(source: Path, target: Path) -> None:
 
 
 def take_over(kept: Path, live: Path, name: str, terms: Mapping[str, Any]) -> None:
-    """Have `live` begin with the study `name` of `kept` where that has more finished trials: it
-    came by DVC, or an earlier svevae worked in it. Raises ConfigError where that study is one of
-    other terms.
+    """Have `live` begin with what `kept` holds, other studies too, unless it is there already and
+    `kept` has no more finished trials of the study `name`: those came by DVC, or an earlier svevae
+    worked in that file. Raises ConfigError where the study in `kept` is one of other terms.
     """
     for journal in (kept, live):
         mend_journal(journal)
-    if _finished(kept, name, terms) > _finished(live, name, terms):
+    more = _finished(kept, name, terms) > _finished(live, name, terms)
+    if more or (kept.is_file() and not live.is_file()):
         copy_journal(kept, live)
 
 
-def _finished(journal: Path, name: str, terms: Mapping[str, Any]) -> int:
+def _finished(journal: Path, name: str, terms: Mapping[str, Any] | None = None) -> int:
     """How many trials of the study in `journal` have finished; -1 where it has no such study."""
     if not journal.is_file():
         return -1

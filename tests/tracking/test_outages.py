@@ -18,6 +18,7 @@ def test_passwords_are_hidden() -> None:
 def test_long_texts_are_cut_and_empty_ones_named() -> None:
     assert said(ValueError("x" * 9000)) == f"{'x' * 500} ..."
     assert said(ValueError()) == "ValueError"
+    assert "SELECT" not in said(OperationalError("SELECT", {}, OSError("away")))
 
 
 @pytest.mark.parametrize("error", [ValueError("a"), TypeError("b"), MlflowException("c")])

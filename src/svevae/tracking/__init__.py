@@ -51,6 +51,8 @@ from svevae.tracking.store import EXPERIMENT, connect, experiment_id, project_ro
 if "MLFLOW_LOGGING_LEVEL" not in os.environ:  # its news of tables and migrations is not ours
     for library in ("mlflow", "alembic"):
         logging.getLogger(library).setLevel(logging.WARNING)
+    # tracebacks of what it raises as well
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
 
 __all__ = [
     "EXPERIMENT",

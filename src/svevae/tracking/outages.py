@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from svevae.errors import TrackingError
 
-LONGEST = 500  # characters of what a library says; SQLAlchemy repeats whole statements
+LONGEST = 500  # characters of what a library says
 
 
 class OutageError(TrackingError):
@@ -53,8 +53,8 @@ def is_absence(error: MlflowException) -> bool:
 
 
 def said(error: BaseException) -> str:
-    """What an error says, in a few words and without passwords."""
-    text = masked(str(error).strip() or type(error).__name__)
+    """What an error says, in a few words, without passwords and SQLAlchemy's statements."""
+    text = masked(str(error).partition("\n[SQL:")[0].strip() or type(error).__name__)
     return text if len(text) <= LONGEST else f"{text[:LONGEST]} ..."
 
 

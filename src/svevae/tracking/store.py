@@ -24,6 +24,7 @@ from svevae.tracking.embedded import (
 from svevae.tracking.outages import masked, said, telling
 
 SERVER_TIMEOUT = 10  # seconds for a server to answer before it counts as unreachable
+_OPENED: set[str] = set()  # embedded stores, which mlflow puts into the environment
 
 
 def project_root() -> Path:
@@ -44,10 +45,11 @@ def connect() -> str:
     An experiment that was deleted is left so: a registry needs none.
     """
     uri = os.environ.get("MLFLOW_TRACKING_URI")
-    if uri is None:
+    if uri is None or uri in _OPENED:
         root = project_root()
         with telling(f"{root / DATABASE}: expected MLflow's database"):
             uri = open_embedded(root)
+            _OPENED.add(uri)
             _use(uri, None)
         return uri
     location = None

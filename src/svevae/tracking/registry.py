@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import mlflow
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model
+from mlflow.store.artifact.models_artifact_repo import ModelsArtifactRepository
 
 from svevae.tracking.outages import is_absence, telling
 from svevae.tracking.store import connect, greet_server, public_uri
@@ -108,6 +109,8 @@ def download_model(uri: str) -> Path:
     elif parts.scheme in ("http", "https"):
         greet_server(f"{parts.scheme}://{parts.netloc}", f"{uri}: expected a server")
     with telling(f"{uri}: expected a model of svevae in {_place(parts.scheme)}"):
+        if parts.scheme == "models":  # by its name, MLflow would write into a store on this machine
+            uri = ModelsArtifactRepository.get_underlying_uri(uri)
         folder = Path(mlflow.artifacts.download_artifacts(artifact_uri=uri))
         return folder / Model.load(str(folder)).flavors["python_function"]["data"]
 

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
 from svevae.dataset.digest import text_md5
 from svevae.files import written_whole
 from svevae.places import nearest_project
@@ -61,11 +63,13 @@ def take_over(kept: Path, live: Path, name: str, terms: Mapping[str, Any]) -> No
     `kept` has no more finished trials of the study `name`: those came by DVC, or an earlier svevae
     worked in that file. Raises ConfigError where the study in `kept` is one of other terms.
     """
-    for journal in (kept, live):
-        mend_journal(journal)
-    more = _finished(kept, name, terms) > _finished(live, name, terms)
-    if more or (kept.is_file() and not live.is_file()):
-        copy_journal(kept, live)
+    live.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(live.with_suffix(".beginning")):  # two searches may begin at once
+        for journal in (kept, live):
+            mend_journal(journal)
+        more = _finished(kept, name, terms) > _finished(live, name, terms)
+        if more or (kept.is_file() and not live.is_file()):
+            copy_journal(kept, live)
 
 
 def _finished(journal: Path, name: str, terms: Mapping[str, Any] | None = None) -> int:

@@ -108,12 +108,11 @@ def download_model(uri: str) -> Path:
         connect()
     elif parts.scheme in ("http", "https"):
         greet_server(f"{parts.scheme}://{parts.netloc}", f"{uri}: expected a server")
-    with telling(f"{uri}: expected a model of svevae in {_place(parts.scheme)}"):
+    name = uri
+    place = f"the registry {public_uri()}" if parts.scheme in OF_THE_STORE else "that place"
+    with telling(f"{name}: expected a model of svevae in {place}"):
         if parts.scheme == "models":  # by its name, MLflow would write into a store on this machine
             uri = ModelsArtifactRepository.get_underlying_uri(uri)
         folder = Path(mlflow.artifacts.download_artifacts(artifact_uri=uri))
+    with telling(f"{name}: expected the file MLmodel of a model of svevae in {place}"):
         return folder / Model.load(str(folder)).flavors["python_function"]["data"]
-
-
-def _place(scheme: str) -> str:
-    return f"the registry {public_uri()}" if scheme in OF_THE_STORE else "that place"

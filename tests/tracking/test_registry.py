@@ -62,7 +62,8 @@ def test_the_folder_of_a_version(root: Path) -> None:
 def test_a_damaged_description_is_named(root: Path, content: str) -> None:
     make_version(root).write_text(content)
     expected = (
-        r"models:/m/1: expected a model of svevae in the registry sqlite:///mlflow.db, received"
+        "^models:/m/1: expected the file MLmodel of a model of svevae in the registry"
+        " sqlite:///mlflow.db, received"
     )
     with pytest.raises(TrackingError, match=expected):
         tracking.download_model("models:/m/1")

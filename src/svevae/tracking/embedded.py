@@ -13,7 +13,6 @@ from contextlib import closing
 from pathlib import Path
 
 import mlflow
-from filelock import FileLock
 from sqlalchemy import make_url
 
 from svevae.errors import TrackingError
@@ -55,6 +54,9 @@ def open_embedded(root: Path) -> str:
 
     Its schema is made by one process at a time: several at once corrupt a fresh file.
     """
+    # not where a registered model is loaded, which brings this code along but not this library
+    from filelock import FileLock
+
     database = root / DATABASE
     if not os.access(root, os.W_OK) or (database.exists() and not os.access(database, os.W_OK)):
         return sqlite_uri(_copy(root))

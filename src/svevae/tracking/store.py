@@ -45,7 +45,7 @@ def connect() -> str:
     An experiment that was deleted is left so: a registry needs none.
     """
     uri = os.environ.get("MLFLOW_TRACKING_URI")
-    if uri is None or uri in _OPENED:
+    if uri is None or (uri in _OPENED and nearest_project()):
         root = project_root()
         with telling(f"{root / DATABASE}: expected MLflow's database"):
             uri = open_embedded(root)

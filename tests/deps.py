@@ -39,9 +39,13 @@ def run_time(node: ast.AST) -> list[ast.AST]:
 
 
 def module_file(name: str) -> Path | None:
-    """The file of a module below svevae by its dotted name; None for what is no module."""
-    path = PACKAGE / f"{name.replace('.', '/')}.py"
-    return path if path.is_file() else None
+    """The file of a module below svevae by its dotted name; None for what is no module, and for a
+    face that imports on first use, of which a stage uses nothing.
+    """
+    path = PACKAGE / name.replace(".", "/")
+    if (face := path / "__init__.py").is_file():
+        return None if "svevae.lazy" in face.read_text() else face
+    return path.with_suffix(".py") if path.with_suffix(".py").is_file() else None
 
 
 def data_files(path: Path) -> set[Path]:

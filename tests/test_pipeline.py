@@ -512,27 +512,43 @@ def test_interrupted_and_killed_training_goes_on_to_the_same_model(
 
 
 @pytest.mark.slow
-def test_serving_answers_a_request_and_refuses_a_wrong_shape(
+def test_a_server_gives_the_same_answers_and_refusals_as_python(
     finished: Path, environment: dict[str, str]
 ) -> None:
-    command = ["mlflow", "models", "serve", "-m", "models:/svevae/1", "--env-manager", "local"]
-    cubes = np.zeros((2, 32, 32, 32), int)
+    """`mlflow models serve`: what JSON can say of the inputs of test_packaging, NaN among them."""
+    model = load_folder(finished / "artifacts" / "model")
+    cubes = np.zeros((2, 32, 32, 32), np.uint8)
     cubes[1, 4:8, 4:8, 4:8] = 1
-    with serving(
-        command, "/ping", finished, environment | {"MLFLOW_TRACKING_URI": "sqlite:///mlflow.db"}
-    ) as address:
-        answer = requests.post(
-            f"{address}/invocations", json={"inputs": cubes.tolist()}, timeout=PATIENCE
-        )
-        wrong = requests.post(
-            f"{address}/invocations", json={"inputs": cubes[:, :16].tolist()}, timeout=PATIENCE
-        )
-    assert answer.status_code == 200, answer.text
-    predicted = np.array(answer.json()["predictions"]["properties"])
-    np.testing.assert_allclose(
-        predicted, load_folder(finished / "artifacts" / "model").predict(cubes), rtol=1e-4
-    )
-    assert wrong.status_code == 400, wrong.text
+    expected = model.predict(cubes)
+    refused = {
+        "received values from 0.0 to 0.999": cubes * 0.999,
+        "received values from 0.5 to 0.5": np.full((1, 32, 32, 32), 0.5),
+        "received values from 0 to 2": cubes * 2,
+        "received values from nan to nan": np.full((1, 32, 32, 32), np.nan),
+        "received (2, 16, 32, 32)": cubes[:, :16],
+        "received (0,)": np.zeros(0),
+    }
+    command = ["mlflow", "models", "serve", "-m", "models:/svevae/1", "--env-manager", "local"]
+    store = {"MLFLOW_TRACKING_URI": "sqlite:///mlflow.db"}
+    with serving(command, "/ping", finished, environment | store) as address:
+
+        def ask(key: str, voxels: np.ndarray) -> requests.Response:
+            body = json.dumps({key: voxels.tolist()})
+            headers = {"Content-Type": "application/json"}
+            return requests.post(
+                f"{address}/invocations", data=body, headers=headers, timeout=PATIENCE
+            )
+
+        answers = [
+            ask(key, cubes.astype(kind)) for key in ("inputs", "instances") for kind in "ifd?"
+        ]
+        refusals = {message: ask("inputs", voxels) for message, voxels in refused.items()}
+    for answer in answers:
+        assert answer.status_code == 200, answer.text
+        np.testing.assert_allclose(answer.json()["predictions"]["properties"], expected, rtol=1e-4)
+    for message, answer in refusals.items():
+        assert answer.status_code == 400, answer.text
+        assert message in answer.json()["message"]
 
 
 @pytest.mark.slow

@@ -43,11 +43,16 @@ TRIALS = 5
 
 
 def trials_of(project: Path, name: str = "svevae") -> list[FrozenTrial]:
-    """All trials of the project's study, none where there is none yet."""
+    """All trials of the project's study, which runs or is over; none where there is none yet."""
+    journals = [
+        *(project / ".checkpoints" / "search").glob("*.journal"),
+        *(project / "artifacts" / "search").glob("study.journal"),
+    ]
+    if not journals:
+        return []
     try:
-        return Study.load(
-            open_journal(project / "artifacts" / "search" / "study.journal"), name
-        ).trials()
+        newest = max(journals, key=lambda path: path.stat().st_mtime_ns)
+        return Study.load(open_journal(newest), name).trials()
     except KeyError:
         return []
 
@@ -116,7 +121,7 @@ def workers_of(project: Path) -> list[psutil.Process]:
         command = process.info["cmdline"] or []
         if (
             "svevae.search.worker" in command
-            and process.info["cwd"] == str(project)
+            and (process.info["cwd"] or "").startswith(str(project))
             and process.status() != psutil.STATUS_ZOMBIE
         ):
             found.append(process)
@@ -365,6 +370,124 @@ def test_two_searches_and_a_helper_on_one_study(
     assert_budget_is_met(trials)
     owners = {trial.user_attrs["owner"]["pid"] for trial in trials if "owner" in trial.user_attrs}
     assert len(owners) == 3
+
+
+EXPERIMENT = ("-S", "search.study=long", "-S", "search.seeds=1")
+
+
+@contextmanager
+def experimenting(project: Path, environment: dict[str, str], *options: str) -> Iterator[Search]:
+    """`dvc exp run` of the search in a process group of its own."""
+    with tempfile.TemporaryFile() as file:
+        process = subprocess.Popen(
+            ["dvc", "exp", "run", *EXPERIMENT, *options, "search"],
+            cwd=project,
+            env=environment,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            yield Search(process, file)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def committed(project: Path, run: Run) -> Path:
+    (project / "artifacts" / ".gitignore").write_text("/split\n")
+    run("git", "add", "-A", cwd=project)
+    run("git", "commit", "-qm", "prepared", cwd=project)
+    return project
+
+
+def cloned(project: Path, folder: Path, run: Run, *options: str) -> Path:
+    """A clone that finds DVC's files in the cache of the project."""
+    run("git", "clone", "-q", *options, project.as_uri(), folder, cwd=project)
+    run("dvc", "cache", "dir", "--local", project / ".dvc" / "cache", cwd=folder)
+    run("dvc", "checkout", "-q", "data.dvc", "prepare", cwd=folder)
+    return folder
+
+
+def complete_runs(run: Run, project: Path) -> tuple[dict[int, str], list[dict]]:
+    """The MLflow run of each complete trial, and all runs, which have ended."""
+    runs = mlflow_runs(run, project)
+    assert "RUNNING" not in {entry["status"] for entry in runs}
+    complete = of_state(trials_of(project, "long"), TrialState.COMPLETE)
+    return {trial.number: trial.user_attrs["run_id"] for trial in complete}, runs
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("place", ["full clone", "shallow clone", "worktree", "temporary copy"])
+def test_an_interrupted_experiment_of_dvc_goes_on_with_every_finished_trial(
+    prepared: Path, tmp_path: Path, run: Run, environment: dict[str, str], place: str
+) -> None:
+    """Ctrl-C, kill -9, and the same command again. DVC puts the outs back before each of them."""
+    committed(prepared, run)
+    folder, options = tmp_path / "a place" / place, ()
+    folder.parent.mkdir()
+    if place == "worktree":
+        run("git", "worktree", "add", "-q", folder, cwd=prepared)
+        run("dvc", "cache", "dir", "--local", prepared / ".dvc" / "cache", cwd=folder)
+        run("dvc", "checkout", "-q", "data.dvc", "prepare", cwd=folder)
+    else:
+        depth = ("--depth", "1") if place == "shallow clone" else ()
+        cloned(prepared, folder, run, *depth)
+        options = ("--temp",) if place == "temporary copy" else ()
+    finished: dict[int, str] = {}
+    for number, sign in enumerate((signal.SIGINT, signal.SIGKILL)):
+        with experimenting(folder, environment, *options) as command:
+
+            def more(least: int = number + 1, command: Search = command) -> bool:
+                assert command.process.poll() is None, command.said()
+                return len(of_state(trials_of(folder, "long"), TrialState.COMPLETE)) >= least
+
+            wait_for(more, "one more complete trial")
+            os.killpg(command.process.pid, sign)
+            command.code()
+        wait_for(lambda: not workers_of(folder), "the workers to end")
+        finished |= {
+            trial.number: trial.user_attrs["run_id"]
+            for trial in of_state(trials_of(folder, "long"), TrialState.COMPLETE)
+        }
+    with experimenting(folder, environment, *options) as command:
+        assert command.code() == 0, command.said()
+    runs_of_trials, runs = complete_runs(run, folder)
+    assert finished.items() <= runs_of_trials.items()
+    assert_budget_is_met(trials_of(folder, "long"))
+    assert {entry["id"] for entry in runs} >= set(runs_of_trials.values())
+    assert [entry["tags"]["mlflow.runName"] for entry in runs].count("search") == 1
+    assert len(run("dvc", "exp", "list", "--name-only", cwd=folder).stdout.split()) == 1
+
+
+@pytest.mark.slow
+def test_a_queue_keeps_its_experiments_and_a_shallow_clone_says_that_it_would_not(
+    prepared: Path, tmp_path: Path, run: Run, environment: dict[str, str]
+) -> None:
+    committed(prepared, run)
+    changes = ("-S", "search.trials=1", "-S", "search.seeds=1", "-S", "base.seed=1,2")
+    run("dvc", "exp", "run", "--queue", *changes, "search", cwd=prepared)
+    run("dvc", "queue", "start", "-j", "2", cwd=prepared)
+    wait_for(
+        lambda: (
+            "Running" not in (said := run("dvc", "queue", "status", cwd=prepared).stdout)
+            and "Queued" not in said
+        ),
+        "the queue to be empty",
+    )
+    said = run("dvc", "queue", "status", cwd=prepared).stdout
+    assert said.count("Success") == 2, said
+    assert len(run("dvc", "exp", "list", "--name-only", cwd=prepared).stdout.split()) == 2
+    runs = mlflow_runs(run, prepared)
+    assert {entry["status"] for entry in runs} == {"FINISHED"}
+    assert [entry["tags"]["mlflow.runName"] for entry in runs].count("search") == 2
+
+    shallow = cloned(prepared, tmp_path / "shallow", run, "--depth", "1")
+    refused = run("dvc", "exp", "run", "--temp", *changes[:4], "search", cwd=shallow, code=None)
+    assert refused.returncode != 0
+    assert f"{shallow}: expected the whole history of git, received a shallow" in refused.stderr
+    assert not (shallow / "mlflow.db").exists()
 
 
 POSTGRES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))

@@ -149,9 +149,10 @@ class Search:
     them.
 
     `space` gives each key choices, or a range `low`, `high` with `log` or `step`
-    (`svevae.search.space`). `storage` is "journal" (the file artifacts/search/study.journal) or an
-    address: postgresql+psycopg://user@host/database, grpc://host:port; the environment's
-    SVEVAE_STORAGE goes first. A trial trains on a `fraction` of the training SVEs for `epochs`.
+    (`svevae.search.space`). `storage` is "journal" (a file, in the end
+    artifacts/search/study.journal) or an address: postgresql+psycopg://user@host/database,
+    grpc://host:port; the environment's SVEVAE_STORAGE goes first. A trial trains on a `fraction` of
+    the training SVEs for `epochs`.
 
     Two `objectives` (property, reconstruction) make a Pareto study. One (of ERRORS) makes a study
     whose `pruner` hands out the `resource` in growing portions, each `reduction` times the one

@@ -8,9 +8,10 @@ has them at its root.
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
-from svevae.errors import DataError
+from svevae.errors import ConfigError, DataError
 
 DATABASE = "mlflow.db"  # the store of a project without MLFLOW_TRACKING_URI
 CARRIED = "carried"
@@ -41,6 +42,23 @@ def nearest_project() -> Path | None:
         if (folder / "MLproject").is_file() and (folder / "dvc.yaml").is_file():
             return folder
     return None
+
+
+def check_experiment_is_kept() -> None:
+    """Raises ConfigError in a stage whose results DVC would lose without a word: in the temporary
+    copy of `dvc exp run --temp` or `--queue`, from which it cannot fetch into a shallow clone.
+    """
+    root = Path(os.environ.get("DVC_ROOT") or Path.cwd()).resolve()
+    if root / ".dvc" / "tmp" / "exps" not in Path.cwd().resolve().parents:
+        return
+    asked = ["git", "rev-parse", "--is-shallow-repository"]
+    answer = subprocess.run(asked, cwd=root, capture_output=True, text=True, check=False).stdout
+    if answer.strip() == "true":
+        raise ConfigError(
+            f"{root}: expected the whole history of git, received a shallow clone, in which `dvc"
+            " exp run --temp` and `--queue` keep no results: run `git fetch --unshallow` first, or"
+            " `dvc exp run` without them"
+        )
 
 
 def carried_champion() -> Path:

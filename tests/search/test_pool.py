@@ -15,9 +15,17 @@ import pytest
 
 from svevae.errors import SvevaeError
 from svevae.search import pool as module
-from svevae.search.pool import Pool, give_up_lost, run_to_the_end, trial_line
+from svevae.search.pool import (
+    Pool,
+    give_up_lost,
+    help_out,
+    leading,
+    run_to_the_end,
+    trial_line,
+)
 from svevae.search.storage import open_journal
-from svevae.search.study import DEATHS, DIED, Study, Ticket, Watch, this_process
+from svevae.search.study import DEATHS, DIED, GRACE, LEADER, Study, Ticket, Watch, this_process
+from tests.conftest import wait_for
 
 WORKER = """
 from pathlib import Path
@@ -169,3 +177,26 @@ def test_a_finished_trial_in_a_line() -> None:
     assert trial_line(again) == "trial 7 with seed 3: property error 0.1000"
     pruned = trial(state=optuna.trial.TrialState.PRUNED, reason="hyperband at step 1", seconds=9.0)
     assert trial_line(pruned) == "trial -1 pruned: hyperband at step 1, 9 s"
+
+
+def test_who_helps_ends_when_nobody_leads(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The leader has failed or was killed, and has not said that the search is over."""
+    clock = [0.0]
+
+    def wait(pool: Pool) -> None:
+        clock[0] += 10
+        if clock[0] == 50:
+            study.study.set_user_attr(LEADER, {"beat": 1})
+
+    monkeypatch.setattr(Pool, "wait", wait)
+    monkeypatch.setattr("svevae.search.study.time.monotonic", lambda: clock[0])
+    with pytest.raises(SvevaeError, match=r"search\.study: expected a search that leads 's'"):
+        help_out(study, Pool(0))
+    assert clock[0] == 50 + GRACE + 10
+
+
+def test_a_leader_gives_signs_of_life(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "BEAT", 0.01)
+    with leading(study):
+        wait_for(lambda: study.study.user_attrs.get(LEADER, {}).get("beat", 0) >= 3, "three signs")
+    assert study.study.user_attrs[LEADER]["pid"] == os.getpid()

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from svevae import __version__
+from svevae.places import check_experiment_is_kept
 
 if TYPE_CHECKING:
     from svevae.config import Generate
@@ -132,6 +133,7 @@ def run_stage(options: argparse.Namespace) -> None:
 
     from svevae.config import load_params
 
+    check_experiment_is_kept()
     params = load_params()
     if options.command in ("train", "evaluate"):
         _import_keras(params.base.backend)
@@ -145,6 +147,7 @@ def run_multiscale(options: argparse.Namespace) -> None:
 
     from svevae.parts.config import load_multiscale
 
+    check_experiment_is_kept()
     params = load_multiscale()
     _import_keras("tensorflow")
     stage = getattr(importlib.import_module(f"svevae.stages.{options.command}"), options.command)
@@ -165,6 +168,7 @@ def run_search(options: argparse.Namespace) -> None:
     elif options.join:
         search.join(params, options.workers)
     else:
+        check_experiment_is_kept()
         with _alone(options):
             search.search(params, options.workers)
 
@@ -256,7 +260,7 @@ def run_ui(options: argparse.Namespace) -> None:
     from svevae import tracking
 
     uri = tracking.connect()
-    print(f"http://127.0.0.1:{options.port}  ({uri}); Ctrl-C ends it", flush=True)
+    print(f"http://127.0.0.1:{options.port}  ({tracking.public_uri()}); Ctrl-C ends it", flush=True)
     os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
     command = [
         sys.executable,

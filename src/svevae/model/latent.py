@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import reprlib
 import shutil
 import zipfile
 from collections.abc import Iterator
@@ -133,7 +134,14 @@ class LatentModel:
         return keras.tree.map_structure(lambda *pieces: np.concatenate(pieces), *batches)
 
     def _checked(self, voxels: np.ndarray) -> np.ndarray:
-        voxels = np.asarray(voxels)
+        try:
+            voxels = np.asarray(voxels)
+        except ValueError as error:  # rows of different lengths
+            raise DataError(
+                f"voxels: expected an array, received {reprlib.repr(voxels)}"
+            ) from error
+        if voxels.dtype.kind not in "biuf":
+            raise DataError(f"voxels: expected numbers, received values of {voxels.dtype}")
         if voxels.ndim != 4 or voxels.shape[1:] != (self.n,) * 3 or not len(voxels):
             raise DataError(
                 f"voxels: expected shape (sve, {self.n}, {self.n}, {self.n}), received"

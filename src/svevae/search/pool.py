@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 from optuna.trial import FrozenTrial, TrialState
@@ -17,8 +17,20 @@ from svevae import tracking
 from svevae.errors import SvevaeError
 from svevae.search import worker
 from svevae.search.device import worker_environment
-from svevae.search.storage import patiently
-from svevae.search.study import DEATHS, DIED, INTERRUPTED, Study, Ticket, Watch, canonical
+from svevae.search.storage import patiently, repeatedly
+from svevae.search.study import (
+    BEAT,
+    DEATHS,
+    DIED,
+    INTERRUPTED,
+    LEADER,
+    LeaderWatch,
+    Study,
+    Ticket,
+    Watch,
+    canonical,
+    this_process,
+)
 
 LOGS = Path(".checkpoints/search")
 LOOK = 1.0  # seconds between looks at the study
@@ -141,12 +153,27 @@ def run_to_the_end(study: Study, tickets: Sequence[Ticket], pool: Pool, name: st
         bar.close()
 
 
+def leading(study: Study) -> AbstractContextManager[None]:
+    """Tell those who help that the search is led, until the context ends."""
+    process = this_process()
+    return repeatedly(
+        lambda count: study.study.set_user_attr(LEADER, process | {"beat": count}), BEAT
+    )
+
+
 def help_out(study: Study, pool: Pool) -> None:
-    """Work for a search that another process leads, until that process says it is over."""
-    watch, finished = Watch(), patiently(study.finished)
+    """Work for a search that another process leads, until that process says it is over. Raises
+    SvevaeError where that process is no more.
+    """
+    watch, leader, finished = Watch(), LeaderWatch(), patiently(study.finished)
     bar = _Bar("search", set(canonical(patiently(study.trials))), finished)
     try:
         while not (pool.over or patiently(lambda: study.study.user_attrs.get("over", False))):
+            if patiently(leader.gone, study):
+                raise SvevaeError(
+                    f"search.study: expected a search that leads {study.study.study_name!r}, there"
+                    " is none: it failed or was interrupted; run `svevae search`, then join it"
+                )
             pool.tend()
             patiently(give_up_lost, study, watch)
             pool.wait()

@@ -6,9 +6,11 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -23,7 +25,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from svevae import tracking
 from svevae.errors import ConfigError
 
-JOURNAL = Path("artifacts/search/study.journal")
+JOURNAL = Path("artifacts/search/study.journal")  # a finished study, kept by DVC
 TIMEOUT = 10  # seconds for a storage to answer before it counts as unreachable
 OUTAGE = 600  # seconds that a storage or the tracking store may be away while a search goes on
 OUTAGES = (SQLAlchemyError, StorageInternalError, grpc.RpcError, tracking.OutageError)
@@ -36,12 +38,12 @@ def storage_url(configured: str) -> str:
     return os.environ.get("SVEVAE_STORAGE") or configured
 
 
-def open_storage(url: str) -> BaseStorage:
-    """Open the storage at "journal" or an address; a new one is set up. Raises ConfigError where it
-    cannot be reached.
+def open_storage(url: str, journal: Path = JOURNAL) -> BaseStorage:
+    """Open the storage at "journal", which is the file `journal`, or at an address; a new one is
+    set up. Raises ConfigError where it cannot be reached.
     """
     if url == "journal":
-        return open_journal(JOURNAL)
+        return open_journal(journal)
     if "://" not in url:
         example = "postgresql+psycopg://user@host/database"
         raise ConfigError(
@@ -75,9 +77,15 @@ def mend_journal(path: Path) -> None:
     """
     if path.is_file():
         content = path.read_bytes()
-        if content and not content.endswith(b"\n"):
+        whole = whole_lines(content)
+        if whole != content:
             with open(path, "r+b") as file:
-                file.truncate(content.rfind(b"\n") + 1)
+                file.truncate(len(whole))
+
+
+def whole_lines(content: bytes) -> bytes:
+    """The content of a journal without a last line that is not written yet."""
+    return content[: content.rfind(b"\n") + 1]
 
 
 def _open_database(url: str) -> RDBStorage:
@@ -117,6 +125,31 @@ def patiently(
                 )
             time.sleep(pause)
             pause = min(2 * pause, 15)
+
+
+@contextmanager
+def repeatedly(
+    call: Callable[[int], object], seconds: float, *ignored: type[Exception]
+) -> Iterator[None]:
+    """Call `call` with 1, 2, ... every `seconds` from a thread of its own, until the context ends.
+    What an outage or one of `ignored` refuses is left out: the next may go through.
+    """
+    over = threading.Event()
+
+    def go_on() -> None:
+        count = 0
+        while not over.wait(seconds):
+            count += 1
+            with suppress(*OUTAGES, *ignored, OSError):
+                call(count)
+
+    thread = threading.Thread(target=go_on, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def _first_line(error: BaseException) -> str:

@@ -33,6 +33,7 @@ DEATHS = 3  # workers that a ticket may cost; then its trial has failed, likely 
 STARTUP = 10  # trials drawn at random before the sampler learns from them
 CARRIED = ("ticket", "seed", "finalist", "params_yaml")  # by whichever trial has the ticket
 TERMS = "contract"  # the user attribute of a study that holds its terms
+LEADER = "leader"  # the user attribute of a study with the last sign of life of its leader
 DIED, INTERRUPTED = "its worker died", "its worker was interrupted"  # values of `lost`
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -240,6 +241,24 @@ class Watch:
             self._seen[key] = (sign, now)
             return False
         return now - since > GRACE
+
+
+class LeaderWatch:
+    """Tells whether a search is led, by its leader's signs of life and this process's own clock, as
+    `Watch` does.
+    """
+
+    def __init__(self) -> None:
+        self._sign: Any = None
+        self._since = self._looked = time.monotonic()
+
+    def gone(self, study: Study) -> bool:
+        """Whether no leader has given a sign for GRACE seconds."""
+        sign, now = study.study.user_attrs.get(LEADER), time.monotonic()
+        if sign != self._sign or now - self._looked > BEAT:
+            self._sign, self._since = sign, now
+        self._looked = now
+        return now - self._since > GRACE
 
 
 def _is_orphan(owner: dict[str, Any] | None) -> bool:

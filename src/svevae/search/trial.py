@@ -5,11 +5,10 @@ and MLflow.
 from __future__ import annotations
 
 import dataclasses
-import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 import keras
@@ -27,7 +26,7 @@ from svevae.model.losses import mean_squared_error
 from svevae.model.metrics import constant_cross_entropy
 from svevae.search.pick import score
 from svevae.search.space import applied
-from svevae.search.storage import OUTAGES, patiently
+from svevae.search.storage import OUTAGES, patiently, repeatedly
 from svevae.search.study import BEAT, Study
 from svevae.search.task import Task
 
@@ -241,24 +240,10 @@ def _log_params(task: Task, trial: optuna.Trial, config: Train) -> None:
     patiently(tracking.log_params, values)
 
 
-@contextmanager
-def _beating(study: Study, trial: optuna.Trial) -> Iterator[None]:
-    """Give a sign of life each BEAT seconds, from a thread of its own."""
-    over = threading.Event()
-
-    def beat() -> None:
-        count = 0
-        while not over.wait(BEAT):
-            count += 1
-            try:
-                study.storage.set_trial_user_attr(trial._trial_id, "beat", count)
-            except (*OUTAGES, UpdateFinishedTrialError, OSError):
-                continue  # the next may go through; a trial that was given up needs none
-
-    thread = threading.Thread(target=beat, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
+def _beating(study: Study, trial: optuna.Trial) -> AbstractContextManager[None]:
+    """Give a sign of life each BEAT seconds; a trial that was given up needs none."""
+    return repeatedly(
+        lambda count: study.storage.set_trial_user_attr(trial._trial_id, "beat", count),
+        BEAT,
+        UpdateFinishedTrialError,
+    )

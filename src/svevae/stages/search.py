@@ -17,12 +17,12 @@ from svevae import tracking
 from svevae.config import Params
 from svevae.errors import ConfigError
 from svevae.files import written_whole
+from svevae.search.live import copy_journal, live_journal, newest_journal, take_over
 from svevae.search.pick import finalists, front, pick, tickets_of_finalists, tickets_of_study
-from svevae.search.pool import Pool, help_out, run_to_the_end, trial_line
+from svevae.search.pool import Pool, help_out, leading, run_to_the_end, trial_line
 from svevae.search.report import plot_study, write_report
 from svevae.search.storage import (
     JOURNAL,
-    mend_journal,
     open_journal,
     open_storage,
     patiently,
@@ -42,13 +42,15 @@ def search(params: Params, workers: int | None = None) -> None:
     """
     settings, seed = params.search, params.base.seed
     task, url = load_task(params), storage_url(params.search.storage)
+    journal = live_journal(settings.study, terms(task))
     if url == "journal":
-        mend_journal(JOURNAL)
-    storage = open_storage(url)
+        take_over(JOURNAL, journal, settings.study, terms(task))
+    storage = open_storage(url, journal)
     tracking.connect()
     study = Study.create(storage, settings.study, settings.objectives, terms(task))
     with (
         tracking.run("search", study.study.user_attrs.get("run_id")) as run_id,
+        leading(study),
         Pool(workers or settings.workers) as pool,
     ):
         _begin(task, study, run_id)
@@ -68,7 +70,9 @@ def search(params: Params, workers: int | None = None) -> None:
         patiently(study.study.set_user_attr, "over", True)
         best = pick(study, repeats, settings, task.space, params.train)
         _write(study, repeats, best)
-        if url != "journal":
+        if url == "journal":
+            copy_journal(journal, JOURNAL)
+        else:
             _keep_copy(storage, (study.study.study_name, repeats.study.study_name))
     print(f"winner: {best['reason']}")
 
@@ -79,7 +83,10 @@ def join(params: Params, workers: int | None) -> None:
     """
     task, settings = load_task(params), params.search
     tracking.connect()
-    study = _existing(params, terms(task))
+    live = live_journal(settings.study, terms(task))
+    # one of other terms is refused, which says what differs
+    journal = live if live.is_file() else newest_journal(settings.study) or live
+    study = _existing(params, journal, terms(task))
     tracking.check_run(study.study.user_attrs["run_id"])
     with Pool(workers or settings.workers) as pool:
         help_out(study, pool)
@@ -88,21 +95,21 @@ def join(params: Params, workers: int | None) -> None:
 
 def report(params: Params) -> Path:
     """Write the page of the study as it is now. Raises ConfigError where there is none."""
-    study = _existing(params)
+    study = _existing(params, newest_journal(params.search.study) or JOURNAL)
     best = yaml.safe_load(BEST.read_text()) if BEST.is_file() else None
     write_report(study.study, _repeats(study.storage, params), best, REPORT)
     return REPORT
 
 
-def _existing(params: Params, wanted: dict[str, Any] | None = None) -> Study:
+def _existing(params: Params, journal: Path, wanted: dict[str, Any] | None = None) -> Study:
     """Load the study of params.yaml, which a search has begun, if need be under the terms
-    `wanted`. Raises ConfigError where there is none.
+    `wanted`; it lies in `journal` or in another storage. Raises ConfigError where there is none.
     """
     url, name = storage_url(params.search.storage), params.search.study
     try:
-        if url == "journal" and not JOURNAL.is_file():
+        if url == "journal" and not journal.is_file():
             raise KeyError(name)
-        study = Study.load(open_storage(url), name, wanted)
+        study = Study.load(open_storage(url, journal), name, wanted)
         if "run_id" not in study.study.user_attrs:  # just being made
             raise KeyError(name)
     except KeyError as error:

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from svevae.errors import DataError
 from svevae.model.latent import LatentModel, load_folder
 from svevae.places import DATABASE, carried_champion, nearest_project
 
@@ -69,7 +70,13 @@ class PyfuncModel:
     def predict(
         self, voxels: np.ndarray, params: dict[str, Any] | None = None
     ) -> dict[str, np.ndarray]:
-        return self.model.outputs(voxels)
+        """What the model says, or an MlflowException of status 400 with the reason."""
+        try:
+            return self.model.outputs(voxels)
+        except DataError as error:
+            from svevae.tracking import refused
+
+            raise refused(error) from error
 
     def get_raw_model(self) -> keras.Model:
         """The Keras model."""

@@ -1,0 +1,64 @@
+"""Runs: one that the store lacks, or that was deleted, is not gone on with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import mlflow
+import pytest
+
+from svevae import tracking
+from svevae.errors import TrackingError
+
+
+def test_a_run_goes_on(root: Path) -> None:
+    with tracking.run("first") as first:
+        pass
+    with tracking.run("second", first) as second:
+        tracking.log_scores({"r2": 0.5})
+    assert second == first
+    assert mlflow.get_run(first).data.metrics == {"r2": 0.5}
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_new_run_names_the_one_that_is_gone(root: Path, there: bool) -> None:
+    """Deleted in the page, or never in this store."""
+    gone = "0" * 32
+    if there:
+        with tracking.run("first") as gone:
+            pass
+        mlflow.MlflowClient().delete_run(gone)
+    with tracking.run("second", gone) as second:
+        pass
+    assert second != gone
+    run = mlflow.get_run(second)
+    assert run.data.tags["svevae.trained_in_run"] == gone
+    assert (run.info.run_name, run.info.status) == ("second", "FINISHED")
+
+
+def test_an_error_ends_the_run_as_failed(root: Path) -> None:
+    with pytest.raises(ZeroDivisionError), tracking.run("first") as run_id:
+        raise ZeroDivisionError
+    assert mlflow.get_run(run_id).info.status == "FAILED"
+
+
+def test_another_parameter_of_a_run_that_goes_on_is_refused(root: Path) -> None:
+    with tracking.run("first") as first:
+        tracking.log_params({"train": {"epochs": 1}})
+    with (
+        pytest.raises(TrackingError, match="the run has other parameters already"),
+        tracking.run("first", first),
+    ):
+        tracking.log_params({"train": {"epochs": 2}})
+
+
+def test_a_run_of_mlflow_run_that_the_store_lacks_is_named(
+    root: Path, alone: pytest.MonkeyPatch
+) -> None:
+    alone.setenv("MLFLOW_RUN_ID", "0" * 32)
+    for begin in (
+        lambda: tracking.run("new").__enter__(),
+        lambda: tracking.add_to_current_run({}, "a"),
+    ):
+        with pytest.raises(TrackingError, match=r"sqlite:///mlflow.db: expected .*, received"):
+            begin()

@@ -13,12 +13,13 @@ import platform
 import re
 import resource
 import shutil
+import socket
 import sqlite3
 import subprocess
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, redirect_stderr
 from functools import cache
 from importlib.metadata import distributions
@@ -600,3 +601,37 @@ def experiment_id() -> str:
     if experiment is None:
         raise TrackingError(f"{public_uri()}: expected an experiment {EXPERIMENT}, found none")
     return str(experiment.experiment_id)
+
+
+def serve_page(
+    listening: socket.socket, answered: Sequence[str], guard: Callable[[Any], Any]
+) -> None:
+    """Serve MLflow's page of the store on the socket `listening` until interrupted.
+
+    `guard` wraps the ASGI application: MLflow's own guard, which stays, lets pages of any port of
+    this machine in. `answered` are the hosts that both answer. Raises TrackingError for the store.
+    """
+    import uvicorn
+    from mlflow.server import constants, handlers
+
+    uri, artifacts = connect(), "mlflow-artifacts:/"
+    origins = [f"{scheme}://{host}" for host in answered for scheme in ("http", "https")]
+    os.environ |= {  # what `mlflow server` sets for its workers
+        constants.BACKEND_STORE_URI_ENV_VAR: uri,
+        constants.REGISTRY_STORE_URI_ENV_VAR: uri,
+        constants.ARTIFACT_ROOT_ENV_VAR: artifacts,
+        constants.ARTIFACTS_DESTINATION_ENV_VAR: "./mlartifacts",
+        constants.SERVE_ARTIFACTS_ENV_VAR: "true",
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "MLFLOW_SERVER_ALLOWED_HOSTS": ",".join(answered),
+        "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS": ",".join(origins),
+    }
+    handlers.initialize_backend_stores(uri, uri, artifacts)
+    from mlflow.server.fastapi_app import app  # reads the environment
+
+    settings = uvicorn.Config(guard(app), log_config=None, log_level="error", access_log=False)
+    print(f"http://{answered[0]}  ({masked(uri)}); Ctrl-C ends it", flush=True)
+    try:
+        uvicorn.Server(settings).run(sockets=[listening])
+    except KeyboardInterrupt:
+        print()

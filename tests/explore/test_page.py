@@ -28,7 +28,6 @@ from svevae.explore.session import Explorer
 from svevae.model.latent import save_folder
 from tests.conftest import PATIENCE, see, serving
 
-
 OWN = "http://127.0.0.1:5006"
 
 

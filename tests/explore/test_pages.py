@@ -27,7 +27,7 @@ def test_the_least_recently_used_is_dropped(explorer: Explorer) -> None:
     first, second = pages.open(), pages.open()
     pages.find(first)
     third = pages.open()
-    with pytest.raises(DataError, match="is gone: .* reload it, and drop your volume again"):
+    with pytest.raises(DataError, match=r"is gone: .* reload it, and drop your volume again"):
         pages.find(second)
     pages.find(first)
     pages.find(third)

@@ -20,7 +20,9 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def address(wider: Path, environment: dict[str, str]) -> Iterator[str]:
     """`svevae ui` on a free port of this machine."""
-    with serving(["svevae", "ui"], "/health", wider, environment) as url:
+    with serving(
+        ["svevae", "ui", "--allow-host", "lab.example"], "/health", wider, environment
+    ) as url:
         yield url
 
 
@@ -33,6 +35,7 @@ def test_strangers_at_the_door(address: str, path: str) -> None:
     for headers, status in (
         ({}, 200),
         ({"Origin": address}, 200),
+        ({"Host": "lab.example", "Origin": "https://lab.example"}, 200),
         ({"Host": "example.org"}, 403),
         ({"Host": "127.0.0.1"}, 403),
         ({"Origin": "http://example.org"}, 403),

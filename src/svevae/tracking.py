@@ -612,22 +612,25 @@ def serve_page(
     this machine in. `answered` are the hosts that both answer. Raises TrackingError for the store.
     """
     import uvicorn
+
+    origins = [f"{scheme}://{host}" for host in answered for scheme in ("http", "https")]
+    os.environ |= {  # MLflow reads them when its server is imported
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "MLFLOW_SERVER_ALLOWED_HOSTS": ",".join(answered),
+        "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS": ",".join(origins),
+    }
+    uri, artifacts = connect(), "mlflow-artifacts:/"
     from mlflow.server import constants, handlers
 
-    uri, artifacts = connect(), "mlflow-artifacts:/"
-    origins = [f"{scheme}://{host}" for host in answered for scheme in ("http", "https")]
     os.environ |= {  # what `mlflow server` sets for its workers
         constants.BACKEND_STORE_URI_ENV_VAR: uri,
         constants.REGISTRY_STORE_URI_ENV_VAR: uri,
         constants.ARTIFACT_ROOT_ENV_VAR: artifacts,
         constants.ARTIFACTS_DESTINATION_ENV_VAR: "./mlartifacts",
         constants.SERVE_ARTIFACTS_ENV_VAR: "true",
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-        "MLFLOW_SERVER_ALLOWED_HOSTS": ",".join(answered),
-        "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS": ",".join(origins),
     }
     handlers.initialize_backend_stores(uri, uri, artifacts)
-    from mlflow.server.fastapi_app import app  # reads the environment
+    from mlflow.server.fastapi_app import app
 
     settings = uvicorn.Config(guard(app), log_config=None, log_level="error", access_log=False)
     print(f"http://{answered[0]}  ({masked(uri)}); Ctrl-C ends it", flush=True)

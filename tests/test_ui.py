@@ -20,8 +20,30 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def address(wider: Path, environment: dict[str, str]) -> Iterator[str]:
     """`svevae ui` on a free port of this machine."""
-    with serving(["svevae", "ui"], "/health", wider, environment) as url:
+    with serving(
+        ["svevae", "ui", "--allow-host", "lab.example"], "/health", wider, environment
+    ) as url:
         yield url
+
+
+@pytest.mark.parametrize("path", ["/", "/health", "/api/2.0/mlflow/experiments/search"])
+def test_strangers_at_the_door(address: str, path: str) -> None:
+    """The server itself: another name, another origin, one of another port, its own. Nobody is
+    answered from elsewhere; a page of its own as before.
+    """
+    ask = requests.post if path.startswith("/api") else requests.get
+    for headers, status in (
+        ({}, 200),
+        ({"Origin": address}, 200),
+        ({"Host": "lab.example", "Origin": "https://lab.example"}, 200),
+        ({"Host": "example.org"}, 403),
+        ({"Host": "127.0.0.1"}, 403),
+        ({"Origin": "http://example.org"}, 403),
+        ({"Origin": "http://localhost:1"}, 403),
+    ):
+        body = {"max_results": 1} if path.startswith("/api") else None
+        answer = ask(f"{address}{path}", headers=headers, json=body, timeout=PATIENCE)
+        assert answer.status_code == status, headers
 
 
 class Store:

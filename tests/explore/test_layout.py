@@ -25,7 +25,7 @@ def ids(root: Component) -> list:
 
 
 def test_every_input_of_a_callback_is_on_the_page(explorer: Explorer) -> None:
-    there = ids(page_layout(explorer, "champion/model"))
+    there = ids(page_layout(explorer, "champion/model", "key"))
     for callback in make_app(explorer, "any").callback_map.values():
         for named in (*callback["inputs"], *callback["state"]):
             assert named["id"].startswith("{") or named["id"] in there, named
@@ -33,7 +33,7 @@ def test_every_input_of_a_callback_is_on_the_page(explorer: Explorer) -> None:
 
 def test_a_slider_for_each_direction_but_the_units(explorer: Explorer) -> None:
     directions = explorer.directions
-    sliders = [one for one in ids(page_layout(explorer, "any")) if isinstance(one, dict)]
+    sliders = [one for one in ids(page_layout(explorer, "any", "key")) if isinstance(one, dict)]
     count = directions.properties + directions.morphology
     assert sorted(one["index"] for one in sliders) == list(range(count))
 
@@ -50,7 +50,7 @@ def test_a_slider_says_its_direction_and_effect(explorer: Explorer) -> None:
 def test_nothing_to_pick_without_data(explorer: Explorer) -> None:
     [row] = [
         part
-        for part in components(page_layout(explorer, "any"))
+        for part in components(page_layout(explorer, "any", "key"))
         if getattr(part, "hidden", None) and "pick" in ids(part)
     ]
     assert row.hidden

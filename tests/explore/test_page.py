@@ -5,6 +5,7 @@ Chromium.
 from __future__ import annotations
 
 import base64
+import io
 import re
 import socket
 import threading
@@ -15,48 +16,44 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+import requests
 import tifffile
 from dash import Dash
 
 from svevae.cli import main
 from svevae.errors import ConfigError
 from svevae.explore.page import explore, make_app
+from svevae.explore.pages import GONE
 from svevae.explore.session import Explorer
 from svevae.model.latent import save_folder
 from tests.conftest import PATIENCE, see, serving
 
+OWN = "http://127.0.0.1:5006"
+
 
 def test_only_its_own_pages_are_answered(explorer: Explorer) -> None:
-    client = make_app(explorer, "champion/model").server.test_client()
-    for base in ("http://127.0.0.1:5006", "http://localhost:5006"):
-        assert client.get("/", base_url=base).status_code == 200
-        assert client.get("/", base_url=base, headers={"Origin": base}).status_code == 200
-        assert (
-            client.get("/", base_url=base, headers={"Origin": "http://example.org"}).status_code
-            == 403
-        )
-        assert (
-            client.post(
-                "/_dash-update-component", base_url=base, json={}, headers={"Origin": "null"}
-            ).status_code
-            == 403
-        )
-        assert (
-            client.get("/", base_url=base, headers={"Origin": "http://127.0.0.1:8000"}).status_code
-            == 403
-        )
-    for stranger in (
-        "http://example.org:5006",
-        "http://192.0.2.1:5006",
-    ):  # a name that was made to point here
-        assert client.get("/", base_url=stranger).status_code == 403
+    client = make_app(explorer, "champion/model", 5006, ["lab.example"]).server.test_client()
+
+    def status(base: str, origin: str | None = None) -> int:
+        headers = {} if origin is None else {"Origin": origin}
+        return client.get("/", base_url=base, headers=headers).status_code
+
+    for base in (OWN, "http://localhost:5006", "http://[::1]:5006", "https://lab.example"):
+        assert status(base) == status(base, base) == 200
+        assert status(base, "http://example.org") == status(base, "http://127.0.0.1:8000") == 403
+    for stranger in ("http://example.org:5006", "http://192.0.2.1:5006", "http://127.0.0.1:5007"):
+        assert status(stranger) == 403
+    asked = client.post(
+        "/_dash-update-component", base_url=OWN, json={}, headers={"Origin": "null"}
+    )
+    assert asked.status_code == 403
 
 
 def test_everything_comes_from_this_machine(explorer: Explorer) -> None:
     text = (
         make_app(explorer, "champion/model")
         .server.test_client()
-        .get("/", base_url="http://127.0.0.1")
+        .get("/", base_url=OWN)
         .get_data(as_text=True)
     )
     sources = re.findall(r'<(?:script|link)[^>]*(?:src|href)="([^"]*)"', text)
@@ -104,7 +101,10 @@ def answer(app: Dash, of: str, trigger: str, **values: object) -> dict | None:
     ]
     parts = [part.rsplit(".", 1) for part in key.strip(".").split("...")]
     named = {
-        kind: [one | {"value": values.get(one["id"])} for one in callback[kind]]
+        kind: [
+            one | {"value": values.get("filename" if one["property"] == "filename" else one["id"])}
+            for one in callback[kind]
+        ]
         for kind in ("inputs", "state")
     }
     sliders = [{"id": {"index": k, "type": "move"}, "property": "value"} for k in range(3)]
@@ -116,23 +116,79 @@ def answer(app: Dash, of: str, trigger: str, **values: object) -> dict | None:
         "outputs": outputs,
         "changedPropIds": [trigger] if trigger else [],
     }
-    reply = app.server.test_client().post(
-        "/_dash-update-component", base_url="http://127.0.0.1", json=body
-    )
+    reply = app.server.test_client().post("/_dash-update-component", base_url=OWN, json=body)
     assert reply.status_code in (200, 204)
     return reply.get_json()["response"] if reply.status_code == 200 else None
 
 
+def open_page(app: Dash) -> str:
+    """The key of a page that is loaded now."""
+    text = app.server.test_client().get("/_dash-layout", base_url=OWN).get_data(as_text=True)
+    [key] = re.findall(
+        r'"data": *"([^"]+)", *"id": *"page"|"id": *"page", *"data": *"([^"]+)"', text
+    )
+    return "".join(key)
+
+
+def drop(app: Dash, page: str, name: str, content: bytes) -> dict:
+    """What the page stores of a file that is dropped on it: how many SVEs, or what was wrong."""
+    contents = "data:;base64," + base64.b64encode(content).decode()
+    values = {"upload": contents, "filename": name, "pores-are": "dark", "page": page}
+    found = answer(app, "dropped", "upload.contents", **values)
+    assert found["upload"]["contents"] is None, "else the browser sends it with every click"
+    return found["dropped"]["data"]
+
+
+def npy(array: np.ndarray) -> bytes:
+    stream = io.BytesIO()
+    np.save(stream, array)
+    return stream.getvalue()
+
+
+def test_two_pages_each_with_its_own_volume(explorer: Explorer) -> None:
+    """A asks for its SVE after B has dropped another volume, and is given its own."""
+    app = make_app(explorer, "any")
+    first, second = open_page(app), open_page(app)
+    dense, porous = np.zeros((8, 8, 8), np.uint8), np.zeros((8, 8, 16), np.uint8)
+    porous[:, :, ::2] = 1
+    assert drop(app, first, "first.npy", npy(dense))["count"] == 1
+    dropped = drop(app, second, "second.npy", npy(porous))
+    assert dropped["count"] == 2
+    seen = {}
+    for page, count in ((first, 1), (second, 2)):
+        stored = {"count": count}
+        seen[page] = answer(
+            app, "start", "dropped.data", dropped=stored, page=page, **{"pores-are": "dark"}
+        )
+    assert "cut from first.npy" in str(seen[first]["said"])
+    assert "cut from second.npy" in str(seen[second]["said"])
+    wish = {"moves": [], "pores": "binary", "axis": "z", "count": 1}
+    wish |= {"start": seen[second]["start"]["data"]}
+    stolen = answer(app, "pores-figure", "wish.data", wish=wish, page=first)
+    assert "reload it" in str(stolen["numbers"])
+    assert "figure" not in stolen.get("pores-figure", {})
+
+
+def test_a_page_of_another_server_is_told_so(explorer: Explorer) -> None:
+    """By whatever it asks, in words and not by an error of the server."""
+    old, app = open_page(make_app(explorer, "any")), make_app(explorer, "any")
+    wish = {"start": "any", "moves": [], "pores": "binary", "axis": "z", "count": 1}
+    assert drop(app, old, "a.npy", npy(np.zeros((8, 8, 8))))["error"] == GONE
+    for of, trigger in (
+        ("start", "sample.n_clicks"),
+        ("pores-figure", "wish.data"),
+        ("clock", "solve.n_clicks"),
+    ):
+        assert GONE in str(answer(app, of, trigger, wish=wish, start="any", page=old))
+
+
 def test_what_nobody_foresaw_is_shown(explorer: Explorer, caplog: pytest.LogCaptureFixture) -> None:
     """And the page is answered, so that it goes on."""
-    wish = {
-        "start": explorer.sample(0),
-        "moves": [0.0] * 99,
-        "pores": "decoded",
-        "axis": "z",
-        "count": 7,
-    }
-    found = answer(make_app(explorer, "any"), "pores-figure", "wish.data", wish=wish)
+    app = make_app(explorer, "any")
+    page = open_page(app)
+    start = answer(app, "start", "", page=page)["start"]["data"]
+    wish = {"start": start, "moves": [0.0] * 99, "pores": "decoded", "axis": "z", "count": 7}
+    found = answer(app, "pores-figure", "wish.data", wish=wish, page=page)
     assert found["answered"]["data"] == 7
     assert "ValueError" in found["numbers"]["children"]["props"]["children"]
     assert "svevae explore" in caplog.text
@@ -141,24 +197,14 @@ def test_what_nobody_foresaw_is_shown(explorer: Explorer, caplog: pytest.LogCapt
 def test_sliders_that_are_mounted_move_nothing(explorer: Explorer) -> None:
     """Dash calls what sets them as when the page is new; the SVE and its moves stay."""
     app = make_app(explorer, "any")
-    first = answer(app, "start", "")
+    page = open_page(app)
+    first = answer(app, "start", "", page=page)
     assert first["start"]["data"]
-    assert answer(app, "start", "", start=first["start"]["data"]) is None
-
-
-def test_a_dropped_file_is_given_back(explorer: Explorer, tmp_path: Path) -> None:
-    """Else the browser sends it with every click."""
-    np.save(tmp_path / "a.npy", np.zeros((8, 8, 16), np.uint8))
-    contents = "data:;base64," + base64.b64encode((tmp_path / "a.npy").read_bytes()).decode()
-    app = make_app(explorer, "any")
-    found = answer(app, "dropped", "upload.contents", upload=contents, **{"pores-are": "dark"})
-    assert found["upload"]["contents"] is None
+    assert answer(app, "start", "", start=first["start"]["data"], page=page) is None
 
 
 def test_one_solution_at_a_time(explorer: Explorer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A page that shows another SVE is told so, and is not shown the end of what it did not ask
-    for.
-    """
+    """Another page is told so, and is not shown the end of what it did not ask for."""
     going, free = threading.Event(), threading.Event()
 
     def solve(*_: object) -> None:
@@ -166,20 +212,24 @@ def test_one_solution_at_a_time(explorer: Explorer, monkeypatch: pytest.MonkeyPa
         assert free.wait(PATIENCE)
 
     monkeypatch.setattr(explorer, "solve", solve)
-    app, (one, other) = make_app(explorer, "any"), (explorer.sample(seed) for seed in (0, 1))
-    wish = {"start": one, "moves": [], "axis": "z"}
-    assert answer(app, "clock", "solve.n_clicks", start=one, wish=wish)["solve"]["disabled"]
+    app = make_app(explorer, "any")
+    pages = [open_page(app) for _ in range(2)]
+    starts = [answer(app, "start", "", page=page)["start"]["data"] for page in pages]
+
+    def ask(which: int, trigger: str) -> dict:
+        wish = {"start": starts[which], "moves": [], "axis": "z"}
+        values = {"start": starts[which], "page": pages[which], "wish": wish, "clock": 3}
+        return answer(app, "clock", trigger, **values)
+
+    assert ask(0, "solve.n_clicks")["solve"]["disabled"]
     assert going.wait(PATIENCE)
-    busy = answer(app, "clock", "solve.n_clicks", start=other, wish=wish | {"start": other})
-    assert busy["progress"]["children"].startswith("busy with another SVE")
+    assert ask(1, "solve.n_clicks")["progress"]["children"].startswith("busy with another SVE")
     free.set()
     end = time.monotonic() + PATIENCE
-    while not (seen := answer(app, "clock", "clock.n_intervals", start=one, clock=3))["clock"][
-        "disabled"
-    ]:
+    while not (seen := ask(0, "clock.n_intervals"))["clock"]["disabled"]:
         assert time.monotonic() < end
     assert seen["progress"]["children"].startswith("solved in")
-    after = answer(app, "clock", "clock.n_intervals", start=other, clock=4)
+    after = ask(1, "clock.n_intervals")
     assert (after["progress"]["children"], after["clock"]["disabled"]) == ("", True)
 
 
@@ -316,3 +366,54 @@ def test_the_page(browser, address: str, tmp_path: Path) -> None:
     assert [
         entry["message"] for entry in browser.get_log("browser") if entry["level"] == "SEVERE"
     ] == []
+
+
+@pytest.mark.slow
+def test_two_users_at_once(browser, address: str, tmp_path: Path) -> None:
+    """Two windows, each with a volume of its own; the first asks again after the second has
+    dropped. A file that is too large is refused before it is sent.
+    """
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.common.keys import Keys
+
+    windows = [browser.current_window_handle]
+    browser.switch_to.new_window("window")
+    windows.append(browser.current_window_handle)
+    random = np.random.default_rng(0)
+    for window, name, count in zip(windows, ("first", "second"), (2, 3), strict=True):
+        volume = (random.random((32, 32, 32 * count)) < 0.03).astype(np.uint8)
+        np.save(tmp_path / f"{name}.npy", volume)
+        browser.switch_to.window(window)
+        browser.get(address)
+        see(browser, "novelty", picture=f"explore-{name}")
+        upload = browser.find_element(By.CSS_SELECTOR, "input[type=file]")
+        upload.send_keys(str(tmp_path / f"{name}.npy"))
+        words = f"SVE 0 of {count} SVEs cut from {name}.npy"
+        see(browser, words, picture=f"explore-{name}-volume")
+    for window, words in zip(windows, ("1 of 2 SVEs cut from first", "1 of 3 SVEs"), strict=True):
+        browser.switch_to.window(window)
+        cut = browser.find_element(By.ID, "cut")
+        cut.send_keys(Keys.CONTROL, "a")
+        cut.send_keys("1", Keys.ENTER)
+        see(browser, words, picture="explore-other-cut")
+    with (tmp_path / "large.npy").open("wb") as file:
+        file.truncate(129 << 20)
+    upload = browser.find_element(By.CSS_SELECTOR, "input[type=file]")
+    upload.send_keys(str(tmp_path / "large.npy"))
+    see(browser, "large.npy: expected at most 128 MB, received 129", picture="explore-large")
+    assert "1 of 3 SVEs cut from second.npy" in see(browser, "SVE", picture="explore-kept")
+    browser.close()
+    browser.switch_to.window(windows[0])
+
+
+@pytest.mark.slow
+def test_strangers_at_the_door(address: str) -> None:
+    """The server itself: another name, another origin, its own."""
+    layout = f"{address}/_dash-layout"
+    for headers, status in (
+        ({}, 200),
+        ({"Origin": address}, 200),
+        ({"Host": "example.org"}, 403),
+        ({"Origin": "http://example.org"}, 403),
+    ):
+        assert requests.get(layout, headers=headers, timeout=PATIENCE).status_code == status

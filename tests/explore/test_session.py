@@ -13,7 +13,7 @@ import tifffile
 from svevae.config import Params
 from svevae.dataset.store import SVEDataset, open_dataset, write_dataset
 from svevae.errors import DataError
-from svevae.explore import session
+from svevae.explore import session, upload
 from svevae.explore.session import Explorer
 from svevae.model.contract import TrainingData
 from svevae.model.latent import LatentModel, Prediction
@@ -281,7 +281,7 @@ def test_files_that_are_no_volume(
 
 
 def test_a_file_that_is_too_large(explorer: Explorer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "LARGEST", 1 << 20)
+    monkeypatch.setattr(upload, "LARGEST", 1 << 20)
     with pytest.raises(
         DataError,
         match=r"big\.npy: expected at most 1 MB, received 2; cut it by svevae import --crop",

@@ -24,6 +24,7 @@ EXTRAS = {  # what `pip install svevae` leaves out: modules by the extra that ha
         "requests",
         "sklearn",
         "sqlalchemy",
+        "uvicorn",
     ),
     "explore": ("dash", "flask", "werkzeug"),
     "formats": ("SimpleITK", "vtk", "zarr"),

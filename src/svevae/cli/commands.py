@@ -253,28 +253,23 @@ def run_explore(options: argparse.Namespace) -> None:
     _import_keras("tensorflow")
     from svevae.explore.page import explore
 
-    explore(_model(options), options.file, options.port, options.browser)
+    explore(
+        _model(options),
+        options.file,
+        options.port,
+        options.browser,
+        options.allow_host,
+        options.upload_limit << 30,
+    )
 
 
 def run_ui(options: argparse.Namespace) -> None:
     from svevae import tracking
+    from svevae.serving import GuardedASGI, addresses, listen
 
-    uri = tracking.connect()
-    print(f"http://127.0.0.1:{options.port}  ({tracking.public_uri()}); Ctrl-C ends it", flush=True)
-    os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
-    command = [
-        sys.executable,
-        "-m",
-        "mlflow",
-        "ui",
-        "--backend-store-uri",
-        uri,
-        "--host",
-        "127.0.0.1",
-        "--port",
-        str(options.port),
-    ]
-    os.execv(sys.executable, [*command, "--workers", "1"])
+    with listen(options.port) as listening:
+        answered = addresses(listening.getsockname()[1], options.allow_host)
+        tracking.serve_page(listening, answered, lambda app: GuardedASGI(app, answered))
 
 
 def _import_keras(backend: str) -> None:

@@ -218,6 +218,14 @@ def make_parser() -> argparse.ArgumentParser:
     explore.add_argument(
         "--port", type=int, default=5006, help="default: %(default)s; 0 takes a free one"
     )
+    _add_allow_host_option(explore)
+    explore.add_argument(
+        "--upload-limit",
+        type=_positive,
+        default=2,
+        metavar="GIB",
+        help="what a dropped volume may unpack to (default: %(default)s)",
+    )
     explore.add_argument(
         "--no-browser",
         dest="browser",
@@ -231,7 +239,10 @@ def make_parser() -> argparse.ArgumentParser:
     ui = parsers.add_parser(
         "ui", help="the MLflow page of this project's store, on this machine only"
     )
-    ui.add_argument("--port", type=int, default=5000)
+    ui.add_argument(
+        "--port", type=int, default=5000, help="default: %(default)s; 0 takes a free one"
+    )
+    _add_allow_host_option(ui)
     ui.set_defaults(run=commands.run_ui)
     return parser
 
@@ -481,6 +492,19 @@ def _add_cluster_options(command: argparse.ArgumentParser) -> None:
         "--scheduler",
         metavar="ADDRESS",
         help="run on this Dask scheduler instead, e.g. tcp://host:8786",
+    )
+
+
+def _add_allow_host_option(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="NAME[:PORT]",
+        help=(
+            "answer requests to this name too, of a tunnel or proxy that ends at the page; repeat"
+            " it (default: 127.0.0.1, localhost and [::1] with the port)"
+        ),
     )
 
 

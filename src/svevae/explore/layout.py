@@ -7,14 +7,15 @@ from typing import Any
 from dash import dcc, html
 
 from svevae.explore.directions import Directions
-from svevae.explore.session import LARGEST, Explorer
+from svevae.explore.session import Explorer
+from svevae.explore.upload import LARGEST
 
 FURTHEST = 3.0  # standard deviations, of a slider
 POLL = 400  # ms
 
 
-def page_layout(explorer: Explorer, uri: str) -> html.Div:
-    """Lay out the page of the model that `uri` names."""
+def page_layout(explorer: Explorer, uri: str, page: str) -> html.Div:
+    """Lay out the page of the model that `uri` names; `page` is its key in `Pages`."""
     model = explorer.model
     size = f", voxels of {model.voxel_size:g} µm" if model.voxel_size else ""
     facts = f"SVEs of {model.n}³ voxels{size}; {model.latent_dim} latent units"
@@ -31,6 +32,7 @@ def page_layout(explorer: Explorer, uri: str) -> html.Div:
                 ]
             ),
             *(dcc.Store(id=name) for name in ("start", "dropped", "wish", "answered", "solved")),
+            dcc.Store(id="page", data=page),
             dcc.Interval(id="clock", interval=POLL, disabled=True),
         ]
     )
@@ -56,9 +58,9 @@ def _starts(explorer: Explorer) -> html.Div:
         row.append(html.Span(f"of {count:,} in {explorer.data.path.name}", className="quiet"))
     parts.append(html.Div(row, className="row", hidden=not count))
     text = f"Drop a volume here, or click: .tif, .npy, .npz, .h5, up to {LARGEST >> 20} MB"
-    parts.append(
-        dcc.Upload(text, id="upload", className="drop", className_active="drop drop-active")
-    )
+    box = dcc.Upload(text, id="upload", className="drop", className_active="drop drop-active")
+    # assets/explore.js refuses what is larger before it is sent
+    parts.append(html.Div(box, id="drop-here", **{"data-largest": LARGEST}))
     rule = dcc.RadioItems(
         {"dark": "dark", "bright": "bright"},
         "dark",

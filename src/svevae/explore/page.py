@@ -1,71 +1,64 @@
 """`svevae explore`: serve a page on this machine to move SVEs through the latent space.
 
 `session` computes, `layout` and `figures` show, this module answers what the user does. Dash serves
-the page with its scripts from this machine, plotly's among them: nothing comes from a network. Only
-requests to the loopback address by its own pages are answered, so that no other page in the same
-browser reaches the server by a name or a form of its own.
+the page with its scripts from this machine, plotly's among them: nothing comes from a network. Who
+is answered stands in `svevae.serving`. Each page that is loaded has a key of its own in
+`svevae.explore.pages`, which it sends with what it asks.
 """
 
 from __future__ import annotations
 
 import base64
 import logging
-import socket
 import threading
 import time
 import webbrowser
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-import flask
 import numpy as np
 from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, html, no_update
 from dash.exceptions import PreventUpdate
 from werkzeug.serving import make_server
 
 from svevae.dataset.store import open_dataset
-from svevae.errors import ConfigError, DataError, SvevaeError
+from svevae.errors import DataError, SvevaeError
 from svevae.explore.figures import curve_figure, numbers_card, pores_figure
 from svevae.explore.layout import named_slider, page_layout, slider
-from svevae.explore.session import LARGEST, Explorer, data_of
+from svevae.explore.pages import Job, Pages
+from svevae.explore.session import Explorer, data_of
+from svevae.explore.upload import LARGEST, UNPACKED
+from svevae.serving import HOST, GuardedWSGI, addresses, listen
 from svevae.use.champion import load
 
-HOST, NAMES = "127.0.0.1", ("127.0.0.1", "localhost")
+PORT = 5006
 SEGMENTING = ("dropped", "pores-are", "threshold")  # what makes new SVEs of the volume
 
 
-@dataclass
-class Job:
-    """A solution under way in a thread: `said` is how far it is, `error` what went wrong, in
-    words.
-    """
-
-    start: str
-    axis: str
-    began: float
-    said: str = "starting"
-    error: str = ""
-    done: bool = False
-
-
-def explore(uri: str, file: Path | None, port: int, browser: bool) -> None:
+def explore(
+    uri: str,
+    file: Path | None,
+    port: int,
+    browser: bool,
+    allowed: Sequence[str] = (),
+    unpacked: int = UNPACKED,
+) -> None:
     """Serve the page of the model `uri` until interrupted; SVEs to pick come from `file`, or from
-    the model's own data where these are.
+    the model's own data where these are. `allowed` hosts are answered beside this machine's names;
+    a dropped volume may unpack to `unpacked` bytes.
 
     Raises DataError, TrackingError for the model or the data, ConfigError where the port is taken.
     """
-    listening = _listen(port)
+    listening = listen(port)
     with listening:
         model = load(uri)
         path = file or data_of(model)
-        explorer = Explorer(model, None if path is None else open_dataset(path, labelled=False))
-        app = make_app(explorer, uri)
+        data = None if path is None else open_dataset(path, labelled=False)
+        port = listening.getsockname()[1]
+        app = make_app(Explorer(model, data, unpacked), uri, port, allowed)
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
-        server = make_server(
-            HOST, listening.getsockname()[1], app.server, threaded=True, fd=listening.fileno()
-        )
+        server = make_server(HOST, port, app.server, threaded=True, fd=listening.fileno())
         address = f"http://{HOST}:{server.port}"
         print(f"{address}  ({uri}); Ctrl-C ends it", flush=True)
         if browser:
@@ -76,23 +69,10 @@ def explore(uri: str, file: Path | None, port: int, browser: bool) -> None:
             print()
 
 
-def _listen(port: int) -> socket.socket:
-    """A socket on the loopback address. Raises ConfigError where the port is taken or none."""
-    listening = socket.socket()
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((HOST, port))
-        listening.listen()
-    except (OSError, OverflowError) as error:
-        listening.close()
-        raise ConfigError(
-            f"--port: expected a free port of this machine, received {port}: {error}"
-        ) from error
-    return listening
-
-
-def make_app(explorer: Explorer, uri: str) -> Dash:
-    """The page with its callbacks; `.server` is the WSGI application."""
+def make_app(explorer: Explorer, uri: str, port: int = PORT, allowed: Sequence[str] = ()) -> Dash:
+    """The page with its callbacks; `.server` is the WSGI application, which answers only requests
+    to this machine's names with `port`, and to the `allowed` hosts.
+    """
     folder = Path(__file__).parent / "assets"
     app = Dash(
         "svevae",
@@ -102,26 +82,16 @@ def make_app(explorer: Explorer, uri: str) -> Dash:
         serve_locally=True,
     )
     # base64 takes 4/3 of a file; what exceeds this is not even answered
-    app.server.config["MAX_CONTENT_LENGTH"] = 4 * LARGEST
-    app.server.before_request(_refuse_strangers)
-    app.layout = page_layout(explorer, uri)
+    app.server.config["MAX_CONTENT_LENGTH"] = 2 * LARGEST
+    app.server.wsgi_app = GuardedWSGI(app.server.wsgi_app, addresses(port, allowed))
+    pages = Pages(explorer)
+    app.layout = lambda: page_layout(explorer, uri, pages.open())  # for each page that is loaded
     _add_units(app, explorer)
-    _add_drop(app, explorer)
-    _add_starts(app, explorer)
-    _add_view(app, explorer)
-    _add_solver(app, explorer)
+    _add_drop(app, pages)
+    _add_starts(app, pages)
+    _add_view(app, pages)
+    _add_solver(app, pages)
     return app
-
-
-def _refuse_strangers() -> None:
-    """403 unless the request is to this machine by name, from a page of this server or from no
-    page.
-    """
-    host, origin = urlsplit(f"//{flask.request.host}"), flask.request.headers.get("Origin")
-    if host.hostname not in NAMES or (
-        origin is not None and urlsplit(origin).netloc != host.netloc
-    ):
-        flask.abort(403)
 
 
 def _add_units(app: Dash, explorer: Explorer) -> None:
@@ -139,7 +109,7 @@ def _add_units(app: Dash, explorer: Explorer) -> None:
         return [named_slider(directions, k) for k in units]
 
 
-def _add_drop(app: Dash, explorer: Explorer) -> None:
+def _add_drop(app: Dash, pages: Pages) -> None:
     @app.callback(
         output={
             "dropped": Output("dropped", "data"),
@@ -152,22 +122,29 @@ def _add_drop(app: Dash, explorer: Explorer) -> None:
             "name": State("upload", "filename"),
             "pores": State("pores-are", "value"),
             "threshold": State("threshold", "value"),
+            "page": State("page", "data"),
         },
         running=[(Output("busy", "children"), "reading …", "")],
         prevent_initial_call=True,
     )
     def drop(
-        contents: str | None, name: str | None, pores: str, threshold: float | None
+        contents: str | None,
+        name: str | None,
+        pores: str,
+        threshold: float | None,
+        page: str | None,
     ) -> dict[str, Any]:
         if contents is None:
             raise PreventUpdate
         try:
+            explorer = pages.find(page).explorer
             content = base64.b64decode(contents.partition(",")[2])
             result: dict[str, Any] = {
                 "count": explorer.upload(name or "volume", content, pores, threshold)
             }
         except Exception as error:
             result = {"error": _in_words(error)}
+        pages.trim()
         return {"dropped": result | {"at": time.time()}, "contents": None}
 
 
@@ -179,7 +156,7 @@ def _in_words(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def _add_starts(app: Dash, explorer: Explorer) -> None:
+def _add_starts(app: Dash, pages: Pages) -> None:
     output = {
         "start": Output("start", "data"),
         "moves": Output(slider(ALL), "value"),
@@ -201,6 +178,7 @@ def _add_starts(app: Dash, explorer: Explorer) -> None:
             "pores": Input("pores-are", "value"),
             "threshold": Input("threshold", "value"),
             "there": State("start", "data"),
+            "page": State("page", "data"),
         },
         running=[
             (Output("busy", "children"), "working …", ""),
@@ -216,6 +194,7 @@ def _add_starts(app: Dash, explorer: Explorer) -> None:
         pores: str,
         threshold: float | None,
         there: str | None,
+        page: str | None,
     ) -> dict[str, Any]:
         sliders = len(ctx.outputs_grouping["moves"])
         unchanged = dict.fromkeys(output, no_update) | {"moves": [no_update] * sliders}
@@ -229,6 +208,7 @@ def _add_starts(app: Dash, explorer: Explorer) -> None:
             raise PreventUpdate  # sliders were mounted, which Dash takes for a page that is new
         changed: dict[str, Any] = {}
         try:
+            explorer = pages.find(page).explorer
             if trigger in SEGMENTING:
                 changed["volume_hidden"], cut = False, 0
                 if trigger == "dropped":
@@ -239,12 +219,12 @@ def _add_starts(app: Dash, explorer: Explorer) -> None:
             elif trigger == "another":
                 index = changed["index"] = explorer.random_index()
             key = _new_start(explorer, trigger, index, cut)
+            said = _said(explorer, key, trigger in (*SEGMENTING, "cut"))
         except Exception as error:
             wrong = html.Div(_in_words(error), className="error")
             return unchanged | changed | {"wrong": wrong}
         if trigger in SEGMENTING:
             changed["cut"] = cut
-        said = _said(explorer, key, trigger in (*SEGMENTING, "cut"))
         return unchanged | unmoved | changed | {"start": key, "said": said}
 
 
@@ -277,7 +257,7 @@ def _said(explorer: Explorer, key: str, of_volume: bool) -> list[html.Div]:
     return said
 
 
-def _add_view(app: Dash, explorer: Explorer) -> None:
+def _add_view(app: Dash, pages: Pages) -> None:
     # Moves go through the browser, which asks for one view at a time: assets/explore.js.
     inputs = [
         Input(slider(ALL), "value"),
@@ -296,10 +276,15 @@ def _add_view(app: Dash, explorer: Explorer) -> None:
         "answered": Output("answered", "data"),
     }
 
-    @app.callback(output=output, inputs={"wish": Input("wish", "data")}, prevent_initial_call=True)
-    def show(wish: dict[str, Any]) -> dict[str, Any]:
+    @app.callback(
+        output=output,
+        inputs={"wish": Input("wish", "data"), "page": State("page", "data")},
+        prevent_initial_call=True,
+    )
+    def show(wish: dict[str, Any], page: str | None) -> dict[str, Any]:
         changed: dict[str, Any] = {"answered": wish["count"]}
         try:
+            explorer = pages.find(page).explorer
             view = explorer.view(wish["start"], wish["moves"])
             pores, said = pores_figure(explorer, view, wish["pores"])
             curve = curve_figure(explorer, view, wish["axis"]) if explorer.axes else no_update
@@ -310,11 +295,11 @@ def _add_view(app: Dash, explorer: Explorer) -> None:
         return dict.fromkeys(output, no_update) | changed
 
 
-def _add_solver(app: Dash, explorer: Explorer) -> None:
-    jobs: list[Job] = []  # the last one, of any page: two at once would take twice as long
+def _add_solver(app: Dash, pages: Pages) -> None:
+    running: list[Job] = []  # at most one, of any page: two at once would take twice as long
     lock = threading.Lock()
 
-    def work(job: Job, moves: list[float]) -> None:
+    def work(explorer: Explorer, job: Job, moves: list[float]) -> None:
         def report(text: str) -> None:
             job.said = text
 
@@ -323,6 +308,7 @@ def _add_solver(app: Dash, explorer: Explorer) -> None:
         except Exception as error:
             job.error = _in_words(error)
         finally:
+            running.clear()
             job.done = True
 
     @app.callback(
@@ -338,17 +324,17 @@ def _add_solver(app: Dash, explorer: Explorer) -> None:
             "tick": Input("clock", "n_intervals"),
             "start": Input("start", "data"),
             "wish": State("wish", "data"),
+            "page": State("page", "data"),
         },
         prevent_initial_call=True,
     )
     def solve(
-        clicks: int | None, tick: int | None, start: str | None, wish: dict[str, Any] | None
+        clicks: int | None,
+        tick: int | None,
+        start: str | None,
+        wish: dict[str, Any] | None,
+        page: str | None,
     ) -> dict[str, Any]:
-        with lock:
-            if ctx.triggered_id == "solve" and wish and (not jobs or jobs[-1].done):
-                jobs[:] = [Job(wish["start"], wish["axis"], time.monotonic())]
-                threading.Thread(target=work, args=(jobs[-1], wish["moves"]), daemon=True).start()
-            job = jobs[-1] if jobs else None
         idle: dict[str, Any] = {
             "clock_disabled": True,
             "solve_disabled": False,
@@ -356,6 +342,18 @@ def _add_solver(app: Dash, explorer: Explorer) -> None:
             "error": "",
             "solved": no_update,
         }
+        try:
+            asking = pages.find(page)
+        except DataError as gone:
+            return idle | {"error": html.Div(str(gone), className="error")}
+        with lock:
+            if ctx.triggered_id == "solve" and wish and not running:
+                asking.job = Job(wish["start"], wish["axis"], time.monotonic())
+                running.append(asking.job)
+                arguments = (asking.explorer, asking.job, wish["moves"])
+                threading.Thread(target=work, args=arguments, daemon=True).start()
+            job = next(iter(running), asking.job)
+        # keys of starts are not those of another page
         mine = job is not None and start == job.start
         if job is None or (job.done and not mine):
             return idle

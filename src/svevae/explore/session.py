@@ -6,9 +6,9 @@ The latent vector on the page is that of a start plus the sliders' moves times `
 
 from __future__ import annotations
 
+import copy
 import json
 import secrets
-import tempfile
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,6 +19,7 @@ import numpy as np
 from svevae.dataset.store import SVEDataset
 from svevae.errors import ConfigError, DataError
 from svevae.explore.directions import SEED, find_directions
+from svevae.explore.upload import UNPACKED, check_size, file_name, read_upload
 from svevae.hdf5 import reading
 from svevae.model.latent import LatentModel, Prediction
 from svevae.model.sampling import binarise, realise, sample_sves
@@ -27,7 +28,7 @@ from svevae.physics.elasticity import AXES, PRESETS, Material, young
 from svevae.physics.homogenize import Loading, Solver
 from svevae.physics.label import yield_stress
 from svevae.physics.voce import fit_voce, voce_curve
-from svevae.scans.importers import Samples, read_samples
+from svevae.scans.importers import Samples
 from svevae.scans.layouts import EDGE, ImportOptions
 from svevae.words import counted
 
@@ -47,8 +48,7 @@ STRAIN = (
     0.03,
 )
 DRAWS, POINTS = 200, 61  # curves that the band is taken from, strains on each
-KEPT = 64  # starts of this session
-LARGEST = 128 << 20  # bytes of an uploaded file; what is larger is a thing for `svevae import`
+KEPT = 64  # starts and solutions of a page
 
 
 @dataclass(frozen=True)
@@ -96,17 +96,19 @@ class View:
 
 
 class Explorer:
-    """A model and what is being looked at with it. Raises DataError where `data` has SVEs of
-    another edge than the model's.
+    """A model and what one page looks at with it. A volume that is dropped may unpack to at most
+    `unpacked` bytes. Raises DataError where `data` has SVEs of another edge than the model's.
     """
 
-    def __init__(self, model: LatentModel, data: SVEDataset | None = None):
+    def __init__(
+        self, model: LatentModel, data: SVEDataset | None = None, unpacked: int = UNPACKED
+    ):
         if data is not None and data.n != model.n:
             raise DataError(
                 f"{data.path}: /voxels: expected SVEs of n = {model.n} as the model was trained on,"
                 f" received n = {data.n}"
             )
-        self.model, self.data = model, data
+        self.model, self.data, self.unpacked = model, data, unpacked
         self.directions = find_directions(model)
         self.material, self.material_known = _matrix(model)
         labels = model.contract.labels
@@ -114,6 +116,9 @@ class Explorer:
         if data is not None:
             with reading(data.path) as file:
                 self.strain = file["tension/strain"][:] if "tension/strain" in file else self.strain
+        self._begin()
+
+    def _begin(self) -> None:
         self._upload: tuple[str, bytes] | None = None
         # the last one that could be cut, and its name
         self._volume: tuple[str, Samples] | None = None
@@ -121,6 +126,24 @@ class Explorer:
         self._starts: dict[str, Start] = {}
         self._solved: dict[bytes, Solved] = {}
         self._count = 0
+
+    def fresh(self) -> Explorer:
+        """The same model and data for another page, on which nothing was drawn, dropped or
+        solved.
+        """
+        other = copy.copy(self)
+        other._begin()
+        return other
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of what this page alone holds: its upload, the SVEs cut from it, its starts and
+        solutions.
+        """
+        arrays = [start.voxels for start in list(self._starts.values())]
+        arrays += [solved.voxels for solved in list(self._solved.values())]
+        arrays += list(self._volume[1].arrays.values()) if self._volume else []
+        return sum(array.nbytes for array in arrays) + len(self._upload[1] if self._upload else b"")
 
     @property
     def axes(self) -> tuple[str, ...]:
@@ -188,13 +211,8 @@ class Explorer:
         """Take a volume (a file's name and bytes) and cut it into SVEs; how many. Raises DataError
         for what is no volume, or too small.
         """
-        if len(content) > LARGEST:
-            received = (
-                f"received {len(content) >> 20}; cut it by svevae import --crop, and give the file"
-                " to svevae explore"
-            )
-            raise DataError(f"{name}: expected at most {LARGEST >> 20} MB, {received}")
-        self._upload = Path(name.replace("\\", "/")).name.lstrip(".") or "volume", content
+        check_size(name, content)
+        self._upload = file_name(name), content
         return self.segment(pores, threshold)
 
     def segment(self, pores: str, threshold: float | None) -> int:
@@ -205,13 +223,7 @@ class Explorer:
             raise DataError("expected a volume, none was dropped yet")
         options = ImportOptions(size=self.model.n, pores=pores, threshold=threshold, labels=False)
         name, content = self._upload
-        with tempfile.TemporaryDirectory(prefix="svevae-") as folder:
-            (Path(folder) / name).write_bytes(content)
-            try:
-                volume = read_samples([Path(folder) / name], options)
-            except DataError as error:
-                raise DataError(str(error).replace(f"{folder}/", "")) from error
-            volume.report = volume.report.replace(f"{folder}/", "")
+        volume = read_upload(name, content, options, self.unpacked)
         self._volume = name, volume
         return len(volume.arrays["voxels"])
 
@@ -315,7 +327,11 @@ class Explorer:
         if old:  # along the other axes
             properties = old.properties | properties
         curves = (old.curves if old else {}) | {axis: (self.strain, stress)}
-        self._solved[latent.tobytes()] = found = Solved(properties, curves, voxels, predicted)
+        found = Solved(properties, curves, voxels, predicted)
+        with self._lock:
+            self._solved[latent.tobytes()] = found
+            while len(self._solved) > KEPT:
+                self._solved.pop(next(iter(self._solved)))
         return found
 
     def curves(

@@ -18,6 +18,7 @@ import mlflow
 from svevae.tracking.lineage import lineage
 from svevae.tracking.outages import OutageError, masked
 from svevae.tracking.packaging import log_model, refused
+from svevae.tracking.page import serve_page
 from svevae.tracking.registry import (
     aliased_version,
     download_model,
@@ -85,6 +86,7 @@ __all__ = [
     "register_version",
     "registered_version",
     "run",
+    "serve_page",
     "set_alias",
     "set_tags",
     "set_version_tag",

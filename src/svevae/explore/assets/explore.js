@@ -1,4 +1,20 @@
 // One request at a time: while the server answers, only the last wish waits, so a dragged slider never builds a queue.
+// A file that the server would not take is not sent: it is said here.
+const refuse = (event) => {
+  const here = event.target.closest?.("#drop-here");
+  const [file] = event.target.files || event.dataTransfer?.files || [];
+  if (!here || !file) return;
+  const largest = Number(here.dataset.largest);
+  if (file.size <= largest) return;
+  event.preventDefault();
+  event.stopImmediatePropagation();
+  const [most, size] = [largest, file.size].map((bytes) => Math.ceil(bytes / 2 ** 20));
+  const text = `${file.name}: expected at most ${most} MB, received ${size}; cut it by svevae import --crop, and give the file to svevae explore`;
+  window.dash_clientside.set_props("wrong", { children: text });
+  if (event.target.files) event.target.value = ""; // else the same file is no change
+};
+for (const name of ["change", "drop"]) window.addEventListener(name, refuse, true);
+
 window.dash_clientside = Object.assign({}, window.dash_clientside, {
   svevae: (() => {
     const PATIENCE = 5000; // ms, after which an answer counts as lost

@@ -13,10 +13,12 @@ import optuna
 import psutil
 import pytest
 
+from svevae import tracking
 from svevae.errors import SvevaeError
 from svevae.search import pool as module
 from svevae.search.pool import (
     Pool,
+    end_stray_runs,
     give_up_lost,
     help_out,
     leading,
@@ -200,3 +202,23 @@ def test_a_leader_gives_signs_of_life(study: Study, monkeypatch: pytest.MonkeyPa
     with leading(study):
         wait_for(lambda: study.study.user_attrs.get(LEADER, {}).get("beat", 0) >= 3, "three signs")
     assert study.study.user_attrs[LEADER]["pid"] == os.getpid()
+
+
+def test_runs_of_trials_that_run_no_more_are_ended(
+    study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also of those that had not named their run yet. That of a running trial stays open."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
+    study.issue([Ticket(0, 1), Ticket(1, 1)])
+    trials = [study.claim(0), study.claim(0)]
+    study.study.tell(trials[0], 0.5)
+    with tracking.run("search") as parent:
+        runs = []
+        client = tracking.mlflow.MlflowClient()
+        for trial in trials:  # of workers that are no more, so nobody ends them
+            tags = {"svevae.study": "s", "svevae.trial": str(trial.number)}
+            tags["mlflow.parentRunId"] = parent
+            runs.append(client.create_run(tracking.experiment_id(), tags=tags).info.run_id)
+        assert set(tracking.open_trial_runs(parent)) == set(runs)
+        end_stray_runs(parent, [study])
+        assert set(tracking.open_trial_runs(parent)) == {runs[1]}

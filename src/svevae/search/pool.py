@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
@@ -128,6 +128,20 @@ def give_up_lost(study: Study, watch: Watch, lost: str = DIED) -> None:
     for trial in watch.lost(study):
         if study.give_up(trial, lost) and "run_id" in trial.user_attrs:
             tracking.end_lost_run(trial.user_attrs["run_id"])
+
+
+def end_stray_runs(parent_run_id: str, studies: Iterable[Study]) -> None:
+    """End the runs of trials that no longer run: a worker may be ended between making a run and
+    naming it in its trial, or while it ends one.
+    """
+    running = {
+        (study.study.study_name, str(trial.number))
+        for study in studies
+        for trial in study.trials(TrialState.RUNNING)
+    }
+    for run_id, tags in tracking.open_trial_runs(parent_run_id).items():
+        if (tags.get("svevae.study"), tags.get("svevae.trial")) not in running:
+            tracking.end_lost_run(run_id)
 
 
 def run_to_the_end(study: Study, tickets: Sequence[Ticket], pool: Pool, name: str) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from svevae.errors import ConfigError
 from svevae.files import written_whole
 from svevae.search.live import copy_journal, live_journal, newest_journal, take_over
 from svevae.search.pick import finalists, front, pick, tickets_of_finalists, tickets_of_study
-from svevae.search.pool import Pool, help_out, leading, run_to_the_end, trial_line
+from svevae.search.pool import Pool, end_stray_runs, help_out, leading, run_to_the_end, trial_line
 from svevae.search.report import plot_study, write_report
 from svevae.search.storage import (
     JOURNAL,
@@ -64,9 +65,11 @@ def search(params: Params, workers: int | None = None) -> None:
             chosen = finalists(study, settings)
             run_to_the_end(repeats, tickets_of_finalists(chosen, settings, seed), pool, "finalists")
         except KeyboardInterrupt:
+            _end_stray_runs(params, study, run_id)
             _show_front(study, settings.rule)
             write_report(study.study, _repeats(storage, params), None, REPORT)
             raise
+        _end_stray_runs(params, study, run_id)
         patiently(study.study.set_user_attr, "over", True)
         best = pick(study, repeats, settings, task.space, params.train)
         _write(study, repeats, best)
@@ -134,6 +137,13 @@ def _begin(task: Task, study: Study, run_id: str) -> None:
         "training",
     )
     tracking.log_environment()
+
+
+def _end_stray_runs(params: Params, study: Study, run_id: str) -> None:
+    studies = [study]
+    with suppress(KeyError):  # interrupted before the finalists
+        studies.append(Study.load(study.storage, finalists_name(params.search)))
+    patiently(end_stray_runs, run_id, studies)
 
 
 def _repeats(storage: BaseStorage, params: Params) -> optuna.Study | None:

@@ -111,6 +111,17 @@ def end_lost_run(run_id: str) -> None:
 
 
 @telling_outages()
+def open_trial_runs(parent_run_id: str) -> dict[str, dict[str, str]]:
+    """The runs nested under `parent_run_id` that no one has ended: their tags by their ids."""
+    experiment = mlflow.get_run(parent_run_id).info.experiment_id
+    found = mlflow.MlflowClient().search_runs(
+        [experiment],
+        f"tags.`mlflow.parentRunId` = '{parent_run_id}' and attributes.status = 'RUNNING'",
+    )
+    return {run.info.run_id: dict(run.data.tags) for run in found}
+
+
+@telling_outages()
 def log_params(params: Mapping[str, Any]) -> None:
     """Nested parameters, flattened with dots: {"train": {"latent_dim": 32}} becomes
     train.latent_dim.

@@ -17,9 +17,9 @@ from svevae.errors import DataError
 from svevae.files import check_target, load_arrays, save_arrays
 from svevae.model.latent import LatentModel
 from svevae.parts.fields import Law, PropertyField
-from svevae.scans.layouts import Source
 from svevae.scans.options import ImportOptions
 from svevae.scans.segmentation import Segmentation
+from svevae.scans.sources import Source
 from svevae.scans.view import OUTSIDE, View
 from svevae.scans.volumes import Volumes, source_digest, sources_of
 from svevae.use.champion import load

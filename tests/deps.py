@@ -21,7 +21,7 @@ def imported(path: Path) -> set[str]:
     What stands under `if TYPE_CHECKING:` is not imported when a stage runs.
     """
     names = set()
-    for node in run_time(ast.parse(path.read_text())):
+    for node in run_time(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module:
             names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
         elif isinstance(node, ast.Import):
@@ -44,7 +44,7 @@ def module_file(name: str) -> Path | None:
     """
     path = PACKAGE / name.replace(".", "/")
     if (face := path / "__init__.py").is_file():
-        return None if "svevae.lazy" in face.read_text() else face
+        return None if "svevae.lazy" in face.read_text(encoding="utf-8") else face
     return path.with_suffix(".py") if path.with_suffix(".py").is_file() else None
 
 
@@ -52,7 +52,7 @@ def data_files(path: Path) -> set[Path]:
     """Files beside a module that it names in a text, such as a template."""
     texts = {
         node.value
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and "/" not in node.value
     }
     return {file for file in path.parent.iterdir() if file.is_file() and file.name in texts}
@@ -96,4 +96,4 @@ def with_deps(text: str) -> str:
 
 if __name__ == "__main__":
     for name in FILES:
-        (ROOT / name).write_text(with_deps((ROOT / name).read_text()))
+        (ROOT / name).write_text(with_deps((ROOT / name).read_text(encoding="utf-8")))

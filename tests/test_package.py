@@ -28,7 +28,7 @@ from svevae.places import PROJECT_FILES
 from tests.conftest import ROOT, TINY_TRAIN, Run
 from tests.deps import PACKAGE, run_time
 
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 OPTIONAL = {"torch"}  # a backend of Keras that its users install
 # a command, what Optuna draws with, the driver that an address names, what tifffile unpacks with
 NOT_IMPORTED = {"optuna-dashboard", "plotly", "psycopg", "imagecodecs"}
@@ -44,7 +44,7 @@ def declared(requirements: list[str]) -> set[str]:
 def imported(path: Path) -> set[str]:
     """Top-level modules that a file imports at run time, other than Python's own and svevae."""
     found = set()
-    for node in run_time(ast.parse(path.read_text())):
+    for node in run_time(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module:
             found.add(node.module.partition(".")[0])
         elif isinstance(node, ast.Import):
@@ -88,7 +88,7 @@ def test_the_command_line_knows_the_extras() -> None:
 def test_requirements_have_every_dependency() -> None:
     pinned = {
         re.split(r"[\[=]", line)[0].lower()
-        for line in (ROOT / "requirements.txt").read_text().splitlines()
+        for line in (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
     }
     assert all_declared() <= pinned
 
@@ -194,7 +194,7 @@ def test_predict_anywhere(
 def test_a_missing_extra_is_named(
     run: Run, bare: dict[str, str], tiny_file: Path, tmp_path: Path, words: list[str], extra: str
 ) -> None:
-    (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
+    (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text(encoding="utf-8"))
     command = [str(tiny_file) if word == "DATA" else word for word in words]
     done = run("svevae", *command, cwd=tmp_path, code=2, **bare)
     assert re.fullmatch(
@@ -231,10 +231,10 @@ def test_a_project_of_ones_own(
     run("svevae", "init", "new", "--data", tiny_file, cwd=tmp_path, **installed)
     folder = tmp_path / "new"
     path = folder / "params.yaml"
-    settings = yaml.safe_load(path.read_text())
+    settings = yaml.safe_load(path.read_text(encoding="utf-8"))
     settings["train"] |= TINY_TRAIN | {"epochs": 1, "augmentation": ["flip_x"]}
     path.write_text(yaml.safe_dump(settings, sort_keys=False))
     run("dvc", "repro", "prepare", cwd=folder, **installed)
-    split = json.loads((folder / "artifacts" / "split" / "split.json").read_text())
+    split = json.loads((folder / "artifacts" / "split" / "split.json").read_text(encoding="utf-8"))
     assert split["dataset"] == "data/tiny.h5"
     run("dvc", "pull", "data.dvc", cwd=folder, **installed)

@@ -169,7 +169,6 @@ print(json.dumps(found))
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning")  # MLflow's
 def test_registering_twice_changes_nothing_and_a_better_model_takes_the_alias(
     run: Run,
     finished: Path,

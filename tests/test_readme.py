@@ -17,7 +17,7 @@ PAGES = [  # the order in which their Python examples run
     *sorted({*(ROOT / "docs").rglob("*.md")} - {ROOT / "docs" / "doors.md"}),
     ROOT / "CONTRIBUTING.md",
 ]
-TEXT = "\n".join(page.read_text() for page in PAGES)
+TEXT = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
 OPTION = re.compile(r"(?<![\w-])--?[a-z][\w-]*")
 
 
@@ -83,7 +83,11 @@ def test_own_data_as_described(run: Run, project: Path) -> None:
     shutil.copy(project / "data" / "tiny.h5", project / "data" / "mine.h5")
     run("svevae", "check", "data/mine.h5", cwd=project)
     run("dvc", "add", "data", cwd=project)
-    settings = (project / "params.yaml").read_text().replace("data/tiny.h5", "data/mine.h5")
+    settings = (
+        (project / "params.yaml")
+        .read_text(encoding="utf-8")
+        .replace("data/tiny.h5", "data/mine.h5")
+    )
     (project / "params.yaml").write_text(settings)
     assert "prepare" in run("dvc", "repro", "--pull", "prepare", cwd=project).stdout
 
@@ -93,7 +97,7 @@ def test_parameters_named_exist(key: str) -> None:
     import yaml
 
     section, name = key.split(".")
-    assert name in yaml.safe_load((ROOT / "params.yaml").read_text())[section]
+    assert name in yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))[section]
 
 
 def test_files_named_exist() -> None:

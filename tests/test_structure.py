@@ -80,12 +80,12 @@ def test_only_tracking_imports_mlflow() -> None:
     for path in PACKAGE.rglob("*.py"):
         roots = {
             node.module or ""
-            for node in ast.walk(ast.parse(path.read_text()))
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
             if isinstance(node, ast.ImportFrom)
         }
         roots |= {
             alias.name
-            for node in ast.walk(ast.parse(path.read_text()))
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
             if isinstance(node, ast.Import)
             for alias in node.names
         }
@@ -96,14 +96,14 @@ def test_only_tracking_imports_mlflow() -> None:
 @pytest.mark.parametrize("file", FILES)
 def test_deps_are_the_import_closure(file: str) -> None:
     """`make deps` writes them."""
-    text = (ROOT / file).read_text()
+    text = (ROOT / file).read_text(encoding="utf-8")
     assert text == with_deps(text)
 
 
 def test_each_stage_has_a_module_a_command_and_an_mlproject_entry() -> None:
-    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
-    entries = yaml.safe_load((ROOT / "MLproject").read_text())["entry_points"]
-    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    entries = yaml.safe_load((ROOT / "MLproject").read_text(encoding="utf-8"))["entry_points"]
+    params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     assert list(stages) == STAGES
     assert set(entries) == {"main", *STAGES, *MULTISCALE}
     # generate makes data/, so it runs outside the pipeline
@@ -118,9 +118,13 @@ def test_each_stage_has_a_module_a_command_and_an_mlproject_entry() -> None:
 
 
 def test_each_multiscale_stage_has_a_module_a_command_and_parameters() -> None:
-    stages = yaml.safe_load((ROOT / "multiscale" / "dvc.yaml").read_text())["stages"]
+    stages = yaml.safe_load((ROOT / "multiscale" / "dvc.yaml").read_text(encoding="utf-8"))[
+        "stages"
+    ]
     assert list(stages) == MULTISCALE
-    assert list(yaml.safe_load((ROOT / "multiscale" / "params.yaml").read_text())) == [
+    assert list(
+        yaml.safe_load((ROOT / "multiscale" / "params.yaml").read_text(encoding="utf-8"))
+    ) == [
         "parts",
         *MULTISCALE,
     ]
@@ -131,8 +135,10 @@ def test_each_multiscale_stage_has_a_module_a_command_and_parameters() -> None:
 
 
 def test_mlproject_parameters_are_keys_of_params_yaml() -> None:
-    params = yaml.safe_load((ROOT / "params.yaml").read_text())
-    for name, entry in yaml.safe_load((ROOT / "MLproject").read_text())["entry_points"].items():
+    params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    for name, entry in yaml.safe_load((ROOT / "MLproject").read_text(encoding="utf-8"))[
+        "entry_points"
+    ].items():
         for parameter in entry.get("parameters", {}):
             sections = [
                 section
@@ -169,7 +175,7 @@ def test_every_module_has_its_test_file() -> None:
 
 
 def test_requirements_pin_every_version_and_name_no_index() -> None:
-    for line in (ROOT / "requirements.txt").read_text().splitlines():
+    for line in (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines():
         assert "==" in line.split(";")[0], line
         assert "http" not in line.partition("==")[2], line
         assert not line.startswith("-"), line
@@ -180,7 +186,7 @@ def test_one_module_opens_hdf5_files_to_read() -> None:
     for path in PACKAGE.rglob("*.py"):
         opened = [
             node
-            for node in ast.walk(ast.parse(path.read_text()))
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
             if isinstance(node, ast.Call)
             and ast.unparse(node.func) == "h5py.File"
             and "'r'" in map(ast.unparse, node.args)

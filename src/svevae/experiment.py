@@ -16,7 +16,9 @@ class ExperimentProvider:
     def in_context(self) -> bool:
         """Whether the working folder is such a project."""
         project = Path("MLproject")
-        return project.is_file() and project.read_text().startswith("name: svevae\n")
+        return project.is_file() and project.read_text(encoding="utf-8").startswith(
+            "name: svevae\n"
+        )
 
     def get_experiment_id(self) -> str:
         """The experiment's id; it is made on first use."""

@@ -85,7 +85,7 @@ def _suiting(data: Path) -> list[Setting]:
 def _lay(folder: Path, settings: list[Setting]) -> None:
     """Write the files of PROJECT_FILES, changed to what a user has."""
     for name in PROJECT_FILES:
-        text = project_file(name).read_text()
+        text = project_file(name).read_text(encoding="utf-8")
         if name.endswith("dvc.yaml"):
             text = without_sources(text)
         elif name.endswith("params.yaml"):
@@ -135,7 +135,9 @@ def _begin_history(folder: Path, with_data: bool) -> list[str]:
     git = shutil.which("git")
     if git is None:
         path = folder / ".dvc" / "config"
-        path.write_text(path.read_text().replace("[core]\n", "[core]\n    no_scm = true\n", 1))
+        path.write_text(
+            path.read_text(encoding="utf-8").replace("[core]\n", "[core]\n    no_scm = true\n", 1)
+        )
     else:
         _run(folder, "git", "init", "--quiet", "--initial-branch=main")
     if with_data:

@@ -174,7 +174,7 @@ def _read(path: Path) -> Any:
             " root of a project, which `svevae init` lays"
         )
     try:
-        return yaml.safe_load(path.read_text())
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: expected YAML in UTF-8: {error}") from error
 

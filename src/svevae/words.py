@@ -15,6 +15,12 @@ def some(items: Sequence[str], most: int = 20) -> str:
     return ", ".join(items[:most]) + (f" and {len(items) - most} more" if len(items) > most else "")
 
 
+def short(text: str, most: int = 60) -> str:
+    """`text`, its middle left out where it has more than `most` characters."""
+    kept = (most - 3) // 2
+    return text if len(text) <= most else f"{text[:kept]}...{text[-kept:]}"
+
+
 def headed(name: str, unit: str) -> str:
     """Put a quantity with its unit at the head of a column or an axis: E_x [MPa]; the name alone
     for the unit "-".

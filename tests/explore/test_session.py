@@ -268,7 +268,11 @@ def test_voxels_of_another_size_are_told(
             np.arange(512.0).reshape(8, 8, 8) % 3,
             "expected greys or two phases, received 3 phases: 0, 1, 2",
         ),
-        ("a.npy", np.full((8, 8, 8), np.nan), "expected finite greys, received nan"),
+        (
+            "a.npy",
+            np.full((8, 8, 8), np.nan),
+            "expected voxels inside the field of view, received none",
+        ),
     ],
 )
 def test_files_that_are_no_volume(

@@ -237,7 +237,7 @@ def test_bad_input(model: SimpleNamespace, tmp_path: Path) -> None:
     with pytest.raises(
         DataError,
         match=(
-            r"solid.npy: expected a part, received a volume that is pore in every SVE; .* --pores"
+            r"solid.npy: expected a part, received a volume that is pore in every SVE, .* --pores"
         ),
     ):
         field_file(tmp_path / "solid.npy", table, "any", ImportOptions())

@@ -23,7 +23,7 @@ def dataset_digest(path: Path) -> str:
         pointer = tracked.with_name(f"{tracked.name}.dvc") if tracked.name else None
         if pointer is not None and pointer.is_file():
             try:
-                return yaml.safe_load(pointer.read_text())["outs"][0]["md5"]
+                return yaml.safe_load(pointer.read_text(encoding="utf-8"))["outs"][0]["md5"]
             except (yaml.YAMLError, KeyError, TypeError, IndexError) as error:
                 raise DataError(
                     f"{pointer}: expected the md5 of {tracked} under outs, received something else"

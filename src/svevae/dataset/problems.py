@@ -135,9 +135,13 @@ def voxel_size(file: h5py.File) -> float | None:
     """Edge of a voxel in micrometres; one number, or three that are equal. None where the file
     does not say. Raises DataError.
     """
-    if "voxel_size_um" not in file.attrs:
-        return None
-    stored = file.attrs["voxel_size_um"]
+    return cube_edge(file.attrs["voxel_size_um"]) if "voxel_size_um" in file.attrs else None
+
+
+def cube_edge(stored: Any) -> float:
+    """The edge of a voxel in micrometres that an attribute voxel_size_um says: one number, or three
+    that are equal. Raises DataError.
+    """
     values = None if isinstance(stored, h5py.Empty) else np.asarray(stored)
     if values is not None and values.dtype.kind in "iuf" and values.size in (1, 3):
         sizes = values.astype(float).ravel()

@@ -119,6 +119,11 @@ def seal_problems(file: h5py.File, voxels: str | None = None) -> list[str]:
                 continue
             if received != digest:
                 problems.append(f"{key}: the values are not those that were written")
+    if problems:
+        problems[-1] += (
+            f"; where they were changed on purpose, delete the file's attributes `{CONTENTS}` and"
+            f" `{DIGEST}`"
+        )
     return problems
 
 

@@ -48,7 +48,7 @@ class Split:
     @classmethod
     def load(cls, path: Path) -> Split:
         """The split that `save` wrote."""
-        values = json.loads(path.read_text())
+        values = json.loads(path.read_text(encoding="utf-8"))
         values["parts"] = {subset: tuple(parts) for subset, parts in values["parts"].items()}
         fields: dict[str, Any] = {
             key: tuple(value) if isinstance(value, list) else value for key, value in values.items()

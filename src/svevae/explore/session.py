@@ -29,7 +29,8 @@ from svevae.physics.homogenize import Loading, Solver
 from svevae.physics.label import yield_stress
 from svevae.physics.voce import fit_voce, voce_curve
 from svevae.scans.importers import Samples
-from svevae.scans.layouts import EDGE, ImportOptions
+from svevae.scans.options import ImportOptions
+from svevae.scans.sources import EDGE
 from svevae.words import counted
 
 MATRIX = "as-built-z"  # of the model's data, where these do not say

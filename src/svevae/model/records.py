@@ -18,7 +18,7 @@ def read_record(cls: type[T], path: Path) -> T:
     Raises DataError.
     """
     try:
-        return parse_record(cls, path.read_text())
+        return parse_record(cls, path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(
             f"{path}: expected a JSON file, cannot be read: {type(error).__name__}: {error}"

@@ -52,7 +52,7 @@ def keep() -> str:
         shutil.copytree(MODEL, beside / "model")
         shutil.copytree(EVALUATION / "plots", beside / "plots")
         shutil.copy(METRICS, beside)
-        spread = json.loads(SEEDS.read_text()) if SEEDS.is_file() else None
+        spread = json.loads(SEEDS.read_text(encoding="utf-8")) if SEEDS.is_file() else None
         (beside / "model-card.md").write_text(model_card(contract, scores, spread))
         replace_folder(beside, KEPT)
     finally:

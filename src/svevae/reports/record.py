@@ -20,5 +20,5 @@ def record() -> None:
     if "MLFLOW_RUN_ID" in os.environ and TRAINED.is_file():
         scores = Scores.load(METRICS).values() if METRICS.is_file() else {}
         tracking.add_to_current_run(
-            tracking.flatten(scores), json.loads(TRAINED.read_text())["run_id"]
+            tracking.flatten(scores), json.loads(TRAINED.read_text(encoding="utf-8"))["run_id"]
         )

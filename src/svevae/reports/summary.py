@@ -29,7 +29,7 @@ def summary() -> str:
                 " `dvc repro --pull` first"
             )
     scores, contract = Scores.load(METRICS), ModelContract.load(CONTRACT)
-    registered = json.loads(REGISTERED.read_text())
+    registered = json.loads(REGISTERED.read_text(encoding="utf-8"))
     rows = [
         *_table(contract, scores),
         "without a network: cubic in the porosity; ridge regression from two-point statistics;"
@@ -100,7 +100,7 @@ def _search(contract: ModelContract) -> list[str]:
     """What the model owes to the search; nothing where it was trained without."""
     if not contract.search or not BEST.is_file():
         return []
-    reason = yaml.safe_load(BEST.read_text())["reason"]
+    reason = yaml.safe_load(BEST.read_text(encoding="utf-8"))["reason"]
     return textwrap.wrap(f"search: {reason}", 140, subsequent_indent="  ")
 
 

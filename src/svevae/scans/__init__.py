@@ -12,7 +12,8 @@ from svevae.lazy import lazy
 
 if TYPE_CHECKING:
     from svevae.scans.importers import Samples, import_dataset, read_samples
-    from svevae.scans.layouts import ImportOptions, find_sources
+    from svevae.scans.layouts import find_sources
+    from svevae.scans.options import ImportOptions
     from svevae.scans.segmentation import Segmentation
     from svevae.scans.volume import read_volume
 
@@ -29,7 +30,7 @@ __all__ = [
 __getattr__ = lazy(
     __name__,
     {
-        "ImportOptions": "layouts",
+        "ImportOptions": "options",
         "Samples": "importers",
         "Segmentation": "segmentation",
         "find_sources": "layouts",

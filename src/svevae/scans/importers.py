@@ -29,9 +29,9 @@ from svevae.errors import DataError, blaming
 from svevae.files import check_target
 from svevae.physics.label import property_names
 from svevae.scans.cutting import Cubes, cut_view, gathered
-from svevae.scans.layouts import EDGE, SampleLabels, Source
 from svevae.scans.options import ImportOptions
 from svevae.scans.segmentation import Segmentation
+from svevae.scans.sources import EDGE, SampleLabels, Source
 from svevae.scans.volumes import Volumes, source_digest, sources_of
 from svevae.words import counted, some
 

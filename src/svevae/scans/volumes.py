@@ -18,10 +18,11 @@ from svevae.errors import DataError
 from svevae.files import write_text
 from svevae.scans import volume as vol
 from svevae.scans.greys import histogram
-from svevae.scans.layouts import Source, find_sources
+from svevae.scans.layouts import find_sources
 from svevae.scans.options import ImportOptions
 from svevae.scans.resample import Edges, read_resampled
 from svevae.scans.segmentation import Segmentation, find_rule
+from svevae.scans.sources import Source
 from svevae.scans.view import View, check_mask, find_fill, inscribed_circle
 from svevae.words import some
 
@@ -209,7 +210,7 @@ def source_digest(sources: list[Source], options: ImportOptions) -> str:
 def _kept(path: Path) -> tuple[Segmentation, dict[str, float]] | None:
     """What `Volumes.segment` wrote; None where there is nothing, or where it is damaged."""
     try:
-        rule, fills = json.loads(path.read_text())
+        rule, fills = json.loads(path.read_text(encoding="utf-8"))
         rule["sensitivity"] = tuple(tuple(shift) for shift in rule["sensitivity"])
         return Segmentation(**rule), fills
     except (OSError, ValueError, KeyError, TypeError):

@@ -65,7 +65,7 @@ def register(params: Params) -> None:
     name = params.register.name
     scores, contract = Scores.load(METRICS), ModelContract.load(MODEL / CONTRACT_FILE)
     model_md5 = file_md5(MODEL / MODEL_FILE)
-    with tracking.run("register", json.loads(RUN.read_text())["run_id"]) as run_id:
+    with tracking.run("register", json.loads(RUN.read_text(encoding="utf-8"))["run_id"]) as run_id:
         version = tracking.registered_version(name, model_md5) or _register_new(
             name, scores, contract, model_md5, run_id
         )

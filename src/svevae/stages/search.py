@@ -99,7 +99,7 @@ def join(params: Params, workers: int | None) -> None:
 def report(params: Params) -> Path:
     """Write the page of the study as it is now. Raises ConfigError where there is none."""
     study = _existing(params, newest_journal(params.search.study) or JOURNAL)
-    best = yaml.safe_load(BEST.read_text()) if BEST.is_file() else None
+    best = yaml.safe_load(BEST.read_text(encoding="utf-8")) if BEST.is_file() else None
     write_report(study.study, _repeats(study.storage, params), best, REPORT)
     return REPORT
 

@@ -102,7 +102,7 @@ def _with_search(params: Params) -> tuple[Params, dict[str, str]]:
             f"{BEST}: expected what the search found, found nothing; run `dvc repro search`, or set"
             " train.from_search: false"
         )
-    best = yaml.safe_load(BEST.read_text())
+    best = yaml.safe_load(BEST.read_text(encoding="utf-8"))
     config = with_found(params.train, best)
     changed = [
         f"{key} {value}"
@@ -135,7 +135,7 @@ def _fingerprint(params: Params) -> str:
         params.base.seed,
         keras.backend.backend(),
         dataclasses.asdict(params.train),
-        SPLIT.read_text(),
+        SPLIT.read_text(encoding="utf-8"),
         code,
     ]
     return text_md5(json.dumps(settings))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import warnings
 from collections.abc import Mapping
 from importlib.metadata import distributions
 from pathlib import Path
@@ -98,18 +99,21 @@ def log_model(
     names = ("tensorflow", "keras", "numpy", "h5py", "pyyaml", "pydantic", "mlflow")
     versions = {package.metadata["Name"].lower(): package.version for package in distributions()}
     requirements = [f"{name}=={versions[name]}" for name in names if name in versions]
-    info = Model.log(
-        None,
-        _Flavor,
-        name="vae",
-        tags=dict(tags),
-        folder=folder,
-        loader=loader,
-        signature=signature,
-        requirements=requirements,
-        keras_version=keras_version,
-        backend=backend,
-    )
+    with warnings.catch_warnings():
+        # of MLflow's own types, when it is first asked for a model of Python
+        warnings.filterwarnings("ignore", ".*Any type hint is inferred as AnyType")
+        info = Model.log(
+            None,
+            _Flavor,
+            name="vae",
+            tags=dict(tags),
+            folder=folder,
+            loader=loader,
+            signature=signature,
+            requirements=requirements,
+            keras_version=keras_version,
+            backend=backend,
+        )
     return info.model_uri
 
 

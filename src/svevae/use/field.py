@@ -17,9 +17,9 @@ from svevae.errors import DataError
 from svevae.files import check_target, load_arrays, save_arrays
 from svevae.model.latent import LatentModel
 from svevae.parts.fields import Law, PropertyField
-from svevae.scans.layouts import Source
 from svevae.scans.options import ImportOptions
 from svevae.scans.segmentation import Segmentation
+from svevae.scans.sources import Source
 from svevae.scans.view import OUTSIDE, View
 from svevae.scans.volumes import Volumes, source_digest, sources_of
 from svevae.use.champion import load
@@ -62,20 +62,18 @@ class Tiles:
         """Binary SVEs of the i-th layer across `axis`: (sve, n, n, n), z fastest; OUTSIDE where a
         voxel does not count.
         """
-        where = tuple(
-            slice(i * self.n, min((i + 1) * self.n, edge)) if axis == self.axis else slice(0, edge)
-            for axis, edge in enumerate(self.view.shape)
-        )
-        slab = self.view.segmented(self.rule, where)
-        target = [
-            self.n * (1 if axis == self.axis else count) for axis, count in enumerate(self.shape)
-        ]
-        slab = np.pad(
-            slab,
-            [(0, whole - edge) for whole, edge in zip(target, slab.shape, strict=True)],
-            "symmetric",
-        )
-        return cut(slab, self.n)[0]
+        stop, edge = (i + 1) * self.n, self.view.shape[self.axis]
+        missing = max(0, stop - edge)
+        # a thin last layer mirrors voxels of the one before
+        start = max(0, min(i * self.n, edge - missing))
+        where = [slice(0, edge) for edge in self.view.shape]
+        where[self.axis] = slice(start, min(stop, edge))
+        padded = [(0, count) for count in self.padded]
+        padded[self.axis] = (0, missing)
+        slab = np.pad(self.view.segmented(self.rule, tuple(where)), padded, "symmetric")
+        layer = [slice(None)] * 3
+        layer[self.axis] = slice(-self.n, None)
+        return cut(slab[tuple(layer)], self.n)[0]
 
 
 def encode_volume(model: LatentModel, tiles: Tiles, folder: Path) -> tuple[np.ndarray, np.ndarray]:

@@ -134,7 +134,9 @@ def free_memory() -> int:
     where that has less.
     """
     try:
-        found = re.search(r"MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text())
+        found = re.search(
+            r"MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text(encoding="utf-8")
+        )
     except OSError:
         found = None
     free = (
@@ -142,7 +144,9 @@ def free_memory() -> int:
     )
     group = Path("/sys/fs/cgroup")
     try:
-        limit, used = ((group / f"memory.{name}").read_text() for name in ("max", "current"))
+        limit, used = (
+            (group / f"memory.{name}").read_text(encoding="utf-8") for name in ("max", "current")
+        )
         return min(free, max(int(limit) - int(used), 0))
     except (OSError, ValueError):  # no control group, or one without a limit
         return free

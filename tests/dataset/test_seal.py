@@ -45,8 +45,8 @@ def test_large_datasets_are_compared_by_a_full_check_only(
         file["curves"][1, 5] = 1
         monkeypatch.setattr(module, "SLAB", 1000)
         assert seal_problems(file) == []
-        expected = ["/curves: the values are not those that were written"]
-        assert seal_problems(file, digest) == expected
+        (found,) = seal_problems(file, digest)
+        assert found.startswith("/curves: the values are not those that were written; where")
 
 
 def test_bits_of_any_type() -> None:

@@ -246,8 +246,8 @@ def test_bad_input(model: SimpleNamespace, tmp_path: Path) -> None:
         DataError, match=r"two.npz: expected one volume, found 2: .* --dataset names one"
     ):
         field_file(tmp_path / "two.npz", table, "any", ImportOptions())
-    np.save("holes.npy", np.where(VOLUME, np.nan, 1.0))
-    with pytest.raises(DataError, match=r"holes.npy: expected greys or two phases, .*: 1;"):
+    np.save("holes.npy", np.where(VOLUME, np.nan, 5.0))
+    with pytest.raises(DataError, match=r"holes.npy: expected greys or two phases, .*: 5;"):
         field_file(tmp_path / "holes.npy", table, "any", ImportOptions())
     model.contract = make_contract()
     with pytest.raises(

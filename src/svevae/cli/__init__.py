@@ -26,7 +26,7 @@ EXTRAS = {  # what `pip install svevae` leaves out: modules by the extra that ha
         "sqlalchemy",
         "uvicorn",
     ),
-    "explore": ("dash", "flask", "werkzeug"),
+    "explore": ("dash", "werkzeug"),
     "formats": ("SimpleITK", "vtk", "zarr"),
 }
 

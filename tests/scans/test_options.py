@@ -1,0 +1,26 @@
+"""How sources are read: options that make no sense are refused by name."""
+
+from __future__ import annotations
+
+import pytest
+
+from svevae.errors import DataError
+from svevae.scans.options import ImportOptions
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"size": 0}, "--size: expected at least 1 voxel, received 0"),
+        ({"stride": -1}, "--stride: expected at least 1 voxel, received -1"),
+        ({"voxel_size": 0.0}, "--voxel-size: expected micrometres above 0, received 0.0"),
+        ({"voxel_size": float("nan")}, "--voxel-size: expected micrometres above 0, received nan"),
+        ({"stress_unit": "psi"}, "--stress-unit: expected one of Pa, kPa, MPa, GPa, received"),
+        ({"field_of_view": "ball"}, "--field-of-view: expected cylinder, received 'ball'"),
+        ({"resample": float("inf")}, "--resample: expected micrometres above 0, received inf"),
+        ({"skip": -1}, "--skip-header: expected 0 bytes or more, received -1"),
+    ],
+)
+def test_options_that_make_no_sense(options: dict, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        ImportOptions(**options)

@@ -100,10 +100,10 @@ def test_train_refuses_what_the_architecture_cannot_do(
     run: Run, refused: Callable[..., str], split: Path
 ) -> None:
     params = split / "params.yaml"
-    change_yaml(params, train={"depth": 5, "from_search": False})
+    change_yaml(params, train={"depth": 6, "from_search": False})
     message = refused(split, "train")
-    assert "svevae train: train.architecture: patch of depth 5 works for n = 64, 128, " in message
-    assert "192, 256, ... (multiples of 64), received SVEs of n = 32" in message
+    assert "svevae train: train.depth: expected a smaller one, received 6: patch would" in message
+    assert "take 128 voxels along an edge, SVEs have n = 32" in message
     change_yaml(params, train={"depth": TINY_TRAIN["depth"], "architecture": "transformer"})
     assert (
         "train.architecture: expected one of conv, residual, patch, received 'transformer'"

@@ -5,16 +5,17 @@ from __future__ import annotations
 import dataclasses
 import json
 import pickle
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import pydantic
+import numpy as np
 import pytest
 import yaml
 from pydantic import Field
 
-from svevae.config import Generate
+from svevae.config import Base, Generate, load_params
 from svevae.errors import ConfigError
 from svevae.sections import (
     FROM_LIST,
@@ -111,7 +112,7 @@ def test_sections_are_frozen_dataclasses() -> None:
     assert json.loads(json.dumps(dataclasses.asdict(oven)))["times"] == [1.0, 2.0]
     with pytest.raises(dataclasses.FrozenInstanceError):
         oven.trays = 3
-    with pytest.raises(pydantic.ValidationError, match="trays"):
+    with pytest.raises(ConfigError, match=r"^oven\.trays: expected at least 1, received 0"):
         dataclasses.replace(oven, trays=0)
 
 
@@ -144,3 +145,77 @@ def test_a_whole_file_has_every_key_in_spite_of_defaults(tmp_path: Path) -> None
 
 def test_defaults_of_generate_are_what_is_shipped() -> None:
     assert load_section(ROOT / "params.yaml", "generate", Generate) == Generate()
+
+
+YAML = [  # what is written as params.yaml, and what is said of it
+    ("oven: {heat: 2026-02-30}", r"heat: expected another value, received no timestamp: '2026-02"),
+    (f"oven: {{trays: {'9' * 5000}}}", r"trays: expected another value, received no int: '9999"),
+    (f"oven: {{trays: 0x{'f' * 5000}}}", "trays: expected a number below 2.63, .* 20000 bits"),
+    (f"oven: {{trays: {2**70}}}", r"trays: expected a number below 2\^63, received one of 71 bits"),
+    (f"oven: {'[' * 5000}", "expected at most 20 levels of lists and mappings"),
+    (f"oven: {'{a: ' * 30}", "expected at most 20 levels of lists and mappings"),
+    ("a: &a [1]\noven: [*a, *a]", "expected values, received an alias"),
+    ("oven: {heat: 1}\noven: {heat: 2}", "oven: received twice"),
+    ("oven:\n\theat: 1", r"found character '\\t'"),
+    ("oven: !!python/object:os.system x", "could not determine a constructor for the tag"),
+    ("oven: {[1]: 2}", "expected a name as key"),
+    ("oven: {heat: \u00e9".encode("latin-1"), "expected YAML in UTF-8: 'utf-8' codec can't decode"),
+    (b"\x00", "unacceptable character"),
+    (b"#" * 1_000_001, "expected at most 1,000,000 bytes, received 1,000,001"),
+    (f"oven: {{{'k' * 900}: 1, heat: 1}}", "oven.'kkk.*: unknown key"),
+    ("oven: {heat: 1, trays: 1000001}", "oven.trays: expected at most 1000000, received 1000001"),
+    ("oven: {heat: 1, times: [.inf]}", r"oven.times\[0\]: expected a finite number, received inf"),
+    ("oven: {heat: 1, names: ['a', \"\\0\"]}", r"oven.names\[1\]: expected a text of 1 to 500"),
+    (f"oven: {{heat: 1, names: [{'n' * 501}]}}", r"oven.names\[0\]: expected a text of 1 to 500"),
+    ("oven: {heat: 2026-02-28}", "oven.heat: expected float, received datetime.date"),
+]
+
+
+@pytest.mark.parametrize(("content", "message"), YAML)
+def test_yaml_that_is_no_section(tmp_path: Path, content: str | bytes, message: str) -> None:
+    path = tmp_path / "kitchen.yaml"
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    with pytest.raises(ConfigError) as refused:
+        load_section(path, "oven", Oven)
+    said = str(refused.value)
+    assert said.startswith(f"{path}: ")
+    assert re.search(message, said, re.DOTALL), said
+    assert len(said) < 2000
+
+
+def test_mutations_of_the_shipped_file_are_read_or_refused(tmp_path: Path) -> None:
+    """Whatever 300 seeded changes make of it: parameters, or a short ConfigError with its name."""
+    random = np.random.default_rng(0)
+    shipped = (ROOT / "params.yaml").read_bytes()
+    path = tmp_path / "params.yaml"
+    pieces = [b"[", b"{", b"\t", b"\xff", b"-1", b"1e999", b"*a", b"&a ", b"!!int ", b".nan", b"\0"]
+    for _ in range(300):
+        content = bytearray(shipped)
+        for _ in range(random.integers(1, 4)):
+            start = int(random.integers(len(content)))
+            stop = start + int(random.integers(0, 40))
+            content[start:stop] = pieces[random.integers(len(pieces))]
+        path.write_bytes(content)
+        said = f"{path}: "
+        try:
+            load_params(path)
+        except ConfigError as error:
+            said = str(error)
+        assert said.startswith(f"{path}: ")
+        assert len(said) < 2000
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("latent_dim", 10**9), ("epochs", -1), ("width", 10**6), ("batch_size", 10**9)],
+)
+def test_replacing_by_a_size_beyond_reason_names_the_key(key: str, value: int) -> None:
+    train = load_params(ROOT / "params.yaml").train
+    with pytest.raises(ConfigError, match=rf"^train\.{key}: expected at .*, received {value}$"):
+        dataclasses.replace(train, **{key: value})
+    with pytest.raises(ConfigError, match=r"^base\.seed: expected at most 4294967295, received"):
+        Base(seed=2**70, backend="jax")
+    with pytest.raises(ConfigError, match=r"^base\.seed: missing"):
+        Base(backend="jax")
+    with pytest.raises(ConfigError, match=r"^base\.seeds: unknown key"):
+        Base(seed=1, seeds=2, backend="jax")

@@ -7,25 +7,31 @@ sections of multiscale/params.yaml are in `svevae.parts.config`.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from svevae.errors import ConfigError
 from svevae.sections import (
     FROM_LIST,
+    PRINTABLE,
     Count,
+    Finite,
     Floats,
     Fraction,
     Names,
     Natural,
     Nonnegative,
     Positive,
+    Seed,
+    Size,
+    Text,
+    ValueRefusedError,
     check,
-    first_message,
     load_sections,
     parse_section,
     parse_sections,
@@ -63,22 +69,22 @@ def _is_range(value: Any) -> bool:
 
 
 def _is_ordered(value: Any) -> bool:
-    """Low <= high, and above 0 where the range is logarithmic."""
-    return not isinstance(value, list) or (
-        value[0] <= value[1] and (len(value) == 2 or value[0] > 0)
-    )
+    """Low <= high, and above 0 where the range is logarithmic; numbers are finite."""
+    if not isinstance(value, list):
+        return math.isfinite(value)
+    return -math.inf < value[0] <= value[1] < math.inf and (len(value) == 2 or value[0] > 0)
 
 
 Range = Annotated[
     Any,
     check(_is_range, "a number, [low, high] or [low, high, log]"),
-    check(_is_ordered, "low <= high, and above 0 for log"),
+    check(_is_ordered, "low <= high, finite, and above 0 for log"),
 ]
 Edges = Annotated[
     tuple[int, ...],
     FROM_LIST,
     check(
-        lambda edges: len(edges) == 3 and min(edges) >= 1,
+        lambda edges: len(edges) == 3 and 1 <= min(edges) <= max(edges) <= 10_000,
         "three numbers of SVEs, each at least 1",
     ),
 ]
@@ -90,7 +96,7 @@ class Base:
     names another.
     """
 
-    seed: Natural
+    seed: Seed
     backend: Backend
 
 
@@ -108,22 +114,22 @@ class Generate:
     work, labelled together on a GPU and one by one on a CPU.
     """
 
-    output: Annotated[str, check(lambda name: name.endswith(".h5"), "the name of a .h5 file")] = (
-        "data/sve_porous_alsi10mg_32.h5"
-    )
-    seed: Natural = 0
-    generator: str = "gaussian"
+    output: Annotated[
+        str, check(lambda name: name.endswith(".h5"), "the name of a .h5 file"), PRINTABLE
+    ] = "data/sve_porous_alsi10mg_32.h5"
+    seed: Seed = 0
+    generator: Text = "gaussian"
     parameters: dict[str, Range] = field(default_factory=lambda: dict(GAUSSIAN))
     parts: Count = 85
     part: Edges = (4, 4, 3)
-    sve: Annotated[int, Field(ge=2)] = 32
-    stride: Count = 32
+    sve: Annotated[int, Field(ge=2, le=10_000)] = 32
+    stride: Size = 32
     voxel_size: Positive = 10.0
     material: Any = "as-built-z"
     tension: Names = ("x", "y", "z")
     strain: Floats = STRAIN
-    dtype: str = "float32"
-    tolerance: float = 5.0e-4
+    dtype: Text = "float32"
+    tolerance: Finite = 5.0e-4
     batch: Count = 8
 
 
@@ -131,7 +137,7 @@ class Generate:
 class Prepare:
     """How to split `dataset`, a file of the contract: fractions of its parts; the rest trains."""
 
-    dataset: str
+    dataset: Text
     validation_fraction: Fraction
     test_fraction: Fraction
 
@@ -161,8 +167,10 @@ class Search:
     wins, where it is clearly the best.
     """
 
-    study: Annotated[str, check(lambda name: name and "/" not in name, "a name without /")]
-    storage: str
+    study: Annotated[
+        str, check(lambda name: name and "/" not in name, "a name without /"), PRINTABLE
+    ]
+    storage: Text
     trials: Count
     workers: Count
     objectives: Annotated[
@@ -175,7 +183,7 @@ class Search:
     ]
     pruner: Pruner
     resource: Resource
-    reduction: Annotated[int, Field(ge=2)]
+    reduction: Annotated[int, Field(ge=2, le=1000)]
     epochs: Count
     fraction: Annotated[float, Field(gt=0, le=1)]
     rule: ErrorName
@@ -200,14 +208,14 @@ class Train:
     """
 
     architecture: Architecture
-    latent_dim: Count
-    width: Count
-    depth: Count
-    blocks: Natural
+    latent_dim: Size
+    width: Size
+    depth: Annotated[int, Field(ge=1, le=12)]
+    blocks: Annotated[int, Field(ge=0, le=100)]
     block: Block
     elastic: bool
-    dense_width: Count
-    predictor_width: Count
+    dense_width: Size
+    predictor_width: Size
     dropout: Annotated[float, Field(ge=0, lt=1)]
     reconstruction_weight: Nonnegative
     kl_weight: Nonnegative
@@ -256,7 +264,7 @@ class Evaluate:
 class Register:
     """The `name` of the registered model."""
 
-    name: str
+    name: Text
 
 
 @dataclass(frozen=True)
@@ -300,9 +308,8 @@ def with_value(train: Train, key: str, value: Any, where: str) -> Train:
         raise ConfigError(f"{where}: unknown key; train has {', '.join(known)}")
     try:
         return dataclasses.replace(train, **{key: value})
-    except ValidationError as error:
-        message = first_message(Train, error)
-        raise ConfigError(f"{where}{message.removeprefix(key)}") from None
+    except ValueRefusedError as error:
+        raise ConfigError(f"{where}{error.message.removeprefix(key)}") from None
 
 
 def with_found(train: Train, best: Mapping[str, Any]) -> Train:

@@ -84,10 +84,10 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write a value as JSON for people to read, whole or not at all. Raises DataError as
-    `written_whole`.
+    """Write a value as JSON for people to read, whole or not at all; JSON has no NaN and no
+    infinity: a value with one is a ValueError. Raises DataError as `written_whole`.
     """
-    write_text(path, json.dumps(value, indent=1) + "\n")
+    write_text(path, json.dumps(value, indent=1, allow_nan=False) + "\n")
 
 
 def replace_folder(new: Path, folder: Path) -> None:

@@ -6,9 +6,10 @@ A class for a section is decorated with `section`; the annotations of its fields
 
 from __future__ import annotations
 
+import functools
 import reprlib
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, dataclass_transform
 
@@ -24,12 +25,36 @@ T = TypeVar("T")
 
 STRICT = ConfigDict(strict=True, extra="forbid")  # 1 is a float too; true is no number
 TYPES = {"int": "int", "float": "float", "string": "str", "bool": "bool", "dict": "a mapping"}
+LARGEST_FILE = 1_000_000  # bytes
+DEEPEST = 20  # lists and mappings within each other
+LONGEST = 500  # characters of a text, of what an error message shows of one, and of a YAML error
+
+
+class ValueRefusedError(ConfigError):
+    """A value of a section is wrong: `message` is "key: expected ..., received ..."."""
+
+    def __init__(self, section: str, message: str):
+        super().__init__(f"{section}.{message}")
+        self.message = message
 
 
 @dataclass_transform(frozen_default=True)
 def section(cls: type[T]) -> type[T]:
-    """Make `cls` a frozen dataclass whose values are checked against their annotations."""
-    return pydantic.dataclasses.dataclass(cls, frozen=True, config=STRICT)  # type: ignore[return-value]
+    """Make `cls` a frozen dataclass whose values are checked against their annotations: a wrong one
+    is a ConfigError, also in `dataclasses.replace`.
+    """
+    made = pydantic.dataclasses.dataclass(cls, frozen=True, config=STRICT)
+    validate = made.__init__
+
+    @functools.wraps(validate)
+    def __init__(self: Any, *values: Any, **named: Any) -> None:  # noqa: N807
+        try:
+            validate(self, *values, **named)
+        except ValidationError as error:
+            raise ValueRefusedError(cls.__name__.lower(), _first_message(made, error)) from None
+
+    made.__init__ = __init__  # type: ignore[method-assign]
+    return made  # type: ignore[return-value]
 
 
 def check(holds: Callable[[Any], bool], expected: str) -> AfterValidator:
@@ -50,11 +75,19 @@ def _list_to_tuple(value: Any) -> Any:
 
 
 FROM_LIST = BeforeValidator(_list_to_tuple)  # YAML has lists, a frozen dataclass has tuples
-Names = Annotated[tuple[str, ...], FROM_LIST]
-Floats = Annotated[tuple[float, ...], FROM_LIST]
-Natural = Annotated[int, Field(ge=0)]
-Count = Annotated[int, Field(ge=1)]
-Nonnegative = Annotated[float, Field(ge=0)]
+PRINTABLE = check(
+    lambda text: 0 < len(text) <= LONGEST and text.isprintable(),
+    f"a text of 1 to {LONGEST} printable characters",
+)
+Text = Annotated[str, PRINTABLE]
+Names = Annotated[tuple[Text, ...], FROM_LIST]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Floats = Annotated[tuple[Finite, ...], FROM_LIST]
+Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]  # as Keras takes them
+Natural = Annotated[int, Field(ge=0, le=1_000_000)]
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
+Size = Annotated[int, Field(ge=1, le=10_000)]  # of a layer, of an SVE in voxels: memory ends before
+Nonnegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 
@@ -96,17 +129,21 @@ def parse_section(name: str, cls: type[T], values: Any, defaults: bool = False) 
     _check_keys(f"{name}.", typing.get_type_hints(cls), values, defaults)
     try:
         return cls(**values)
-    except ValidationError as error:
-        raise ConfigError(f"{name}.{first_message(cls, error)}") from None
+    except ValueRefusedError as error:
+        raise ValueRefusedError(name, error.message) from None
 
 
-def first_message(cls: type, error: ValidationError) -> str:
+def _first_message(cls: type, error: ValidationError) -> str:
     """The first of the errors as "key: expected ..., received ..."."""
     details = error.errors(include_url=False)[0]
     key, *inner = details["loc"]
-    kind = typing.get_type_hints(cls, include_extras=True)[str(key)]
+    kinds = typing.get_type_hints(cls, include_extras=True)
+    if key not in kinds or details["type"] == "missing":
+        known = key in kinds
+        return f"{key}: missing" if known else f"{key}: unknown key; it has {', '.join(kinds)}"
+    kind = kinds[str(key)]
     for part in inner:
-        key = f"{key}[{part}]" if isinstance(part, int) else f"{key}.{part}"
+        key = f"{key}[{part}]" if isinstance(part, int) else f"{key}.{named(part)}"
     return f"{key}: expected {_expected(kind, details)}, received {received(details['input'])}" + (
         " (YAML reads 1e-3 as text: write 1.0e-3)"
         if details["type"] == "float_type" and isinstance(details["input"], str)
@@ -117,6 +154,12 @@ def first_message(cls: type, error: ValidationError) -> str:
 def received(value: Any) -> str:
     """`value` as an error message shows it: a long one is cut."""
     return _SHORT.repr(value)
+
+
+def named(key: Any) -> str:
+    """A key as an error message shows it: as it is, a long or odd one as `received`."""
+    plain = isinstance(key, str) and len(key) <= _SHORT.maxstring and key.isprintable()
+    return key if plain else received(key)
 
 
 _SHORT = reprlib.Repr()
@@ -131,7 +174,12 @@ def _expected(kind: Any, details: ErrorDetails) -> str:
         return details["msg"]
     if error == "tuple_type":
         item = typing.get_args(typing.get_args(kind)[0])[0]
+        item = getattr(item, "__origin__", item)  # of Annotated
         return f"a list of {getattr(item, '__name__', 'str')}"
+    if error == "less_than_equal" and "ge" in _bounds_of(kind):
+        return f"at most {details['ctx']['le']}"
+    if error == "finite_number" and not _bounds_of(kind):
+        return "a finite number"
     if error == "literal_error":
         return f"one of {', '.join(_choices(kind))}"
     if name := TYPES.get(error.removesuffix("_type")):
@@ -148,12 +196,7 @@ def _choices(kind: Any) -> tuple[str, ...]:
 
 def _bounds(kind: Any) -> str:
     """The bounds of an annotation in words: "at least 1", "a number above 0, at most 1"."""
-    bounds = {
-        name: f"{getattr(item, name):g}"
-        for item in FieldInfo.from_annotation(kind).metadata
-        for name in ("gt", "ge", "lt", "le")
-        if hasattr(item, name)
-    }
+    bounds = _bounds_of(kind)
     match bounds:
         case {"gt": low, "lt": high}:
             return f"a number between {low} and {high}"
@@ -163,7 +206,17 @@ def _bounds(kind: Any) -> str:
             return f"a number above {low}, at most {high}"
         case {"gt": low}:
             return f"a number above {low}"
-    return f"at least {bounds['ge']}"
+    return f"at least {bounds['ge']}" if bounds else "another value"
+
+
+def _bounds_of(kind: Any) -> dict[str, str]:
+    """The bounds of an annotation by the names that pydantic has for them."""
+    return {
+        name: f"{getattr(item, name)}"
+        for item in FieldInfo.from_annotation(kind).metadata
+        for name in ("gt", "ge", "lt", "le")
+        if hasattr(item, name)
+    }
 
 
 def _read(path: Path) -> Any:
@@ -174,9 +227,71 @@ def _read(path: Path) -> Any:
             " root of a project, which `svevae init` lays"
         )
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    if len(content) > LARGEST_FILE:
+        raise ConfigError(
+            f"{path}: expected at most {LARGEST_FILE:,} bytes, received {len(content):,}"
+        )
+    try:
+        return yaml.load(content.decode(), _Loader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: expected YAML in UTF-8: {error}") from error
+        said = str(error)
+        said = said if len(said) <= LONGEST else f"{said[:LONGEST]}..."
+        raise ConfigError(f"{path}: expected YAML in UTF-8: {said}") from None
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML for people: no aliases, which grow a short file without bound, no key twice, nothing
+    deeply nested. What cannot be a value is an error that names its key and line.
+    """
+
+    def __init__(self, stream: str):
+        super().__init__(stream)
+        self._depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            raise self._refused("expected values, received an alias", self.peek_event().start_mark)
+        self._depth += 1
+        if self._depth > DEEPEST:
+            mark = self.peek_event().start_mark
+            raise self._refused(f"expected at most {DEEPEST} levels of lists and mappings", mark)
+        try:
+            return super().compose_node(parent, index)
+        finally:
+            self._depth -= 1
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        mapping: dict[Any, Any] = {}
+        for key_node, value_node in node.value:
+            key = self._constructed("a key", key_node, deep=True)
+            if not isinstance(key, Hashable):
+                raise self._refused("expected a name as key", key_node.start_mark)
+            if key in mapping:
+                raise self._refused(f"{named(key)}: received twice", key_node.start_mark)
+            mapping[key] = self._constructed(named(key), value_node, deep)
+        return mapping
+
+    def construct_sequence(self, node: yaml.SequenceNode, deep: bool = False) -> list[Any]:
+        return [self._constructed(f"[{i}]", item, deep) for i, item in enumerate(node.value)]
+
+    def _constructed(self, where: str, node: yaml.Node, deep: bool) -> Any:
+        try:
+            value = self.construct_object(node, deep)
+        except (ValueError, KeyError, AttributeError, TypeError, IndexError, OverflowError):
+            # of a date that does not exist, an int of more digits than Python reads
+            kind = node.tag.rpartition(":")[2]
+            said = f"{where}: expected another value, received no {kind}"
+            raise self._refused(f"{said}: {received(node.value)}", node.start_mark) from None
+        if isinstance(value, int) and abs(value) >= 2**63:
+            said = f"{where}: expected a number below 2^63, received one of"
+            raise self._refused(f"{said} {value.bit_length()} bits", node.start_mark)
+        return value
+
+    def _refused(self, said: str, mark: yaml.Mark) -> yaml.YAMLError:
+        return yaml.constructor.ConstructorError(None, None, said, mark)
 
 
 def _check_keys(prefix: str, known: Mapping[str, Any], values: Any, defaults: bool = False) -> None:
@@ -187,7 +302,7 @@ def _check_keys(prefix: str, known: Mapping[str, Any], values: Any, defaults: bo
         )
     for key in values:
         if key not in known:
-            raise ConfigError(f"{prefix}{key}: unknown key; {where} has {', '.join(known)}")
+            raise ConfigError(f"{prefix}{named(key)}: unknown key; {where} has {', '.join(known)}")
     for key in known:
         if key not in values and not defaults:
             raise ConfigError(f"{prefix}{key}: missing")

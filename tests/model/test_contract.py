@@ -48,6 +48,8 @@ def test_what_an_early_contract_lacks_has_defaults(tmp_path: Path) -> None:
         ({"names": ["E", "E"]}, r"names: expected a name for each property, received \['E', 'E'\]"),
         ({"units": ["MPa"]}, r"units: expected one for each of E, nu, received \['MPa'\]"),
         ({"mean": [1.0]}, r"mean: expected one for each of E, nu, received \[1.0\]"),
+        ({"std": [0.0, 1.0]}, r"std.0: expected greater than 0, received 0.0"),
+        ({"mean": [float("nan"), 1.0]}, r"mean.0: expected a finite number, received nan"),
         ({"labels": "none"}, "labels: expected an object, received 'none'"),
         ({"data": {"sves": {"train": "many"}}}, "data.sves.train: expected a valid integer"),
     ],

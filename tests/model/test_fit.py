@@ -14,7 +14,7 @@ from svevae.config import Params
 from svevae.dataset.split import split_by_part
 from svevae.dataset.store import LabelledDataset
 from svevae.errors import ConfigError, TrainingError
-from svevae.model.fit import fit, set_up
+from svevae.model.fit import fit, set_up, suited
 
 
 class Killed(Exception):
@@ -23,15 +23,17 @@ class Killed(Exception):
     """
 
 
-def test_what_these_data_cannot_have_is_named_with_its_section(
+def test_what_these_data_cannot_have_is_left_out_or_named_with_its_section(
     params: Params, tiny: LabelledDataset
 ) -> None:
-    """The file has no labels along y, and 32 voxels cannot be halved six times."""
+    """The file has no labels along y, and 32 voxels cannot be halved seven times."""
     split = split_by_part(tiny, 0.25, 0.25, seed=0)
-    with pytest.raises(ConfigError, match=r"^train\.augmentation: swap_xy needs the labels"):
-        set_up(replace(params.train, augmentation=("swap_xy",)), 0, split, tiny)
-    with pytest.raises(ConfigError, match=r"^train\.architecture: patch of depth 5 works for n ="):
-        set_up(replace(params.train, depth=5), 0, split, tiny)
+    config = replace(params.train, augmentation=("flip_x", "swap_xy"), elastic=False)
+    assert suited(config, tiny.names) == replace(config, augmentation=("flip_x",))
+    assert suited(config, ("E_x", "E_y")) == config
+    assert set_up(config, 0, split, tiny).train.augmentation == ("flip_x",)
+    with pytest.raises(ConfigError, match=r"^train\.depth: .* received 6: patch .* n = 32$"):
+        set_up(replace(config, depth=6), 0, split, tiny)
 
 
 def test_resumed_training_ends_where_an_undisturbed_one_ends(session, tmp_path: Path) -> None:

@@ -109,8 +109,8 @@ def test_a_model_of_an_earlier_version(network: keras.Model, tmp_path: Path) -> 
     with pytest.raises(
         DataError,
         match=(
-            r"model\.keras: expected a model that gives properties_std, received one of an earlier"
-            r" svevae"
+            r"model\.keras: expected a model that gives .* received one without properties_std;"
+            r" one of an earlier svevae has to be trained again"
         ),
     ):
         load_folder(tmp_path / "model")
@@ -176,6 +176,10 @@ def test_a_damaged_folder(
             {"names": ("E_x",), "units": ("MPa",)},
             r"names: expected 2 as in model\.keras, received 1",
         ),
+        (
+            {"mean": (0.326, 66_000.0)},
+            r"mean: expected \[66000\.0, 0\.326\] as in model\.keras, received \[0\.326, 66",
+        ),
     ],
 )
 def test_a_contract_of_another_model(
@@ -190,6 +194,51 @@ def test_a_posterior_of_another_model(model: LatentModel, tmp_path: Path) -> Non
     save_folder(tmp_path / "model", model.model, CONTRACT, Posterior.prior(3))
     with pytest.raises(DataError, match=r"latent_dim: expected 3 as in posterior\.npz, received 4"):
         load_folder(tmp_path / "model")
+
+
+def test_a_model_file_has_no_code_of_its_own_run(tmp_path: Path) -> None:
+    """Keras' safe mode is on, which a program can switch off for itself alone."""
+    voxels = keras.Input((8, 8, 8), name="voxels")
+    strange = keras.Model(voxels, keras.layers.Lambda(lambda x: x + 1)(voxels))
+    save_folder(tmp_path / "model", strange, CONTRACT)
+    with pytest.raises(DataError, match=r"model\.keras: expected a Keras model, .*`Lambda` layer"):
+        load_folder(tmp_path / "model")
+
+
+def test_a_model_of_something_else(tmp_path: Path) -> None:
+    voxels = keras.Input((8, 8, 8), name="voxels")
+    save_folder(tmp_path / "model", keras.Model(voxels, voxels + 1), CONTRACT)
+    with pytest.raises(DataError, match=r"keras: expected a model that gives latent_log_var"):
+        load_folder(tmp_path / "model")
+
+
+@pytest.mark.parametrize("file", ["model.keras", "posterior.npz"])
+def test_one_flipped_bit_is_damage(model: LatentModel, tmp_path: Path, file: str) -> None:
+    save_folder(tmp_path / "model", model.model, CONTRACT, model.posterior)
+    path = tmp_path / "model" / file
+    content = bytearray(path.read_bytes())
+    content[len(content) // 3] ^= 4
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=rf"{file}: expected .*, cannot be read: BadZipFile"):
+        load_folder(tmp_path / "model")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"weights": np.array([2.0])}, "weights: expected shares that sum to 1"),
+        ({"means": np.full((1, 4), np.nan)}, "means: expected finite numbers"),
+        ({"means": np.zeros((2, 4))}, r"means: expected shape \(1, 4\), received \(2, 4\)"),
+        ({"covariances": -np.eye(4)[None]}, "Matrix is not positive definite"),
+        ({"scores": np.zeros(3)}, "scores, quantiles: expected both or none"),
+        ({"others": np.zeros(3)}, "unexpected keyword argument 'others'"),
+    ],
+)
+def test_a_posterior_that_is_none(tmp_path: Path, changes: dict, message: str) -> None:
+    prior = {key: value for key, value in vars(Posterior.prior(4)).items() if value is not None}
+    np.savez(tmp_path / "posterior.npz", **prior | changes)
+    with pytest.raises((ValueError, TypeError), match=message):
+        Posterior.load(tmp_path / "posterior.npz")
 
 
 def test_sigmoid_does_not_overflow() -> None:

@@ -16,8 +16,18 @@ def test_r2_of_truth_of_the_mean_and_of_half_the_variance() -> None:
     assert metrics.r2(true, true + error) == pytest.approx(0.5)
 
 
-def test_r2_of_a_constant_column_is_minus_infinity() -> None:
-    assert metrics.r2(np.ones((3, 1)), np.zeros((3, 1))) == -np.inf
+def test_r2_of_a_constant_column_is_undefined() -> None:
+    true = np.array([[1.0, 1.0], [1.0, 2.0], [1.0, 3.0]])
+    np.testing.assert_array_equal(metrics.r2(true, true), [np.nan, 1.0])
+    of_one_sve = metrics.r2(true[:1], true[:1])
+    assert np.isnan(of_one_sve).all()
+
+
+def test_no_halves_of_one_part_and_no_cross_entropy_of_no_pores() -> None:
+    one = metrics.half_distances(np.zeros(3, int), lambda a, b: 1.0, np.random.default_rng(0))
+    assert one.shape == (0,)
+    np.testing.assert_array_equal(metrics.constant_cross_entropy(np.zeros(2), 0.0, 4), [0, 0])
+    assert metrics.correlation_distance(np.ones(3), np.zeros(3)) == np.inf
 
 
 def test_constant_cross_entropy_is_that_of_constant_logits() -> None:

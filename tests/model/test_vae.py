@@ -50,6 +50,9 @@ def cubes(n: int, count: int = 4) -> np.ndarray:
         *((n, name, False) for n in (8, 16, 24, 32) for name in ARCHITECTURES),
         (8, "patch", True),
         (24, "conv", True),
+        *((n, name, False) for n in (9, 15) for name in ARCHITECTURES),
+        (4, "patch", True),
+        (9, "patch", True),
     ],
 )
 def test_shapes_follow_n_and_the_properties(
@@ -67,13 +70,22 @@ def test_shapes_follow_n_and_the_properties(
     }
 
 
-@pytest.mark.parametrize(("architecture", "multiple"), [("patch", 8), ("conv", 4), ("residual", 4)])
-def test_n_that_does_not_divide_names_the_sizes_that_work(
-    config: Train, architecture: str, multiple: int
-) -> None:
-    message = f"works for n = {multiple}, {2 * multiple}, .* received SVEs of n = 30"
-    with pytest.raises(ConfigError, match=message):
-        build_vae(replace(config, architecture=architecture), 30, MEAN, STD)
+@pytest.mark.parametrize(("n", "padded"), [(8, 0), (9, 7), (15, 1), (16, 0)])
+def test_only_an_n_that_cannot_be_halved_is_padded(config: Train, n: int, padded: int) -> None:
+    """With 0 the encoder's layers are those that it has always had."""
+    model = build_vae(config, n, MEAN, STD)
+    encoder, decoder = (model.get_layer(name) for name in ("encoder", "decoder"))
+    pads = [entry for entry in encoder.layers if isinstance(entry, keras.layers.ZeroPadding3D)]
+    crops = [entry for entry in decoder.layers if isinstance(entry, keras.layers.Cropping3D)]
+    assert [entry.padding for entry in pads] == [((0, padded),) * 3] * bool(padded)
+    assert [entry.cropping for entry in crops] == [((0, padded),) * 3] * bool(padded)
+
+
+def test_sizes_and_depths_that_are_too_small_or_too_deep(config: Train) -> None:
+    with pytest.raises(ConfigError, match="expected SVEs of n = 4 or more, received n = 3"):
+        build_vae(config, 3, MEAN, STD)
+    with pytest.raises(ConfigError, match=r"^depth: .* received 4: patch would take 32 voxels"):
+        build_vae(replace(config, depth=4), 15, MEAN, STD)
 
 
 def test_params_yaml_may_name_each_architecture_and_block() -> None:

@@ -5,14 +5,20 @@ into each other.
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from svevae.config import Params
+from svevae.dataset.split import split_by_part
+from svevae.dataset.store import SVEDataset
 from svevae.errors import ConfigError
-from svevae.search.live import copy_journal, live_journal, newest_journal, take_over
+from svevae.search.live import copy_journal, live_journal, newest_journal, settled, take_over
+from svevae.search.space import parse_space
 from svevae.search.storage import JOURNAL, open_journal
 from svevae.search.study import Study, Ticket
+from svevae.search.task import Task, terms
 
 TERMS = {"seed": 1}
 
@@ -75,6 +81,27 @@ def test_a_kept_study_of_other_terms_is_refused() -> None:
     with pytest.raises(ConfigError, match="seed: the study has 2, expected now 1"):
         take_over(JOURNAL, path, "s", TERMS)
     assert not path.exists()
+
+
+def test_other_data_have_a_study_of_their_own(params: Params, tiny: SVEDataset) -> None:
+    """The finished study of a name stays, and is found again by its data."""
+    split = split_by_part(tiny, 0.25, 0.25, seed=0)
+    space = parse_space({"kl_weight": {"low": 0.5, "high": 2.0}}, params.train)
+    task = Task(params, space, split, tiny)
+    other = replace(task, split=replace(split, dataset_digest="0123456789abcdef"))
+    assert settled(task, "journal") == task  # nothing is kept
+    fill(JOURNAL, 1, terms(task), name=params.search.study)
+    assert settled(task, "journal") == task
+    name = settled(other, "journal").params.search.study
+    assert name == f"{params.search.study}-01234567"
+    path = live_journal(name, terms(other))
+    take_over(JOURNAL, path, name, terms(other))
+    fill(path, 1, terms(other), name=name)
+    copy_journal(path, JOURNAL)
+    assert settled(task, "journal") == task
+    assert settled(other, "journal").params.search.study == name
+    for study in (params.search.study, name):
+        assert len(Study.load(open_journal(JOURNAL), study).finished()) == 1
 
 
 def test_other_studies_are_kept() -> None:

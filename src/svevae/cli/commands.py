@@ -111,15 +111,37 @@ def run_scatter(options: argparse.Namespace) -> None:
 
 
 def run_export(options: argparse.Namespace) -> None:
+    if options.output.suffix == ".onnx":
+        _export_model(options)
+    else:
+        _export_voxels(options)
+    print(options.output)
+
+
+def _export_model(options: argparse.Namespace) -> None:
+    from svevae.errors import ConfigError
+
+    if options.sve is not None or options.part is not None:
+        raise ConfigError(f"{options.output}: expected no --sve and no --part of a model")
+    _import_keras("tensorflow")
+    from svevae.use.onnx_file import export_onnx
+
+    export_onnx(options.file, options.output)
+
+
+def _export_voxels(options: argparse.Namespace) -> None:
+    from svevae.errors import ConfigError
+
+    if options.sve is None and options.part is None:
+        raise ConfigError(f"{options.output}: expected --sve I or --part P of {options.file}")
     from svevae.dataset.store import open_dataset
     from svevae.dataset.vtk import export_part, export_sve
 
-    data = open_dataset(options.file, labelled=False)
+    data = open_dataset(Path(options.file), labelled=False)
     if options.part is None:
         export_sve(data, options.sve, options.output)
     else:
         export_part(data, options.part, options.output)
-    print(options.output)
 
 
 def run_check(options: argparse.Namespace) -> None:

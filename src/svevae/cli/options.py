@@ -92,11 +92,18 @@ def make_parser() -> argparse.ArgumentParser:
     scatter.set_defaults(run=commands.run_scatter)
 
     export = parsers.add_parser(
-        "export", help="one SVE or a whole part as a .vtkhdf file for ParaView"
+        "export",
+        help="one SVE or a whole part as a .vtkhdf file for ParaView, or a model as an ONNX file",
+        description=(
+            "Write one SVE or a whole part of an SVE file for ParaView (.vtkhdf), or a model for"
+            " codes that are not Python (.onnx), whose input is voxels (sve, n, n, n) float32."
+        ),
     )
-    export.add_argument("file", type=Path)
-    export.add_argument("-o", "--output", type=Path, required=True, help="a .vtkhdf file")
-    which = export.add_mutually_exclusive_group(required=True)
+    export.add_argument("file", help="an SVE file; for .onnx a model, by registry URI or folder")
+    export.add_argument(
+        "-o", "--output", type=Path, required=True, help="a .vtkhdf file, or a .onnx file"
+    )
+    which = export.add_mutually_exclusive_group()
     which.add_argument("--sve", type=int, metavar="I", help="index of the SVE in the file, from 0")
     which.add_argument(
         "--part", type=int, metavar="P", help="a number of /part_id; put together by /position"

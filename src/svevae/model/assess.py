@@ -37,6 +37,7 @@ from svevae.model.scores import (
     VoxelScores,
     by_name,
 )
+from svevae.words import some
 
 PCA_SVES = 2048  # training SVEs, evenly taken, whose voxels the PCA sees: 270 MB at n = 32
 
@@ -88,9 +89,10 @@ class ModelOutputs:
     overlap: np.ndarray
 
     @property
-    def bce_ratio(self) -> float:
-        """Cross entropy over that of a constant probability."""
-        return float(self.bce.mean() / self.constant_bce.mean())
+    def bce_ratio(self) -> float | None:
+        """Cross entropy over that of a constant probability; None where that is 0, of no pores."""
+        constant = self.constant_bce.mean()
+        return float(self.bce.mean() / constant) if constant > 0 else None
 
 
 def run_model(
@@ -134,15 +136,18 @@ def property_scores(
     """Scores of the predicted properties; `true` and `porosity_only`, the cubic's, are (sve,
     property).
     """
-    r2, porosity_r2 = metrics.r2(true, outputs.properties), metrics.r2(true, porosity_only)
+    r2, porosity_r2 = (
+        R2.of_columns(names, metrics.r2(true, predicted))
+        for predicted in (outputs.properties, porosity_only)
+    )
     inside = metrics.coverage(true, outputs.properties, outputs.properties_std)
     return PropertyScores(
-        mean_r2=float(r2.mean()),
-        porosity_only_mean_r2=float(porosity_r2.mean()),
-        unexplained_of_porosity_only=float((1 - r2.mean()) / (1 - porosity_r2.mean())),
-        worst_r2=float(r2.min()),
-        r2=by_name(names, r2),
-        porosity_only_r2=by_name(names, porosity_r2),
+        mean_r2=r2.mean,
+        porosity_only_mean_r2=porosity_r2.mean,
+        unexplained_of_porosity_only=_unexplained(r2.mean, porosity_r2.mean),
+        worst_r2=min(r2.of.values(), default=None),
+        r2=r2.of,
+        porosity_only_r2=porosity_r2.of,
         mae=by_name(names, metrics.mean_absolute_error(true, outputs.properties)),
         porosity_only_mae=by_name(names, metrics.mean_absolute_error(true, porosity_only)),
         coverage_90=float(inside.mean()),
@@ -153,18 +158,35 @@ def property_scores(
     )
 
 
+def _unexplained(r2: float | None, reference: float | None) -> float | None:
+    """What `r2` leaves over what `reference` leaves; None where either is, or nothing is left."""
+    if r2 is None or reference is None or reference == 1:
+        return None
+    return (1 - r2) / (1 - reference)
+
+
 def voxel_scores(model: LatentModel, outputs: ModelOutputs) -> VoxelScores:
     """Scores of reconstruction and latent space."""
     hit, total = outputs.overlap
     return VoxelScores(
         bce=float(outputs.bce.mean()),
         bce_constant_porosity=float(outputs.constant_bce.mean()),
-        bce_ratio=outputs.bce_ratio,
+        bce_ratio=float(outputs.bce.mean() / outputs.constant_bce.mean()),
         dice=float(hit / total) if total else 1.0,
         kl=float(outputs.kl.sum(axis=1).mean()),
         active_units=metrics.active_units(outputs.latent_mean),
         latent_dim=model.latent_dim,
         aggregate_kl=metrics.divergence_from_prior(outputs.latent_mean, outputs.latent_std),
+    )
+
+
+def misfit(model: LatentModel, data: LabelledDataset) -> str:
+    """Why a model says nothing of these SVEs: their size or their properties; "" where it fits."""
+    if (data.n, data.names) == (model.n, model.names):
+        return ""
+    return (
+        f"{data.path}: expected SVEs of n = {model.n} with {some(model.names)}, received n ="
+        f" {data.n} with {some(data.names)}"
     )
 
 
@@ -177,11 +199,8 @@ def other_scores(
     """Scores on all SVEs of another file, e.g. of another pore generator. Raises ConfigError
     where it does not fit the model.
     """
-    if (data.n, data.names) != (model.n, model.names):
-        raise ConfigError(
-            f"{data.path}: expected SVEs of n = {model.n} with {', '.join(model.names)}, received"
-            f" n = {data.n} with {', '.join(data.names)}"
-        )
+    if reason := misfit(model, data):
+        raise ConfigError(reason)
     held = Subset.read(data, np.arange(data.count))
     outputs = run_model(model, held, float(held.porosity.mean()), random)
     reference = porosity_only.predict(held.porosity)
@@ -276,14 +295,16 @@ _DISTANCES: dict[str, Callable[[_Pores, _Pores], float]] = {
 }
 
 
-def sample_scores(held: Subset, samples: np.ndarray, random: np.random.Generator) -> SampleScores:
+def sample_scores(
+    held: Subset, samples: np.ndarray, random: np.random.Generator
+) -> SampleScores | None:
     """How far binary samples (sve, n, n, n) are from the held-out SVEs, over how far halves of
     these are from each other.
 
     The distances: of mean two-point correlations, of the distributions of porosities, and of those
     of pore sizes (all pores together). Each is divided by the 95 % quantile over random halves by
     part (`metrics.half_distances`): below 1 the samples are indistinguishable from held-out SVEs
-    by that measure.
+    by that measure. None where there are no such halves: of one part, or of parts without pores.
     """
     true, made = _Pores.measure(held.voxels.blocks()), _Pores.measure([samples])
     ratios = {}
@@ -293,6 +314,8 @@ def sample_scores(held: Subset, samples: np.ndarray, random: np.random.Generator
             return distance(true.only(first), true.only(second))  # noqa: B023 (called at once)
 
         halves = metrics.half_distances(held.part_id, of_halves, random)
+        if not np.isfinite(halves).all() or not len(halves):
+            return None
         ratios[name] = distance(made, true) / max(float(np.quantile(halves, 0.95)), 1e-12)
     return SampleScores(**ratios)
 

@@ -66,9 +66,9 @@ class RidgeBaseline:
 
     def predict(self, porosity: np.ndarray, statistics: np.ndarray) -> np.ndarray:
         """(sve,), (sve, any) -> (sve, property), in their units."""
-        return self.scaler.inverse_transform(
-            self.ridge.predict(self._features(porosity, statistics))
-        )
+        standardised = self.ridge.predict(self._features(porosity, statistics))
+        # of one property scikit-learn drops the axis
+        return self.scaler.inverse_transform(standardised.reshape(len(porosity), -1))
 
     def _features(self, porosity: np.ndarray, statistics: np.ndarray) -> np.ndarray:
         powers = porosity[:, None] ** np.arange(1, POROSITY_DEGREE + 1)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import reprlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -17,6 +18,10 @@ from pydantic import Field
 from svevae.errors import DataError
 from svevae.files import write_text
 from svevae.model.records import read_record
+from svevae.words import some
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Above0 = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 # The folder of a model: `svevae.model.latent` reads and writes it.
 MODEL_FILE, CONTRACT_FILE, POSTERIOR_FILE = "model.keras", "contract.json", "posterior.npz"
@@ -53,10 +58,10 @@ class ModelContract:
     backend: str = ""
     names: tuple[str, ...]
     units: tuple[str, ...]
-    mean: tuple[float, ...] = ()
-    std: tuple[float, ...] = ()
+    mean: tuple[Finite, ...] = ()
+    std: tuple[Above0, ...] = ()
     n: Annotated[int, Field(ge=1)]
-    voxel_size: Annotated[float, Field(gt=0)] | None
+    voxel_size: Above0 | None
     latent_dim: Annotated[int, Field(ge=1)]
     seed: int = 0
     train: dict[str, Any] = field(default_factory=dict)
@@ -65,19 +70,18 @@ class ModelContract:
     search: dict[str, str] = field(default_factory=dict)
     labels: dict[str, Any] | None = None
     data: TrainingData = field(default_factory=TrainingData)
-    grain: Annotated[float, Field(ge=0)] = 0.0
+    grain: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
 
     def __post_init__(self) -> None:
         if not self.names or len(set(self.names)) < len(self.names):
-            raise DataError(
-                f"names: expected a name for each property, received {list(self.names)}"
-            )
+            received = reprlib.repr(list(self.names))
+            raise DataError(f"names: expected a name for each property, received {received}")
         for key in ("units", "mean", "std"):
             entries = getattr(self, key)
             if len(entries) != len(self.names) and (entries or key == "units"):
                 raise DataError(
-                    f"{key}: expected one for each of {', '.join(self.names)}, received"
-                    f" {list(entries)}"
+                    f"{key}: expected one for each of {some(self.names)}, received"
+                    f" {reprlib.repr(list(entries))}"
                 )
 
     @classmethod
@@ -91,4 +95,4 @@ class ModelContract:
 
     def text(self) -> str:
         """The contract as JSON."""
-        return json.dumps(dataclasses.asdict(self), indent=1) + "\n"
+        return json.dumps(dataclasses.asdict(self), indent=1, allow_nan=False) + "\n"

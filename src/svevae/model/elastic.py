@@ -17,7 +17,7 @@ is mirrored, nor when it is shifted periodically, by whole coarse voxels.
 
 chi is the pore fraction of coarse voxels, two fine ones wide, which costs an eighth and loses
 little: a ridge regression from the statistics to the properties has R2 = 0.9960 on validation
-parts, 0.9962 from all voxels (docs/model-log.md).
+parts, 0.9962 from all voxels (docs/model-log.md). Where n is odd it is that of the voxels.
 
 The transforms are products with matrices along each axis, in the real Fourier basis: no backend's
 Fourier transform is needed.
@@ -67,15 +67,15 @@ def fourier_basis(n: int, power: int = 0) -> np.ndarray:
 
 
 def elastic_statistics(n: int) -> keras.Model:
-    """Voxels (batch, n, n, n) of 0 and 1 -> the statistics (batch, 84), dimensionless; n even.
+    """Voxels (batch, n, n, n) of 0 and 1 -> the statistics (batch, 84), dimensionless.
     Nothing in it is trained.
     """
     voxels = keras.Input((n, n, n), name="voxels")
     field = layers.Reshape((n, n, n, 1), dtype="float32")(voxels)
-    n = n // COARSE
-    chi = layers.Reshape((n, n, n), dtype="float32")(
-        layers.AveragePooling3D(COARSE, dtype="float32")(field)
-    )
+    if n % COARSE == 0:
+        n = n // COARSE
+        field = layers.AveragePooling3D(COARSE, dtype="float32")(field)
+    chi = layers.Reshape((n, n, n), dtype="float32")(field)
     basis, powers = fourier_basis(n), range(5)
     wave = sum(np.square(k) for k in np.meshgrid(*[wave_numbers(n)] * 3)) ** 2
     spectrum = _fixed("bxyz,kx->bkyz", basis)(chi)

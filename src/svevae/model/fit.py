@@ -4,6 +4,7 @@ stopping, a checkpoint an epoch.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import sys
 import time
@@ -15,7 +16,7 @@ import numpy as np
 from tqdm import tqdm
 
 from svevae.config import Train
-from svevae.dataset.batches import Batches
+from svevae.dataset.batches import Batches, xy_swap
 from svevae.dataset.split import Split
 from svevae.dataset.store import LabelledDataset
 from svevae.errors import TrainingError, blaming
@@ -40,9 +41,10 @@ def set_up(
     """A fresh model in its trainer, the training and the validation batches, from the seed alone.
 
     With a `fraction` below 1 the training batches hold that share of the training SVEs, a random
-    choice that is the same for all seeds. Raises ConfigError for an architecture or an augmentation
-    that these data cannot have.
+    choice that is the same for all seeds. Raises ConfigError for an architecture that these data
+    cannot have; an augmentation that they cannot have is left out (`suited`).
     """
+    config = suited(config, data.names)
     index = split.index("train", data.part_id)
     count = max(1, round(fraction * len(index)))
     index = np.sort(np.random.default_rng(len(index)).permutation(index)[:count])
@@ -58,6 +60,16 @@ def set_up(
     validation = Batches(data, split.index("validation", data.part_id), config.batch_size)
     trainer = compile_trainer(vae, config, np.array(split.std), len(train))
     return Session(trainer, train, validation)
+
+
+def suited(config: Train, names: tuple[str, ...]) -> Train:
+    """`config` without the augmentation swap_xy where these properties lack a label along x or y:
+    swapped SVEs would have no labels.
+    """
+    if xy_swap(names) is not None:
+        return config
+    kept = tuple(name for name in config.augmentation if name != "swap_xy")
+    return dataclasses.replace(config, augmentation=kept)
 
 
 def fit(

@@ -21,6 +21,16 @@ from svevae.errors import DataError
 from svevae.files import repair_folder, replace_folder
 from svevae.model.contract import CONTRACT_FILE, MODEL_FILE, POSTERIOR_FILE, ModelContract
 from svevae.model.posterior import Posterior
+from svevae.words import some
+
+OUTPUTS = {
+    "latent_mean",
+    "latent_log_var",
+    "logits",
+    "properties",
+    "properties_std",
+    "novelty",
+}
 
 
 class Prediction(NamedTuple):
@@ -175,20 +185,35 @@ def load_folder(folder: Path, batch_size: int = 64) -> LatentModel:
                 f"{folder}: expected a folder with {MODEL_FILE} and {CONTRACT_FILE}, {file} is"
                 " missing"
             )
-    with _readable(folder / MODEL_FILE, "a Keras model"):
-        model = keras.saving.load_model(folder / MODEL_FILE)
-    if "properties_std" not in model.output:
-        raise DataError(
-            f"{folder / MODEL_FILE}: expected a model that gives properties_std, received one of an"
-            " earlier svevae; train it again"
-        )
-    with _readable(folder / POSTERIOR_FILE, "the arrays of a posterior"):
-        posterior = (
-            Posterior.load(folder / POSTERIOR_FILE) if (folder / POSTERIOR_FILE).is_file() else None
-        )
     contract = ModelContract.load(folder / CONTRACT_FILE)
+    with _readable(folder / MODEL_FILE, "a Keras model"):
+        # safe: no code that a stranger has put into the file is run
+        model = keras.saving.load_model(folder / MODEL_FILE, safe_mode=True)
+    _check_structure(model, folder / MODEL_FILE)
+    posterior = None
+    if (folder / POSTERIOR_FILE).is_file():
+        with _readable(folder / POSTERIOR_FILE, "the arrays of a posterior"):
+            posterior = Posterior.load(folder / POSTERIOR_FILE)
     _check_fits(contract, model, posterior, folder / CONTRACT_FILE)
     return LatentModel(model, contract, batch_size, posterior)
+
+
+def _check_structure(model: Any, path: Path) -> None:
+    """Raises DataError unless the model at `path` has the parts of `svevae.model.vae`."""
+    outputs = getattr(model, "output", None)
+    found = set(outputs) if isinstance(outputs, dict) else set()
+    if missing := OUTPUTS - found:
+        older = "; one of an earlier svevae has to be trained again" if found else ""
+        raise DataError(
+            f"{path}: expected a model that gives {some(sorted(OUTPUTS))}, received one without"
+            f" {some(sorted(missing))}{older}"
+        )
+    names = {layer.name for layer in model.layers}
+    if missing := {"encoder", "decoder", "predictor"} - names:
+        raise DataError(
+            f"{path}: expected the layers encoder, decoder and predictor, received none called"
+            f" {some(sorted(missing))}"
+        )
 
 
 def _check_fits(
@@ -205,6 +230,14 @@ def _check_fits(
             raise DataError(
                 f"{path}: {key}: expected {expected} as in {MODEL_FILE}, received {received}"
             )
+    scaler = model.get_layer("predictor").get_layer("physical_units")
+    for key, theirs in (("mean", scaler.offset), ("std", scaler.scale)):
+        ours = getattr(contract, key)
+        if ours and not np.allclose(ours, theirs, rtol=1e-5, atol=0):
+            raise DataError(
+                f"{path}: {key}: expected {reprlib.repr(list(theirs))} as in {MODEL_FILE}, received"
+                f" {reprlib.repr(list(ours))}"
+            )
     if posterior and posterior.means.shape[1] != contract.latent_dim:
         raise DataError(
             f"{path}: latent_dim: expected {posterior.means.shape[1]} as in {POSTERIOR_FILE},"
@@ -214,11 +247,17 @@ def _check_fits(
 
 @contextmanager
 def _readable(file: Path, expected: str) -> Iterator[None]:
-    """DataError in place of what readers raise of damaged files."""
+    """DataError in place of what readers raise of damaged files: both kinds are zip archives, whose
+    checksums tell damage, and of what is whole but something else Keras raises anything.
+    """
     try:
+        with zipfile.ZipFile(file) as archive:
+            if damaged := archive.testzip():
+                raise zipfile.BadZipFile(f"{damaged} is damaged")
         yield
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+    except Exception as error:
         said = f"{type(error).__name__}: {error}".splitlines()[0]
+        said = said if len(said) <= 300 else f"{said[:300]}..."
         raise DataError(f"{file}: expected {expected}, cannot be read: {said}") from error
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
+from scipy.special import xlog1py, xlogy
 
 QUANTILE_90 = 1.6448536  # of |N(0, 1)|: an interval of 90 % is +- this many standard deviations
 HALVINGS = 200  # random divisions of the held-out parts into two halves
@@ -14,12 +16,12 @@ ACTIVE_VARIANCE = 0.01
 
 
 def r2(true: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-    """Coefficient of determination of each column; (sve, property) twice -> (property,). -inf where
-    `true` is constant.
+    """Coefficient of determination of each column; (sve, property) twice -> (property,). NaN where
+    `true` is constant, which has no variance to explain.
     """
     residual = np.square(true - predicted).sum(axis=0)
     total = np.square(true - true.mean(axis=0)).sum(axis=0)
-    return 1 - np.divide(residual, total, out=np.full(residual.shape, np.inf), where=total > 0)
+    return 1 - np.divide(residual, total, out=np.full(residual.shape, np.nan), where=total > 0)
 
 
 def mean_absolute_error(true: np.ndarray, predicted: np.ndarray) -> np.ndarray:
@@ -37,7 +39,7 @@ def constant_cross_entropy(porosity: np.ndarray, constant: float, n: int) -> np.
 
     `porosity` (sve,) of SVEs of n^3 voxels -> (sve,).
     """
-    return -(n**3) * (porosity * np.log(constant) + (1 - porosity) * np.log1p(-constant))
+    return -(n**3) * (xlogy(porosity, constant) + xlog1py(1 - porosity, -constant))
 
 
 def overlap(voxels: np.ndarray, logits: np.ndarray) -> tuple[int, int]:
@@ -103,9 +105,10 @@ def coverage(true: np.ndarray, predicted: np.ndarray, std: np.ndarray) -> np.nda
 
 def correlation_distance(a: np.ndarray, b: np.ndarray) -> float:
     """Root mean square difference of two two-point correlations (distance,), over the mean of the
-    second.
+    second; infinite where that has no pores.
     """
-    return float(np.sqrt(np.square(a - b).mean()) / b.mean())
+    mean = b.mean()
+    return float(np.sqrt(np.square(a - b).mean()) / mean) if mean > 0 else math.inf
 
 
 def half_distances(
@@ -118,9 +121,11 @@ def half_distances(
 
     `distance` takes two arrays of indices of SVEs. Samples of the model are compared with these
     distances: they are indistinguishable from held-out SVEs as long as they are no further from
-    them than most halves are from each other.
+    them than most halves are from each other. One part has no halves: (0,).
     """
     parts = np.unique(part_id)
+    if len(parts) < 2:
+        return np.empty(0)
     distances = []
     for _ in range(HALVINGS):
         first = np.isin(part_id, random.permutation(parts)[: max(1, len(parts) // 2)])

@@ -47,9 +47,31 @@ class Posterior:
 
     @classmethod
     def load(cls, path: Path) -> Posterior:
-        """Read what `save` wrote."""
+        """Read what `save` wrote. Raises ValueError that names an array of no mixture."""
         with np.load(path) as arrays:
-            return cls(**arrays)
+            found = {key: _finite(key, arrays[key]) for key in arrays}
+        posterior = cls(**found)
+        posterior._check()
+        return posterior
+
+    def _check(self) -> None:
+        components, latent = len(np.atleast_1d(self.weights)), self.means.shape[-1:]
+        knots = () if self.scores is None else self.scores.shape[:1]
+        expected = {
+            "weights": (components,),
+            "means": (components, *latent),
+            "covariances": (components, *latent, *latent),
+            "scores": knots,
+            "quantiles": (*knots, *latent),
+        }
+        for key, value in vars(self).items():
+            if value is not None and value.shape != expected[key]:
+                raise ValueError(f"{key}: expected shape {expected[key]}, received {value.shape}")
+        if (self.scores is None) != (self.quantiles is None):
+            raise ValueError("scores, quantiles: expected both or none, received one")
+        if self.weights.min() < 0 or abs(self.weights.sum() - 1) > 1e-6:
+            raise ValueError("weights: expected shares that sum to 1, received others")
+        np.linalg.cholesky(self.covariances)  # LinAlgError, a ValueError
 
     def save(self, path: Path) -> None:
         """As .npz."""
@@ -86,6 +108,12 @@ class Posterior:
             constant = np.log(np.diag(root)).sum() + len(mean) * np.log(2 * np.pi) / 2
             terms.append(np.log(weight) - np.square(white).sum(axis=0) / 2 - constant)
         return np.logaddexp.reduce(terms, axis=0)
+
+
+def _finite(key: str, array: np.ndarray) -> np.ndarray:
+    if array.dtype.kind != "f" or not np.isfinite(array).all():
+        raise ValueError(f"{key}: expected finite numbers, received others or {array.dtype}")
+    return array
 
 
 def fit_posterior(mean: np.ndarray, informed: int, seed: int) -> Posterior:

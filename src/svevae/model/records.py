@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails
 from svevae.errors import DataError
 
 T = TypeVar("T")
+LARGEST = 10_000_000  # bytes; a contract has a few thousand
 
 
 def read_record(cls: type[T], path: Path) -> T:
@@ -18,6 +19,8 @@ def read_record(cls: type[T], path: Path) -> T:
     Raises DataError.
     """
     try:
+        if path.stat().st_size > LARGEST:
+            raise DataError(f"expected at most {LARGEST:,} bytes, received {path.stat().st_size:,}")
         return parse_record(cls, path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(
@@ -40,8 +43,11 @@ def _in_words(detail: ErrorDetails) -> str:
     if detail["type"] == "json_invalid":
         return f"expected JSON, cannot be read: {detail['msg']}"
     if detail["type"] == "missing":
-        return f"{key}: expected a value, received nothing"
+        return f"{_short(key)}: expected a value, received nothing"
     expected = detail["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
-    received = repr(detail["input"])
-    received = received if len(received) <= 60 else f"{received[:60]}..."
-    return f"{key or 'the file'}: expected {expected}, received {received}"
+    received = _short(repr(detail["input"]))
+    return f"{_short(key) or 'the file'}: expected {expected}, received {received}"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 60 else f"{text[:60]}..."

@@ -8,6 +8,7 @@ by property are mappings from its name; a baseline called `two_point` has the ke
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -24,15 +25,18 @@ def by_name(names: tuple[str, ...], values: np.ndarray) -> dict[str, float]:
 
 
 class R2(NamedTuple):
-    """Coefficients of determination: their mean over the properties, and each by name."""
+    """Coefficients of determination: their mean over the properties, and each by name. A property
+    that is constant has none; where all are, the mean is None.
+    """
 
-    mean: float
+    mean: float | None
     of: dict[str, float]
 
     @classmethod
     def of_columns(cls, names: tuple[str, ...], r2: np.ndarray) -> R2:
-        """From R2 of each property (property,)."""
-        return cls(float(r2.mean()), by_name(names, r2))
+        """From R2 of each property (property,), NaN where it is undefined."""
+        of = {name: value for name, value in by_name(names, r2).items() if not math.isnan(value)}
+        return cls(float(r2[~np.isnan(r2)].mean()) if of else None, of)
 
 
 class Baseline(NamedTuple):
@@ -57,13 +61,14 @@ BASELINES = (
 class PropertyScores:
     """R2, mean absolute error and calibration of the predicted properties, beside those of a cubic
     in the porosity. `coverage_90` is the share within the intervals of 90 %, `novel` the share of
-    SVEs with a novelty above 1.
+    SVEs with a novelty above 1. A property that is constant in these SVEs has no R2 and is left out
+    of the mean; where all are, mean and worst R2 are None.
     """
 
-    mean_r2: float
-    porosity_only_mean_r2: float
-    unexplained_of_porosity_only: float
-    worst_r2: float
+    mean_r2: float | None = None
+    porosity_only_mean_r2: float | None = None
+    unexplained_of_porosity_only: float | None = None
+    worst_r2: float | None = None
     r2: dict[str, float]
     porosity_only_r2: dict[str, float]
     mae: dict[str, float]
@@ -77,9 +82,9 @@ class PropertyScores:
 
 @dataclass(frozen=True, kw_only=True)
 class OtherScores(PropertyScores):
-    """Scores on another file; `bce_ratio` as in `VoxelScores`."""
+    """Scores on another file; `bce_ratio` as in `VoxelScores`, None where no SVE has a pore."""
 
-    bce_ratio: float
+    bce_ratio: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,9 +110,9 @@ class BaselineScores:
     porosity.
     """
 
-    two_point_mean_r2: float
+    two_point_mean_r2: float | None = None
     two_point_r2: dict[str, float]
-    elastic_ridge_mean_r2: float
+    elastic_ridge_mean_r2: float | None = None
     elastic_ridge_r2: dict[str, float]
     pca_bce_ratio: float
 
@@ -127,7 +132,8 @@ class SampleScores:
 class Scores(BaselineScores, VoxelScores, PropertyScores):  # their fields come last base first
     """All of metrics.json.
 
-    `samples` has the keys "posterior" and "prior", `others` the stems of the other files. The
+    `samples` has the keys "posterior" and "prior", and none where the held-out parts cannot be
+    halved (`svevae.model.assess.sample_scores`), `others` the stems of the other files. The
     regressor and the closed loop (`loop_sves` samples that the solver labelled) may be left out.
     """
 
@@ -153,21 +159,30 @@ class Scores(BaselineScores, VoxelScores, PropertyScores):  # their fields come 
         """Every score that was measured, by its key."""
         values = dataclasses.asdict(self)
         del values["format"]
-        return {key: value for key, value in values.items() if value is not None}
+        return _measured(values)
 
     def baselines(self) -> dict[Baseline, R2]:
         """R2 of each baseline that was measured."""
         measured = {}
         for baseline in BASELINES:
-            mean = getattr(self, f"{baseline.key}_mean_r2")
-            if mean is not None:
-                measured[baseline] = R2(mean, getattr(self, f"{baseline.key}_r2"))
+            of = getattr(self, f"{baseline.key}_r2")
+            if of is not None:
+                measured[baseline] = R2(getattr(self, f"{baseline.key}_mean_r2"), of)
         return measured
 
     def closed_loop(self) -> R2 | None:
         """R2 of the predictor against the solver on decoded samples; None where nothing was
         solved.
         """
-        if self.loop_mean_r2 is None or self.loop_r2 is None:
+        if self.loop_r2 is None:
             return None
         return R2(self.loop_mean_r2, self.loop_r2)
+
+
+def _measured(values: dict[str, Any]) -> dict[str, Any]:
+    """`values` without None, in mappings within too."""
+    return {
+        key: _measured(value) if isinstance(value, dict) else value
+        for key, value in values.items()
+        if value is not None
+    }

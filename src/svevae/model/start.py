@@ -40,12 +40,14 @@ def start_from_statistics(
     scale.adapt(statistics)
     scaled = keras.ops.convert_to_numpy(scale(statistics)).astype(np.float64)
     ridge = RidgeCV(PENALTIES).fit(scaled, (properties - mean) / std)
+    slopes = ridge.coef_.reshape(len(mean), -1)  # of one property scikit-learn drops the axis
     informed = encoder.get_layer(INFORMED)
-    _, spread, axes = np.linalg.svd(ridge.predict(scaled) - ridge.intercept_, full_matrices=False)
+    found = ridge.predict(scaled).reshape(-1, len(mean)) - ridge.intercept_
+    _, spread, axes = np.linalg.svd(found, full_matrices=False)
     spread, axes = spread[: informed.units] / np.sqrt(len(scaled)), axes[: informed.units]
     spread = np.maximum(spread, SMALLEST)[:, None]
     kernel, bias = (np.zeros_like(weight) for weight in informed.get_weights())
-    kernel[-scaled.shape[1] :, : len(axes)] = (axes / spread @ ridge.coef_).T
+    kernel[-scaled.shape[1] :, : len(axes)] = (axes / spread @ slopes).T
     informed.set_weights([kernel, bias])
     last = predictor.get_layer("standardised")
     kernel, bias = (np.zeros_like(weight) for weight in last.get_weights())

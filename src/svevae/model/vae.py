@@ -30,6 +30,7 @@ from svevae.model.elastic import elastic_statistics
 from svevae.model.layers import ACTIVATION, BLOCKS, depth_to_space, pool, sample, space_to_depth
 from svevae.model.losses import kl_divergence, property_loss, reconstruction_loss
 
+SMALLEST = 4  # voxels along the edge of an SVE
 PATCH = 4  # voxels along the edge of a patch in the "patch" architecture
 # channels of the coarsest grid, between it and the dense layers of the "patch" architecture
 SEED_CHANNELS = 16
@@ -48,7 +49,7 @@ class Architecture:
     """`encode` turns a field (batch, n, n, n, 1) into features (batch, any); `decode` turns latents
     (batch, latent) into logits.
 
-    `reduction` is the factor between n and the coarsest grid: n must be a multiple of it.
+    `reduction` is the factor between n and the coarsest grid: `build_vae` pads to a multiple of it.
     """
 
     encode: Callable[[keras.KerasTensor, Train], keras.KerasTensor]
@@ -155,22 +156,31 @@ def build_vae(config: Train, n: int, mean: np.ndarray, std: np.ndarray) -> keras
     """The Functional model described above; mean and std (property,) are the label scaler, in the
     properties' units.
 
-    Raises ConfigError for an n that the architecture cannot halve often enough.
+    Where the architecture cannot halve n often enough, it works on the next larger n that it can:
+    the encoder pads the voxels with solid ones, the decoder crops its logits. Raises ConfigError
+    for an n below SMALLEST, and for a depth that takes more than twice as many voxels an edge.
     """
     architecture = ARCHITECTURES[config.architecture]
     reduction = architecture.reduction(config)
-    if n % reduction:
-        sizes = ", ".join(str(reduction * k) for k in range(1, 5))
+    if n < SMALLEST:
         raise ConfigError(
-            f"architecture: {config.architecture} of depth {config.depth} works for n ="
-            f" {sizes}, ... (multiples of {reduction}), received SVEs of n = {n}"
+            f"architecture: expected SVEs of n = {SMALLEST} or more, received n = {n}"
         )
+    if reduction > 2 * n:
+        raise ConfigError(
+            f"depth: expected a smaller one, received {config.depth}: {config.architecture} would"
+            f" take {reduction} voxels along an edge, SVEs have n = {n}"
+        )
+    pad = -n % reduction
     voxels = keras.Input((n, n, n), name="voxels")
-    encoder = _encoder(voxels, architecture, config, n, len(mean))
+    encoder = _encoder(voxels, architecture, config, n, pad, len(mean))
 
     z = keras.Input((config.latent_dim,), name="latent")
     h = layers.Dense(config.dense_width, activation=ACTIVATION)(z)
-    logits = layers.Reshape((n, n, n), dtype="float32")(architecture.decode(h, config, n))
+    field = architecture.decode(h, config, n + pad)
+    if pad:
+        field = layers.Cropping3D(((0, pad),) * 3)(field)
+    logits = layers.Reshape((n, n, n), dtype="float32")(field)
     decoder = keras.Model(z, logits, name="decoder")
 
     predictor = _predictor(config, mean, std)
@@ -185,9 +195,16 @@ def build_vae(config: Train, n: int, mean: np.ndarray, std: np.ndarray) -> keras
 
 
 def _encoder(
-    voxels: keras.KerasTensor, architecture: Architecture, config: Train, n: int, properties: int
+    voxels: keras.KerasTensor,
+    architecture: Architecture,
+    config: Train,
+    n: int,
+    pad: int,
+    properties: int,
 ) -> keras.Model:
-    """With `elastic` the means of the first latent units come from the elastic statistics alone,
+    """The architecture sees the voxels with `pad` solid ones behind the last along each axis.
+
+    With `elastic` the means of the first latent units come from the elastic statistics alone,
     those of the others from the voxels.
 
     Mixed, each spoils the other: the gradient of the properties fills all units with the porosity,
@@ -195,6 +212,8 @@ def _encoder(
     """
     field = layers.Reshape((n, n, n, 1))(voxels)
     porosity = layers.Rescaling(20.0)(layers.GlobalAveragePooling3D()(field))
+    if pad:
+        field = layers.ZeroPadding3D(((0, pad),) * 3)(field)
     h = layers.Concatenate()([architecture.encode(field, config), porosity])
     h = layers.Dense(config.dense_width, activation=ACTIVATION)(h)
     if config.elastic:

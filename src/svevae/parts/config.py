@@ -14,9 +14,12 @@ from svevae.errors import ConfigError
 from svevae.sections import (
     FROM_LIST,
     Count,
+    Finite,
     Fraction,
-    Natural,
     Positive,
+    Seed,
+    Size,
+    Text,
     check,
     load_sections,
     section,
@@ -28,7 +31,7 @@ def _is_growing(strain: tuple[float, ...]) -> bool:
 
 
 Growing = Annotated[tuple[float, ...], FROM_LIST, check(_is_growing, "growing strains above 0")]
-AtLeast2 = Annotated[int, Field(ge=2)]
+AtLeast2 = Annotated[int, Field(ge=2, le=1_000_000)]
 
 
 @section
@@ -42,10 +45,10 @@ class MultiscaleShared:
     residual `tolerance`.
     """
 
-    seed: Natural
-    model: str
-    dataset: str
-    refine: Count
+    seed: Seed
+    model: Text
+    dataset: Text
+    refine: Size
     strain: Growing
     tolerance: Fraction
 
@@ -58,7 +61,7 @@ class Compare:
 
     parts: Count
     part: Edges
-    generator: str
+    generator: Text
     parameters: dict[str, Range]
 
 
@@ -75,7 +78,7 @@ class Propagate:
 
     part: Edges
     block: Edges
-    generator: str
+    generator: Text
     parameters: dict[str, Range]
     coupons: AtLeast2
     fields: AtLeast2
@@ -104,7 +107,7 @@ class Grade:
 
     shape: Literal["notched", "hole"]
     part: Edges
-    radius: float
+    radius: Finite
     porosity: Annotated[
         tuple[float, ...],
         FROM_LIST,

@@ -51,7 +51,7 @@ def model_card(
         keep_trailing_newline=True,
         autoescape=False,  # Markdown
     )
-    environment.filters["number"] = format
+    environment.filters["number"] = number
     closed_loop = scores.closed_loop()
     return environment.get_template(TEMPLATE).render(
         contract=contract,
@@ -62,10 +62,17 @@ def model_card(
         baselines=scores.baselines(),
         samples=SAMPLES,
         closed_loop=closed_loop,
-        worst=min(closed_loop.of, key=closed_loop.of.__getitem__) if closed_loop else None,
+        worst=min(closed_loop.of, key=closed_loop.of.__getitem__)
+        if closed_loop and closed_loop.of
+        else None,
         std_ratios={name: _std_ratio(other, scores) for name, other in scores.others.items()},
         spread_rows=SPREAD,
     )
+
+
+def number(value: float | None, form: str) -> str:
+    """`value` in the form ".4f"; a dash for what is not defined."""
+    return "-" if value is None else format(value, form)
 
 
 def _std_ratio(other: OtherScores, scores: Scores) -> float:

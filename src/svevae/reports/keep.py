@@ -41,10 +41,10 @@ def keep() -> str:
     if KEPT.is_dir():
         before = Scores.load(KEPT / METRICS.name)
         test_digest = ModelContract.load(KEPT / "model" / CONTRACT.name).test_digest
-        if test_digest == contract.test_digest and before.mean_r2 > scores.mean_r2:
+        if test_digest == contract.test_digest and _is_better(before.mean_r2, scores.mean_r2):
             better = f"a model of mean R2 {before.mean_r2:.4f} is kept, on the same test SVEs"
             raise ConfigError(
-                f"{KEPT}: {better}; received {scores.mean_r2:.4f}. Remove {KEPT} to keep the new"
+                f"{KEPT}: {better}; received {_r2(scores.mean_r2)}. Remove {KEPT} to keep the new"
                 " one all the same"
             )
     beside = Path(f".{KEPT}.{os.getpid()}.part")
@@ -58,6 +58,15 @@ def keep() -> str:
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return (
-        f"{KEPT}: mean R2 {scores.mean_r2:.4f}, its card {KEPT}/model-card.md; next: dvc add"
+        f"{KEPT}: mean R2 {_r2(scores.mean_r2)}, its card {KEPT}/model-card.md; next: dvc add"
         f" {KEPT} && dvc push"
     )
+
+
+def _is_better(before: float | None, new: float | None) -> bool:
+    """Whether a mean R2 is above another; any is above one that is undefined, None."""
+    return before is not None and (new is None or before > new)
+
+
+def _r2(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.4f}"

@@ -71,27 +71,34 @@ def _table(contract: ModelContract, scores: Scores) -> list[str]:
     heads = [*(baseline.head for baseline in baselines), "mean error", "in 90 %"]
     rows = [f"{'held-out parts':<16}{'R2':>8}{''.join(f'{head:>12}' for head in heads)}   unit"]
     for name, unit in zip(contract.names, contract.units, strict=True):
-        values = "".join(f"{r2.of[name]:>12.4f}" for r2 in baselines.values())
+        values = "".join(_number(r2.of.get(name), 12) for r2 in baselines.values())
         error, inside = scores.mae[name], scores.coverage_90_of[name]
-        rows.append(
-            f"{name:<16}{scores.r2[name]:>8.4f}{values}{error:>12.4g}{inside:>12.1%}   {unit}"
-        )
-    means = "".join(f"{r2.mean:>12.4f}" for r2 in baselines.values())
-    rows.append(f"{'mean':<16}{scores.mean_r2:>8.4f}{means}{'':>12}{scores.coverage_90:>12.1%}")
+        r2 = _number(scores.r2.get(name), 8)
+        rows.append(f"{name:<16}{r2}{values}{error:>12.4g}{inside:>12.1%}   {unit}")
+    means = "".join(_number(r2.mean, 12) for r2 in baselines.values())
+    mean = _number(scores.mean_r2, 8)
+    rows.append(f"{'mean':<16}{mean}{means}{'':>12}{scores.coverage_90:>12.1%}")
     return rows
+
+
+def _number(value: float | None, width: int) -> str:
+    """An R2 with four digits; a dash where it is undefined."""
+    return f"{'-':>{width}}" if value is None else f"{value:>{width}.4f}"
 
 
 def _other_checks(scores: Scores) -> list[str]:
     """The closed loop and other files, where there are such."""
     lines = []
-    if closed_loop := scores.closed_loop():
+    closed_loop = scores.closed_loop()
+    if closed_loop and closed_loop.mean is not None:
         lines.append(
             f"the solver on {scores.loop_sves} decoded samples against the predictor: mean R2"
             f" {closed_loop.mean:.4f}"
         )
     for name, other in scores.others.items():
         lines.append(
-            f"{name}: mean R2 {other.mean_r2:.4f}, porosity only {other.porosity_only_mean_r2:.4f}"
+            f"{name}: mean R2 {_number(other.mean_r2, 0)}, porosity only"
+            f" {_number(other.porosity_only_mean_r2, 0)}"
         )
     return lines
 

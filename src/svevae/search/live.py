@@ -4,6 +4,7 @@ one that it keeps.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from collections.abc import Mapping
@@ -15,8 +16,10 @@ from filelock import FileLock
 from svevae.dataset.digest import text_md5
 from svevae.files import written_whole
 from svevae.places import nearest_project
-from svevae.search.storage import JOURNAL, mend_journal, open_journal, whole_lines
-from svevae.search.study import Study
+from svevae.search.storage import JOURNAL, mend_journal, open_journal, open_storage, whole_lines
+from svevae.search.study import TERMS, Study
+from svevae.search.task import Task
+from svevae.search.task import terms as terms_of
 
 LIVE = Path(".checkpoints/search")  # below the project's root
 DIGITS = 8  # of the digest of a study's terms
@@ -32,6 +35,24 @@ def live_journal(name: str, terms: Mapping[str, Any]) -> Path:
     return _live_folder() / _live_name(
         name, text_md5(json.dumps([name, terms], sort_keys=True))[:DIGITS]
     )
+
+
+def settled(task: Task, url: str) -> Task:
+    """`task` with the name of its study: search.study, and where the storage at `url` has a study
+    of that name on other data, that name and the first digits of the data's digest.
+    """
+    if url == "journal" and not JOURNAL.is_file():
+        return task
+    search, wanted = task.params.search, terms_of(task)
+    try:
+        made = Study.load(open_storage(url), search.study).study.user_attrs.get(TERMS, wanted)
+    except KeyError:
+        return task
+    data = wanted["dataset_digest"]
+    if made.get("dataset_digest", data) == data:
+        return task
+    search = dataclasses.replace(search, study=f"{search.study}-{data[:DIGITS]}")
+    return dataclasses.replace(task, params=dataclasses.replace(task.params, search=search))
 
 
 def newest_journal(name: str) -> Path | None:

@@ -20,7 +20,7 @@ from svevae import tracking
 from svevae.config import Search, load_params
 from svevae.errors import SvevaeError
 from svevae.search.device import choose_backend, set_precision
-from svevae.search.live import live_journal
+from svevae.search.live import live_journal, settled
 from svevae.search.storage import open_storage, patiently, storage_url
 from svevae.search.study import INTERRUPTED, Study
 from svevae.search.task import Task, finalists_name, load_task, terms
@@ -45,10 +45,10 @@ def main() -> int:
     try:
         params = load_params()
         os.environ["KERAS_BACKEND"] = choose_backend(params.base.backend)
-        task = load_task(params)
+        url = storage_url(params.search.storage)
+        task = settled(load_task(params), url)
         tracking.connect()
-        journal = live_journal(params.search.study, terms(task))
-        storage = open_storage(storage_url(params.search.storage), journal)
+        storage = open_storage(url, live_journal(task.params.search.study, terms(task)))
         _work(task, storage, set_precision())
     except SvevaeError as error:
         print(f"worker: {error}", file=sys.stderr)

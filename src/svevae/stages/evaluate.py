@@ -13,8 +13,7 @@ import pandas as pd
 from svevae import tracking
 from svevae.config import Params, train_config
 from svevae.dataset.split import Split
-from svevae.dataset.store import open_dataset
-from svevae.errors import blaming
+from svevae.dataset.store import LabelledDataset, open_dataset
 from svevae.files import write_text, written_whole
 from svevae.model import assess
 from svevae.model.baselines import PorosityBaseline
@@ -55,6 +54,7 @@ def evaluate(params: Params) -> None:
     data = open_dataset(split.dataset)
     model = load_folder(MODEL)
     settings, seed = params.evaluate, params.base.seed
+    others = _others(model, settings.others)
     random = np.random.default_rng(seed)
     train, test = (assess.subset(data, split, name) for name in ("train", "test"))
     porosity_only = PorosityBaseline(train.porosity, train.properties)
@@ -70,17 +70,16 @@ def evaluate(params: Params) -> None:
     samples = {"posterior": voxels, "prior": assess.prior_samples(model, len(voxels), random)}
     plot_samples(PLOTS / "samples.png", test.voxels[:], voxels, settings.pictures, random)
     sample_scores = {
-        name: assess.sample_scores(test, cubes, random) for name, cubes in samples.items()
+        name: found
+        for name, cubes in samples.items()
+        if (found := assess.sample_scores(test, cubes, random)) is not None
     }
     loop = close_loop(model, data, latent[: settings.solved], voxels[: settings.solved])
     loop_r2 = loop.r2(model.names) if loop else None
-    with blaming("evaluate.others: "):
-        others = {
-            Path(other).stem: assess.other_scores(
-                model, open_dataset(Path(other)), porosity_only, random
-            )
-            for other in settings.others
-        }
+    other_scores = {
+        name: assess.other_scores(model, other, porosity_only, random)
+        for name, other in others.items()
+    }
     properties = assess.property_scores(model.names, test.properties, outputs, reference)
     scores = Scores(
         **vars(properties),
@@ -92,7 +91,7 @@ def evaluate(params: Params) -> None:
         loop_mean_r2=loop_r2.mean if loop_r2 else None,
         loop_r2=loop_r2.of if loop_r2 else None,
         loop_sves=len(loop.solved) if loop else None,
-        others=others,
+        others=other_scores,
     )
     _plot(model, test, outputs, reference, samples, settings.pictures)
     if loop:
@@ -100,6 +99,20 @@ def evaluate(params: Params) -> None:
     scores.save(METRICS)
     write_text(CARD, model_card(model.contract, scores))
     _log(split, model, scores, test.properties)
+
+
+def _others(model: LatentModel, names: tuple[str, ...]) -> dict[str, LabelledDataset]:
+    """The files of `evaluate.others` by their stems; says which are left out, because they have
+    SVEs of another size or other properties than the model. Raises DataError.
+    """
+    opened = {Path(name).stem: open_dataset(Path(name)) for name in names}
+    others = {}
+    for stem, data in opened.items():
+        if reason := assess.misfit(model, data):
+            print(f"evaluate.others: left out: {reason}")
+        else:
+            others[stem] = data
+    return others
 
 
 def _plot(

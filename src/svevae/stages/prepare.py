@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from svevae.config import Params
-from svevae.dataset.split import SUBSETS, split_by_part
-from svevae.dataset.store import open_dataset
+from svevae.dataset.split import SUBSETS, Split, split_by_part
+from svevae.dataset.store import LabelledDataset, open_dataset
 from svevae.pictures.pipeline import plot_properties, plot_sves
 from svevae.words import counted
 
@@ -29,3 +31,21 @@ def prepare(params: Params) -> None:
             f"{subset}: {counted(len(split.index(subset, data.part_id)), 'SVE')} of"
             f" {counted(len(split.parts[subset]), 'part')}"
         )
+    for line in _not_judged(split, data):
+        print(line)
+
+
+def _not_judged(split: Split, data: LabelledDataset) -> list[str]:
+    """What the test parts cannot tell of a model, a line each."""
+    index = split.index("test", data.part_id)
+    if len(index) == 1:
+        return [
+            "one test SVE: no R2 can be computed, so no model of this split becomes champion; more"
+            " SVEs a part or a larger prepare.test_fraction would mend it"
+        ]
+    constant = np.ptp(data.properties[index], axis=0) == 0
+    return [
+        f"property {name} is constant in the test parts: its R2 is undefined"
+        for name, is_constant in zip(data.names, constant, strict=True)
+        if is_constant
+    ]

@@ -28,14 +28,24 @@ class Verdict:
 
 
 def judge(
-    r2: float, porosity_only: float, test_digest: str, champion: dict[str, str] | None
+    r2: float | None,
+    porosity_only: float | None,
+    test_digest: str,
+    champion: dict[str, str] | None,
 ) -> Verdict:
     """The rule: better than porosity alone, and better in mean R2 than the champion on the same
     test SVEs and labels.
 
-    `r2` and `porosity_only` are mean R2 of the new version and of the cubic in the porosity.
+    `r2` and `porosity_only` are mean R2 of the new version and of the cubic in the porosity, None
+    where no property varies over the test SVEs: nothing can be judged by those.
     `champion` holds the tags of the present champion's version, None where there is none.
     """
+    if r2 is None or porosity_only is None:
+        return Verdict(
+            False,
+            "cannot be judged: no property varies over the test SVEs, so there is no R2; a larger"
+            " prepare.test_fraction or more SVEs would mend it",
+        )
     if not r2 > porosity_only:
         return Verdict(
             False, f"mean R2 {r2:.4f} is not above the {porosity_only:.4f} of the porosity alone"
@@ -46,7 +56,7 @@ def judge(
             f"mean R2 {r2:.4f}, above the {porosity_only:.4f} of the porosity alone; there was no"
             " champion",
         )
-    if champion.get("test_digest") != test_digest:
+    if champion.get("test_digest") != test_digest or "mean_r2" not in champion:
         return Verdict(
             False,
             "the champion was judged on other test SVEs, so the two cannot be compared: move the"
@@ -97,10 +107,11 @@ def _register_new(
         "run_id": run_id,
         **contract.search,
         **{
-            key: f"{getattr(scores, key):.6f}"
+            key: f"{value:.6f}"
             for key in ("mean_r2", "porosity_only_mean_r2", "bce_ratio", "dice", "kl")
+            if (value := getattr(scores, key)) is not None
         },
-        **{f"r2.{key}": f"{value:.6f}" for key, value in scores.r2.items()},
+        **{f"r2.{tracking.metric_name(key)}": f"{value:.6f}" for key, value in scores.r2.items()},
     }
     uri = tracking.log_model(
         MODEL,

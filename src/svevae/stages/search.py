@@ -18,7 +18,7 @@ from svevae import tracking
 from svevae.config import Params
 from svevae.errors import ConfigError
 from svevae.files import written_whole
-from svevae.search.live import copy_journal, live_journal, newest_journal, take_over
+from svevae.search.live import copy_journal, live_journal, newest_journal, settled, take_over
 from svevae.search.pick import finalists, front, pick, tickets_of_finalists, tickets_of_study
 from svevae.search.pool import Pool, end_stray_runs, help_out, leading, run_to_the_end, trial_line
 from svevae.search.report import plot_study, write_report
@@ -30,7 +30,7 @@ from svevae.search.storage import (
     storage_url,
 )
 from svevae.search.study import Study
-from svevae.search.task import Task, finalists_name, load_task, terms
+from svevae.search.task import SPLIT, Task, finalists_name, load_task, terms
 
 BEST = Path("artifacts/search/best.yaml")
 REPORT = Path("artifacts/search/report.html")
@@ -41,8 +41,11 @@ def search(params: Params, workers: int | None = None) -> None:
     """Run or resume the study of params.yaml; write artifacts/search and log it. Raises
     ConfigError, DataError, SvevaeError.
     """
-    settings, seed = params.search, params.base.seed
-    task, url = load_task(params), storage_url(params.search.storage)
+    url, named = storage_url(params.search.storage), params.search.study
+    task = settled(load_task(params), url)
+    params, settings, seed = task.params, task.params.search, params.base.seed
+    if settings.study != named:
+        print(f"search.study: {named!r} is of other data and stays; these have {settings.study!r}")
     journal = live_journal(settings.study, terms(task))
     if url == "journal":
         take_over(JOURNAL, journal, settings.study, terms(task))
@@ -84,7 +87,8 @@ def join(params: Params, workers: int | None) -> None:
     """Work for a search begun elsewhere, on the same storage and tracking store, until it is over.
     Raises ConfigError, DataError.
     """
-    task, settings = load_task(params), params.search
+    task = settled(load_task(params), storage_url(params.search.storage))
+    params, settings = task.params, task.params.search
     tracking.connect()
     live = live_journal(settings.study, terms(task))
     # one of other terms is refused, which says what differs
@@ -98,6 +102,8 @@ def join(params: Params, workers: int | None) -> None:
 
 def report(params: Params) -> Path:
     """Write the page of the study as it is now. Raises ConfigError where there is none."""
+    if SPLIT.is_file():
+        params = settled(load_task(params), storage_url(params.search.storage)).params
     study = _existing(params, newest_journal(params.search.study) or JOURNAL)
     best = yaml.safe_load(BEST.read_text(encoding="utf-8")) if BEST.is_file() else None
     write_report(study.study, _repeats(study.storage, params), best, REPORT)

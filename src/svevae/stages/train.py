@@ -21,7 +21,7 @@ from svevae.errors import ConfigError
 from svevae.files import write_text, written_whole
 from svevae.model.calibrate import calibrate, contract_of_training
 from svevae.model.checkpoint import Checkpoint
-from svevae.model.fit import fit, set_up
+from svevae.model.fit import fit, set_up, suited
 from svevae.model.latent import LatentModel, save_folder
 from svevae.model.vae import parameter_count
 
@@ -39,9 +39,12 @@ def train(params: Params) -> None:
     DataError, ConfigError, TrainingError.
     """
     params, search = _with_search(params)
-    config, seed = params.train, params.base.seed
     split = Split.load(SPLIT)
     data = open_dataset(split.dataset)
+    config, seed = suited(params.train, data.names), params.base.seed
+    if config != params.train:
+        print("train.augmentation: swap_xy is left out: the data lack a label along x or y")
+        params = dataclasses.replace(params, train=config)
     trainer, batches, validation = set_up(config, seed, split, data)
     vae = trainer.vae
     checkpoint = Checkpoint(CHECKPOINT, trainer, _fingerprint(params))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
+import re
 import resource
 import sys
 import warnings
@@ -26,6 +28,8 @@ from svevae.tracking.lineage import lineage
 from svevae.tracking.outages import is_absence, said, telling, telling_outages
 from svevae.tracking.registry import model_tags
 from svevae.tracking.store import check_writable, connect, living_experiment, public_uri
+
+LONGEST_NAME = 100  # of a property in MLflow, whose names have 250 characters
 
 
 @contextmanager
@@ -167,11 +171,23 @@ def flatten(scores: dict, prefix: str = "test") -> dict[str, float]:
     flat: dict[str, float] = {}
     for key, value in scores.items():
         flat |= (
-            flatten(value, f"{prefix}/{key}")
+            flatten(value, f"{prefix}/{metric_name(key)}")
             if isinstance(value, dict)
-            else {f"{prefix}/{key}": value}
+            else {f"{prefix}/{metric_name(key)}": value}
         )
     return flat
+
+
+def metric_name(name: str) -> str:
+    """The name of a property as MLflow takes it, which allows letters, digits and `_-. :`.
+
+    E_x stays as it is. In another each other character becomes _, and a digest behind it tells
+    Rp0.2% from Rp0.2&.
+    """
+    plain = re.sub(r"[^\w. :-]", "_", name, flags=re.ASCII)[:LONGEST_NAME]
+    if plain == name and plain.strip("."):
+        return name
+    return f"{plain}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 def log_dataset(name: str, path: str, digest: str, properties: np.ndarray, context: str) -> None:

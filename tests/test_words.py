@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from svevae.words import counted, headed, some
+from svevae.words import counted, headed, short, some
 
 
 @pytest.mark.parametrize(
@@ -25,3 +25,8 @@ def test_lists_say_what_they_leave_out(items: list[str], text: str) -> None:
 def test_units_follow_their_names() -> None:
     assert headed("E_x", "MPa") == "E_x [MPa]"
     assert headed("nu_xy", "-") == "nu_xy"
+
+
+def test_long_texts_are_shown_by_their_ends() -> None:
+    assert short("x" * 60) == "x" * 60
+    assert short("a" * 50 + "b" * 50, 13) == "aaaaa...bbbbb"

@@ -24,6 +24,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from svevae import __version__
 from svevae.dataset import cluster as module
 from svevae.dataset.cluster import ONE_THREAD, Cluster, Work, open_cluster, progress
 from svevae.dataset.label_settings import read_material
@@ -242,6 +243,52 @@ def test_last_worker_lost(
             ["it waits for ever:\n", *traceback.format_stack(sys._current_frames()[thread.ident])]
         )
     assert "the Dask scheduler has had no worker for 2 s" in str(errors[0])
+
+
+@pytest.mark.parametrize("where", ["worker", "scheduler"])
+def test_environment_without_svevae(
+    environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """A worker without it is named, with the version that it needs, and lives on; the scheduler
+    needs none. No time runs out on the way: whoever waited for that would hang.
+    """
+    for name in ("NO_WORKER_TIMEOUT", "ANSWER_TIMEOUT"):
+        monkeypatch.setattr(module, name, PATIENCE)
+    (tmp_path / "sitecustomize.py").write_text("import sys; sys.modules['svevae'] = None")
+    without = environment | {
+        "PYTHONPATH": os.pathsep.join([str(tmp_path), environment.get("PYTHONPATH", "")])
+    }
+    other = {"worker": "scheduler", "scheduler": "worker"}[where]
+    at = {where: without, other: environment}
+    with (
+        dask_scheduler(at["scheduler"], tmp_path) as (address, _),
+        dask_worker(address, at["worker"], tmp_path) as worker,
+        open_cluster(Work(scheduler=address)) as cluster,
+    ):
+        if where == "scheduler":
+            assert [result for _, result in cluster.map(operator.mul, [(6, 7)])] == [42]
+            return
+        message = (
+            rf"^expected svevae {re.escape(__version__)} on every Dask worker:"
+            r" tcp://127\.0\.0\.1:\d+ has none; install it there$"
+        )
+        for _ in range(2):
+            with pytest.raises(ClusterError, match=message):
+                list(cluster.map(operator.mul, [(6, 7)] * 9))
+        assert worker.poll() is None
+
+
+def test_worker_of_another_version(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "__version__", "9.9")
+    message = rf"^the Dask worker tcp://\S+ has svevae {re.escape(__version__)}, expected 9\.9$"
+    with pytest.raises(ClusterError, match=message):
+        list(cluster.map(operator.mul, [(6, 7)]))
+
+
+def test_error_of_an_attribute_is_raised_as_it_is(cluster: Cluster) -> None:
+    """Where the workers have this svevae, what a piece raises is not blamed on them."""
+    with pytest.raises(AttributeError, match="no_such_thing"):
+        list(cluster.map(getattr, [(1, "no_such_thing")]))
 
 
 def test_scheduler_lost_as_a_result_is_fetched(environment: dict[str, str], tmp_path: Path) -> None:

@@ -14,8 +14,9 @@ import pytest
 from svevae.dataset.store import write_dataset
 from svevae.errors import DataError
 from svevae.scans.importers import read_samples
+from svevae.scans.layouts import find_sources
 from svevae.scans.options import ImportOptions
-from tests.scans.sources import COUNT, CUBES, NU, STIFF, imported, labels_of, write_hdf5
+from tests.scans.sources import COUNT, CUBES, NU, STIFF, N, imported, labels_of, write_hdf5
 
 TABLE = np.stack([STIFF, NU], axis=1)
 
@@ -189,3 +190,178 @@ def test_groups_with_attributes(tmp_path: Path) -> None:
         DataError, match=r"set\.h5: E_x of s3/image: expected a finite number, received nothing"
     ):
         read_samples([path], ImportOptions())
+
+
+# lists of volumes in .npy files, axes of length 1, what stands beside volumes
+
+
+def test_a_list_of_volumes_in_an_npy_file(tmp_path: Path) -> None:
+    """With a table, whose rows are in their order or numbered by an index, and without."""
+    path, table = tmp_path / "v.npy", tmp_path / "t.csv"
+    np.save(path, CUBES)
+    read = read_samples([path], ImportOptions())
+    np.testing.assert_array_equal(read.arrays["voxels"], CUBES)
+    np.testing.assert_array_equal(read.arrays["part_id"], range(COUNT))
+    assert read.names == ()
+    table.write_text("E_x [MPa],part\n" + "".join(f"{x},{i // 2}\n" for i, x in enumerate(STIFF)))
+    file, report = imported([path], tmp_path, table=str(table))
+    with file:
+        np.testing.assert_array_equal(file["voxels"][:], CUBES)
+        assert labels_of(file) == {"E_x": ("MPa", list(STIFF))}
+        np.testing.assert_array_equal(file["part_id"][:], [0, 0, 1, 1, 2])
+        assert file.attrs["source_files"] == 2
+    assert "rows of t.csv are for the volumes in their order" in report
+    order = [3, 0, 4, 1, 2]
+    for first in (0, 1):
+        table.write_text(",E\n" + "".join(f"{i + first},{STIFF[i]}\n" for i in order))
+        file, report = imported([path], tmp_path, table=str(table))
+        with file:
+            np.testing.assert_array_equal(file["voxels"][:], CUBES[order])
+            assert labels_of(file) == {"E": ("-", list(STIFF[order]))}
+        assert "rows of t.csv are for the volumes that column 1 numbers" in report
+    table.write_text("E\n1\n2\n")
+    with pytest.raises(
+        DataError, match=r"t\.csv: expected 5 rows, one for each volume in .*v\.npy, received 2$"
+    ):
+        read_samples([path], ImportOptions(table=str(table)))
+
+
+def test_an_npy_file_is_mapped_into_memory(tmp_path: Path) -> None:
+    np.save(tmp_path / "v.npy", CUBES)
+    [source] = find_sources([tmp_path / "v.npy"], ImportOptions())
+    volume: Any = source.samples[0].load()
+    while volume is not None and not isinstance(volume, np.memmap):
+        volume = volume.base
+    assert volume is not None
+
+
+def test_a_table_names_the_arrays_of_a_file(tmp_path: Path) -> None:
+    path = write_hdf5(tmp_path / "set.h5", {f"g{i}/ms": cube for i, cube in enumerate(CUBES)})
+    order = [3, 0, 4, 1, 2]
+    (tmp_path / "t.csv").write_text("at,E\n" + "".join(f"g{i}/ms,{STIFF[i]}\n" for i in order))
+    file, _ = imported([path], tmp_path, table=str(tmp_path / "t.csv"))
+    with file:
+        np.testing.assert_array_equal(file["voxels"][:], CUBES[order])
+        assert labels_of(file) == {"E": ("-", list(STIFF[order]))}
+    (tmp_path / "t.csv").write_text("at,E\nhere,1\n")
+    with pytest.raises(DataError, match=r"expected a column of names such as g0/ms, received at"):
+        read_samples([path], ImportOptions(table=str(tmp_path / "t.csv")))
+
+
+@pytest.mark.parametrize(
+    ("shape", "squeezed"),
+    [
+        ((COUNT, N, N, N, 1), (COUNT, N, N, N)),
+        ((COUNT, 1, N, N, N), (COUNT, N, N, N)),
+        ((1, COUNT, N, N, N), None),
+        ((N, N, N, 1), (N, N, N)),
+        ((N, 1, N, N), (N, N, N)),
+        ((1, N, N, N), (1, N, N, N)),
+        ((1, N, N, N, 1), (1, N, N, N)),
+        ((COUNT, N, N, N, 3), None),
+    ],
+)
+@pytest.mark.parametrize("kind", ["npy", "npz", "h5"])
+def test_axes_of_length_one(
+    tmp_path: Path, kind: str, shape: tuple[int, ...], squeezed: tuple[int, ...] | None
+) -> None:
+    """They are left out where three, or a first and three, are longer, and the report says so."""
+    values = np.resize(CUBES, shape)
+    path = tmp_path / f"v.{kind}"
+    if kind == "h5":
+        write_hdf5(path, {"v": values})
+    else:
+        (np.save if kind == "npy" else np.savez)(path, values)
+    if squeezed is None:
+        with pytest.raises(DataError, match=rf"v\.{kind}: expected one array \(sve, x, y, z\), or"):
+            read_samples([path], ImportOptions())
+        return
+    read = read_samples([path], ImportOptions())
+    np.testing.assert_array_equal(
+        read.arrays["voxels"], values.reshape(squeezed if len(squeezed) == 4 else (1, *squeezed))
+    )
+    said = f"of shape {shape} the axes of length 1 are left out: {squeezed}" in read.report
+    assert said == (shape != squeezed)
+
+
+def test_what_is_no_array_beside_a_volume(tmp_path: Path) -> None:
+    """A pickled dict is never opened, a null dataset has no values: both are left out."""
+    np.savez(tmp_path / "v.npz", v=CUBES[0], info=np.array({"sample": "A"}, dtype=object))
+    write_hdf5(tmp_path / "v.h5", {"v": CUBES[0], "comment": h5py.Empty("S9")})
+    for name, options in (("v.npz", {}), ("v.npz", {"dataset": "v"}), ("v.h5", {})):
+        read = read_samples([tmp_path / name], ImportOptions(**options))
+        np.testing.assert_array_equal(read.arrays["voxels"], CUBES[:1])
+        said = "left out since it is no array of numbers: info" in read.report
+        assert said == (name == "v.npz")
+    with pytest.raises(DataError, match=r"v\.npz: expected volumes in info, received v \(6,"):
+        read_samples([tmp_path / "v.npz"], ImportOptions(dataset="info"))
+
+
+@pytest.mark.parametrize(
+    ("said", "edge"),
+    [
+        (10.0, 10),
+        (np.array([10.0]), 10),
+        (np.full(3, 10.0), 10),
+        ("10 um", 10),
+        (b"10.0", 10),
+        ("0.01 mm", 10),
+        ([10.0, 10.0, 20.0], "expected voxels that are cubes, received 10 x 10 x 20 um"),
+        ("ten", "expected a length in um above 0, received 'ten'"),
+        ("10 px", "expected a length in um above 0, received '10 px'"),
+        (np.nan, "expected a length in um above 0, received nan"),
+        ([1.0, 1.0], r"expected a length in um above 0, received \[1.0, 1.0\]"),
+        (h5py.Empty("f8"), "expected a length in um above 0, received nothing"),
+    ],
+)
+def test_the_voxel_size_that_a_file_says(tmp_path: Path, said: Any, edge: float | str) -> None:
+    for content in ({"v": CUBES}, {"v": CUBES[0]}):
+        path = write_hdf5(tmp_path / "v.h5", content, {"/": {"voxel_size_um": said}})
+        if isinstance(edge, str):
+            with pytest.raises(DataError, match=rf"v\.h5: v: voxel_size_um: {edge}; --voxel-size"):
+                read_samples([path], ImportOptions())
+            read = read_samples([path], ImportOptions(voxel_size=4))
+            assert read.attributes["voxel_size_um"] == 4
+        else:
+            found = read_samples([path], ImportOptions()).attributes["voxel_size_um"]
+            assert found == pytest.approx(edge, rel=1e-12)
+
+
+def test_attributes_of_one_entry_are_numbers(tmp_path: Path) -> None:
+    """As H5LT writes them; longer ones, and null ones, are none."""
+    others = {"curve": [1, 2], "x": h5py.Empty("f")}
+    attributes = {f"s{i}": {"E": [STIFF[i]], **others} for i in range(2)}
+    path = write_hdf5(tmp_path / "v.h5", {"s0": CUBES[0], "s1": CUBES[1]}, attributes)
+    read = read_samples([path], ImportOptions())
+    assert read.names == ("E",)
+    np.testing.assert_array_equal(read.arrays["properties"][:, 0], STIFF[:2])
+
+
+def test_names_of_a_table_are_kept_and_its_faults_named_by_column(tmp_path: Path) -> None:
+    for names, message in (
+        (["Rp0.2%", "E, (x)"], None),
+        (["E", "E"], r"v\.h5: column 2: expected distinct names, received E in column 1 too$"),
+        (["E", ""], r"v\.h5: column 2: expected a name, received none$"),
+    ):
+        attributes = {"properties": {"names": names, "units": ["MPa", "GPa"]}}
+        path = write_hdf5(tmp_path / "v.h5", {"v": CUBES, "properties": TABLE}, attributes)
+        if message is None:
+            read = read_samples([path], ImportOptions())
+            assert (read.names, read.units) == (tuple(names), ("MPa", "GPa"))
+        else:
+            with pytest.raises(DataError, match=message):
+                read_samples([path], ImportOptions())
+
+
+def test_names_that_are_not_utf_8(tmp_path: Path) -> None:
+    """h5py gives them as bytes; they are taken as Latin-1."""
+    name = "Größe".encode("latin-1")
+    with h5py.File(tmp_path / "v.h5", "w") as file:
+        file["v"] = CUBES[:2]
+        file[name] = STIFF[:2]
+    assert read_samples([tmp_path / "v.h5"], ImportOptions()).names == ("Größe",)
+    with h5py.File(tmp_path / "w.h5", "w") as file:
+        for i in range(2):
+            file[f"s{i}"] = CUBES[i]
+            file[f"s{i}"].attrs.create(name, STIFF[i])
+    assert read_samples([tmp_path / "w.h5"], ImportOptions()).names == ("Größe",)

@@ -234,6 +234,79 @@ def test_cells_that_are_no_numbers_are_named(tmp_path: Path, cell: str, received
         read_samples([folder], ImportOptions())
 
 
+@pytest.mark.parametrize("head", [",sample,E_x", "index,sample,E_x", "Unnamed: 0,sample,E_x"])
+def test_the_index_that_pandas_writes_is_no_property(tmp_path: Path, head: str) -> None:
+    folder = write_folder(tmp_path / "set")
+    rows = [f"{i},s{i},{STIFF[i]}" for i in (2, 0, 1, 4, 3)]
+    (folder / "table.csv").write_text("\n".join([head, *rows]))
+    file, report = imported([folder], tmp_path)
+    with file:
+        assert labels_of(file) == {"E_x": ("-", list(STIFF[[2, 0, 1, 4, 3]]))}
+    assert f"are no properties: {head.split(',')[0] or 'column 1'}" in report
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "latin-1"])
+def test_a_german_table(tmp_path: Path, encoding: str) -> None:
+    """Decimal commas, semicolons and an umlaut, as spreadsheets save them there."""
+    folder = write_folder(tmp_path / "set")
+    rows = [f"s{i};{STIFF[i]};{NU[i]}".replace(".", ",") for i in range(COUNT)]
+    text = "\r\n".join(["Prüfling;E_x [MPa];nu", *rows])
+    (folder / "table.csv").write_bytes(text.encode(encoding))
+    file, report = imported([folder], tmp_path)
+    with file:
+        assert labels_of(file) == {"E_x": ("MPa", list(STIFF)), "nu": ("-", list(NU))}
+    assert "table.csv is read with decimal commas" in report
+
+
+def test_numbers_in_another_notation_are_never_left_out(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "set")
+    rows = [f"s{i};60.10{i};0,30{i}" for i in range(COUNT)]
+    (folder / "table.csv").write_text("\n".join(["name;E_x;nu", *rows]))
+    with pytest.raises(
+        DataError,
+        match=r"table\.csv: line 2, E_x: expected one decimal sign in the whole file, received 60",
+    ):
+        read_samples([folder], ImportOptions())
+    assert read_samples([folder], ImportOptions(properties=("nu",))).names == ("nu",)
+    assert read_samples([folder], ImportOptions(labels=False)).names == ()
+
+
+@pytest.mark.parametrize(
+    ("stems", "cells"),
+    [
+        (["001", "002"], ["001", "002"]),
+        (["001", "002"], ["1", "2"]),  # as spreadsheets change them
+        (["001", "1"], ["1", "001"]),
+        (["a b", "ü"], ["C:\\data\\a b.npy", "D:\\u\u0308.npy"]),
+        (["x", "y"], ["/home/me/x.npy", "../y"]),
+        (["d/x", "e/x"], ["e/x.npy", "d\\x"]),
+        (["a.b", "a.c"], ["a.b", "a.c.npy"]),
+    ],
+)
+def test_names_of_volumes(tmp_path: Path, stems: list[str], cells: list[str]) -> None:
+    """Found as they are, by as much of a path as tells them, on whatever system it was written."""
+    paths = [tmp_path / f"{stem}.npy" for stem in stems]
+    for path, cube in zip(paths, CUBES[:2], strict=True):
+        path.parent.mkdir(exist_ok=True)
+        np.save(path, cube)
+    rows = [f"{cell},{i}" for i, cell in enumerate(cells)]
+    (tmp_path / "t.csv").write_text("\n".join(["name,E", *rows]), "utf-8")
+    read = read_samples(paths, ImportOptions(table=str(tmp_path / "t.csv")))
+    swapped = cells in (["1", "001"], ["e/x.npy", "d\\x"])
+    np.testing.assert_array_equal(read.arrays["voxels"], CUBES[:2][:: -1 if swapped else 1])
+    np.testing.assert_array_equal(read.arrays["properties"][:, 0], [0, 1])
+
+
+def test_parts_keep_their_leading_zeros(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "set")
+    rows = [f"s{i},{i / 2},{part}" for i, part in enumerate(["01", "1", "01", f"{10**24}", "1"])]
+    (folder / "table.csv").write_text("\n".join(["name,E,part", *rows]))
+    file, _ = imported([folder], tmp_path)
+    with file:
+        np.testing.assert_array_equal(file["part_id"][:], [0, 1, 0, 2, 1])
+        assert file.attrs["parts"] == f"0: 01, 1: 1, 2: {10**24}"
+
+
 def test_a_sample_given_twice_is_named(tmp_path: Path) -> None:
     folder = write_folder(tmp_path / "set", extra="\ns1.npy,1,2,a,text")
     with pytest.raises(DataError, match=r"table\.csv: .*; several rows for s1\.npy$"):

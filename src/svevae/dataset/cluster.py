@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -21,6 +22,7 @@ from tqdm import tqdm
 
 from svevae import __version__
 from svevae.errors import ClusterError, SvevaeError
+from svevae.words import some
 
 BAR = (
     "{desc}: {percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt} [{elapsed} gone, {remaining} left,"
@@ -31,6 +33,10 @@ IGNORE_SIGINT = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
 NO_WORKER_TIMEOUT = 60  # seconds that a scheduler may be without workers
 ANSWER_TIMEOUT = 10  # seconds in which a scheduler or worker answers
 FIRST_LINE, LINE_INTERVAL = 5, 60  # seconds after which a bar writes a line to a log
+# A worker evaluates these, which need nothing of ours: what it lacks fails the piece, where in a
+# message of Dask it would end the worker.
+PIECE = "__import__('distributed').protocol.pickle.loads(piece)()"
+VERSION = "__import__('svevae').__version__"
 LOST = "the Dask scheduler was lost; what was finished is kept"
 ONE_THREAD = dict.fromkeys(
     ("NPROC", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"
@@ -42,9 +48,14 @@ def _attempt(version: str, function: Callable, arguments: tuple) -> tuple[Any, S
     """In a worker: the result, or the error as a value, because what is raised there Dask logs with
     a traceback.
     """
+    from distributed import get_worker
+
     try:
         if version != __version__:
-            raise ClusterError(f"a Dask worker has svevae {__version__}, expected {version}")
+            raise ClusterError(
+                f"the Dask worker {get_worker().address} has svevae {__version__}, expected"
+                f" {version}"
+            )
         return function(*arguments), None
     except SvevaeError as error:
         return None, error
@@ -83,11 +94,13 @@ class Cluster:
 
         Work of a worker that dies goes to another. `idle` is called each second in which nothing
         finishes. Raises what `function` raises, and ClusterError where the scheduler
-        is lost, no worker is left or a piece kills each that takes it.
+        is lost, no worker is left, one lacks svevae or has another version, or a piece kills each
+        that takes it.
         """
         from distributed import KilledWorker, wait
         from distributed.client import ClosedClientError
         from distributed.comm import CommClosedError
+        from distributed.protocol.pickle import dumps
 
         waiting = enumerate(arguments)
         running: dict[Any, int] = {}  # index of each future
@@ -97,9 +110,9 @@ class Cluster:
                 for index, argument in islice(
                     waiting, max(0, 2 * max(1, workers) + 1 - len(running))
                 ):
-                    running[
-                        self._client.submit(_attempt, __version__, function, argument, pure=False)
-                    ] = index
+                    piece = dumps(partial(_attempt, __version__, function, argument))
+                    sent = self._client.submit(eval, PIECE, {"piece": piece}, pure=False)
+                    running[sent] = index
                 if not running:
                     return
                 finished = wait(list(running), timeout=1, return_when="FIRST_COMPLETED").done
@@ -128,7 +141,11 @@ class Cluster:
             except (CancelledError, CommClosedError, ClosedClientError) as error:
                 # while work runs, is fetched, or later
                 raise ClusterError(LOST) from error
-            except ModuleNotFoundError as error:
+            except (ImportError, AttributeError) as error:
+                if without := self._without_svevae():
+                    raise ClusterError(without) from error
+                if not isinstance(error, ImportError):
+                    raise
                 raise ClusterError(
                     f"the Dask workers lack {error.name}: install svevae {__version__} there"
                 ) from error
@@ -136,6 +153,20 @@ class Cluster:
             for _, _, failure in results:
                 if failure:
                     raise failure
+
+    def _without_svevae(self) -> str:
+        """Which workers have no svevae, or another version; nothing where all have this one."""
+        found = self._client.run(eval, VERSION, on_error="return")
+        lacking = [
+            f"{address} has {version if isinstance(version, str) else 'none'}"
+            for address, version in found.items()
+            if version != __version__
+        ]
+        if not lacking:
+            return ""
+        return (
+            f"expected svevae {__version__} on every Dask worker: {some(lacking)}; install it there"
+        )
 
     def _workers(self) -> int:
         # not Client.scheduler_info, which has an old answer where there is no new one

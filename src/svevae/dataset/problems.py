@@ -15,7 +15,7 @@ import numpy as np
 from svevae.dataset.seal import Digest, pack, row_slabs, seal_problems
 from svevae.errors import DataError
 from svevae.hdf5 import reading
-from svevae.words import some
+from svevae.words import short, some
 
 INFLATION = 1032  # deflate packs that many bytes into one, at most
 FILTERS = {"shuffle", "fletcher32", "1", "2", "3"}  # of HDF5; others may pack denser
@@ -152,7 +152,7 @@ def cube_edge(stored: Any) -> float:
                 "voxel_size_um: expected voxels that are cubes, received"
                 f" {' x '.join(f'{size:g}' for size in sizes)} um"
             )
-    received = "nothing" if values is None else reprlib.repr(values.tolist())
+    received = "nothing" if values is None else short(reprlib.repr(values.tolist()))
     raise DataError(f"voxel_size_um: expected a length in um above 0, received {received}")
 
 

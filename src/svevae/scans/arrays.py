@@ -19,6 +19,7 @@ from svevae.dataset.problems import cube_edge
 from svevae.errors import DataError
 from svevae.scans import volume as vol
 from svevae.scans.options import ImportOptions
+from svevae.scans.readers.arrays import link_name
 from svevae.scans.readers.base import MICROMETRES
 from svevae.scans.sources import EDGE, PARTS, Column, Sample, Source, labelled, text_of
 from svevae.words import short, some
@@ -65,8 +66,9 @@ def arrays_in(path: Path) -> dict[str, Array]:
             if isinstance(array, h5py.Dataset):
                 group = array.parent
                 attributes |= {EDGE: array.file.attrs[EDGE]} if EDGE in array.file.attrs else {}
-                attributes |= dict(group.attrs) if group.name != "/" and len(group) == 1 else {}
-                attributes |= dict(array.attrs)
+                alone = group.name != "/" and len(group) == 1
+                for attrs in (group.attrs, array.attrs) if alone else (array.attrs,):
+                    attributes |= {link_name(key): value for key, value in attrs.items()}
             read = partial(vol.read_array, path, name)
             described[name] = Array(array.shape, array.dtype, attributes, read)
     return described

@@ -221,8 +221,9 @@ def _matched(table: Table, volumes: Sequence[PurePath], where: str) -> tuple[Col
     key = max(table.columns, key=lambda column: (hits[column.number], not column.counts))
     rows = found[key.number]
     if not hits[key.number]:
+        example = volumes[0].stem if isinstance(volumes[0], Path) else str(volumes[0])
         raise DataError(
-            f"{table.path}: expected a column of names such as {volumes[0].stem}, received"
+            f"{table.path}: expected a column of names such as {example}, received"
             f" {some([short(column.title) for column in table.columns])}"
         )
     often = Counter(rows)

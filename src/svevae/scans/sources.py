@@ -128,7 +128,7 @@ def labelled(
             source = replace(source, samples=[replace(s, part=part) for s, part in samples])
             continue
         if column.counts and name not in (wanted or ()):
-            counters.append(name or f"column {column.number}, which has no name")
+            counters.append(name or f"column {column.number}")
             continue
         numbers = _numbers(column.cells)
         found = np.isfinite(numbers)
@@ -163,7 +163,8 @@ def _notes(left_out: list[str], counters: list[str]) -> Iterator[str]:
     if left_out:
         yield f"columns left out: {some(left_out)}"
     if counters:
-        yield f"left out since it numbers the rows and is no property: {some(counters)}"
+        listed = some(counters)
+        yield f"columns without a name, or that number the rows, are no properties: {listed}"
 
 
 def _named(
@@ -210,7 +211,8 @@ def _number(cell: Any) -> float:
         text = text_of(cell).strip()
         return float(text) if NUMBER.fullmatch(text) else float("nan")
     try:
-        return float(cell) if np.ndim(cell) == 0 else float("nan")
+        one = np.ndim(cell) == 0 and not np.iscomplexobj(cell)
+        return float(cell) if one else float("nan")
     except (TypeError, ValueError, OverflowError):
         return float("nan")
 

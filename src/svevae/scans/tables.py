@@ -119,7 +119,7 @@ def _decoded(path: Path) -> tuple[str, tuple[str, ...]]:
     except UnicodeDecodeError as error:
         if encoding != "utf-8":
             raise DataError(
-                f"{path}: expected text in {encoding}, cannot be read: {error}"
+                f"{path}: expected text in {encoding}, cannot be read: {error.reason}"
             ) from error
     note = f"{path.name} is read as Windows-1252 text, since it is not UTF-8"
     return content.decode("cp1252", errors="replace"), (note,)

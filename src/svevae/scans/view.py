@@ -19,7 +19,7 @@ from svevae.files import release
 OUTSIDE = 2  # in a binary volume: neither solid nor pore
 LABELS = 16  # a volume of at most this many different values holds phases, not greys
 SLAB = 1 << 21  # voxels worked on at a time
-FILL = 1e30  # a larger number is no grey
+FILL = np.float32(1e30)  # a larger number is no grey; of a type that float16 is compared in
 CORNERS = 4  # of eight, at least, that a fill value stands at: a face of the volume
 SHARE = 0.01  # of the volume that it fills, at least
 SEEN = 1 << 16  # voxels looked at first

@@ -76,9 +76,14 @@ def arrays_of(path: Path) -> Iterator[Mapping[str, Any]]:
         arrays: dict[str, h5py.Dataset] = {}
         with reading(path) as file:
             file.visititems(
-                lambda name, item: arrays.update({name: item} if is_array(item) else {})
+                lambda name, item: arrays.update({link_name(name): item} if is_array(item) else {})
             )
             yield arrays
+
+
+def link_name(name: str | bytes) -> str:
+    """A name in an HDF5 file as text; h5py gives bytes for one that is not UTF-8."""
+    return name.decode("latin-1") if isinstance(name, bytes) else name
 
 
 def is_array(item: Any) -> bool:

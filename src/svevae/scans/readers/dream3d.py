@@ -14,7 +14,7 @@ import numpy as np
 
 from svevae.errors import DataError
 from svevae.hdf5 import reading
-from svevae.scans.readers.arrays import checked, is_array
+from svevae.scans.readers.arrays import checked, is_array, link_name
 from svevae.scans.readers.base import Format, Header, Wanted, chosen
 
 
@@ -25,11 +25,12 @@ def read_dream3d(path: Path, wanted: Wanted) -> np.ndarray:
     with reading(path) as file:
         _, cells, _ = _geometry(path, file)
         arrays: dict[str, tuple[int, ...]] = {}
-        file.visititems(
-            lambda name, item: arrays.update(
-                {name: item.shape} if is_array(item) and item.shape in (cells, (*cells, 1)) else {}
-            )
-        )
+
+        def look(name: str, item: Any) -> None:
+            if is_array(item) and item.shape in (cells, (*cells, 1)):
+                arrays[link_name(name)] = item.shape
+
+        file.visititems(look)
         names = [name for name in arrays if name.rpartition("/")[2] == wanted.dataset]
         name = names[0] if len(names) == 1 else chosen(path, arrays, wanted.dataset)
         return checked(f"{path}: {name}", file[name])[()]

@@ -9,6 +9,7 @@ import pytest
 
 from svevae import tracking
 from svevae.errors import TrackingError
+from svevae.tracking import metric_name
 
 
 def test_a_run_goes_on(root: Path) -> None:
@@ -62,3 +63,14 @@ def test_a_run_of_mlflow_run_that_the_store_lacks_is_named(
     ):
         with pytest.raises(TrackingError, match=r"sqlite:///mlflow.db: expected .*, received"):
             begin()
+
+
+def test_names_of_properties_as_mlflow_takes_them(root: Path) -> None:
+    """What it takes stays; the rest is mapped, and each to a name of its own."""
+    kept = ["E_x", "nu", "E x", "Rp0.2", "a-b:c"]
+    assert [metric_name(name) for name in kept] == kept
+    odd = ["Rp0.2%", "Rp0.2&", "E, [x]", "a/b", "\u03c3_y", ".", "..", "x" * 300, "x" * 301, "E\n"]
+    found = [metric_name(name) for name in odd]
+    assert len({*found, *kept}) == len(odd) + len(kept)
+    with tracking.run("odd"):
+        tracking.log_scores(tracking.flatten({"r2": dict.fromkeys([*kept, *odd], 0.5)}))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from svevae.cli import main
 from svevae.errors import DataError
 from svevae.model.latent import LatentModel
 from svevae.use.onnx_file import OUTPUTS, export_onnx
@@ -53,3 +55,30 @@ def test_a_target_that_is_no_onnx_file(champion: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"a\.pb: expected a name that ends in \.onnx"):
         export_onnx(str(champion), tmp_path / "a.pb")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["a.h5", "-o", "a.vtkhdf"], "a.vtkhdf: expected --sve I or --part P of a.h5"),
+        (["m", "-o", "m.onnx", "--sve", "1"], "m.onnx: expected no --sve and no --part of a model"),
+        (["m", "-o", "m.onnx"], "m: expected a folder with model.keras and contract.json"),
+    ],
+)
+def test_what_the_command_refuses(
+    arguments: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["export", *arguments]) == 2
+    assert f"svevae export: {message}" in capfd.readouterr().err
+
+
+def test_the_extra_is_named(
+    champion: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd
+) -> None:
+    monkeypatch.setitem(sys.modules, "tf2onnx", None)
+    assert main(["export", str(champion), "-o", str(tmp_path / "champion.onnx")]) == 2
+    assert (
+        "needs tf2onnx, which is not installed: pip install 'svevae[onnx]'"
+        in capfd.readouterr().err
+    )

@@ -660,7 +660,7 @@ VOCE = {"E": 70_000, "nu": 0.33, "s0": 216, "Q": 312, "b": 40}
         ),
         (
             {"strain": [float("nan")]},
-            "generate.strain: expected positive strains, each above the one before, received [nan]",
+            "generate.strain[0]: expected a finite number, received nan",
         ),
         ({"strain": []}, "generate.strain: expected positive strains"),
         (
@@ -738,7 +738,10 @@ def test_no_workers_are_refused(refused: Callable[..., str], workers: str) -> No
     [
         ({"porosity": 1.0}, "porosity: expected a number from 0 to below 1, received 1.0"),
         ({"porosity": -0.1}, "porosity: expected a number from 0 to below 1, received -0.1"),
-        ({"porosity": float("nan")}, "porosity: expected a number from 0 to below 1, received nan"),
+        (
+            {"porosity": float("nan")},
+            "porosity: expected low <= high, finite, and above 0 for log, received nan",
+        ),
         (
             {"pore_length": 200},
             (

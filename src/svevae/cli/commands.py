@@ -191,8 +191,8 @@ def run_search(options: argparse.Namespace) -> None:
         search.join(params, options.workers)
     else:
         check_experiment_is_kept()
-        with _alone(options):
-            search.search(params, options.workers)
+        # not alone: searches of one study share its trials
+        search.search(params, options.workers)
 
 
 def run_summary(options: argparse.Namespace) -> None:

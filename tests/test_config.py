@@ -153,7 +153,8 @@ def test_shipped_params_are_valid_and_typed() -> None:
         (
             "generate.parameters",
             {"porosity": [0, 0.1, "log"]},
-            "generate.parameters.porosity: expected low <= high, finite, and above 0 for log",
+            "generate.parameters.porosity: expected a finite number, or low <= high, above 0 for"
+            " log",
         ),
         (
             "generate.parameters",

@@ -78,7 +78,7 @@ def _is_ordered(value: Any) -> bool:
 Range = Annotated[
     Any,
     check(_is_range, "a number, [low, high] or [low, high, log]"),
-    check(_is_ordered, "low <= high, finite, and above 0 for log"),
+    check(_is_ordered, "a finite number, or low <= high, above 0 for log"),
 ]
 Edges = Annotated[
     tuple[int, ...],

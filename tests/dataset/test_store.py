@@ -173,6 +173,27 @@ def with_value(
             "/properties: expected finite numbers, received inf at (0, 0)",
         ),
         (with_value("porosity", (4,), 0.9), "/porosity: SVE 4 is given as 0.9, its voxels have"),
+        # values are checked as they will be used
+        (
+            change("properties", lambda c: np.add(c["properties"], np.array([1e39, 0.0]))),
+            "/properties: expected numbers that float32 can hold, received 1e+39 at (0, 0); 6 in",
+        ),
+        (
+            change("part_id", lambda c: np.full(6, 2**63, np.uint64)),
+            "/part_id: expected at most 9223372036854775807, received 9223372036854775808",
+        ),
+        (
+            change("part_id", lambda c: h5py.Empty("i8")),
+            "/part_id: expected numbers, received a dataset that is null",
+        ),
+        (
+            change("tension/strain", lambda c: h5py.Empty("f8")),
+            "/tension: expected a group with strain (increment,)",
+        ),
+        (
+            change("parts", lambda c: h5py.Empty("f8")),
+            "/parts: expected a table",
+        ),
     ],
 )
 def test_each_fault_is_named(
@@ -460,37 +481,6 @@ def test_the_voxel_size_is_checked_as_it_will_be_used(
         (problem,) = find_problems(path)
         assert problem.startswith("voxel_size_um: ")
         assert problem.endswith(expected)
-
-
-@pytest.mark.parametrize(
-    ("spoil", "message"),
-    [
-        (
-            change("properties", lambda c: np.add(c["properties"], np.array([1e39, 0.0]))),
-            "/properties: expected numbers that float32 can hold, received 1e+39 at (0, 0); 6 in",
-        ),
-        (
-            change("part_id", lambda c: np.full(6, 2**63, np.uint64)),
-            "/part_id: expected at most 9223372036854775807, received 9223372036854775808",
-        ),
-        (
-            change("part_id", lambda c: h5py.Empty("i8")),
-            "/part_id: expected numbers, received a dataset that is null",
-        ),
-        (
-            change("tension/strain", lambda c: h5py.Empty("f8")),
-            "/tension: expected a group with strain (increment,)",
-        ),
-        (
-            change("parts", lambda c: h5py.Empty("f8")),
-            "/parts: expected a table",
-        ),
-    ],
-)
-def test_values_are_checked_as_they_will_be_used(
-    tmp_path: Path, spoil: Callable[[dict[str, np.ndarray]], None], message: str
-) -> None:
-    test_each_fault_is_named(tmp_path, spoil, message)
 
 
 def test_a_null_dataset_that_is_not_of_the_contract_is_no_fault(tmp_path: Path) -> None:

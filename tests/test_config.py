@@ -153,13 +153,12 @@ def test_shipped_params_are_valid_and_typed() -> None:
         (
             "generate.parameters",
             {"porosity": [0, 0.1, "log"]},
-            "generate.parameters.porosity: expected a finite number, or low <= high, above 0 for"
-            " log",
+            "generate.parameters.porosity: expected low <= high, and above 0 for log",
         ),
         (
             "generate.parameters",
             {"porosity": [float("nan"), 1]},
-            "generate.parameters.porosity: expected low <= high",
+            "generate.parameters.porosity: expected finite numbers, received",
         ),
         (
             "base.backend",

@@ -68,17 +68,22 @@ def _is_range(value: Any) -> bool:
     ) and (not isinstance(value, list) or (len(numbers) == 2 and value[2:] in ([], ["log"])))
 
 
+def _is_finite(value: Any) -> bool:
+    return all(map(math.isfinite, value[:2] if isinstance(value, list) else [value]))
+
+
 def _is_ordered(value: Any) -> bool:
-    """Low <= high, and above 0 where the range is logarithmic; numbers are finite."""
+    """Low <= high, and above 0 where the range is logarithmic."""
     if not isinstance(value, list):
-        return math.isfinite(value)
-    return -math.inf < value[0] <= value[1] < math.inf and (len(value) == 2 or value[0] > 0)
+        return True
+    return value[0] <= value[1] and (len(value) == 2 or value[0] > 0)
 
 
 Range = Annotated[
     Any,
     check(_is_range, "a number, [low, high] or [low, high, log]"),
-    check(_is_ordered, "a finite number, or low <= high, above 0 for log"),
+    check(_is_finite, "finite numbers"),
+    check(_is_ordered, "low <= high, and above 0 for log"),
 ]
 Edges = Annotated[
     tuple[int, ...],

@@ -40,7 +40,8 @@ def commands(first: str) -> list[str]:
 
 @pytest.mark.slow
 def test_python_examples_run(run: Run, finished: Path, tmp_path: Path) -> None:
-    code = "\n".join(re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL))
+    examples = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+    code = "\n".join(example for example in examples if "onnxruntime" not in example)
     code = code.replace("models:/svevae@champion", "models:/svevae/1").replace(
         "data/sve_porous_alsi10mg_32.h5", "data/tiny.h5"
     )
@@ -53,6 +54,18 @@ def test_python_examples_run(run: Run, finished: Path, tmp_path: Path) -> None:
         "(3, 4) (3, 11) (3, 32, 32, 32) (3, 6, 6) (3, 3, 6)"
         in run("python", tmp_path / "example.py", cwd=finished).stdout
     )
+
+
+@pytest.mark.slow
+def test_the_onnx_example_runs(run: Run, finished: Path, tmp_path: Path) -> None:
+    (code,) = (
+        example
+        for example in re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+        if "onnxruntime" in example
+    )
+    (tmp_path / "example.py").write_text(code)
+    run("svevae", "export", finished / "artifacts/model", "-o", "champion.onnx", cwd=tmp_path)
+    assert "'E_x': " in run("python", "example.py", cwd=tmp_path).stdout
 
 
 def test_make_targets_exist(run: Run) -> None:

@@ -7,6 +7,7 @@ import json
 import pickle
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -154,7 +155,13 @@ YAML = [  # what is written as params.yaml, and what is said of it
     (f"oven: {{trays: {2**70}}}", r"trays: expected a number below 2\^63, received one of 71 bits"),
     (f"oven: {'[' * 5000}", "expected at most 20 levels of lists and mappings"),
     (f"oven: {'{a: ' * 30}", "expected at most 20 levels of lists and mappings"),
-    ("a: &a [1]\noven: [*a, *a]", "expected values, received an alias"),
+    (
+        "a: &a [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]\n"
+        + "".join(f"{k}: &{k} [{', '.join([f'*{j}'] * 10)}]\n" for j, k in pairwise("abcdef")),
+        "expected at most 100,000 values in 20 levels, received more by aliases",
+    ),
+    ("oven: &a [*a]", "expected values, received one in itself"),
+    ("oven: [*a]", "found undefined alias"),
     ("oven: {heat: 1}\noven: {heat: 2}", "oven: received twice"),
     ("oven:\n\theat: 1", r"found character '\\t'"),
     ("oven: !!python/object:os.system x", "could not determine a constructor for the tag"),
@@ -169,6 +176,15 @@ YAML = [  # what is written as params.yaml, and what is said of it
     (f"oven: {{heat: 1, names: [{'n' * 501}]}}", r"oven.names\[0\]: expected a text of 1 to 500"),
     ("oven: {heat: 2026-02-28}", "oven.heat: expected float, received datetime.date"),
 ]
+
+
+def test_aliases_are_read(tmp_path: Path) -> None:
+    """As programs write what stands in two places."""
+    oven = {"heat": 7.0}
+    path = tmp_path / "kitchen.yaml"
+    path.write_text(yaml.safe_dump({"oven": oven, "spare": oven}))
+    assert "*id001" in path.read_text()
+    assert load_section(path, "oven", Oven) == Oven(7.0)
 
 
 @pytest.mark.parametrize(("content", "message"), YAML)

@@ -27,6 +27,7 @@ STRICT = ConfigDict(strict=True, extra="forbid")  # 1 is a float too; true is no
 TYPES = {"int": "int", "float": "float", "string": "str", "bool": "bool", "dict": "a mapping"}
 LARGEST_FILE = 1_000_000  # bytes
 DEEPEST = 20  # lists and mappings within each other
+MOST = 100_000  # values of a file
 LONGEST = 500  # characters of a text, of what an error message shows of one, and of a YAML error
 
 
@@ -243,8 +244,8 @@ def _read(path: Path) -> Any:
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML for people: no aliases, which grow a short file without bound, no key twice, nothing
-    deeply nested. What cannot be a value is an error that names its key and line.
+    """YAML for people: no key twice, nothing deeply nested, no aliases that grow a short file
+    without bound. What cannot be a value is an error that names its key and line.
     """
 
     def __init__(self, stream: str):
@@ -252,8 +253,6 @@ class _Loader(yaml.SafeLoader):
         self._depth = 0
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        if self.check_event(yaml.AliasEvent):
-            raise self._refused("expected values, received an alias", self.peek_event().start_mark)
         self._depth += 1
         if self._depth > DEEPEST:
             mark = self.peek_event().start_mark
@@ -262,6 +261,33 @@ class _Loader(yaml.SafeLoader):
             return super().compose_node(parent, index)
         finally:
             self._depth -= 1
+
+    def get_single_node(self) -> yaml.Node | None:
+        node = super().get_single_node()
+        if node is not None:
+            self._weigh(node, {})
+        return node
+
+    def _weigh(self, node: yaml.Node, known: dict[int, tuple[int, int] | None]) -> tuple[int, int]:
+        """How many values a node stands for and how many levels it has, what aliases repeat
+        counted each time; `known` has those of nodes met before, None while they are weighed.
+        """
+        if id(node) in known:
+            if (weight := known[id(node)]) is None:
+                raise self._refused("expected values, received one in itself", node.start_mark)
+            return weight
+        known[id(node)], below = None, []
+        if isinstance(node, yaml.CollectionNode):
+            for item in node.value:
+                for one in item if isinstance(item, tuple) else (item,):
+                    below.append(self._weigh(one, known))
+        values = 1 + sum(count for count, _ in below)
+        levels = 1 + max((level for _, level in below), default=0)
+        if values > MOST or levels > DEEPEST + 1:
+            said = f"expected at most {MOST:,} values in {DEEPEST} levels, received more by aliases"
+            raise self._refused(said, node.start_mark)
+        known[id(node)] = values, levels
+        return values, levels
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         mapping: dict[Any, Any] = {}

@@ -233,6 +233,25 @@ def test_one_solution_at_a_time(explorer: Explorer, monkeypatch: pytest.MonkeyPa
     assert (after["progress"]["children"], after["clock"]["disabled"]) == ("", True)
 
 
+def test_what_is_shown_is_solved(explorer: Explorer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where Solve is pressed before the browser has asked for a view of the new SVE."""
+    asked: list[tuple] = []
+    solved = threading.Event()
+
+    def solve(*wish: object) -> None:
+        asked.append(wish[:3])
+        solved.set()
+
+    monkeypatch.setattr(explorer, "solve", solve)
+    app = make_app(explorer, "any")
+    page = open_page(app)
+    old, new = (answer(app, "start", "", page=page)["start"]["data"] for _ in range(2))
+    wish = {"start": old, "moves": [1.0], "axis": "z"}
+    answer(app, "clock", "solve.n_clicks", start=new, page=page, wish=wish, clock=3)
+    assert solved.wait(PATIENCE)
+    assert asked == [(new, [], "z")]
+
+
 @pytest.fixture(scope="module")
 def address(finished: Path, environment: dict[str, str]) -> Iterator[str]:
     with serving(

@@ -347,10 +347,12 @@ def _add_solver(app: Dash, pages: Pages) -> None:
         except DataError as gone:
             return idle | {"error": html.Div(str(gone), className="error")}
         with lock:
-            if ctx.triggered_id == "solve" and wish and not running:
-                asking.job = Job(wish["start"], wish["axis"], time.monotonic())
+            if ctx.triggered_id == "solve" and start and wish and not running:
+                asking.job = Job(start, wish["axis"], time.monotonic())
                 running.append(asking.job)
-                arguments = (asking.explorer, asking.job, wish["moves"])
+                # the browser may not have asked for a view of a new start yet: that is unmoved
+                moves = wish["moves"] if wish["start"] == start else []
+                arguments = (asking.explorer, asking.job, moves)
                 threading.Thread(target=work, args=arguments, daemon=True).start()
             job = next(iter(running), asking.job)
         # keys of starts are not those of another page

@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
+import distributed
 import psutil
 import pytest
 
@@ -65,6 +66,16 @@ def test_each_process_has_one_thread(cluster: Cluster) -> None:
     """
     [(_, process)] = cluster.map(os.getpid, [()])
     assert ONE_THREAD.items() <= psutil.Process(process).environ().items()
+
+
+def test_a_slow_disk_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dask warns of it where making a folder takes a second, as it does on a busy machine."""
+    monkeypatch.delenv("PYTHONWARNINGS", raising=False)
+    slow = distributed.utils.warn_on_duration
+    monkeypatch.setattr(distributed.core, "warn_on_duration", lambda _, text: slow("0s", text))
+    with open_cluster(Work(workers=1)) as cluster:
+        [(_, filters)] = cluster.map(eval, [("__import__('sys').warnoptions",)])
+    assert filters == ["ignore:Creating scratch directories"]
 
 
 def test_error_of_a_piece_is_raised_as_it_is(cluster: Cluster) -> None:

@@ -87,7 +87,7 @@ def test_a_model_without_uncertainty(
     save_folder(tmp_path / "model", old, explorer.model.contract)
     assert main(["explore", "--model", str(tmp_path / "model"), "--port", "0", "--no-browser"]) == 2
     assert (
-        "expected a model that gives properties_std, received one of an earlier svevae"
+        "received one without properties_std; one of an earlier svevae has to be trained again"
         in capsys.readouterr().err
     )
 

@@ -274,7 +274,7 @@ def test_a_model_without_uncertainty(
         == 2
     )
     assert (
-        "expected a model that gives properties_std, received one of an earlier svevae"
+        "received one without properties_std; one of an earlier svevae has to be trained again"
         in capsys.readouterr().err
     )
 

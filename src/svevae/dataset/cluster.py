@@ -10,6 +10,7 @@ import os
 import socket
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
@@ -42,6 +43,7 @@ ONE_THREAD = dict.fromkeys(
     ("NPROC", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"
 )
 ONE_THREAD["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
+SLOW_DISK = "Creating scratch directories"  # Dask warns where it took a second on a busy machine
 
 
 def _attempt(version: str, function: Callable, arguments: tuple) -> tuple[Any, SvevaeError | None]:
@@ -197,7 +199,7 @@ def open_cluster(work: Work = HERE) -> Iterator[Cluster]:
         raise ClusterError(f"--workers: expected at least 1, received {work.workers}")
     options = {
         "logging.distributed": "critical",
-        "nanny.pre-spawn-environ": ONE_THREAD,
+        "nanny.pre-spawn-environ": ONE_THREAD | {"PYTHONWARNINGS": f"ignore:{SLOW_DISK}"},
         "worker.profile.enabled": False,
     }
     with (
@@ -269,14 +271,18 @@ def _nobody(scheduler: str, reason: str) -> ClusterError:
 
 @contextmanager
 def _silence() -> Iterator[None]:
-    """Silence Dask's log: what goes wrong is said once, in our words."""
+    """Silence Dask's log and its warning of a slow disk: what goes wrong is said once, in our
+    words.
+    """
     loggers = [logging.getLogger(name) for name in ("distributed", "distributed.client")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         # Dask calls it critical that another kind of server answers
         logger.setLevel(logging.CRITICAL + 1)
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", SLOW_DISK, UserWarning)
+            yield
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)

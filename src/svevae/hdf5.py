@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import h5py
 
@@ -12,6 +14,8 @@ from svevae.errors import DataError, SvevaeError
 
 # What h5py raises of damaged files, of filters that are not installed and of sizes beyond memory.
 UNREADABLE = (OSError, RuntimeError, ValueError, TypeError, LookupError, OverflowError, MemoryError)
+HEAP = b"GCOL\x01\0\0\0"  # signature and version of a global heap collection
+PIECE = 1 << 24  # bytes read at a time
 
 
 @contextmanager
@@ -35,6 +39,64 @@ def reading(path: str | Path) -> Iterator[h5py.File]:
         raise
     except UNREADABLE as error:
         raise DataError(f"{path}: cannot be read, {_cause(error)}") from error
+
+
+def check_heaps(file: h5py.File) -> None:
+    """Raises DataError where a heap, which has the strings of variable length, is damaged: the HDF5
+    library may read such a one without end. To be called before strings and attributes are read; it
+    reads what the file has beside the values of its datasets.
+    """
+    spans: list[tuple[int, int]] = []
+
+    def look(name: str, item: h5py.HLObject) -> None:
+        if not isinstance(item, h5py.Dataset) or not item.shape:
+            return
+        if item.chunks:
+            item.id.chunk_iter(lambda c: spans.append((c.byte_offset, c.byte_offset + c.size)))
+        elif (offset := item.id.get_offset()) is not None:
+            spans.append((offset, offset + item.id.get_storage_size()))
+
+    file.visititems(look)
+    size, start = os.path.getsize(file.filename), 0
+    with open(file.filename, "rb") as stream:
+        for first, last in [*sorted(spans), (size, size)]:
+            for place in _found(stream, HEAP, start, min(first, size)):
+                _check_heap(file.filename, stream, place, size)
+            start = max(start, last)
+
+
+def _found(stream: BinaryIO, mark: bytes, start: int, stop: int) -> Iterator[int]:
+    """Where `mark` begins between two places."""
+    for begin in range(start, stop, PIECE):
+        stream.seek(begin)
+        piece = stream.read(min(PIECE, stop - begin) + len(mark) - 1)
+        at = piece.find(mark)
+        while at >= 0:
+            yield begin + at
+            at = piece.find(mark, at + 1)
+
+
+def _check_heap(name: str, stream: BinaryIO, place: int, size: int) -> None:
+    """Walk the objects of a global heap collection, as section III.E of the HDF5 File Format
+    Specification, version 3.0, has them: index 2, references 2, reserved 4, size 8 bytes, and the
+    data, filled up to 8; index 0 is the space that is left, whose size counts its head.
+    """
+    stream.seek(place + len(HEAP))
+    length = int.from_bytes(stream.read(8), "little")
+    if not 16 <= length <= size - place:
+        return  # no heap, or one that the library refuses
+    stream.seek(place)
+    heap, at = stream.read(length), 16
+    while at + 16 <= length:
+        index = int.from_bytes(heap[at : at + 2], "little")
+        held = int.from_bytes(heap[at + 8 : at + 16], "little")
+        step = 16 + (held + 7) // 8 * 8 if index else held
+        if step < 16:
+            raise DataError(
+                f"{name}: cannot be read, damaged: expected a heap of strings at byte {place},"
+                f" received an object without a size at byte {place + at}"
+            )
+        at += step
 
 
 def _opened(path: Path) -> h5py.File:

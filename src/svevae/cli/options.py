@@ -324,7 +324,9 @@ def _add_import(parsers: argparse._SubParsersAction) -> None:
     )
     _add_volume_options(take)
     take.add_argument(
-        "--table", help="CSV file of the properties, or the array of them in a .npz or HDF5 file"
+        "--table",
+        help="CSV file of the properties (.csv, .tsv, .txt), or the array of them in a .npz or HDF5"
+        " file",
     )
     take.add_argument(
         "--properties", type=_words, metavar="NAME,NAME", help="those to keep (default: all)"

@@ -17,6 +17,7 @@ import numpy as np
 
 from svevae.dataset.problems import cube_edge
 from svevae.errors import DataError
+from svevae.hdf5 import check_heaps
 from svevae.scans import volume as vol
 from svevae.scans.options import ImportOptions
 from svevae.scans.readers.arrays import link_name
@@ -61,6 +62,8 @@ def arrays_in(path: Path) -> dict[str, Array]:
     """
     described: dict[str, Array] = {}
     with vol.arrays_of(path) as arrays:
+        if path.suffix.lower() in vol.HDF5 and arrays:
+            check_heaps(next(iter(arrays.values())).file)
         for name, array in arrays.items():
             attributes: dict[str, Any] = {}
             if isinstance(array, h5py.Dataset):

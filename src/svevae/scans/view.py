@@ -19,7 +19,7 @@ from svevae.files import release
 OUTSIDE = 2  # in a binary volume: neither solid nor pore
 LABELS = 16  # a volume of at most this many different values holds phases, not greys
 SLAB = 1 << 21  # voxels worked on at a time
-FILL = np.float32(1e30)  # a larger number is no grey; of a type that float16 is compared in
+FILL = 1e30  # a larger number is no grey; arrays are compared with a float32, which float16 fits
 CORNERS = 4  # of eight, at least, that a fill value stands at: a face of the volume
 SHARE = 0.01  # of the volume that it fills, at least
 SEEN = 1 << 16  # voxels looked at first
@@ -68,7 +68,7 @@ class View:
         place = self._place(where)
         values, parts = self.volume[place], []
         if values.dtype.kind == "f":
-            parts.append(np.abs(values) < FILL)
+            parts.append(np.abs(values) < np.float32(FILL))
         if self.fill is not None and not np.isnan(self.fill):
             parts.append(values != self.fill)
         if self.circle is not None:
@@ -136,7 +136,7 @@ def find_fill(volume: np.ndarray) -> float | None:
     """
     step = max(1, int(np.ceil((volume.size / SEEN) ** (1 / 3))))
     seen = volume[::step, ::step, ::step]
-    seen = seen[np.abs(seen) < FILL] if seen.dtype.kind == "f" else seen
+    seen = seen[np.abs(seen) < np.float32(FILL)] if seen.dtype.kind == "f" else seen
     ends = tuple(slice(None, None, max(1, edge - 1)) for edge in volume.shape)
     corners, times = np.unique(volume[ends], return_counts=True)
     fill, count = corners[np.argmax(times)], times.max()

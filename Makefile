@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help repro full test test-slow deps docs ui benchmark benchmark-solver benchmark-search seeds clean
+.PHONY: help repro full test test-slow deps docs ui benchmark benchmark-solver benchmark-search seeds faults-kill faults-fuzz faults-soak clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,16 @@ seeds: $(READY) ## mean and spread of the scores over 5 seeds; writes benchmarks
 benchmark-search: $(READY) ## trials an hour by workers, and what tracking costs a trial; writes benchmarks/search.json
 	@dvc pull --quiet data.dvc
 	@python benchmarks/search.py
+
+faults-kill: $(READY) ## kill each long command 20 times and compare; writes benchmarks/faults.json, as the next two do
+	@python -m benchmarks.faults kill
+
+faults-fuzz: $(READY) ## 5,000 damaged files of every format to every command that reads
+	@python -m benchmarks.faults fuzz
+
+MINUTES := 60
+faults-soak: $(READY) ## an hour of search on PostgreSQL that is killed three times; MINUTES=10 is shorter
+	@python -m benchmarks.faults soak --minutes $(MINUTES)
 
 clean: ## remove the environments and what the pipeline made, but not the MLflow store
 	rm -rf $(VENV) $(VENV)-* artifacts .checkpoints dvc.lock

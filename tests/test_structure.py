@@ -14,7 +14,7 @@ from tests.deps import FILES, PACKAGE, ROOT, imported, with_deps
 
 FLOORS = [  # the lowest first; rooms of one floor do not import each other
     ["errors", "words", "lazy"],
-    ["files", "hdf5", "places", "sections", "serving"],
+    ["files", "hdf5", "places", "records", "sections", "serving"],
     ["config"],
     ["tracking", "physics"],
     ["dataset"],

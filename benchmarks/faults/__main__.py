@@ -56,8 +56,8 @@ def show(options: argparse.Namespace, part: str, found: dict) -> None:
 
 
 def run_tables(_: argparse.Namespace) -> None:
-    for part, found in report.read().items():
-        print(f"{report.TABLES[part](found)}\n")
+    for part, table in report.tables().items():
+        print(f"{part}\n\n{table}\n")
 
 
 def main() -> None:

@@ -18,6 +18,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -43,19 +44,20 @@ class Victim:
         (self.folder / "temporary").mkdir(parents=True)
         self.cases = 0
         store = f"sqlite:///{self.folder / 'mlflow.db'}"
-        self.process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "benchmarks.faults.victim"),
-                *(str(self.folder / "case"), "light" if light else "all"),
-            ],
-            cwd=self.folder,
-            env=environment()
-            | {"TMPDIR": str(self.folder / "temporary"), "MLFLOW_TRACKING_URI": store},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=open(self.folder / "log", "wb"),  # noqa: SIM115
-            start_new_session=True,
-        )
+        with open(self.folder / "log", "wb") as log:
+            self.process = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "benchmarks.faults.victim"),
+                    *(str(self.folder / "case"), "light" if light else "all"),
+                ],
+                cwd=self.folder,
+                env=environment()
+                | {"TMPDIR": str(self.folder / "temporary"), "MLFLOW_TRACKING_URI": store},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                start_new_session=True,
+            )
         self.base = 0
         if self._answer(START) is None:
             raise RuntimeError(f"{self.folder / 'log'}: no process for cases")
@@ -92,6 +94,9 @@ class Victim:
     def end(self) -> None:
         self.process.kill()
         self.process.wait()
+        for stream in (self.process.stdin, self.process.stdout):
+            with suppress(BrokenPipeError):  # what was written to it and never read
+                stream.close()
 
     def _memory(self) -> int:
         try:
@@ -249,6 +254,7 @@ PREFLIGHT = """
 import sys
 from benchmarks.faults.valid import kinds
 from benchmarks.faults.victim import called, prepared, warm_up
+from contextlib import suppress
 from pathlib import Path
 folder = Path(sys.argv[1])
 warm_up()
@@ -266,6 +272,7 @@ for kind in kinds():
 
 ONE = """
 import json, sys
+from contextlib import suppress
 from pathlib import Path
 from benchmarks.faults.victim import run_case, warm_up
 warm_up()

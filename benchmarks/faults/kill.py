@@ -157,7 +157,7 @@ def difference(found: Result, expected: Result) -> float:
         elif not np.array_equal(one, other, equal_nan=one.dtype.kind == "f"):
             apart = np.abs(one.astype(float) - other.astype(float))
             scale = np.nanmax(np.abs(other.astype(float))) or 1.0
-            if not np.array_equal(np.isnan(apart), np.isnan(other.astype(float))):
+            if not np.array_equal(np.isnan(one.astype(float)), np.isnan(other.astype(float))):
                 return float("inf")
             largest = max(largest, float(np.nanmax(apart) / scale))
     return largest

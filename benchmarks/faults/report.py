@@ -104,4 +104,11 @@ def soak_table(found: dict[str, Any]) -> str:
     return _table(list(head), [list(head.values())])
 
 
+NOT_RUN = "No run of this command is kept yet."
 TABLES = {"kill": kill_table, "fuzz": fuzz_table, "soak": soak_table}
+
+
+def tables() -> dict[str, str]:
+    """What the page shows of each part: its table, or that there is none."""
+    found = read()
+    return {part: t(found[part]) if part in found else NOT_RUN for part, t in TABLES.items()}

@@ -167,7 +167,7 @@ def _faults(
         found.append(["exit code", f"{code}: {said[-200:]}"])
     elif code == 2:
         words = [*line[1:2], name.name, name.stem, name.parts[0]]
-        if not any(word in said for word in words if word):
+        if not any(word in said for word in words if len(word) > 2):
             found.append(["no name", said[:300]])
     if code == 2 and len(said) > LONGEST:
         found.append(["too long", f"{len(said)}: {said[:200]}"])

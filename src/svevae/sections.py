@@ -113,6 +113,19 @@ def load_section(path: str | Path, name: str, cls: type[T]) -> T:
         return parse_section(name, cls, values[name], defaults=True)
 
 
+def load_keys(path: str | Path, cls: type[T]) -> T:
+    """A file that is one section without a name. Every key must be there. Raises ConfigError that
+    names the file and the key.
+    """
+    values = _read(Path(path))
+    with blaming(f"{path}: "):
+        _check_keys("", typing.get_type_hints(cls), values)
+        try:
+            return cls(**values)
+        except ValueRefusedError as error:
+            raise ConfigError(error.message) from None
+
+
 def parse_sections(values: Any, cls: type[T]) -> T:
     """`cls`, a dataclass with a field for each section, from nested dictionaries. Raises
     ConfigError that names the key.

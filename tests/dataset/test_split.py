@@ -39,6 +39,26 @@ def test_seed_decides_and_file_round_trip(tiny: SVEDataset, tmp_path: Path) -> N
     assert Split.load(tmp_path / "split.json") == split
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("{", "", "expected JSON, cannot be read"),
+        ('"train"', '"trial"', r"parts: expected train, validation, test, received trial, "),
+        ('"std": [', '"std": [1.0,', r"std: expected one for each of the \d+ names, received \d+"),
+        ('"mean": [', '"mean": ["a",', r"mean\.0: expected a valid number, received 'a'"),
+        ('"dataset":', '"data":', "dataset: expected a value, received nothing"),
+    ],
+)
+def test_a_damaged_split_is_named(
+    tiny: SVEDataset, tmp_path: Path, old: str, new: str, message: str
+) -> None:
+    path = tmp_path / "split.json"
+    split_by_part(tiny, 0.25, 0.25, seed=0).save(path)
+    path.write_text(path.read_text().replace(old, new, 1))
+    with pytest.raises(DataError, match=rf"split\.json: {message}"):
+        Split.load(path)
+
+
 @pytest.mark.parametrize("parts", [1, 2])
 def test_too_few_parts(tiny: SVEDataset, parts: int) -> None:
     few = replace(tiny, part_id=np.arange(tiny.count) % parts)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -13,6 +11,8 @@ from svevae.dataset.digest import content_digest, dataset_digest
 from svevae.dataset.store import LabelledDataset
 from svevae.errors import DataError
 from svevae.files import write_json
+from svevae.records import read_record
+from svevae.words import some
 
 SUBSETS = ("train", "validation", "test")
 
@@ -35,6 +35,16 @@ class Split:
     mean: tuple[float, ...]
     std: tuple[float, ...]
 
+    def __post_init__(self) -> None:
+        if set(self.parts) != set(SUBSETS):
+            raise DataError(f"parts: expected {', '.join(SUBSETS)}, received {some([*self.parts])}")
+        for key in ("units", "mean", "std"):
+            if len(getattr(self, key)) != len(self.names):
+                raise DataError(
+                    f"{key}: expected one for each of the {len(self.names)} names, received"
+                    f" {len(getattr(self, key))}"
+                )
+
     def index(self, subset: str, part_id: np.ndarray) -> np.ndarray:
         """Indices of the SVEs of `subset` ("train", "validation" or "test") in file order; part_id
         is (sve,).
@@ -47,13 +57,8 @@ class Split:
 
     @classmethod
     def load(cls, path: Path) -> Split:
-        """The split that `save` wrote."""
-        values = json.loads(path.read_text(encoding="utf-8"))
-        values["parts"] = {subset: tuple(parts) for subset, parts in values["parts"].items()}
-        fields: dict[str, Any] = {
-            key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
-        }
-        return cls(**fields)
+        """The split that `save` wrote. Raises DataError that names the file and the key."""
+        return read_record(cls, path)
 
 
 def split_by_part(

@@ -17,7 +17,7 @@ from pydantic import Field
 
 from svevae.errors import DataError
 from svevae.files import write_text
-from svevae.model.records import read_record
+from svevae.records import read_record
 from svevae.words import some
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]

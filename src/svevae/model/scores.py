@@ -16,7 +16,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from svevae.files import write_json
-from svevae.model.records import read_record
+from svevae.records import read_record
 
 
 def by_name(names: tuple[str, ...], values: np.ndarray) -> dict[str, float]:

@@ -4,7 +4,6 @@ found everything done is not empty.
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
@@ -19,6 +18,4 @@ def record() -> None:
     """Read what the pipeline wrote, as far as it ran; outside `mlflow run` do nothing."""
     if "MLFLOW_RUN_ID" in os.environ and TRAINED.is_file():
         scores = Scores.load(METRICS).values() if METRICS.is_file() else {}
-        tracking.add_to_current_run(
-            tracking.flatten(scores), json.loads(TRAINED.read_text(encoding="utf-8"))["run_id"]
-        )
+        tracking.add_to_current_run(tracking.flatten(scores), tracking.read_run_id(TRAINED))

@@ -4,20 +4,30 @@ further.
 
 from __future__ import annotations
 
-import json
 import textwrap
+from dataclasses import dataclass
 from pathlib import Path
-
-import yaml
 
 from svevae.errors import ConfigError
 from svevae.model.contract import ModelContract
 from svevae.model.scores import Scores
+from svevae.records import read_record
+from svevae.search.found import BEST, read_found
 
 METRICS = Path("artifacts/evaluation/metrics.json")
 CONTRACT = Path("artifacts/model/contract.json")
 REGISTERED = Path("artifacts/registered.json")
-BEST = Path("artifacts/search/best.yaml")
+
+
+@dataclass(frozen=True)
+class Registered:
+    """What `svevae register` wrote; `champion_version` is None where there is no champion."""
+
+    name: str
+    version: str
+    champion_version: str | None
+    reason: str
+    store: str
 
 
 def summary() -> str:
@@ -29,7 +39,7 @@ def summary() -> str:
                 " `dvc repro --pull` first"
             )
     scores, contract = Scores.load(METRICS), ModelContract.load(CONTRACT)
-    registered = json.loads(REGISTERED.read_text(encoding="utf-8"))
+    registered = read_record(Registered, REGISTERED)
     rows = [
         *_table(contract, scores),
         "without a network: cubic in the porosity; ridge regression from two-point statistics;"
@@ -59,7 +69,7 @@ def summary() -> str:
         "  dvc exp run -S train.latent_dim=16     another model; then dvc metrics diff",
         (
             "  python -c 'import svevae;"
-            f' print(svevae.load("models:/{registered["name"]}@champion").names)\''
+            f' print(svevae.load("models:/{registered.name}@champion").names)\''
         ),
     ]
     return "\n".join(rows)
@@ -107,28 +117,24 @@ def _search(contract: ModelContract) -> list[str]:
     """What the model owes to the search; nothing where it was trained without."""
     if not contract.search or not BEST.is_file():
         return []
-    reason = yaml.safe_load(BEST.read_text(encoding="utf-8"))["reason"]
+    reason = read_found(BEST)["reason"]
     return textwrap.wrap(f"search: {reason}", 140, subsequent_indent="  ")
 
 
-def _registry(registered: dict) -> list[str]:
-    name, version, champion = (
-        registered["name"],
-        registered["version"],
-        registered["champion_version"],
-    )
+def _registry(registered: Registered) -> list[str]:
+    name, version, champion = registered.name, registered.version, registered.champion_version
     if champion is None:
         lines = [
-            f"registered as models:/{name}/{version}; there is no champion: {registered['reason']}"
+            f"registered as models:/{name}/{version}; there is no champion: {registered.reason}"
         ]
     elif champion == version:
-        lines = [f"champion: models:/{name}@champion, version {version}: {registered['reason']}"]
+        lines = [f"champion: models:/{name}@champion, version {version}: {registered.reason}"]
     else:
         lines = [
             f"registered as models:/{name}/{version}; champion stays version {champion}:"
-            f" {registered['reason']}"
+            f" {registered.reason}"
         ]
-    store = registered["store"]
+    store = registered.store
     if store.startswith("sqlite:///") and not Path(store.removeprefix("sqlite:///")).is_file():
         lines.append(
             f"but its store {store} is gone: `dvc repro --single-item --force register` registers"

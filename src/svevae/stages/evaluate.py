@@ -151,7 +151,7 @@ def _plot(
 
 def _log(split: Split, model: LatentModel, scores: Scores, properties: np.ndarray) -> None:
     """To the run that trained, or to a new one where the store does not have it."""
-    trained = json.loads(TRAINED.read_text(encoding="utf-8"))["run_id"]
+    trained = tracking.read_run_id(TRAINED)
     with tracking.run("evaluate", trained) as run_id:
         if run_id != trained:  # the model was trained under another store
             tracking.log_params({"train": model.contract.train})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,7 +74,7 @@ def register(params: Params) -> None:
     name = params.register.name
     scores, contract = Scores.load(METRICS), ModelContract.load(MODEL / CONTRACT_FILE)
     model_md5 = file_md5(MODEL / MODEL_FILE)
-    with tracking.run("register", json.loads(RUN.read_text(encoding="utf-8"))["run_id"]) as run_id:
+    with tracking.run("register", tracking.read_run_id(RUN)) as run_id:
         version = tracking.registered_version(name, model_md5) or _register_new(
             name, scores, contract, model_md5, run_id
         )

@@ -18,6 +18,7 @@ from svevae import tracking
 from svevae.config import Params
 from svevae.errors import ConfigError
 from svevae.files import written_whole
+from svevae.search.found import BEST, read_found
 from svevae.search.live import copy_journal, live_journal, newest_journal, settled, take_over
 from svevae.search.pick import finalists, front, pick, tickets_of_finalists, tickets_of_study
 from svevae.search.pool import Pool, end_stray_runs, help_out, leading, run_to_the_end, trial_line
@@ -32,7 +33,6 @@ from svevae.search.storage import (
 from svevae.search.study import Study
 from svevae.search.task import SPLIT, Task, finalists_name, load_task, terms
 
-BEST = Path("artifacts/search/best.yaml")
 REPORT = Path("artifacts/search/report.html")
 PLOTS = Path("artifacts/search/plots")
 
@@ -105,7 +105,7 @@ def report(params: Params) -> Path:
     if SPLIT.is_file():
         params = settled(load_task(params), storage_url(params.search.storage)).params
     study = _existing(params, newest_journal(params.search.study) or JOURNAL)
-    best = yaml.safe_load(BEST.read_text(encoding="utf-8")) if BEST.is_file() else None
+    best = read_found(BEST) if BEST.is_file() else None
     write_report(study.study, _repeats(study.storage, params), best, REPORT)
     return REPORT
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import keras
 import pandas as pd
-import yaml
 
 from svevae import tracking
 from svevae.config import Params, with_found
@@ -24,9 +23,9 @@ from svevae.model.checkpoint import Checkpoint
 from svevae.model.fit import fit, set_up, suited
 from svevae.model.latent import LatentModel, save_folder
 from svevae.model.vae import parameter_count
+from svevae.search.found import BEST, read_found
 
 SPLIT = Path("artifacts/split/split.json")
-BEST = Path("artifacts/search/best.yaml")
 FOLDER = Path("artifacts/model")
 HISTORY = Path("artifacts/training.csv")
 RUN = Path("artifacts/run.json")
@@ -105,7 +104,7 @@ def _with_search(params: Params) -> tuple[Params, dict[str, str]]:
             f"{BEST}: expected what the search found, found nothing; run `dvc repro search`, or set"
             " train.from_search: false"
         )
-    best = yaml.safe_load(BEST.read_text(encoding="utf-8"))
+    best = read_found(BEST)
     config = with_found(params.train, best)
     changed = [
         f"{key} {value}"

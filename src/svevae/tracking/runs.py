@@ -11,6 +11,7 @@ import sys
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
@@ -24,10 +25,24 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
 from svevae.errors import TrackingError
+from svevae.records import read_record
 from svevae.tracking.lineage import lineage
 from svevae.tracking.outages import is_absence, said, telling, telling_outages
 from svevae.tracking.registry import model_tags
 from svevae.tracking.store import check_writable, connect, living_experiment, public_uri
+
+
+@dataclass(frozen=True)
+class _Run:
+    run_id: str
+
+
+def read_run_id(path: Path) -> str:
+    """The run that a stage wrote into run.json. Raises DataError that names the file and the
+    key.
+    """
+    return read_record(_Run, path).run_id
+
 
 LONGEST_NAME = 100  # of a property in MLflow, whose names have 250 characters
 

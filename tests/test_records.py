@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from svevae.errors import DataError
-from svevae.model.records import read_record
+from svevae.records import read_record
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ test: $(READY) ## lint, types and the default tests, within 10 minutes; SLOW=1: 
 	@ruff check --quiet && ruff format --check --quiet
 	@mypy --no-error-summary
 	@dvc pull --quiet data.dvc
-	@python -m pytest -n 2 --dist loadfile $(if $(SLOW),,-m "not slow")
+	@python -m pytest -n 2 --dist worksteal $(if $(SLOW),,-m "not slow")
 
 test-slow: $(READY) ## the slow tests alone: servers, `mlflow run .`, experiments, the browser
 	@dvc pull --quiet data.dvc

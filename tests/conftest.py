@@ -42,6 +42,7 @@ TINY_TRAIN = {
     "latent_dim": 4,
     "width": 8,
     "depth": 2,
+    "blocks": 0,
     "dense_width": 32,
     "predictor_width": 16,
     "epochs": 4,
@@ -68,7 +69,7 @@ TINY_PORES = {
     "modulation_strength": 0.5,
 }
 TINY_MULTISCALE = {
-    "parts": {"refine": 2, "strain": [0.001, 0.004, 0.009, 0.023], "dataset": "data/tiny.h5"},
+    "parts": {"refine": 2, "strain": [0.001, 0.004, 0.009], "dataset": "data/tiny.h5"},
     "compare": {"parts": 2, "part": [1, 1, 2], "parameters": TINY_PORES},
     "propagate": {
         "part": [1, 1, 2],

@@ -91,22 +91,9 @@ def apart_from_reference(
 
 
 @pytest.mark.slow
-def test_three_of_the_reference(reference: dict[str, np.ndarray], solver: Solver) -> None:
-    """The least porous, the median and the most porous SVE, 24 %: stiffness within 0.1 % and curves
-    within 0.05 %.
-    """
-    index = by_porosity(reference, 3)
-    differences = [
-        apart_from_reference(reference, k, found)
-        for k, found in zip(index, solve(reference, index, solver), strict=True)
-    ]
-    assert (np.max(differences, axis=0) < [1e-3, 5e-4, 1e-3]).all(), differences
-
-
-@pytest.mark.slow
 def test_64_of_the_reference(reference: dict[str, np.ndarray], solver: Solver) -> None:
-    """64 SVEs from the least to the most porous: stiffness within 0.1 %, curves within 0.05 %,
-    properties within 0.1 %.
+    """64 SVEs from the least to the most porous, 24 %: stiffness within 0.1 %, curves within
+    0.05 %, properties within 0.1 %.
 
     Each apparent stiffness is positive and below Voigt's bound in every direction of strain: C - (1
     - f) C_matrix has no positive eigenvalue. Bulk and shear modulus of the mean stiffness are below

@@ -171,8 +171,8 @@ def read_samples(
     head += [f"properties {', '.join(labels.names)}" if labels else "no properties"]
     if hollow := int((porosity > 0.5).sum()):
         head += [
-            f"SVEs that are mostly pore: {hollow}; leave out the air around a part with --crop, or"
-            " name the pores with --pores"
+            f"SVEs that are mostly pore: {hollow}; leave out the air around a part with --crop,"
+            " --field-of-view or --mask, or name the pores with --pores"
         ]
     return Samples(
         arrays,

@@ -406,3 +406,13 @@ def test_options_are_checked() -> None:
                 DataError, match=f"^--{name}: expected at least 1 voxel, received {value}$"
             ):
                 ImportOptions(**{name: value})
+
+
+def test_a_voxel_size_that_overrules_the_header_is_told(tmp_path: Path) -> None:
+    edges = {"resolution": (1 / 10, 1 / 10), "metadata": {"spacing": 10, "unit": "um"}}
+    tifffile.imwrite(tmp_path / "v.tif", CUBES[0].T, imagej=True, **edges)
+    note = "--voxel-size 20 takes the place of 10 x 10 x 10 um in the header"
+    for given in (None, 10.0, 20.0):
+        read = read_samples([tmp_path / "v.tif"], ImportOptions(voxel_size=given))
+        assert read.attributes["voxel_size_um"] == pytest.approx(given or 10)
+        assert (note in read.report) == (given == 20)

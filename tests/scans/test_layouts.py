@@ -416,3 +416,19 @@ def test_a_voxel_size_that_overrules_the_header_is_told(tmp_path: Path) -> None:
         read = read_samples([tmp_path / "v.tif"], ImportOptions(voxel_size=given))
         assert read.attributes["voxel_size_um"] == pytest.approx(given or 10)
         assert (note in read.report) == (given == 20)
+
+
+@pytest.mark.parametrize("header", [True, False])
+@pytest.mark.parametrize(("target", "factor"), [(0.0, 1), (10.0, 1), (20.0, 2)])
+def test_resampling_from_the_voxel_size_that_is_given(
+    tmp_path: Path, header: bool, target: float, factor: int
+) -> None:
+    """Voxels are cubes of 10 um, whatever the header says, and each `factor` of them become one."""
+    said = {"resolution": (1 / 4, 1 / 4), "metadata": {"spacing": 7, "unit": "um"}, "imagej": True}
+    stored = np.kron(CUBES[0], np.ones((factor,) * 3, np.uint8)).T
+    tifffile.imwrite(tmp_path / "v.tif", stored, **(said if header else {}))
+    options = ImportOptions(voxel_size=10.0, resample=target)
+    read = read_samples([tmp_path / "v.tif"], options)
+    np.testing.assert_array_equal(read.arrays["voxels"], CUBES[:1])
+    assert read.attributes["voxel_size_um"] == 10 * factor
+    assert f"from voxels of 10 x 10 x 10 um to cubes of {10 * factor} um" in read.report

@@ -276,7 +276,7 @@ def _provenance(
         )
     edges = (
         {edge for source in sources for edge in source.edges}
-        if options.voxel_size is None
+        if options.voxel_size is None or options.resample is not None
         else {options.voxel_size}
     )
     if len(edges) > 1:

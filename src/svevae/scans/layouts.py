@@ -126,7 +126,7 @@ def _source(name: str, paths: list[Path], options: ImportOptions) -> Source:
 def _overruled(paths: list[Path], options: ImportOptions) -> list[str]:
     """A note where the option for the voxel size is another than what the files say."""
     given = options.voxel_size
-    if given is None or options.resample is not None:
+    if given is None:
         return []
     said = [vol.voxel_edges(path, options.axes, options.dataset) for path in paths]
     others = [

@@ -55,7 +55,7 @@ def test_the_axes_that_an_hdf5_file_names(tmp_path: Path, kind: str) -> None:
     """A volume, a list of them, what names no volume, and the options, which have the last word;
     a mask as well.
     """
-    path = tmp_path / "scan.h5"
+    path = tmp_path / ("scan.nxs" if kind == "nexus" else "scan.h5")
     for names, order in ((["z", "y", "x"], "zyx"), (["theta", "y", "x"], "xyz")):
         stored = CUBES[0].transpose(["xyz".index(axis) for axis in order])
         with_named_axes(path, kind, stored, names)

@@ -26,7 +26,7 @@ from svevae.scans.readers.base import (
     reading_as,
 )
 
-HDF5 = (".h5", ".hdf5", ".hdf")
+HDF5 = (".h5", ".hdf5", ".hdf", ".nxs")
 MAPPED = 1 << 26  # bytes of an HDF5 dataset; smaller ones are read
 
 

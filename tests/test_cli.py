@@ -170,6 +170,27 @@ def test_crop_as_it_is_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         assert file.attrs["crop"] == "1:4 0:3 3:"
 
 
+@pytest.mark.parametrize(
+    ("arguments", "how"),
+    [
+        (["predict", "a.h5", "-o", "a.csv"], "begins again"),
+        (["sample", "-o", "a.h5"], "begins again"),
+        (["import", "a.tif", "-o", "a.h5"], "goes on where it stopped"),
+    ],
+)
+def test_what_an_interrupted_command_keeps(
+    arguments: list[str], how: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    def interrupted(options: object) -> None:
+        raise KeyboardInterrupt
+
+    for name in ("run_predict", "run_sample", "run_import"):
+        monkeypatch.setattr(f"svevae.cli.commands.{name}", interrupted)
+    assert main(arguments) == 130
+    said = f"svevae {arguments[0]}: interrupted; the same command {how}\n"
+    assert capsys.readouterr().err == said
+
+
 def test_a_reader_that_has_enough(tiny_file: Path, environment: dict[str, str]) -> None:
     """`svevae check FILE | head -1`, whose pipe is closed before anything is written."""
     check = subprocess.Popen(

@@ -212,13 +212,14 @@ def test_a_list_of_volumes_in_an_npy_file(tmp_path: Path) -> None:
         assert file.attrs["source_files"] == 2
     assert "rows of t.csv are for the volumes in their order" in report
     order = [3, 0, 4, 1, 2]
-    for first in (0, 1):
-        table.write_text(",E\n" + "".join(f"{i + first},{STIFF[i]}\n" for i in order))
+    for first, head in ((0, ""), (1, ""), (0, "sample"), (1, "Specimen No.")):
+        table.write_text(f"{head},E\n" + "".join(f"{i + first},{STIFF[i]}\n" for i in order))
         file, report = imported([path], tmp_path, table=str(table))
         with file:
             np.testing.assert_array_equal(file["voxels"][:], CUBES[order])
             assert labels_of(file) == {"E": ("-", list(STIFF[order]))}
-        assert "rows of t.csv are for the volumes that column 1 numbers" in report
+        numbers = f"rows of t.csv are for the volumes that {head or 'column 1'} numbers"
+        assert numbers in report
     table.write_text("E\n1\n2\n")
     with pytest.raises(
         DataError, match=r"t\.csv: expected 5 rows, one for each volume in .*v\.npy, received 2$"

@@ -191,7 +191,8 @@ def test_the_threshold_comes_from_the_whole_scan(tmp_path: Path) -> None:
 def test_air_around_a_part_is_remarked(tmp_path: Path) -> None:
     np.save(tmp_path / "inverted.npy", 1 - CUBES[0])
     assert (
-        "SVEs that are mostly pore: 1; leave out the air around a part with --crop, or"
+        "SVEs that are mostly pore: 1; leave out the air around a part with --crop,"
+        " --field-of-view or --mask, or name the pores with --pores"
         in imported([tmp_path / "inverted.npy"], tmp_path)[1]
     )
     file, _ = imported([tmp_path / "inverted.npy"], tmp_path, pores=0.0)

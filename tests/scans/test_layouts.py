@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import tifffile
@@ -15,6 +16,7 @@ from svevae.dataset.store import open_dataset
 from svevae.errors import DataError
 from svevae.scans.importers import import_dataset, read_samples
 from svevae.scans.options import ImportOptions
+from svevae.scans.volume import read_volume
 from tests.scans.sources import (
     COUNT,
     CUBES,
@@ -28,6 +30,44 @@ from tests.scans.sources import (
 )
 
 # volumes
+
+
+def with_named_axes(path: Path, kind: str, volume: np.ndarray, names: list[str]) -> Path:
+    """An HDF5 file that names the axes of `volume` as Data Exchange, NeXus or netCDF do."""
+    with h5py.File(path, "w") as file:
+        group = file.create_group("entry/data")
+        file["exchange/data" if kind == "exchange" else "entry/data/data"] = volume
+        data = file["exchange/data" if kind == "exchange" else "entry/data/data"]
+        if kind == "exchange":
+            data.attrs["axes"] = ":".join(names)
+        elif kind == "nexus":
+            group.attrs.update({"NX_class": "NXdata", "signal": "data", "axes": names})
+            for name, size in zip(names, volume.shape, strict=True):
+                group[name] = np.arange(size) * 10.0
+        else:
+            for dimension, name in zip(data.dims, names, strict=True):
+                dimension.label = name
+    return path
+
+
+@pytest.mark.parametrize("kind", ["exchange", "nexus", "labels"])
+def test_the_axes_that_an_hdf5_file_names(tmp_path: Path, kind: str) -> None:
+    """A volume, a list of them, what names no volume, and the options, which have the last word;
+    a mask as well.
+    """
+    path = tmp_path / ("scan.nxs" if kind == "nexus" else "scan.h5")
+    for names, order in ((["z", "y", "x"], "zyx"), (["theta", "y", "x"], "xyz")):
+        stored = CUBES[0].transpose(["xyz".index(axis) for axis in order])
+        with_named_axes(path, kind, stored, names)
+        read = read_samples([path], ImportOptions())
+        np.testing.assert_array_equal(read.arrays["voxels"], CUBES[:1])
+        assert f"axes {order}" in read.report
+        np.testing.assert_array_equal(read_volume(path), CUBES[0])
+    with_named_axes(path, kind, CUBES[0].T, ["z", "y", "x"])
+    read = read_samples([path], ImportOptions(axes="xyz"))
+    np.testing.assert_array_equal(read.arrays["voxels"][0], CUBES[0].T)
+    with_named_axes(path, kind, CUBES.transpose(0, 3, 2, 1), ["sve", "z", "y", "x"])
+    np.testing.assert_array_equal(read_samples([path], ImportOptions()).arrays["voxels"], CUBES)
 
 
 def test_folders_of_slices_and_hdf5_volumes(tmp_path: Path) -> None:
@@ -366,3 +406,29 @@ def test_options_are_checked() -> None:
                 DataError, match=f"^--{name}: expected at least 1 voxel, received {value}$"
             ):
                 ImportOptions(**{name: value})
+
+
+def test_a_voxel_size_that_overrules_the_header_is_told(tmp_path: Path) -> None:
+    edges = {"resolution": (1 / 10, 1 / 10), "metadata": {"spacing": 10, "unit": "um"}}
+    tifffile.imwrite(tmp_path / "v.tif", CUBES[0].T, imagej=True, **edges)
+    note = "--voxel-size 20 takes the place of 10 x 10 x 10 um in the header"
+    for given in (None, 10.0, 20.0):
+        read = read_samples([tmp_path / "v.tif"], ImportOptions(voxel_size=given))
+        assert read.attributes["voxel_size_um"] == pytest.approx(given or 10)
+        assert (note in read.report) == (given == 20)
+
+
+@pytest.mark.parametrize("header", [True, False])
+@pytest.mark.parametrize(("target", "factor"), [(0.0, 1), (10.0, 1), (20.0, 2)])
+def test_resampling_from_the_voxel_size_that_is_given(
+    tmp_path: Path, header: bool, target: float, factor: int
+) -> None:
+    """Voxels are cubes of 10 um, whatever the header says, and each `factor` of them become one."""
+    said = {"resolution": (1 / 4, 1 / 4), "metadata": {"spacing": 7, "unit": "um"}, "imagej": True}
+    stored = np.kron(CUBES[0], np.ones((factor,) * 3, np.uint8)).T
+    tifffile.imwrite(tmp_path / "v.tif", stored, **(said if header else {}))
+    options = ImportOptions(voxel_size=10.0, resample=target)
+    read = read_samples([tmp_path / "v.tif"], options)
+    np.testing.assert_array_equal(read.arrays["voxels"], CUBES[:1])
+    assert read.attributes["voxel_size_um"] == 10 * factor
+    assert f"from voxels of 10 x 10 x 10 um to cubes of {10 * factor} um" in read.report

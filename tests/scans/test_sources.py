@@ -49,7 +49,10 @@ def test_a_unit_beside_its_name_leaves_the_name_alone() -> None:
     assert (labels.names, labels.units) == (("E (x)",), ("MPa",))
 
 
-@pytest.mark.parametrize("header", ["", " ", "index", "Index", "Unnamed: 0", "id", "no."])
+@pytest.mark.parametrize(
+    "header",
+    ["", " ", "index", "Index", "Unnamed: 0", "id", "no.", "sample", "Probe", "Sample_ID", "sve"],
+)
 def test_a_column_that_numbers_the_rows_is_no_property(header: str) -> None:
     source = source_of({header: ["1", "0"], "E": ["5", "6"]})
     assert source.labels is not None

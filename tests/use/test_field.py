@@ -195,6 +195,17 @@ def test_what_a_file_says_of_itself_counts(model: SimpleNamespace, tmp_path: Pat
         field_file(tmp_path / "scan.h5", tmp_path / "scan.csv", "any", ImportOptions())
 
 
+def test_a_volume_that_is_resampled_to_the_models_voxels(
+    model: SimpleNamespace, tmp_path: Path
+) -> None:
+    """From cubes of 5 um that the option alone knows, two for each voxel."""
+    np.save(tmp_path / "scan.npy", np.kron(VOLUME, np.ones((2, 2, 2), np.uint8)))
+    options = ImportOptions(axes="zyx", voxel_size=5.0, resample=10.0)
+    said = field_file(tmp_path / "scan.npy", tmp_path / "scan.csv", "any", options)
+    assert "3 x 2 x 3 SVEs" in said
+    assert f"porosity {VOLUME.mean():.3%}" in said
+
+
 def test_what_changes_is_encoded_again(model: SimpleNamespace, tmp_path: Path) -> None:
     """Other weights, or a slice that was replaced where it lies."""
     folder = tmp_path / "slices"

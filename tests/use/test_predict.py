@@ -43,6 +43,28 @@ def test_the_carried_champion_and_one_line_that_says_so(
         assert all(item.fletcher32 for item in file.values())
 
 
+@pytest.mark.parametrize("share", [0.8, 1.0, None])
+def test_voxels_of_another_size_than_the_models_are_told(
+    outside: Path,
+    tiny_file: Path,
+    champion: Path,
+    share: float | None,
+    capsys: pytest.CaptureFixture,
+) -> None:
+    edge = load_folder(champion).voxel_size
+    assert edge is not None
+    with h5py.File("other.h5", "w") as file:
+        file["voxels"] = open_dataset(tiny_file).voxels(np.arange(3))
+        if share is not None:
+            file.attrs["voxel_size_um"] = share * edge
+    assert main(["predict", "other.h5", "-o", "a.csv", "-m", str(champion)]) == 0
+    told = (
+        f"svevae predict: other.h5: voxels of {0.8 * edge:g} um, where the model was trained on"
+        f" {edge:g} um: it takes these pores for 1.25 times their size\n"
+    )
+    assert capsys.readouterr().err == (told if share == 0.8 else "")
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from svevae.cli import main
@@ -15,6 +16,7 @@ from svevae.dataset.store import SVEDataset, write_dataset
 from svevae.errors import ConfigError, DataError
 from svevae.use.scatter import (
     Field,
+    Scatter,
     data_field,
     describe_scatter,
     encode_sves,
@@ -40,6 +42,22 @@ def field(parts: int = 100) -> Field:
         "pairs": (noise[:, 1:] + noise[:, :-1]).ravel() / np.sqrt(2),
     }
     return Field(values, np.repeat(np.arange(parts), 32), position)
+
+
+def test_a_scatter_that_grows_with_the_size_has_one_sign() -> None:
+    """Variances that grow as the square root of the volume: V^0.50, not V^--0.50."""
+    sves = np.array([1.0, 2, 4])
+    blocks = pd.DataFrame(
+        {
+            "shape": ["1 x 1 x 1", "2 x 1 x 1", "2 x 2 x 1"],
+            "sves": sves,
+            "std": sves**0.25,
+            "standard_error": 0.1,
+            "independent": sves**-0.5,
+        }
+    )
+    words = describe_scatter({"data": {"a": Scatter(blocks, pd.DataFrame())}}, {"a": "-"})
+    assert "its square falls as V^0.50 (data)" in words
 
 
 def test_both_statistics_know_the_law() -> None:

@@ -31,6 +31,8 @@ EXTRAS = {  # what `pip install svevae` leaves out: modules by the extra that ha
     "onnx": ("tf2onnx",),
 }
 
+AFRESH = ("check", "export", "predict", "sample", "scatter", "show")  # they keep nothing on disk
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; 0, or 2 where the input is at fault, with a message and no traceback."""
@@ -68,8 +70,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         return 2
     except KeyboardInterrupt:
+        how = "begins again" if options.command in AFRESH else "goes on where it stopped"
         print(
-            f"svevae {options.command}: interrupted; the same command goes on where it stopped",
+            f"svevae {options.command}: interrupted; the same command {how}",
             file=sys.stderr,
         )
         return 130

@@ -53,7 +53,7 @@ def scatter_figure(found: Mapping[str, Mapping[str, Scatter]], units: Mapping[st
             _plot_sizes(
                 left,
                 scatters[name],
-                f"{label}: variance as V^-{scatters[name].exponent:.2f}",
+                f"{label}: variance as V^{-scatters[name].exponent:.2f}",
                 i,
                 style,
             )

@@ -20,7 +20,7 @@ from svevae.errors import DataError
 from svevae.hdf5 import check_heaps
 from svevae.scans import volume as vol
 from svevae.scans.options import ImportOptions
-from svevae.scans.readers.arrays import link_name
+from svevae.scans.readers.arrays import link_name, named_axes
 from svevae.scans.readers.base import MICROMETRES
 from svevae.scans.sources import EDGE, PARTS, Column, Sample, Source, labelled, text_of
 from svevae.words import short, some
@@ -58,7 +58,8 @@ class Array:
 
 def arrays_in(path: Path) -> dict[str, Array]:
     """Every array in a .npy, .npz or HDF5 file by its path, "" in a .npy file; attributes are its
-    own, and its group's where it is the only array there.
+    own, and its group's where it is the only array there; `permute_order` is the order of its axes
+    where the file names them.
     """
     described: dict[str, Array] = {}
     with vol.arrays_of(path) as arrays:
@@ -72,6 +73,8 @@ def arrays_in(path: Path) -> dict[str, Array]:
                 alone = group.name != "/" and len(group) == 1
                 for attrs in (group.attrs, array.attrs) if alone else (array.attrs,):
                     attributes |= {link_name(key): value for key, value in attrs.items()}
+                if "permute_order" not in attributes and (axes := named_axes(array)):
+                    attributes["permute_order"] = axes
             read = partial(vol.read_array, path, name)
             described[name] = Array(array.shape, array.dtype, attributes, read)
     return described

@@ -171,8 +171,8 @@ def read_samples(
     head += [f"properties {', '.join(labels.names)}" if labels else "no properties"]
     if hollow := int((porosity > 0.5).sum()):
         head += [
-            f"SVEs that are mostly pore: {hollow}; leave out the air around a part with --crop, or"
-            " name the pores with --pores"
+            f"SVEs that are mostly pore: {hollow}; leave out the air around a part with --crop,"
+            " --field-of-view or --mask, or name the pores with --pores"
         ]
     return Samples(
         arrays,
@@ -276,7 +276,7 @@ def _provenance(
         )
     edges = (
         {edge for source in sources for edge in source.edges}
-        if options.voxel_size is None
+        if options.voxel_size is None or options.resample is not None
         else {options.voxel_size}
     )
     if len(edges) > 1:

@@ -120,7 +120,24 @@ def _source(name: str, paths: list[Path], options: ImportOptions) -> Source:
         dict.fromkeys(note for path in paths for note in vol.notes_of(path, options.dataset))
     )
     axes = options.axes or vol.default_axes(paths[0], options.dataset)
-    return Source(name, samples, files, axes, edges, notes=notes)
+    return Source(name, samples, files, axes, edges, notes=(*notes, *_overruled(paths, options)))
+
+
+def _overruled(paths: list[Path], options: ImportOptions) -> list[str]:
+    """A note where the option for the voxel size is another than what the files say."""
+    given = options.voxel_size
+    if given is None:
+        return []
+    said = [vol.voxel_edges(path, options.axes, options.dataset) for path in paths]
+    others = [
+        " x ".join(f"{edge:g}" for edge in edges)
+        for edges in said
+        if edges and any(abs(edge / given - 1) > 1e-3 for edge in edges)
+    ]
+    listed = some(list(dict.fromkeys(others)))
+    return (
+        [f"--voxel-size {given:g} takes the place of {listed} um in the header"] if others else []
+    )
 
 
 def _members(folder: Path) -> list[Path]:

@@ -74,7 +74,7 @@ def read_resampled(
     if edges is None:
         raise DataError(
             "--resample: expected a file that says the edges of its voxels, received one that does"
-            " not"
+            " not; say it by --voxel-size"
         )
     edge = target or min(edges)
     volume = read()

@@ -21,7 +21,11 @@ PARTS, EDGE = ("part", "part_id"), "voxel_size_um"
 LONGEST = 100  # characters of a name of a property or part
 HEADER = re.compile(r"(.*?)\s*[\[(]([^\])]*)[\])]")  # E_x [MPa] or E_x (MPa)
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-COUNTER = re.compile(r"index|level_0|unnamed: \d+|row|#|no\.?|nr\.?|id", re.IGNORECASE)
+COUNTER = re.compile(
+    r"level_0|unnamed: \d+|((sample|specimen|coupon|probe|sve)[ _.-]*)?(index|row|#|no\.?|nr\.?|id)"
+    r"|sample|specimen|coupon|probe|sve",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@
 Every volume that leaves this module is (x, y, z), z the build direction. What scanners and image
 programs write (tif stacks, folders of slices, .raw, .nrrd, DICOM) comes slice by slice with x
 running fastest, so its array is (slice, row, column): `axes` "zyx". What numpy and HDF5 hold is
-taken as "xyz". OME-Zarr names its axes. Any other order of the three letters says what a file's
-axes mean, slowest first, e.g. "yzx".
+taken as "xyz", unless an HDF5 or Zarr file names its axes. Any other order of the three letters
+says what a file's axes mean, slowest first, e.g. "yzx".
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ def _header(path: Path, dataset: str | None) -> Header:
 
 def default_axes(path: Path, dataset: str | None = None) -> str:
     """The order of the axes where the user does not give it: what the file says, else "xyz" for
-    numpy, HDF5 and plain Zarr, "zyx" for what scanners write.
+    numpy, HDF5 and Zarr, "zyx" for what scanners write.
     """
     return _header(path, dataset).axes if path.exists() else "zyx"
 

@@ -178,7 +178,7 @@ def _resampled(source: Source, options: ImportOptions) -> Source:
         load = partial(read_resampled, sample.load, edges, target, options.outside)
         samples.append(replace(sample, load=load))
         if edges is not None:
-            cubes.append(options.voxel_size or target or min(edges))
+            cubes.append(target or min(edges))
             was = " x ".join(f"{edge:g}" for edge in edges)
             notes.append(f"resampled from voxels of {was} um to cubes of {cubes[-1]:g} um")
     notes = [*source.notes, *dict.fromkeys(notes)]
@@ -186,10 +186,10 @@ def _resampled(source: Source, options: ImportOptions) -> Source:
 
 
 def _edges(source: Source, name: str, options: ImportOptions) -> Edges | None:
-    """Edges of the voxels of a sample along x, y and z, um: as its file says, or cubes; None where
-    they are not known.
+    """Edges of the voxels of a sample along x, y and z, um, before they are resampled: cubes as
+    the options say, else as its file says; None where they are not known.
     """
-    if Path(name).exists():
+    if options.voxel_size is None and Path(name).exists():
         return vol.voxel_edges(Path(name), options.axes, options.dataset)
     edge = options.voxel_size or next((edge for edge in source.edges if edge), None)
     return None if edge is None else (edge, edge, edge)

@@ -138,7 +138,8 @@ def field_file(source: Path, target: Path, uri: str, options: ImportOptions) -> 
         [view] = volumes
     model = load(uri)
     law = Law.of(model)
-    size = options.voxel_size or next(iter(found.edges), None)
+    given = options.voxel_size if options.resample is None else None
+    size = given or next(iter(found.edges), None)
     _check_voxels(source, size, model)
     tiles = Tiles(view, model.n, rule)
     latent, porosity = encode_volume(model, tiles, CACHE / digest / model.digest()[:24])

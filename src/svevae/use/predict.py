@@ -16,14 +16,17 @@ from svevae.model.latent import LatentModel
 from svevae.use.champion import load
 from svevae.words import headed
 
+SAME = 1e-3  # relative difference of voxel sizes that is none
+
 
 def predict_file(source: Path, target: Path, uri: str) -> int:
     """Predict for all SVEs of `source` and write `target`, whole or not at all; how many SVEs.
 
     .csv: a row an SVE with part_id, porosity, the properties, their standard deviations and the
     novelty, units in the header. .h5: /properties with names and units, /properties_std, /novelty,
-    /latent_mean, /latent_std, /porosity, /part_id, and the model's URI as attribute. Raises
-    DataError, TrackingError.
+    /latent_mean, /latent_std, /porosity, /part_id, and the model's URI as attribute. Says on
+    stderr where the voxels have another size than those of the model. Raises DataError,
+    TrackingError.
     """
     writers = {".csv": _write_csv, ".h5": _write_h5}
     if target.suffix not in writers:
@@ -38,6 +41,13 @@ def predict_file(source: Path, target: Path, uri: str) -> int:
         raise DataError(
             f"{source}: /voxels: expected SVEs of n = {model.n} as {uri} was trained on, received n"
             f" = {data.n}"
+        )
+    said, trained = data.voxel_size, model.voxel_size
+    if said and trained and abs(said / trained - 1) > SAME:
+        print(
+            f"svevae predict: {source}: voxels of {said:g} um, where the model was trained on"
+            f" {trained:g} um: it takes these pores for {trained / said:.3g} times their size",
+            file=sys.stderr,
         )
     columns: dict[str, list[np.ndarray]] = {}
     with tqdm(total=data.count, unit="SVE", desc="predict", disable=not sys.stderr.isatty()) as bar:

@@ -231,7 +231,7 @@ def describe_scatter(
             pairs = zip(table.blocks["std"], table.blocks["standard_error"], strict=True)
             columns[label] = [f"{std:.4g} +- {error:.2g}" for std, error in pairs]
         columns["if independent"] = [f"{value:.4g}" for value in first["independent"]]
-        power = ", ".join(f"V^-{table.exponent:.2f} ({label})" for label, table in tables.items())
+        power = ", ".join(f"V^{-table.exponent:.2f} ({label})" for label, table in tables.items())
         lines.append(
             f"{headed(name, unit)}: standard deviation within parts; its square falls as {power}"
         )

@@ -168,3 +168,16 @@ def test_big_endian_and_scaled_voxels(tmp_path: Path) -> None:
     nibabel.save(scaled, tmp_path / "scaled.nii")
     theirs = nibabel.load(tmp_path / "scaled.nii").get_fdata()
     np.testing.assert_array_equal(read_volume(tmp_path / "scaled.nii"), theirs)
+
+
+def test_packed_voxels_that_are_cut_off(tmp_path: Path) -> None:
+    """ITK's own reason is that there is no such file."""
+    path = tmp_path / "scan.mha"
+    SimpleITK.WriteImage(SimpleITK.GetImageFromArray(STACK), str(path), useCompression=True)
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(
+        DataError,
+        match=r"scan\.mha: expected a MetaImage file, cannot be read: voxels that are cut off or"
+        r" damaged$",
+    ):
+        read_volume(path)

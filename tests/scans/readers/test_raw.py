@@ -23,6 +23,13 @@ def test_a_header_is_skipped(tmp_path: Path) -> None:
         r" leave out a header of that many by --skip-header 100$",
     ):
         read_volume(path, STACK.shape, "uint16")
+    for kind, size in (("uint16", 4), ("uint8", 8)):
+        path.write_bytes(bytes(size * STACK.size))
+        with pytest.raises(
+            DataError, match=rf"more; that is {size} bytes a voxel: is --dtype {kind} right\?$"
+        ):
+            read_volume(path, STACK.shape, kind)
+    path.write_bytes(bytes(100) + STACK.tobytes())
     with pytest.raises(DataError, match=r"after the 101 of its header received 419 bytes$"):
         read_volume(path, STACK.shape, "uint16", skip=101)
 

@@ -24,6 +24,30 @@ def test_an_array(tmp_path: Path, version: int) -> None:
     np.testing.assert_array_equal(read_volume(path), GREYS)
 
 
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["z", "y", "x"], "zyx"),
+        (["Y", "Z", "X"], "yzx"),
+        (["time", "y", "x"], "xyz"),
+        (None, "xyz"),
+    ],
+)
+@pytest.mark.parametrize("version", [2, 3])
+def test_an_array_that_names_its_axes(
+    tmp_path: Path, version: int, names: list[str] | None, expected: str
+) -> None:
+    """By dimension_names of version 3, or as xarray names them in version 2."""
+    path = tmp_path / "scan.zarr"
+    stored = GREYS.transpose(["xyz".index(axis) for axis in expected])
+    named = {"dimension_names": names} if version == 3 else {}
+    array = zarr.create_array(path, data=stored, chunks=(2, 2, 2), zarr_format=version, **named)
+    if version == 2 and names:
+        array.attrs["_ARRAY_DIMENSIONS"] = names
+    assert default_axes(path) == expected
+    np.testing.assert_array_equal(read_volume(path), GREYS)
+
+
 @pytest.mark.parametrize("version", [2, 3])
 def test_one_array_of_a_group(tmp_path: Path, version: int) -> None:
     path = tmp_path / "scans.zarr"

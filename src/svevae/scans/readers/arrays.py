@@ -1,10 +1,11 @@
-"""Arrays in .npy, .npz and HDF5 files: (x, y, z) unless the user says otherwise."""
+"""Arrays in .npy, .npz and HDF5 files: (x, y, z) unless the user or an HDF5 file says otherwise."""
 
 from __future__ import annotations
 
 import math
+import re
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,17 +15,18 @@ import h5py
 import numpy as np
 
 from svevae.errors import DataError
-from svevae.hdf5 import reading
+from svevae.hdf5 import check_heaps, reading
 from svevae.scans.readers.base import (
     DEFLATE,
     Format,
     Header,
+    Wanted,
     chosen,
     fits,
     reading_as,
 )
 
-HDF5 = (".h5", ".hdf5", ".hdf")
+HDF5 = (".h5", ".hdf5", ".hdf", ".nxs")
 MAPPED = 1 << 26  # bytes of an HDF5 dataset; smaller ones are read
 
 
@@ -89,6 +91,37 @@ def link_name(name: str | bytes) -> str:
 def is_array(item: Any) -> bool:
     """Whether an HDF5 object is an array; a null dataset (`h5py.Empty`) has no shape."""
     return isinstance(item, h5py.Dataset) and item.shape is not None
+
+
+def named_axes(dataset: h5py.Dataset) -> str | None:
+    """The order of the axes of a volume, or of a list of them, as `dataset` names them: by the
+    labels of its dimensions (HDF5's dimension scales), by its attribute `axes` (z:y:x of Data
+    Exchange and NeXus), or by that of the NXdata group whose `signal` it is
+    (https://manual.nexusformat.org/classes/base_classes/NXdata.html). None where these do not name
+    x, y and z, each once, as the last three axes that are longer than 1.
+    """
+    group = dataset.parent.attrs
+    said: list[Any] = [[dimension.label for dimension in dataset.dims], dataset.attrs.get("axes")]
+    if _texts(group.get("signal")) == [link_name(dataset.name).rsplit("/", 1)[-1]]:
+        said.append(group.get("axes"))
+    for names in map(_texts, said):
+        if len(names) == len(dataset.shape):
+            pairs = list(zip(names, dataset.shape, strict=True))
+            long = [name for name, size in pairs if size > 1 or name in ("x", "y", "z")][-3:]
+            if sorted(long) == ["x", "y", "z"]:
+                return "".join(long)
+    return None
+
+
+def _texts(said: Any) -> list[str]:
+    """An attribute that is a list of names, or a text with commas or colons between them."""
+    items: Iterable[Any] = (
+        [] if said is None or isinstance(said, h5py.Empty) else np.atleast_1d(said).ravel()
+    )
+    texts = [item.decode("latin-1") if isinstance(item, bytes) else str(item) for item in items]
+    if len(texts) == 1:
+        texts = re.split(r"[:,]", texts[0].strip("[] "))
+    return [text.strip().lower() for text in texts]
 
 
 def _members(path: Path) -> dict[str, Member]:
@@ -175,8 +208,20 @@ def checked(where: str, dataset: h5py.Dataset) -> h5py.Dataset:
     return dataset
 
 
+def arrays_header(path: Path, wanted: Wanted) -> Header:
+    """The axes that an HDF5 file names, else (x, y, z)."""
+    if path.suffix.lower() not in HDF5:
+        return Header("xyz")
+    with arrays_of(path) as arrays:
+        shapes = {name: array.shape for name, array in arrays.items()}
+        array = arrays[chosen(path, shapes, wanted.dataset)]
+        check_heaps(array.file)
+        said = "".join(_texts(array.attrs.get("permute_order")))
+        return Header(said or named_axes(array) or "xyz")
+
+
 ARRAYS = Format(
     (*HDF5, ".npy", ".npz"),
     lambda path, wanted: read_array(path, wanted.dataset),
-    lambda path, wanted: Header("xyz"),
+    arrays_header,
 )

@@ -70,7 +70,12 @@ def read_image(path: Path, wanted: Wanted) -> np.ndarray:
     with reading_as(path, _kind(path)), silent():
         if path.name.lower().endswith(NIFTI):
             _check_length(path, reader, voxels)
-        return SimpleITK.GetArrayFromImage(reader.Execute())
+        try:
+            return SimpleITK.GetArrayFromImage(reader.Execute())
+        except RuntimeError as error:
+            if "File cannot be read" in str(error):  # its reason is an errno of something else
+                raise EOFError("voxels that are cut off or damaged") from error
+            raise
 
 
 def _mapped(

@@ -18,6 +18,7 @@ from svevae.scans.readers.base import (
     reading_as,
     times,
 )
+from svevae.words import counted
 
 VGI_KINDS = {"unsigned integer": "u", "signed integer": "i", "integer": "i", "float": "f"}
 
@@ -47,6 +48,9 @@ def mapped(path: Path, shape: tuple[int, ...], kind: np.dtype, skip: int) -> np.
         spare = received - skip - expected
         after = f" after the {skip} of its header" if skip else ""
         hint = f"; leave out a header of that many by --skip-header {spare}" if spare > 0 else ""
+        size, rest = divmod((received - skip) * kind.itemsize, expected or 1)
+        if spare > 0 and not rest and size in (1, 2, 4, 8):
+            hint = f"; that is {counted(size, 'byte')} a voxel: is --dtype {kind} right?"
         raise DataError(
             f"{path}: expected {expected} bytes, {times(shape)} of {kind},{after} received"
             f" {received - skip} bytes{f', {spare} more{hint}' if spare > 0 else ''}"

@@ -108,7 +108,7 @@ def zarr_header(path: Path, wanted: Wanted) -> Header:
         missing = math.prod(array.cdata_shape) - array.nchunks_initialized
         notes = (f"{missing} chunks are not stored: {array.fill_value}",) if missing else ()
         if not image:
-            return Header("xyz", (), notes)
+            return Header(_named_axes(array) or "xyz", (), notes)
         axes = [
             axis if isinstance(axis, dict) else {"name": axis} for axis in image.get("axes", "zyx")
         ]
@@ -127,6 +127,19 @@ def zarr_header(path: Path, wanted: Wanted) -> Header:
         units = [MICROMETRES.get(str(axis.get("unit")).lower()) for axis, _ in space]
         edges = tuple(u * s for u, (_, s) in zip(units, space, strict=True) if u and scaled)
         return Header(order, edges if len(edges) == 3 else (), notes)
+
+
+def _named_axes(array: zarr.Array) -> str | None:
+    """The order of the axes as `dimension_names` of version 3 say, or the attribute that xarray
+    writes into version 2; None where they do not name x, y and z.
+    """
+    said = getattr(array.metadata, "dimension_names", None) or array.attrs.get("_ARRAY_DIMENSIONS")
+    names = [str(name).lower() for name in said] if isinstance(said, list | tuple) else []
+    if len(names) != array.ndim:
+        return None
+    pairs = zip(names, array.shape, strict=True)
+    order = [name for name, size in pairs if size > 1 or name in ("x", "y", "z")]
+    return "".join(order) if sorted(order) == ["x", "y", "z"] else None
 
 
 ZARR = Format((), read_zarr, zarr_header, is_zarr)

@@ -372,7 +372,7 @@ def test_wrong_settings_of_labels_name_the_file_they_stand_in(
 
 
 def test_what_would_be_in_two_parts(tmp_path: Path) -> None:
-    """A file given twice is refused, a copy by another name is told, SVEs of solid alone are not."""
+    """A file given twice is refused, a copy is told, SVEs of solid alone are not."""
     for name, cube in (("a", CUBES[0]), ("b", CUBES[0]), ("c", 0 * CUBES[0]), ("d", 0 * CUBES[0])):
         np.save(tmp_path / f"{name}.npy", cube)
     a, b, c, d = (tmp_path / f"{name}.npy" for name in "abcd")

@@ -370,3 +370,14 @@ def test_wrong_settings_of_labels_name_the_file_they_stand_in(
     samples = read_samples([tmp_path / "scan.npy"], ImportOptions(size=3))
     with pytest.raises(ConfigError, match=r"^my\.yaml: generate\.material: expected .* 'steel'$"):
         label_samples(replace(section, material="steel"), HERE, samples, origin="my.yaml")
+
+
+def test_what_would_be_in_two_parts(tmp_path: Path) -> None:
+    """A file given twice is refused, a copy is told, SVEs of solid alone are not."""
+    for name, cube in (("a", CUBES[0]), ("b", CUBES[0]), ("c", 0 * CUBES[0]), ("d", 0 * CUBES[0])):
+        np.save(tmp_path / f"{name}.npy", cube)
+    a, b, c, d = (tmp_path / f"{name}.npy" for name in "abcd")
+    with pytest.raises(DataError, match=r"a\.npy: expected each file for one volume"):
+        read_samples([a, a], ImportOptions())
+    report = read_samples([a, b, c, d], ImportOptions(pores=1.0)).report
+    assert f"SVEs WITH THE VOXELS OF ANOTHER PART: 1, first of {b} and {a};" in report

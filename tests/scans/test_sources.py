@@ -126,3 +126,9 @@ def test_cells_of_arrays() -> None:
     assert source.labels is not None
     assert source.labels.values.tolist() == [[1.0], [2.0]]
     assert source.notes[1:] == ("columns left out: text, complex, vectors, nothing",)
+
+
+def test_numbers_from_0_or_1_on_are_no_property_by_any_name() -> None:
+    labels = source_of({"sample_no": ["3", "1", "2"], "E": ["5", "6", "7"]}).labels
+    assert labels is not None
+    assert labels.names == ("E",)

@@ -63,7 +63,7 @@ def test_the_inscribed_circle() -> None:
     assert inscribed_circle((4, 8, 1))[:, 2:6].sum() == 12 == inscribed_circle((4, 8, 1)).sum()
 
 
-@pytest.mark.parametrize("fill", [0, -1, -9999])
+@pytest.mark.parametrize("fill", [0, -1, -9999, 255, 65535])
 def test_a_constant_around_a_convex_field_of_view_is_found(fill: int) -> None:
     round_ = np.where(ROUND, GREYS.astype(np.float32), np.float32(fill))
     padded = np.pad(GREYS.astype(np.float32), [(0, 0), (0, 0), (3, 0)], constant_values=fill)

@@ -124,7 +124,11 @@ def read_container(path: Path, arrays: Mapping[str, Array], options: ImportOptio
 def _volumes(arrays: Mapping[str, Array], options: ImportOptions, rank: int) -> list[str]:
     wanted = options.dataset and options.dataset.strip("/")
     return [
-        name for name, array in arrays.items() if array.rank == rank and wanted in (None, "", name)
+        name
+        for name, array in arrays.items()
+        if array.rank == rank
+        and wanted in (None, "", name)
+        and (wanted or name == "" or rank == 4 or 0 not in array.shape)
     ]
 
 
@@ -141,7 +145,7 @@ def _stack(path: Path, name: str, arrays: Mapping[str, Array], options: ImportOp
     rows = {
         key: array
         for key, array in arrays.items()
-        if key != name and array.shape[:1] == voxels.shape[:1]
+        if key not in (name, EDGE) and array.shape[:1] == voxels.shape[:1]
     }
     lists = {
         last_of(key): array
@@ -263,7 +267,7 @@ def edges_of(
     for name, array in arrays.items():
         if EDGE in array.attributes:
             said = array.attributes[EDGE]
-        elif EDGE in others and others[EDGE].dtype.kind in "iufSU":
+        elif EDGE in others and others[EDGE].dtype.kind in "iufSUO":
             said = others[EDGE].read()
         else:
             continue

@@ -84,6 +84,8 @@ def _counted(volumes: Iterable[Volume]) -> Histogram | None:
         if part.dtype.kind not in "biu" or part.dtype.itemsize > 2:
             return None
         bits = 8 * part.dtype.itemsize
+        if part.dtype == bool:  # True may be any byte but 0
+            part = part.view(np.uint8) != 0
         unsigned = part.astype(part.dtype.newbyteorder("="), copy=False).view(f"u{bits // 8}")
         one = np.bincount(unsigned.ravel("K"), minlength=1 << bits)
         half = 1 << (bits - 1) if part.dtype.kind == "i" else 1 << bits

@@ -26,7 +26,7 @@ from svevae.dataset.label_settings import label_provenance, label_settings
 from svevae.dataset.labelling import label_sves
 from svevae.dataset.store import without_load_path, write_dataset
 from svevae.errors import DataError, blaming
-from svevae.files import check_target
+from svevae.files import check_target, release
 from svevae.physics.label import property_names
 from svevae.scans.cutting import Cubes, cut_view, gathered
 from svevae.scans.options import ImportOptions
@@ -36,6 +36,7 @@ from svevae.scans.volumes import Volumes, source_digest, sources_of
 from svevae.words import counted, some
 
 CACHE = Path(".checkpoints/import")
+RELEASED = 256  # SVEs looked at before their pages are given back
 
 
 @dataclass
@@ -174,6 +175,17 @@ def read_samples(
             f"SVEs that are mostly pore: {hollow}; leave out the air around a part with --crop,"
             " --field-of-view or --mask, or name the pores with --pores"
         ]
+        if beside := sum(map(_beside, cubes)):
+            head += [
+                f"SVEs beside these, which may have a share of the air: {beside};"
+                " --field-of-view cylinder and --mask leave them out too"
+            ]
+    if len(pieces) > 1 and (twins := _twins(voxels, parts)):
+        a, b = (pieces[part] for part in twins[0])
+        head += [
+            f"SVEs WITH THE VOXELS OF ANOTHER PART: {len(twins)}, first of {b} and {a}; were one in"
+            " the training and one in the test parts, scores would come out too good"
+        ]
     return Samples(
         arrays,
         labels.names if labels else (),
@@ -182,6 +194,35 @@ def read_samples(
         "\n  ".join([*head, *report]),
         kept,
     )
+
+
+def _beside(cubes: Cubes) -> int:
+    """How many SVEs of a volume touch one that is mostly pore, and are not themselves."""
+    hollow = cubes.porosity > 0.5
+    grid = np.zeros(cubes.position.max(axis=0) + 3, bool)
+    near = np.zeros(len(hollow), bool)
+    grid[tuple((cubes.position[hollow] + 1).T)] = True
+    for step in np.ndindex(3, 3, 3):
+        near |= grid[tuple((cubes.position + step).T)]
+    return int((near & cubes.kept & ~hollow).sum())
+
+
+def _twins(
+    voxels: np.ndarray, parts: Sequence[tuple[int, int | str]]
+) -> list[tuple[tuple[int, int | str], tuple[int, int | str]]]:
+    """For each SVE with the voxels of an earlier one of another part, the parts of both. SVEs of
+    one phase are left out: they are equal by nature.
+    """
+    seen: dict[bytes, tuple[int, int | str]] = {}
+    found = []
+    for i, (cube, part) in enumerate(zip(voxels, parts, strict=True)):
+        if cube.min() != cube.max():
+            first = seen.setdefault(hashlib.blake2b(cube.tobytes(), digest_size=16).digest(), part)
+            if first != part:
+                found.append((first, part))
+        if i % RELEASED == 0:
+            release(voxels)
+    return found
 
 
 def _size(

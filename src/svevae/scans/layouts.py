@@ -16,6 +16,7 @@ of FANS are HDF5, with their microstructures or beside them, see `svevae.scans.f
 
 from __future__ import annotations
 
+import os
 import re
 import unicodedata
 from collections import Counter, defaultdict
@@ -52,20 +53,36 @@ def find_sources(paths: list[Path], options: ImportOptions) -> list[Source]:
     if options.table is not None and options.table.lower().endswith(TABLES):
         if len(paths) == len(containers) == 1:
             return [_tabled_arrays(paths[0], containers[paths[0]], Path(options.table), options)]
-        return [_tabled_volumes(paths, Path(options.table), options)]
+        return _each_once([_tabled_volumes(paths, Path(options.table), options)])
     if options.table is not None and others:
         raise DataError(
             f"--table: expected a file {', '.join(TABLES)} for {some(others)}, received"
             f" {options.table!r}"
         )
-    return [
-        (
-            read_container(path, containers[path], options)
-            if path in containers
-            else _volumes(path, options)
+    return _each_once(
+        [
+            (
+                read_container(path, containers[path], options)
+                if path in containers
+                else _volumes(path, options)
+            )
+            for path in paths
+        ]
+    )
+
+
+def _each_once(sources: list[Source]) -> list[Source]:
+    """`sources`; DataError where a file is read for two volumes, as a file given twice is, or each
+    file of an OME-TIFF set: these would be equal parts.
+    """
+    often = Counter(os.path.abspath(file) for source in sources for file in source.files)
+    if twice := [path for path, times in often.items() if times > 1]:
+        listed = some([os.path.relpath(path) for path in twice], 3)
+        raise DataError(
+            f"{listed}: expected each file for one volume, received for several; of an OME-TIFF set"
+            " name one file, or the folder"
         )
-        for path in paths
-    ]
+    return sources
 
 
 def _containers(paths: Sequence[Path], options: ImportOptions) -> Containers:
@@ -108,7 +125,7 @@ def _source(name: str, paths: list[Path], options: ImportOptions) -> Source:
         axes=options.axes,
         skip=options.skip,
     )
-    files = [file for path in paths for file in (vol.slices_of(path) if path.is_dir() else [path])]
+    files = [file for path in paths for file in vol.files_of(path)]
     samples = [Sample(str(path), partial(read, path)) for path in paths]
     given = options.voxel_size is not None or options.resample is not None
     edges = (

@@ -89,13 +89,22 @@ class Column:
 
     @property
     def counts(self) -> bool:
-        """Whether it only numbers the rows: without a name, as the index that pandas writes, or
-        named so and with distinct whole numbers.
+        """Whether it only numbers the rows: without a name, as the index that pandas writes; named
+        so and with distinct whole numbers; or, without a unit, every number from 0 or 1 on, each
+        once, in three rows or more.
         """
-        if self.unit is not None:
+        if self.unit is not None or self.named[0].lower() in PARTS:
             return False
-        return not self.title or (
-            COUNTER.fullmatch(self.title) is not None and whole_numbers(self.cells) is not None
+        if not self.title:
+            return True
+        numbers = whole_numbers(self.cells)
+        if numbers is None or COUNTER.fullmatch(self.title) is not None:
+            return numbers is not None
+        return (
+            self.named[1] == "-"
+            and len(numbers) >= 3
+            and sorted(numbers) == list(range(min(numbers), min(numbers) + len(numbers)))
+            and min(numbers) in (0, 1)
         )
 
 

@@ -132,7 +132,8 @@ def find_fill(volume: np.ndarray) -> float | None:
 
     It is the smallest value, stands at four corners or more and in a percent of the voxels, and all
     other voxels lie in one run along each line: no pore has this value, so it is no grey of pores.
-    Phases and bool have none.
+    The largest value, white, is one too where it fills less than half: else a solid that is
+    saturated may surround a cavity. Phases and bool have none.
     """
     step = max(1, int(np.ceil((volume.size / SEEN) ** (1 / 3))))
     seen = volume[::step, ::step, ::step]
@@ -145,16 +146,20 @@ def find_fill(volume: np.ndarray) -> float | None:
         or volume.dtype == bool
         or not abs(float(fill)) < FILL
         or not seen.size
-        or seen.min() < fill
+        or seen.min() < fill < seen.max()
         or len(np.unique(seen)) <= LABELS
     ):
         return None
-    view, total = View.whole(volume), 0
+    view, total, dark, bright = View.whole(volume), 0, True, True
     lines = [axis for axis in range(3) if axis != view.axis]
     for where in view.slabs():
         slab = volume[where]
         inside = slab != fill
         if (slab < fill).any():
+            dark = False
+        if (slab > fill).any():
+            bright = False
+        if not (dark or bright):
             return None
         for axis in lines:
             ahead = np.moveaxis(inside, axis, 0)
@@ -164,7 +169,7 @@ def find_fill(volume: np.ndarray) -> float | None:
                 return None
         total += inside.size - int(np.count_nonzero(inside))
         release(volume)
-    return float(fill) if SHARE <= total / volume.size < 1 else None
+    return float(fill) if SHARE <= total / volume.size < (1 if dark else 0.5) else None
 
 
 def check_mask(mask: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

@@ -28,13 +28,13 @@ __all__ = [
     "arrays_of",
     "crop",
     "default_axes",
+    "files_of",
     "is_slices",
     "natural",
     "notes_of",
     "oriented",
     "read_array",
     "read_volume",
-    "slices_of",
     "squeezed",
     "volumes_in",
     "voxel_edges",
@@ -166,7 +166,10 @@ def oriented(array: np.ndarray, axes: str, where: str) -> np.ndarray:
             f" {axes!r}"
         )
     if array.ndim != 3 or not array.size:
-        raise DataError(f"{where}: expected a volume of three axes, received shape {array.shape}")
+        hint = "; of slices import the folder" if array.ndim == 2 else ""
+        raise DataError(
+            f"{where}: expected a volume of three axes, received shape {array.shape}{hint}"
+        )
     if array.dtype.kind not in "biuf":
         raise DataError(f"{where}: expected numbers, received {array.dtype}")
     return array.transpose([axes.index(axis) for axis in "xyz"])
@@ -177,10 +180,16 @@ def is_slices(folder: Path) -> bool:
     return any(one.is_folder(folder) for one in FORMATS)
 
 
-def slices_of(folder: Path) -> list[Path]:
-    """The files of a folder that is one volume, slices in the order of the numbers in their
-    names.
+def files_of(path: Path) -> list[Path]:
+    """The files that a volume is read from: of a folder that is one volume, slices in the order of
+    the numbers in their names; of a tif that belongs to an OME-TIFF set, the set.
     """
+    if path.is_dir():
+        return _files_in(path)
+    return tif.files_of(path) if path.name.lower().endswith(tif.SUFFIXES) else [path]
+
+
+def _files_in(folder: Path) -> list[Path]:
     if _format(folder) is slices.SLICES:
         return slices.files_of(folder)
     return sorted(path for path in folder.rglob("*") if path.is_file())

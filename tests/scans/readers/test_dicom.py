@@ -9,7 +9,7 @@ import pytest
 import SimpleITK
 
 from svevae.errors import DataError
-from svevae.scans.volume import is_slices, read_volume, slices_of, voxel_edges
+from svevae.scans.volume import files_of, is_slices, read_volume, voxel_edges
 from tests.scans.readers.volumes import GREYS, STACK
 
 
@@ -40,7 +40,7 @@ def save_series(folder: Path, count: int = len(STACK), series: str = "1.2.3") ->
 def test_a_dicom_series(tmp_path: Path, capfd) -> None:
     folder = save_series(tmp_path / "scan")
     assert is_slices(folder)
-    assert len(slices_of(folder)) == len(STACK)
+    assert len(files_of(folder)) == len(STACK)
     np.testing.assert_array_equal(read_volume(folder), GREYS)
     assert voxel_edges(folder) == (10, 10, 20)
     (folder / "1.2.3-87.dcm").unlink()

@@ -108,3 +108,12 @@ def test_a_header_beyond_what_the_file_holds(tmp_path: Path) -> None:
     (tmp_path / "s.png").write_bytes(data)
     with pytest.raises(DataError, match=r"s\.png: expected at most the .* 20000 x 20000 of uint8"):
         read_volume(tmp_path)
+
+
+def test_slices_of_one_bit(tmp_path: Path) -> None:
+    """Pillow's bool has 255 for True: they are 0 and 1 all the same, and 1 is the pore."""
+    bits = GREYS.T % 3 == 0
+    for i, layer in enumerate(bits):
+        PIL.Image.fromarray(layer).save(tmp_path / f"s{i}.png")
+    assert set(np.unique(read_volume(tmp_path).view(np.uint8))) == {0, 1}
+    np.testing.assert_array_equal(read_volume(tmp_path), bits.T)

@@ -194,3 +194,8 @@ def test_a_header_beyond_what_the_file_holds(tmp_path: Path) -> None:
         DataError, match=r"scan\.tif: expected at most the .* 30000 x 30000 of uint16"
     ):
         read_volume(path)
+
+
+def test_one_bit_without_compression(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "v.tif", STACK % 3 == 0, photometric="minisblack")
+    np.testing.assert_array_equal(read_volume(tmp_path / "v.tif"), GREYS % 3 == 0)

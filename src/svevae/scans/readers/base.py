@@ -43,6 +43,7 @@ UNREADABLE = (
 DEFLATE = (
     1032  # bytes that one byte of deflate unpacks to at most (https://zlib.net/zlib_tech.html)
 )
+METRES = ("ter", "tre")
 MICROMETRES = dict.fromkeys(
     ("um", "µm", "μm", "\\u00b5m", "micron", "microns", "micrometer", "micrometre"), 1.0
 )
@@ -50,6 +51,7 @@ MICROMETRES |= dict.fromkeys(("nm", "nanometer", "nanometre"), 1e-3)
 MICROMETRES |= dict.fromkeys(("mm", "millimeter", "millimetre"), 1e3)
 MICROMETRES |= dict.fromkeys(("cm", "centimeter", "centimetre"), 1e4)
 MICROMETRES |= dict.fromkeys(("m", "meter", "metre"), 1e6) | {"inch": 25400.0}
+MICROMETRES |= {f"{name}s": value for name, value in MICROMETRES.items() if name[-3:] in METRES}
 
 
 @dataclass(frozen=True)

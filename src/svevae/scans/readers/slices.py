@@ -158,7 +158,8 @@ def _read_png(path: Path) -> np.ndarray:
         width, height = file.size
         width = -(-width // 8) if file.mode == "1" else width
         fits(path, (height, width), np.dtype("u1"), path.stat().st_size, DEFLATE)
-        return np.asarray(file)
+        # of one bit Pillow gives bool in whose bytes 255 stands for True
+        return np.asarray(file) if file.mode != "1" else np.asarray(file).view(np.uint8) != 0
 
 
 def slices_header(folder: Path, wanted: Wanted) -> Header:

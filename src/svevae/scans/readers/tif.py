@@ -93,7 +93,10 @@ def read_tif(path: Path, wanted: Wanted | None = None, ome: bool = True) -> np.n
                     f"{path}: expected greys, received colours: axes {one.axes}, shape {one.shape}"
                 )
             if one.dataoffset is None:
-                fits(path, one.shape, one.dtype, stored, ratio)
+                # values of 1, 4 or 12 bits are packed in the file
+                bits = one.keyframe.bitspersample
+                packed = 8 * one.dtype.itemsize / bits if isinstance(bits, int) and bits else 1
+                fits(path, one.shape, one.dtype, stored, ratio and ratio * max(1, packed))
         if len(series) == 1:
             where = "memmap" if series[0].dataoffset is not None else None
             return tif.asarray(series=series[0], out=where)
@@ -144,6 +147,13 @@ def ome_set(tif: tifffile.TiffFile) -> list[str]:
     return names if len(names) > 1 else []
 
 
+def files_of(path: Path) -> list[Path]:
+    """`path`, or all files of the OME-TIFF set that it belongs to."""
+    with opened(path, ome=False) as tif:
+        names = ome_set(tif)
+    return [path.with_name(name) for name in names] or [path]
+
+
 def tif_header(path: Path, wanted: Wanted | None = None) -> Header:
     """Edges of voxels as ImageJ or OME have them; the plain resolution of a tif is not used, since
     programs fill it with 72 dots per inch.
@@ -165,8 +175,10 @@ def _imagej_edges(tif: tifffile.TiffFile) -> list[float]:
     units = [MICROMETRES.get(name) for name in names]
     tags = [tif.pages.first.tags.get(name) for name in ("XResolution", "YResolution")]
     dots = [tag.value[0] / tag.value[1] for tag in tags if tag is not None and all(tag.value)]
-    if None in units or len(dots) != 2 or (names[0] == "inch" and round(dots[0]) in SCREENS):
+    if None in units or len(dots) != 2:
         return []
+    if names[0] == "inch" and (round(dots[0]) in SCREENS or "spacing" not in said):
+        return []  # slices are no inch apart
     lengths = (1 / dots[0], 1 / dots[1], float(said.get("spacing", 1.0)))
     return [unit * abs(length) for unit, length in zip(units, lengths, strict=True) if unit]
 

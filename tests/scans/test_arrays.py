@@ -294,6 +294,9 @@ def test_what_is_no_array_beside_a_volume(tmp_path: Path) -> None:
         np.testing.assert_array_equal(read.arrays["voxels"], CUBES[:1])
         said = "left out since it is no array of numbers: info" in read.report
         assert said == (name == "v.npz")
+    write_hdf5(tmp_path / "v.h5", {"v": CUBES[0], "darks": np.zeros((0, 6, 6), np.uint8)})
+    read = read_samples([tmp_path / "v.h5"], ImportOptions())
+    np.testing.assert_array_equal(read.arrays["voxels"], CUBES[:1])
     with pytest.raises(DataError, match=r"v\.npz: expected volumes in info, received v \(6,"):
         read_samples([tmp_path / "v.npz"], ImportOptions(dataset="info"))
 
@@ -307,6 +310,7 @@ def test_what_is_no_array_beside_a_volume(tmp_path: Path) -> None:
         ("10 um", 10),
         (b"10.0", 10),
         ("0.01 mm", 10),
+        ("10 micrometers", 10),
         ([10.0, 10.0, 20.0], "expected voxels that are cubes, received 10 x 10 x 20 um"),
         ("ten", "expected a length in um above 0, received 'ten'"),
         ("10 px", "expected a length in um above 0, received '10 px'"),
@@ -326,6 +330,13 @@ def test_the_voxel_size_that_a_file_says(tmp_path: Path, said: Any, edge: float 
         else:
             found = read_samples([path], ImportOptions()).attributes["voxel_size_um"]
             assert found == pytest.approx(edge, rel=1e-12)
+
+
+@pytest.mark.parametrize("said", [10.0, np.array([10.0]), "10 um"])
+def test_a_voxel_size_beside_a_stack_is_no_property(tmp_path: Path, said: Any) -> None:
+    path = write_hdf5(tmp_path / "v.h5", {"v": CUBES, "E_x": STIFF, "voxel_size_um": said})
+    read = read_samples([path], ImportOptions())
+    assert (read.names, read.attributes["voxel_size_um"]) == (("E_x",), 10)
 
 
 def test_attributes_of_one_entry_are_numbers(tmp_path: Path) -> None:

@@ -201,6 +201,16 @@ def test_air_around_a_part_is_remarked(tmp_path: Path) -> None:
         assert file.attrs["segmentation"] == "the value 0"
 
 
+def test_sves_beside_air_are_counted(tmp_path: Path) -> None:
+    """Of 3 x 3 x 3 SVEs a corner is air: the 7 around it may have a share of it."""
+    scan = (np.random.default_rng(0).random((12, 12, 12)) < 0.1).astype(np.uint8)
+    scan[:4, :4, :4] = 1
+    np.save(tmp_path / "a.npy", scan)
+    _, report = imported([tmp_path / "a.npy"], tmp_path, size=4)
+    assert "SVEs that are mostly pore: 1;" in report
+    assert "SVEs beside these, which may have a share of the air: 7;" in report
+
+
 @pytest.mark.parametrize(
     ("options", "stride"),
     [({"size": 3}, 3), ({"size": 3, "stride": 3}, 3), ({}, N), ({"size": 3, "stride": 2}, 2)],

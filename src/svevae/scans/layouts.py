@@ -75,9 +75,10 @@ def _each_once(sources: list[Source]) -> list[Source]:
     """`sources`; DataError where a file is read for two volumes, as a file given twice is, or each
     file of an OME-TIFF set: these would be equal parts.
     """
+    files = {os.path.abspath(file): str(file) for source in sources for file in source.files}
     often = Counter(os.path.abspath(file) for source in sources for file in source.files)
-    if twice := [path for path, times in often.items() if times > 1]:
-        listed = some([os.path.relpath(path) for path in twice], 3)
+    if twice := sorted(files[path] for path, times in often.items() if times > 1):
+        listed = some(twice, 3)
         raise DataError(
             f"{listed}: expected each file for one volume, received for several; of an OME-TIFF set"
             " name one file, or the folder"

@@ -10,6 +10,8 @@ import pytest
 import tifffile
 
 from svevae.errors import DataError
+from svevae.scans.importers import read_samples
+from svevae.scans.options import ImportOptions
 from svevae.scans.volume import is_slices, read_volume, voxel_edges
 from tests.scans.readers.volumes import GREYS, STACK
 
@@ -129,6 +131,8 @@ def test_a_set_of_ome_tif_is_one_volume(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_volume(folder), GREYS)
     np.testing.assert_array_equal(read_volume(folder / "z3.ome.tif"), GREYS)
     assert voxel_edges(folder) == (4, 4, 4)
+    with pytest.raises(DataError, match=r"z0\.ome\.tif, .* and 4 more: expected each file"):
+        read_samples(sorted(folder.iterdir()), ImportOptions())
     tifffile.imwrite(folder / "zz.tif", STACK[0])
     with pytest.raises(DataError, match=r"set: expected the files of one OME-TIFF set, .* zz\.tif"):
         read_volume(folder)
@@ -165,6 +169,8 @@ def test_a_file_that_says_its_voxels_are_elsewhere(tmp_path: Path) -> None:
         ((0.1, 0.1), {"unit": "um", "spacing": 0.01, "zunit": "mm"}, (10, 10, 10)),
         ((100, 100), {"unit": "mm", "spacing": 0.01}, (10, 10, 10)),
         ((72, 72), {"unit": "inch"}, None),
+        ((600, 600), {"unit": "inch"}, None),  # slices are no inch apart
+        ((2540, 2540), {"unit": "inch", "spacing": 1 / 2540}, (10, 10, 10)),
         ((2, 2), {"unit": "pixel"}, None),
         ((2, 2), {}, None),
     ],
@@ -178,7 +184,7 @@ def test_voxels_of_imagej(
     path = tmp_path / "scan.tif"
     said = {"axes": "ZYX"} | metadata
     tifffile.imwrite(path, STACK, imagej=True, resolution=resolution, metadata=said)
-    assert voxel_edges(path) == edges
+    assert voxel_edges(path) == (edges and pytest.approx(edges))
 
 
 def test_a_header_beyond_what_the_file_holds(tmp_path: Path) -> None:

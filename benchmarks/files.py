@@ -60,7 +60,11 @@ def timed(what: str, path: Path, source: Path, repeats: int = REPEATS) -> float:
     """Seconds of `what` on the file, with svevae of the checkout `source`."""
     command = [sys.executable, "-c", TIMED, what, str(path), str(SCATTERED), str(repeats)]
     done = subprocess.run(
-        command, env={"PYTHONPATH": str(source / "src")}, capture_output=True, text=True, check=True
+        command,
+        env={"PYTHONPATH": str(source / "src")},
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
     )
     return float(json.loads(done.stdout))
 

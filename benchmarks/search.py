@@ -124,7 +124,11 @@ def overhead(minutes: float) -> dict[str, float]:
         folder = Path(name) / "project"
         make_project(folder, epochs=max(1, round(minutes * 20)))  # an epoch takes about 3 s
         done = subprocess.run(
-            [sys.executable, "-c", OVERHEAD], cwd=folder, check=True, capture_output=True, text=True
+            [sys.executable, "-c", OVERHEAD],
+            cwd=folder,
+            check=True,
+            capture_output=True,
+            encoding="utf-8",
         )
     found = json.loads(done.stdout.splitlines()[-1])
     return found | {"share": (found["tracking"] + found["storage"]) / found["trial"]}

@@ -44,7 +44,7 @@ class Worker(AbstractContextManager):
             [python, script],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            text=True,
+            encoding="utf-8",
             env=os.environ | limits | environment,
         )
         self.about = self.ask(setup)

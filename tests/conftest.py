@@ -69,7 +69,7 @@ TINY_PORES = {
     "modulation_strength": 0.5,
 }
 TINY_MULTISCALE = {
-    "parts": {"refine": 2, "strain": [0.001, 0.004, 0.009], "dataset": "data/tiny.h5"},
+    "parts": {"refine": 2, "strain": [0.001, 0.004, 0.009, 0.023], "dataset": "data/tiny.h5"},
     "compare": {"parts": 2, "part": [1, 1, 2], "parameters": TINY_PORES},
     "propagate": {
         "part": [1, 1, 2],
@@ -125,6 +125,11 @@ def cut_dataset(source: Path, path: Path) -> None:
         }
         names, units = (tuple(file["properties"].attrs[key]) for key in ("names", "units"))
         write_dataset(path, arrays, names, units, dict(file.attrs))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests of a finished pipeline last: while one process makes it, others have work."""
+    items.sort(key=lambda item: "finished" in getattr(item, "fixturenames", ()))
 
 
 @pytest.fixture(scope="session")
@@ -190,7 +195,7 @@ def run(environment: dict[str, str]) -> Run:
             cwd=cwd,
             env=environment | variables,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             timeout=PATIENCE,
             check=False,
         )
@@ -321,7 +326,7 @@ def make_project(folder: Path, run: Run) -> None:
         ["git", "ls-files", "-co", "--exclude-standard"],
         cwd=ROOT,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=True,
     )
     for name in listed.stdout.split("\n"):

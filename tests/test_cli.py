@@ -198,7 +198,7 @@ def test_a_reader_that_has_enough(tiny_file: Path, environment: dict[str, str]) 
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
+        encoding="utf-8",
     )
     check.stdout.close()
     assert check.stderr.read() == ""

@@ -113,7 +113,7 @@ def test_the_package_imports_from_modules_not_from_faces() -> None:
 def test_faces_load_no_heavy_library() -> None:
     heavy = "('numpy', 'keras', 'tensorflow', 'jax', 'matplotlib', 'mlflow', 'optuna', 'dash')"
     program = f"import sys, {', '.join(FACES)}; print([m for m in {heavy} if m in sys.modules])"
-    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, encoding="utf-8")
     assert (answer.stdout, answer.returncode) == ("[]\n", 0), answer.stderr
 
 

@@ -101,7 +101,7 @@ def loaded(*arguments: str) -> set[str]:
         "print(json.dumps(sorted({name.partition('.')[0] for name in set(sys.modules) - before})))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+        [sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True, cwd=ROOT
     )
     return set(json.loads(done.stdout.splitlines()[-1]))
 

@@ -46,7 +46,7 @@ def start_training(project: Path, environment: dict[str, str]) -> subprocess.Pop
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
+        encoding="utf-8",
     )
 
 

@@ -293,7 +293,7 @@ def _alone(code: str, *arguments: str) -> str:
         cwd=ROOT,
         env=environment() | store,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=False,
     )
     if done.returncode:

@@ -77,7 +77,7 @@ def run(*command: str | Path, cwd: Path) -> str:
         env=environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
+        encoding="utf-8",
         check=False,
     )
     if done.returncode:

@@ -18,7 +18,9 @@ RESULT = Path(__file__).parents[1] / "faults.json"
 def about() -> dict[str, Any]:
     """When, where and of which commit."""
     asked = ["git", "describe", "--always", "--dirty", "--abbrev=7", "--exclude", "*"]
-    commit = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=False).stdout
+    commit = subprocess.run(
+        asked, cwd=ROOT, capture_output=True, encoding="utf-8", check=False
+    ).stdout
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": platform.machine(),

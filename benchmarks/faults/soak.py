@@ -82,7 +82,7 @@ def soak(minutes: float, restarts: int, seed: int) -> dict[str, Any]:
                 cwd=cwd,
                 env=environment() | more,
                 capture_output=True,
-                text=True,
+                encoding="utf-8",
                 check=True,
             )
 

@@ -52,7 +52,9 @@ def check_experiment_is_kept() -> None:
     if root / ".dvc" / "tmp" / "exps" not in Path.cwd().resolve().parents:
         return
     asked = ["git", "rev-parse", "--is-shallow-repository"]
-    answer = subprocess.run(asked, cwd=root, capture_output=True, text=True, check=False).stdout
+    answer = subprocess.run(
+        asked, cwd=root, capture_output=True, encoding="utf-8", check=False
+    ).stdout
     if answer.strip() == "true":
         raise ConfigError(
             f"{root}: expected the whole history of git, received a shallow clone, in which `dvc"

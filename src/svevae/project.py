@@ -153,7 +153,7 @@ def _begin_history(folder: Path, with_data: bool) -> list[str]:
 
 
 def _run(folder: Path, *command: str) -> None:
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8", check=False)
     if done.returncode:
         said = (done.stderr or done.stdout).strip()
         words = " ".join([Path(command[0]).stem, *command[1:]])

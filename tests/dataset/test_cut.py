@@ -57,7 +57,7 @@ def test_who_only_cuts_needs_no_image_library() -> None:
     )
     assert (
         subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+            [sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True
         ).stdout.strip()
         == ""
     )

@@ -387,33 +387,6 @@ def wait_while(process: subprocess.Popen, what: Callable[[], object]) -> None:
 
 
 @pytest.mark.slow
-def test_killed_twice_the_result_is_the_same(
-    larger: Path, tmp_path: Path, run: Run, quick: dict[str, str], environment: dict
-) -> None:
-    """kill -9 of the command, whose workers then end by themselves, and on the next run of all its
-    processes; the third, for fewer parts, finishes.
-
-    What the first runs finished stands; the result is that of a run without accidents.
-    """
-    write_params(tmp_path, parts=ENDLESS, batch=1)
-    command = ["svevae", "generate", "--workers", "2"]
-    for kill in (os.kill, os.killpg):
-        before = len(journal(tmp_path))
-        with started(command, tmp_path, environment | quick) as process:
-            wait_while(process, lambda before=before: len(journal(tmp_path)) > before)
-            kill(process.pid, signal.SIGKILL)
-            process.wait()
-            wait_for(lambda pid=process.pid: not living(pid), "its workers to end")
-        assert not (tmp_path / OUTPUT).exists()
-    finished = journal(tmp_path)
-    write_params(tmp_path, parts=MORE, batch=1)
-    run(*command, cwd=tmp_path, **quick)
-    assert finished.items() <= journal(tmp_path).items()
-    assert_same(contents(tmp_path), contents(larger))
-    assert find_problems(tmp_path / OUTPUT) == []
-
-
-@pytest.mark.slow
 def test_ctrl_c(
     larger: Path, tmp_path: Path, run: Run, quick: dict[str, str], environment: dict
 ) -> None:

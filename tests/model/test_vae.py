@@ -343,7 +343,7 @@ def test_trains_on_either_backend_and_loads_in_the_other(
         done = subprocess.run(
             [sys.executable, "-c", script.format(**values, backend=backend)],
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             check=False,
             env=environment | {"KERAS_BACKEND": backend},
             cwd=tmp_path,

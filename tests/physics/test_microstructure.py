@@ -147,7 +147,7 @@ def test_bytes_do_not_depend_on_the_number_of_threads() -> None:
             [sys.executable, "-c", code],
             env=environment,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             check=True,
         )
         seen.add(done.stdout.strip())

@@ -33,7 +33,7 @@ assert dict(matplotlib.rcParams) == before
 def test_importing_every_module_changes_neither_backend_nor_settings() -> None:
     """A notebook that has chosen its backend, or not yet, keeps it."""
     done = subprocess.run(
-        [sys.executable, "-c", IMPORT_ALL], capture_output=True, text=True, timeout=300
+        [sys.executable, "-c", IMPORT_ALL], capture_output=True, encoding="utf-8", timeout=300
     )
     assert done.returncode == 0, done.stderr
 

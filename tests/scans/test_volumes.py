@@ -238,6 +238,10 @@ def test_memory_is_bounded(tmp_path: Path) -> None:
         for _ in range(64):
             file.write(scan.tobytes())
     done = subprocess.run(
-        [sys.executable, "-c", CHILD], cwd=tmp_path, capture_output=True, text=True, check=True
+        [sys.executable, "-c", CHILD],
+        cwd=tmp_path,
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
     )
     assert int(done.stdout) < 210 * 1024, "KiB"

@@ -35,7 +35,7 @@ time.sleep(600)
 
 def test_a_worker_ends_with_its_parent_even_where_that_was_killed(tmp_path: Path) -> None:
     parent = subprocess.Popen(
-        [sys.executable, "-c", PARENT], cwd=tmp_path, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", PARENT], cwd=tmp_path, stdout=subprocess.PIPE, encoding="utf-8"
     )
     with parent:
         lines = [parent.stdout.readline().strip() for _ in range(2)]

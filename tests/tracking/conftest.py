@@ -24,7 +24,7 @@ def python(
         cwd=cwd,
         env=environment | variables,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=False,
     )
 

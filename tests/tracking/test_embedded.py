@@ -176,7 +176,7 @@ def test_a_read_only_project_can_be_read(
         cwd=root,
         env=environment,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=False,
     )
     lines = done.stdout.splitlines()

@@ -18,7 +18,7 @@ def test_a_run_names_its_commit_and_whether_files_differ(
     for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "first"]):
         subprocess.run([*git, *command], cwd=root, check=True)
     commit = subprocess.run(
-        ["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, check=True
+        ["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, encoding="utf-8", check=True
     ).stdout.strip()
     lineage = "from svevae import tracking\nprint(tracking.lineage())"
     tags = eval(

@@ -58,7 +58,7 @@ def test_several_processes_may_use_a_fresh_store_at_once(
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            text=True,
+            encoding="utf-8",
         )
         for _ in range(4)
     ]

@@ -151,7 +151,7 @@ def _commit() -> str:
     try:
         answers = [
             subprocess.run(
-                ["git", *words], cwd=here, capture_output=True, text=True, check=True
+                ["git", *words], cwd=here, capture_output=True, encoding="utf-8", check=True
             ).stdout
             for words in asked
         ]

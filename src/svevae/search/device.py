@@ -28,7 +28,9 @@ def gpus() -> list[str]:
         return [name for name in named.split(",") if name.strip() and name.strip() != "-1"]
     if not shutil.which("nvidia-smi"):
         return []
-    listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False)
+    listed = subprocess.run(
+        ["nvidia-smi", "-L"], capture_output=True, encoding="utf-8", check=False
+    )
     count = sum(line.startswith("GPU ") for line in listed.stdout.splitlines())
     return [str(i) for i in range(count)]
 

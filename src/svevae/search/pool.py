@@ -159,6 +159,7 @@ def run_to_the_end(study: Study, tickets: Sequence[Ticket], pool: Pool, name: st
             pool.wait()
             if bar.moved:
                 pool.progress_was_made()
+        patiently(study.withdraw, tickets)  # what two searches have issued at once
     except KeyboardInterrupt:
         pool.end()
         give_up_lost(study, Watch(), INTERRUPTED)

@@ -41,7 +41,7 @@ def _git(*arguments: str) -> str:
     """What git answers in this folder. Raises OSError without git, CalledProcessError where it
     refuses: outside a repository, or in one of another user.
     """
-    done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=True)
+    done = subprocess.run(["git", *arguments], capture_output=True, encoding="utf-8", check=True)
     return done.stdout.strip()
 
 

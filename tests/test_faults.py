@@ -143,6 +143,7 @@ def test_generate_killed_twice(generated: tuple[dict[str, Any], Path]) -> None:
     assert arrays("data/tiny.h5")(generated[1])["voxels"].shape == (16, 8, 8, 8)
 
 
+@pytest.mark.slow
 def test_import_and_label_killed_twice(tmp_path: Path) -> None:
     _assert_nothing_lost(_killed_twice("import --label", tmp_path))
 

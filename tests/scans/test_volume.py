@@ -97,6 +97,9 @@ def test_a_dataset_is_named(tmp_path: Path) -> None:
         read_volume(tmp_path / "two.npz")
     with pytest.raises(DataError, match=r"two\.npz: expected the array c, received a "):
         read_volume(tmp_path / "two.npz", dataset="c")
+    tifffile.imwrite(tmp_path / "one.tif", GREYS)
+    with pytest.raises(DataError, match=r"one\.tif: expected no --dataset, .* received c"):
+        read_volume(tmp_path / "one.tif", dataset="c")
     with pytest.raises(
         DataError,
         match=r"scan\.h5: scan/angles: expected a volume of three axes, received shape \(4,\)",

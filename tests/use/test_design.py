@@ -215,7 +215,7 @@ def test_as_a_user(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["-t", "strength=3"], "target strength: expected one of E_z, yield_z, flow_z"),
+        (["-t", "strength=3"], "target strength: expected one of porosity, E_z, yield_z, flow_z"),
         (["-t", "E_z=nan"], "target E_z: expected a number, received nan"),
         (["-t", "E_z=1", "-t", "E_z=2"], "target E_z: expected one value, received 1, 2"),
         (

@@ -58,6 +58,9 @@ def test_a_scatter_that_grows_with_the_size_has_one_sign() -> None:
     )
     words = describe_scatter({"data": {"a": Scatter(blocks, pd.DataFrame())}}, {"a": "-"})
     assert "its square falls as V^0.50 (data)" in words
+    assert "1 +- 0.1" in words
+    alone = Scatter(blocks.assign(standard_error=np.nan), pd.DataFrame())
+    assert "1, of one part" in describe_scatter({"data": {"a": alone}}, {"a": "-"})
 
 
 def test_both_statistics_know_the_law() -> None:

@@ -82,9 +82,11 @@ def read_volume(
     more bytes than the file can hold or memory has free.
     """
     path = Path(path)
-    wanted = Wanted(dataset, shape, dtype, skip)
+    wanted, one = Wanted(dataset, shape, dtype, skip), _format(path)
+    if dataset and not one.of_arrays:
+        raise DataError(f"{path}: expected no --dataset, as it holds one array, received {dataset}")
     where = f"{path}{f': {dataset}' if dataset else ''}"
-    array = squeezed(_format(path).read(path, wanted), where)
+    array = squeezed(one.read(path, wanted), where)
     return oriented(array, axes or default_axes(path, dataset), where)
 
 

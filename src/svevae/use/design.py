@@ -22,7 +22,7 @@ from svevae.dataset.journal import Journal, voxel_digest
 from svevae.dataset.label_settings import LabelSettings, parse_settings
 from svevae.dataset.labelling import label_sves
 from svevae.dataset.store import label_record, open_dataset, write_dataset
-from svevae.errors import ConfigError, SolverError
+from svevae.errors import ConfigError, DataError, SolverError
 from svevae.files import check_target
 from svevae.model.latent import LatentModel
 from svevae.model.metrics import QUANTILE_90
@@ -143,6 +143,8 @@ def design(
     nothing is solved. Raises DataError for a target that the model lacks or cannot reach.
     """
     random = np.random.default_rng(seed)
+    if unknown := [name for name in targets if name not in (NAME, *model.names)]:
+        raise DataError(f"target {unknown[0]}: expected one of {', '.join((NAME, *model.names))}")
     wishing = with_porosity(model, random) if NAME in targets else model
     latent, voxels = sample_sves(wishing, count, random, targets, aimed=True)
     prediction = wishing.prediction(model.encode(voxels)[0])

@@ -229,7 +229,10 @@ def describe_scatter(
         columns: dict[str, Iterable] = {"SVEs": first["shape"]}
         for label, table in tables.items():
             pairs = zip(table.blocks["std"], table.blocks["standard_error"], strict=True)
-            columns[label] = [f"{std:.4g} +- {error:.2g}" for std, error in pairs]
+            columns[label] = [
+                f"{std:.4g} +- {error:.2g}" if error == error else f"{std:.4g}, of one part"
+                for std, error in pairs
+            ]
         columns["if independent"] = [f"{value:.4g}" for value in first["independent"]]
         power = ", ".join(f"V^{-table.exponent:.2f} ({label})" for label, table in tables.items())
         lines.append(

@@ -224,4 +224,5 @@ ARRAYS = Format(
     (*HDF5, ".npy", ".npz"),
     lambda path, wanted: read_array(path, wanted.dataset),
     arrays_header,
+    of_arrays=True,
 )

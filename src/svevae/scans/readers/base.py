@@ -80,13 +80,15 @@ class Header:
 @dataclass(frozen=True)
 class Format:
     """A family of formats: names of files end in `suffixes`, folders have `is_folder`. `read` gives
-    the array as the file's axes run, `header` what the file says of it.
+    the array as the file's axes run, `header` what the file says of it. One `of_arrays` may hold
+    several, of which a name chooses.
     """
 
     suffixes: tuple[str, ...]
     read: Callable[[Path, Wanted], np.ndarray]
     header: Callable[[Path, Wanted], Header]
     is_folder: Callable[[Path], bool] = lambda folder: False
+    of_arrays: bool = False
 
 
 @contextmanager

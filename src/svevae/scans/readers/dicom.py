@@ -129,4 +129,4 @@ def _step(folder: Path, files: list[str]) -> float:
     return typical
 
 
-DICOM = Format((), read_series, series_header, is_dicom)
+DICOM = Format((), read_series, series_header, is_dicom, of_arrays=True)

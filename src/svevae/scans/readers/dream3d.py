@@ -64,4 +64,4 @@ def _geometry(path: Path, file: h5py.File) -> tuple[str, tuple[int, ...], tuple[
     return name, tuple(int(n) for n in reversed(cells)), tuple(float(edge) for edge in spacing)
 
 
-DREAM3D = Format((".dream3d",), read_dream3d, dream3d_header)
+DREAM3D = Format((".dream3d",), read_dream3d, dream3d_header, of_arrays=True)

@@ -142,4 +142,4 @@ def _named_axes(array: zarr.Array) -> str | None:
     return "".join(order) if sorted(order) == ["x", "y", "z"] else None
 
 
-ZARR = Format((), read_zarr, zarr_header, is_zarr)
+ZARR = Format((), read_zarr, zarr_header, is_zarr, of_arrays=True)

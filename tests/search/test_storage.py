@@ -6,14 +6,33 @@ import json
 import socket
 from pathlib import Path
 
+import numpy as np
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from svevae.errors import ConfigError
+from svevae.errors import ConfigError, DataError
 from svevae.search import storage
 from svevae.search.storage import mend_journal, open_journal, open_storage, patiently, storage_url
 from svevae.search.study import Study, Ticket
 from tests.conftest import unused_port
+
+
+def test_a_damaged_journal_is_named(tmp_path: Path) -> None:
+    """Each of 100 seeded changes of a byte is read, as what it says now, or refused."""
+    path, damaged = tmp_path / "study.journal", tmp_path / "damaged.journal"
+    Study.create(open_journal(path), "s", ("combined",), {"a": 1})
+    content, said = path.read_bytes(), []
+    random = np.random.default_rng(0)
+    places = random.integers(len(content), size=100)
+    for place, value in zip(places, random.bytes(100), strict=True):
+        damaged.write_bytes(content[:place] + bytes([value]) + content[place + 1 :])
+        try:
+            open_journal(damaged)
+        except DataError as error:
+            said.append(str(error))
+    assert len(said) > 20
+    start = f"{damaged}: expected the journal of a study, cannot be read, damaged: "
+    assert all(message.startswith(start) for message in said)
 
 
 @pytest.mark.parametrize(

@@ -23,12 +23,16 @@ from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 from sqlalchemy.exc import SQLAlchemyError
 
 from svevae import tracking
-from svevae.errors import ConfigError
+from svevae.errors import ConfigError, DataError
+from svevae.words import short
 
 JOURNAL = Path("artifacts/search/study.journal")  # a finished study, kept by DVC
 TIMEOUT = 10  # seconds for a storage to answer before it counts as unreachable
 OUTAGE = 600  # seconds that a storage or the tracking store may be away while a search goes on
 OUTAGES = (SQLAlchemyError, StorageInternalError, grpc.RpcError, tracking.OutageError)
+
+# what Optuna raises of a journal that is damaged
+UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, AssertionError, RuntimeError)
 
 Result = TypeVar("Result")
 
@@ -63,12 +67,18 @@ def open_storage(url: str, journal: Path = JOURNAL) -> BaseStorage:
 
 
 def open_journal(path: Path) -> JournalStorage:
-    """Open the journal file at `path`, made if absent."""
+    """Open the journal file at `path`, made if absent. Raises DataError where it is damaged."""
     path.parent.mkdir(parents=True, exist_ok=True)
     # The path becomes the target of the lock's symbolic link, through which its age is read: hence
     # absolute.
     lock = JournalFileSymlinkLock(str(path.resolve()))
-    return JournalStorage(JournalFileBackend(str(path), lock))
+    try:
+        return JournalStorage(JournalFileBackend(str(path), lock))
+    except UNREADABLE as error:  # Optuna reads all of it
+        raise DataError(
+            f"{path}: expected the journal of a study, cannot be read, damaged:"
+            f" {short(str(error))}; `dvc checkout search` brings back what is kept"
+        ) from error
 
 
 def mend_journal(path: Path) -> None:

@@ -336,12 +336,13 @@ def test_killed_and_interrupted_search_goes_on_to_the_exact_budget(
     assert "RUNNING" not in {entry["status"] for entry in mlflow_runs(run, prepared)}
     with searching(prepared, environment, "--workers", "3") as command:
         wait_for(begun, "a running trial")
+        at_work = {trial.number for trial in begun()}
         os.kill(command.process.pid, signal.SIGKILL)
     before = complete()
     assert before
-    assert not of_state(trials_of(prepared), TrialState.RUNNING), (
-        "the workers handed their trials back"
-    )
+    # one that was claimed at that instant may be left, for the next search to find
+    running = {trial.number for trial in of_state(trials_of(prepared), TrialState.RUNNING)}
+    assert not running & at_work, "the workers handed their trials back"
     configure(prepared, trials=TRIALS + 1, workers=1)
     assert "winner: " in run("dvc", "repro", "search", cwd=prepared).stdout
     trials = trials_of(prepared)

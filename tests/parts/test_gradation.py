@@ -61,6 +61,22 @@ def test_a_design_that_just_carries_the_load_is_filled_no_further() -> None:
     assert Linear().fill(lambda x: Gradation(near, x, 1.0), 155.0) == just
 
 
+def test_a_load_that_falls_steeply_is_carried_all_the_same() -> None:
+    """A drop by a fifth at some porosity: the root may lie on either side of it, the design on
+    the side that carries.
+    """
+
+    class Steep(Linear):
+        def load(self, design: Gradation) -> float:
+            return super().load(design) + 40 * (design.far <= drop)
+
+    for drop in np.random.default_rng(0).uniform(0.03, 0.07, 30):
+        found = Steep().fill(lambda x: Gradation(0.005, x, 1.0), 157.0)
+        assert found is not None
+        assert Steep().load(found) >= 157
+        assert found.far == pytest.approx(drop, abs=2e-5)
+
+
 def test_porosity_of_sves_is_that_of_their_solid() -> None:
     """The mean over the SVEs, by how much of each is solid, is the part's; within the notch there
     is nothing to be the mean of.

@@ -194,14 +194,17 @@ class GradationStudy:
             return make(self.high)
         if self.load(make(self.low)) < target * (1 + SPARE):
             return make(self.low) if self.load(make(self.low)) >= target else None
-        return make(
-            brentq(
-                lambda x: self.load(make(x)) - target * (1 + SPARE),
-                self.low,
-                self.high,
-                xtol=SPARE / 10,
-            )
-        )
+        carrying = [self.low]
+
+        def spare(x: float) -> float:
+            load = self.load(make(x))
+            if load >= target:
+                carrying.append(x)
+            return load - target * (1 + SPARE)
+
+        root = brentq(spare, self.low, self.high, xtol=SPARE / 10)
+        # where the load falls steeply, the root's tolerance may cost more than is spared
+        return make(root if self.load(make(root)) >= target else max(carrying))
 
     def uniform(self, target: float) -> Gradation:
         """Find the highest uniform porosity that carries the load. Raises ConfigError where every

@@ -78,7 +78,6 @@ $(READY): requirements.txt pyproject.toml
 	[ -n "$$found" ] || { echo "make: Python 3.11, 3.12 or 3.13 with venv is needed and was not found on PATH" >&2; exit 2; }; \
 	echo "making $(VENV) with $$($$found --version); downloads about 1.5 GB"; \
 	[ -x $(BIN)/python ] || $$found -m venv $(VENV); \
-	$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-compile -r requirements.txt; \
-	$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true; \
+	$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check -r requirements.txt; \
 	$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
 	@touch $@

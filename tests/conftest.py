@@ -128,8 +128,15 @@ def cut_dataset(source: Path, path: Path) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the tests of a finished pipeline last: while one process makes it, others have work."""
-    items.sort(key=lambda item: "finished" in getattr(item, "fixturenames", ()))
+    """Put the tests of a finished pipeline last, the slow ones before the quick: while one process
+    makes it, others have work, and all end at about the same time.
+    """
+
+    def late(item: pytest.Item) -> tuple[bool, bool]:
+        finished = "finished" in getattr(item, "fixturenames", ())
+        return finished, finished and item.get_closest_marker("slow") is None
+
+    items.sort(key=late)
 
 
 @pytest.fixture(scope="session")

@@ -601,7 +601,7 @@ def test_postgresql_that_is_killed_in_the_middle_and_a_grpc_proxy_before_it(
         "SVEVAE_STORAGE": postgres.url("optuna"),
         "MLFLOW_TRACKING_URI": postgres.url("mlflow"),
     }
-    configure(prepared, trials=6)
+    configure(prepared, trials=8)
     storage = closing_at_end(open_storage(variables["SVEVAE_STORAGE"]))
 
     def trials(name: str = "svevae") -> list[FrozenTrial]:
@@ -610,15 +610,20 @@ def test_postgresql_that_is_killed_in_the_middle_and_a_grpc_proxy_before_it(
         except KeyError:
             return []
 
+    def begun() -> bool:
+        with suppress(KeyError):
+            return "run_id" in Study.load(storage, "svevae").study.user_attrs
+        return False
+
     with searching(prepared, environment | variables) as command:
-        wait_for(lambda: of_state(trials(), TrialState.RUNNING), "a running trial")
+        wait_for(begun, "the study")  # sooner than a trial: all workers start at about one time
         with searching(prepared, environment | variables, "--join") as helper:
-            wait_for(
-                lambda: (
-                    len({t.user_attrs.get("owner", {}).get("pid") for t in trials()} - {None}) >= 4
-                ),
-                "four workers",
-            )
+
+            def owners() -> set[int]:
+                assert command.process.poll() is None, command.said()
+                return {t.user_attrs["owner"]["pid"] for t in trials() if "owner" in t.user_attrs}
+
+            wait_for(lambda: len(owners()) >= 4, "four workers")
             wait_for(lambda: of_state(trials(), TrialState.COMPLETE), "a complete trial")
             complete = {
                 trial.number: trial.values for trial in of_state(trials(), TrialState.COMPLETE)
@@ -630,7 +635,7 @@ def test_postgresql_that_is_killed_in_the_middle_and_a_grpc_proxy_before_it(
             postgres.start()
             codes = [process.code() for process in (command, helper)]
             assert codes == [0, 0], [command.said(), helper.said()]
-    assert_budget_is_met(trials(), 6)
+    assert_budget_is_met(trials(), 8)
     for number, values in complete.items():
         assert trials()[number].values == values
     statuses = [

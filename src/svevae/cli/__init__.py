@@ -4,6 +4,7 @@ commands. `options` parses their arguments, `commands` runs them.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -38,6 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; 0, or 2 where the input is at fault, with a message and no traceback."""
     parser = make_parser()
     options = parser.parse_args(arguments)
+    # a search for garbage after 700 new objects costs a tenth of a short command: importing and
+    # tracing TensorFlow makes millions, all of which stay
+    gc.set_threshold(10_000)
     os.environ.setdefault("MPLBACKEND", "agg")  # commands write pictures and open no window
     try:
         options.run(options)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -41,6 +42,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     # a terminal sends Ctrl-C to all; the parent decides
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    gc.set_threshold(10_000)  # as in every command: see svevae.cli.main
     threading.Thread(target=_follow_parent, args=(os.getppid(),), daemon=True).start()
     try:
         params = load_params()

@@ -71,7 +71,6 @@ faults-soak: $(READY) ## an hour of search on PostgreSQL that is killed three ti
 clean: ## remove the environments and what the pipeline made, but not the MLflow store
 	rm -rf $(VENV) $(VENV)-* artifacts .checkpoints dvc.lock
 
-# Bytecode is compiled when a module is first imported: most of what is installed never is.
 $(READY): requirements.txt pyproject.toml
 	@set -e; for python in python3.13 python3.12 python3.11 python3 python; do \
 		if $$python -c 'import sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; then found=$$python; break; fi; \
@@ -79,6 +78,6 @@ $(READY): requirements.txt pyproject.toml
 	[ -n "$$found" ] || { echo "make: Python 3.11, 3.12 or 3.13 with venv is needed and was not found on PATH" >&2; exit 2; }; \
 	echo "making $(VENV) with $$($$found --version); downloads about 1.5 GB"; \
 	[ -x $(BIN)/python ] || $$found -m venv $(VENV); \
-	$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-compile -r requirements.txt; \
+	$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check -r requirements.txt; \
 	$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
 	@touch $@

@@ -60,6 +60,19 @@ def test_a_hot_voxel_changes_no_threshold(outlier: float, dtype: str) -> None:
     assert found.otsu() == pytest.approx(histogram([SCAN]).otsu(), abs=1)
 
 
+@pytest.mark.parametrize("dtype", ["f4", "u2"])
+@pytest.mark.parametrize("pores", ["dark", "bright"])
+def test_hot_voxels_beyond_the_solid_change_no_threshold(dtype: str, pores: str) -> None:
+    """Three in a thousand, far more than pores may be at the other end."""
+    rng = np.random.default_rng(0)
+    clean = np.where(rng.random(SCAN.shape) < 0.02, 12_000, 30_000) + rng.normal(0, 800, SCAN.shape)
+    hot = np.where(rng.random(SCAN.shape) < 0.003, 65_000, clean)
+    if pores == "bright":
+        clean, hot = 65_500 - clean, 65_500 - hot
+    found = histogram([hot.astype(dtype)], pores).otsu(pores)
+    assert found == pytest.approx(histogram([clean.astype(dtype)], pores).otsu(pores), abs=1500)
+
+
 def test_a_hot_voxel_of_an_integer_scan() -> None:
     hot = SCAN.astype(np.uint16)
     hot[3, 4, 5] = 65535

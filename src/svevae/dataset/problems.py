@@ -139,6 +139,11 @@ def voxel_size(file: h5py.File) -> float | None:
     return cube_edge(file.attrs["voxel_size_um"]) if "voxel_size_um" in file.attrs else None
 
 
+def same_size(a: float, b: float) -> bool:
+    """Whether two edges of voxels are one but for rounding: within 0.1 %."""
+    return abs(a - b) <= 1e-3 * b
+
+
 def cube_edge(stored: Any) -> float:
     """The edge of a voxel in micrometres that an attribute voxel_size_um says: one number, or three
     that are equal. Raises DataError.

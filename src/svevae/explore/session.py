@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from svevae.dataset.problems import same_size
 from svevae.dataset.store import SVEDataset
 from svevae.errors import ConfigError, DataError
 from svevae.explore.directions import SEED, find_directions
@@ -369,7 +370,7 @@ class Explorer:
     def _edge_notes(self, edge: float | None) -> tuple[str, ...]:
         """Where voxels of `edge` micrometres are not the model's."""
         expected = self.model.voxel_size
-        if expected is None or (edge is not None and abs(edge - expected) <= 1e-3 * expected):
+        if expected is None or (edge is not None and same_size(edge, expected)):
             return ()
         if edge is None:
             return (

@@ -11,7 +11,9 @@ from skimage.filters import threshold_otsu
 from svevae.scans.view import LABELS, View
 
 BINS = 1 << 16  # every value of a 16-bit scan has its own
-TAIL = 0.0005  # of the values at either end: a hot voxel or two are no class of their own
+# of the values at the end of the pores, which may be few, and at the end of the solid, where a
+# detector's hot pixels lie: they are no class of their own
+TAIL, HOT = 0.0005, 0.005
 SEEN = 1 << 13  # values of a slab looked at, at least, to find where the greys lie
 Volume = np.ndarray | View
 
@@ -31,11 +33,13 @@ class Histogram:
         """Whether these are a few values, not greys."""
         return self.exact and len(self.values) <= LABELS
 
-    def otsu(self) -> float:
+    def otsu(self, pores: str | float = "dark") -> float:
         """The threshold of Otsu's method, in the middle of a gap if it stands in one. Values far
-        from all others count as the nearest that is not.
+        from all others count as the nearest that is not; which end may have more of these follows
+        from where the `pores` are.
         """
-        low, high = _range(self.values, np.cumsum(self.counts) / self.counts.sum())
+        share = np.cumsum(self.counts) / self.counts.sum()
+        low, high = _range(self.values, share, _tails(pores))
         kept = (self.values >= low) & (self.values <= high)
         values, counts = self.values[kept], self.counts[kept].copy()
         counts[0] += self.counts[self.values < low].sum()
@@ -46,13 +50,20 @@ class Histogram:
         return float((values[last] + values[last + 1] - np.diff(values).min()) / 2)
 
 
-def _range(values: np.ndarray, share: np.ndarray) -> tuple[float, float]:
-    """Where greys lie: what is between the tails, and as much again at either side; `share` of all
-    is at or below each of `values`.
+def _tails(pores: str | float) -> tuple[float, float]:
+    """The share of values at the lower and the upper end that may be far from all others."""
+    return (HOT if pores == "bright" else TAIL, HOT if pores == "dark" else TAIL)
+
+
+def _range(
+    values: np.ndarray, share: np.ndarray, tails: tuple[float, float]
+) -> tuple[float, float]:
+    """Where greys lie: what is between the `tails`, and as much again at either side; `share` of
+    all is at or below each of `values`.
     """
     first, last = (
         float(values[min(int(np.searchsorted(share, quantile)), len(values) - 1)])
-        for quantile in (TAIL, 1 - TAIL)
+        for quantile in (tails[0], 1 - tails[1])
     )
     width = last - first
     if width == 0:
@@ -60,15 +71,15 @@ def _range(values: np.ndarray, share: np.ndarray) -> tuple[float, float]:
     return max(float(values[0]), first - width), min(float(values[-1]), last + width)
 
 
-def histogram(volumes: Iterable[Volume]) -> Histogram:
+def histogram(volumes: Iterable[Volume], pores: str | float = "dark") -> Histogram:
     """Count the values of `volumes`, which are gone through once for integers of up to 16 bits,
     else twice.
 
     Exact for those, for phases, and for integers that span up to 65,536 values. Others are counted
-    in 65,536 bins over the range in which greys lie.
+    in 65,536 bins over the range in which greys lie, `pores` dark or bright.
     """
     found = _counted(volumes)
-    return _binned(volumes) if found is None else found
+    return _binned(volumes, _tails(pores)) if found is None else found
 
 
 def values_of(volumes: Iterable[Volume]) -> Iterator[np.ndarray]:
@@ -95,7 +106,7 @@ def _counted(volumes: Iterable[Volume]) -> Histogram | None:
     return Histogram(occur - (1 << 15), counts[occur])
 
 
-def _binned(volumes: Iterable[Volume]) -> Histogram:
+def _binned(volumes: Iterable[Volume], tails: tuple[float, float]) -> Histogram:
     low, high, whole = np.inf, -np.inf, True
     distinct: dict[float, int] | None = {}
     seen = []
@@ -116,7 +127,7 @@ def _binned(volumes: Iterable[Volume]) -> Histogram:
     exact = whole and high - low < BINS
     if not exact:
         looked = np.sort(np.concatenate(seen))
-        low, high = _range(looked, (np.arange(len(looked)) + 1) / len(looked))
+        low, high = _range(looked, (np.arange(len(looked)) + 1) / len(looked), tails)
     width = 1.0 if exact else (high - low) / BINS
     counts = np.zeros(int(high - low) + 1 if exact else BINS, np.int64)
     for part in values_of(volumes):

@@ -25,6 +25,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePath, PureWindowsPath
 
+from svevae.dataset.problems import same_size
 from svevae.errors import DataError
 from svevae.scans import volume as vol
 from svevae.scans.arrays import Array, arrays_in, is_stack, read_container
@@ -150,7 +151,7 @@ def _overruled(paths: list[Path], options: ImportOptions) -> list[str]:
     others = [
         " x ".join(f"{edge:g}" for edge in edges)
         for edges in said
-        if edges and any(abs(edge / given - 1) > 1e-3 for edge in edges)
+        if edges and not all(same_size(edge, given) for edge in edges)
     ]
     listed = some(list(dict.fromkeys(others)))
     return (

@@ -96,7 +96,7 @@ def segmentation(
     (phases, which are listed), for a single one, for a label that is not among them and for a
     threshold that makes all of it pore.
     """
-    found = histogram(volumes)
+    found = histogram(volumes, pores)
     return find_rule(found, threshold, pores).measured(found, volumes)
 
 
@@ -140,4 +140,4 @@ def find_rule(found: Histogram, threshold: float | None, pores: str | float) -> 
             f"expected greys or two phases, received {phases}: {listed}; say which is pore: --pores"
             " VALUE or --threshold"
         )
-    return Segmentation(pores, found.otsu(), "Otsu's")
+    return Segmentation(pores, found.otsu(pores), "Otsu's")

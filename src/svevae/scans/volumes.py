@@ -94,11 +94,11 @@ class Volumes:
             return rule
         options = self.options
         self.cropped = options.crop is None or options.threshold is not None
-        found = histogram(self)
+        found = histogram(self, options.pores)
         rule = find_rule(found, options.threshold, options.pores)
         if not self.cropped:
             self.cropped = True
-            found = histogram(self)
+            found = histogram(self, options.pores)
             if not len(found.values):
                 raise DataError("--crop: expected voxels inside the field of view, received none")
         rule = rule.measured(found, self)

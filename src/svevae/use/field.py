@@ -12,6 +12,7 @@ import numpy as np
 from tqdm import tqdm
 
 from svevae.dataset.cut import cut
+from svevae.dataset.problems import same_size
 from svevae.dataset.vtk import SUFFIXES
 from svevae.errors import DataError
 from svevae.files import check_target, load_arrays, save_arrays
@@ -26,7 +27,6 @@ from svevae.use.champion import load
 from svevae.words import counted, some
 
 CACHE = Path(".checkpoints/field")
-SAME = 1e-3  # relative difference of voxel sizes that is none
 
 
 @dataclass(frozen=True)
@@ -213,6 +213,6 @@ def _report(tiles: Tiles, field: PropertyField, law: Law) -> list[str]:
 
 
 def _check_voxels(source: Path, size: float | None, model: LatentModel) -> None:
-    if size and model.voxel_size and abs(size / model.voxel_size - 1) > SAME:
+    if size and model.voxel_size and not same_size(size, model.voxel_size):
         expected = f"voxels of {model.voxel_size:g} um as the model was trained on"
         raise DataError(f"{source}: expected {expected}, received {size:g} um; resample the volume")

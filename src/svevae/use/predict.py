@@ -9,14 +9,13 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from svevae.dataset.problems import same_size
 from svevae.dataset.store import open_dataset, write_arrays
 from svevae.errors import DataError
 from svevae.files import check_target, written_whole
 from svevae.model.latent import LatentModel
 from svevae.use.champion import load
 from svevae.words import headed
-
-SAME = 1e-3  # relative difference of voxel sizes that is none
 
 
 def predict_file(source: Path, target: Path, uri: str) -> int:
@@ -43,7 +42,7 @@ def predict_file(source: Path, target: Path, uri: str) -> int:
             f" = {data.n}"
         )
     said, trained = data.voxel_size, model.voxel_size
-    if said and trained and abs(said / trained - 1) > SAME:
+    if said and trained and not same_size(said, trained):
         print(
             f"svevae predict: {source}: voxels of {said:g} um, where the model was trained on"
             f" {trained:g} um: it takes these pores for {trained / said:.3g} times their size",

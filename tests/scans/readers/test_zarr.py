@@ -29,7 +29,6 @@ def test_an_array(tmp_path: Path, version: int) -> None:
     [
         (["z", "y", "x"], "zyx"),
         (["Y", "Z", "X"], "yzx"),
-        (["time", "y", "x"], "xyz"),
         (None, "xyz"),
     ],
 )
@@ -46,6 +45,14 @@ def test_an_array_that_names_its_axes(
         array.attrs["_ARRAY_DIMENSIONS"] = names
     assert default_axes(path) == expected
     np.testing.assert_array_equal(read_volume(path), GREYS)
+
+
+def test_slices_in_time_are_no_volume(tmp_path: Path) -> None:
+    path = tmp_path / "scan.zarr"
+    zarr.create_array(path, data=GREYS, chunks=(2, 2, 2), dimension_names=["time", "y", "x"])
+    with pytest.raises(DataError, match=r"letters x, y and z.*time:y:x"):
+        read_volume(path)
+    assert read_volume(path, axes="zyx").shape == GREYS.T.shape
 
 
 @pytest.mark.parametrize("version", [2, 3])

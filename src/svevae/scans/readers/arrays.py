@@ -23,6 +23,7 @@ from svevae.scans.readers.base import (
     Wanted,
     chosen,
     fits,
+    order_of,
     reading_as,
 )
 
@@ -97,19 +98,15 @@ def named_axes(dataset: h5py.Dataset) -> str | None:
     """The order of the axes of a volume, or of a list of them, as `dataset` names them: by the
     labels of its dimensions (HDF5's dimension scales), by its attribute `axes` (z:y:x of Data
     Exchange and NeXus), or by that of the NXdata group whose `signal` it is
-    (https://manual.nexusformat.org/classes/base_classes/NXdata.html). None where these do not name
-    x, y and z, each once, as the last three axes that are longer than 1.
+    (https://manual.nexusformat.org/classes/base_classes/NXdata.html); see `order_of`.
     """
     group = dataset.parent.attrs
     said: list[Any] = [[dimension.label for dimension in dataset.dims], dataset.attrs.get("axes")]
     if _texts(group.get("signal")) == [link_name(dataset.name).rsplit("/", 1)[-1]]:
         said.append(group.get("axes"))
     for names in map(_texts, said):
-        if len(names) == len(dataset.shape):
-            pairs = list(zip(names, dataset.shape, strict=True))
-            long = [name for name, size in pairs if size > 1 or name in ("x", "y", "z")][-3:]
-            if sorted(long) == ["x", "y", "z"]:
-                return "".join(long)
+        if order := order_of(names, dataset.shape):
+            return order
     return None
 
 

@@ -91,6 +91,21 @@ class Format:
     of_arrays: bool = False
 
 
+def order_of(names: Sequence[str], shape: Sequence[int]) -> str | None:
+    """The order of the last three axes longer than 1 of an array, or of a list of them, whose axes
+    have `names`: of x, y and z; with another name beside two of these, as the angle of a stack of
+    projections has, all three with colons, which no volume is read by; None where names say less.
+    """
+    if len(names) != len(shape):
+        return None
+    long = [n for n, size in zip(names, shape, strict=True) if size > 1 or n in ("x", "y", "z")]
+    order = long[-3:]
+    if sorted(order) == ["x", "y", "z"]:
+        return "".join(order)
+    other = len(order) == 3 and all(order) and len({"x", "y", "z"} & {*order}) == 2
+    return ":".join(order) if other else None
+
+
 @contextmanager
 def reading_as(
     path: Path, kind: str, errors: tuple[type[Exception], ...] = UNREADABLE

@@ -20,6 +20,7 @@ from svevae.scans.readers.base import (
     Wanted,
     chosen,
     fits,
+    order_of,
     reading_as,
 )
 from svevae.words import some
@@ -131,15 +132,11 @@ def zarr_header(path: Path, wanted: Wanted) -> Header:
 
 def _named_axes(array: zarr.Array) -> str | None:
     """The order of the axes as `dimension_names` of version 3 say, or the attribute that xarray
-    writes into version 2; None where they do not name x, y and z.
+    writes into version 2; see `order_of`.
     """
     said = getattr(array.metadata, "dimension_names", None) or array.attrs.get("_ARRAY_DIMENSIONS")
     names = [str(name).lower() for name in said] if isinstance(said, list | tuple) else []
-    if len(names) != array.ndim:
-        return None
-    pairs = zip(names, array.shape, strict=True)
-    order = [name for name, size in pairs if size > 1 or name in ("x", "y", "z")]
-    return "".join(order) if sorted(order) == ["x", "y", "z"] else None
+    return order_of(names, array.shape)
 
 
 ZARR = Format((), read_zarr, zarr_header, is_zarr, of_arrays=True)

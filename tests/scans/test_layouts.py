@@ -65,6 +65,35 @@ def test_the_axes_that_an_hdf5_file_names(tmp_path: Path, kind: str) -> None:
     np.testing.assert_array_equal(read_samples([path], ImportOptions()).arrays["voxels"], CUBES)
 
 
+@pytest.mark.parametrize(("unit", "steps"), [("mm", 0.01), ("um", 10.0), ("metre", 1e-5)])
+@pytest.mark.parametrize("scales", [False, True])
+def test_the_voxel_size_that_positions_along_the_axes_say(
+    tmp_path: Path, unit: str, steps: float, scales: bool
+) -> None:
+    """Of NeXus, and of netCDF and xarray."""
+    path = with_named_axes(tmp_path / "scan.h5", "nexus", CUBES[0].T, ["z", "y", "x"])
+    with h5py.File(path, "r+") as file:
+        group = file["entry/data"]
+        for i, name in enumerate("zyx"):
+            group[name][:] = ((np.arange(N) + 7) * steps).astype("f4")
+            group[name].attrs["units"] = unit
+            if scales:
+                group[name].make_scale()
+                group["data"].dims[i].attach_scale(group[name])
+        if scales:
+            del group.attrs["axes"]
+    assert read_samples([path], ImportOptions()).attributes["voxel_size_um"] == 10
+    with h5py.File(path, "r+") as file:
+        file["entry/data/x"][:] = np.arange(N) ** 2
+    assert "voxel_size_um" not in read_samples([path], ImportOptions()).attributes
+
+
+def test_a_voxel_size_beside_a_volume(tmp_path: Path) -> None:
+    np.savez(tmp_path / "scan.npz", scan=CUBES[0], voxel_size_um=10.0)
+    read = read_samples([tmp_path / "scan.npz"], ImportOptions())
+    assert read.attributes["voxel_size_um"] == 10
+
+
 @pytest.mark.parametrize("kind", ["exchange", "nexus", "labels"])
 def test_projections_are_no_volume(tmp_path: Path, kind: str) -> None:
     path = with_named_axes(tmp_path / "scan.h5", kind, CUBES[0], ["theta", "y", "x"])

@@ -20,7 +20,7 @@ from svevae.errors import DataError
 from svevae.hdf5 import check_heaps
 from svevae.scans import volume as vol
 from svevae.scans.options import ImportOptions
-from svevae.scans.readers.arrays import link_name, named_axes
+from svevae.scans.readers.arrays import axis_steps, link_name, named_axes
 from svevae.scans.readers.base import MICROMETRES
 from svevae.scans.sources import EDGE, PARTS, Column, Sample, Source, labelled, text_of
 from svevae.words import short, some
@@ -75,6 +75,8 @@ def arrays_in(path: Path) -> dict[str, Array]:
                     attributes |= {link_name(key): value for key, value in attrs.items()}
                 if "permute_order" not in attributes and (axes := named_axes(array)):
                     attributes["permute_order"] = axes
+                if EDGE not in attributes and (edges := axis_steps(array)):
+                    attributes[EDGE] = edges
             read = partial(vol.read_array, path, name)
             described[name] = Array(array.shape, array.dtype, attributes, read)
     return described
@@ -103,7 +105,8 @@ def read_container(path: Path, arrays: Mapping[str, Array], options: ImportOptio
             f"{path}: expected {expected}, received {listed or 'no array'}"
             f"{'' if path.suffix.lower() == '.npy' else '; name one with --dataset'}"
         )
-    source = stored(str(path), {(path, name): arrays[name] for name in three}, "xyz", options)
+    volumes = {(path, name): arrays[name] for name in three}
+    source = stored(str(path), volumes, "xyz", options, arrays)
     source = replace(source, notes=(*source.notes, *_unread(path, arrays)))
     numbers = [
         {
@@ -219,10 +222,14 @@ def _columns(path: Path, name: str, arrays: Mapping[str, Array]) -> list[Column]
 
 
 def stored(
-    where: str, arrays: Mapping[tuple[Path, str], Array], axes: str, options: ImportOptions
+    where: str,
+    arrays: Mapping[tuple[Path, str], Array],
+    axes: str,
+    options: ImportOptions,
+    others: Mapping[str, Array] | None = None,
 ) -> Source:
     """Volumes that are arrays in files, each with the order of axes that the options or its
-    attribute say, else `axes`.
+    attribute say, else `axes`; `others` are what else is in the file.
     """
     orders = [
         options.axes or text_of(array.attributes.get("permute_order", axes))
@@ -240,7 +247,7 @@ def stored(
     edges = tuple(
         edge
         for (path, name), array in arrays.items()
-        for edge in edges_of(path, {name: array}, {}, options)
+        for edge in edges_of(path, {name: array}, others or {}, options)
     )
     files = list(dict.fromkeys(path for path, _ in arrays))
     some_notes = notes[:3] + [f"and {len(notes) - 3} more volumes likewise"] * (len(notes) > 3)

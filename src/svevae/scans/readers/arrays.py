@@ -18,6 +18,7 @@ from svevae.errors import DataError
 from svevae.hdf5 import check_heaps, reading
 from svevae.scans.readers.base import (
     DEFLATE,
+    MICROMETRES,
     Format,
     Header,
     Wanted,
@@ -108,6 +109,26 @@ def named_axes(dataset: h5py.Dataset) -> str | None:
         if order := order_of(names, dataset.shape):
             return order
     return None
+
+
+def axis_steps(dataset: h5py.Dataset) -> list[float] | None:
+    """The edges of a voxel in micrometres, where each of the last three axes of `dataset` has
+    positions in even steps and a unit of length: its dimension scale, or the field of its NXdata
+    group that `axes` names.
+    """
+    names = _texts(dataset.parent.attrs.get("axes"))
+    names = names if len(names) == len(dataset.shape) else [""] * len(dataset.shape)
+    edges = []
+    for name, scales, size in list(zip(names, dataset.dims, dataset.shape, strict=True))[-3:]:
+        found: Any = scales[0] if len(scales) else dataset.parent.get(name) if name else None
+        if not is_array(found) or found.shape != (size,) or found.dtype.kind not in "iuf":
+            return None
+        unit = MICROMETRES.get("".join(_texts(found.attrs.get("units"))))
+        steps = np.diff(found[:].astype(float))
+        if unit is None or not steps.size or not np.ptp(steps) <= 1e-3 * abs(steps.mean()) > 0:
+            return None
+        edges.append(float(f"{unit * abs(steps.mean()):.6g}"))  # the positions may be float32
+    return edges if len(edges) == 3 else None
 
 
 def _texts(said: Any) -> list[str]:

@@ -24,11 +24,12 @@ full: $(READY) ## the long recipe, better on a GPU; its model, card and figures 
 	@dvc add --quiet champion
 	@svevae summary
 
+# Three processes on two cores: at any time one waits, for DVC, a server or what another makes.
 test: $(READY) ## lint, types and the default tests, within 10 minutes; SLOW=1: all tests, in one session
 	@ruff check --quiet && ruff format --check --quiet
 	@mypy --no-error-summary
 	@dvc pull --quiet data.dvc
-	@python -m pytest -n 2 --dist worksteal $(if $(SLOW),,-m "not slow")
+	@python -m pytest -n 3 --dist worksteal $(if $(SLOW),,-m "not slow")
 
 test-slow: $(READY) ## the slow tests alone: servers, `mlflow run .`, experiments, the browser
 	@dvc pull --quiet data.dvc

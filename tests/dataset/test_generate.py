@@ -807,10 +807,12 @@ def test_imported_samples_are_labelled(tmp_path: Path, run: Run, quick: dict[str
 
 def limited(size: int) -> list[str]:
     """The command in a process whose files may have `size` bytes, which to it is a full disk that
-    no test needs root for.
+    no test needs root for. Bytecode, which Python would keep there too, is not written.
     """
     code = f"import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size}))"
     return [
+        "env",
+        "PYTHONDONTWRITEBYTECODE=1",
         sys.executable,
         "-c",
         f"{code}; from svevae.cli import main; sys.exit(main(['generate', '--workers', '1']))",

@@ -22,7 +22,7 @@ import psutil
 import pytest
 import requests
 import yaml
-from optuna.storages import RDBStorage
+from optuna.storages import BaseStorage, RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from svevae.cli import main
@@ -57,13 +57,10 @@ def trials_of(project: Path, name: str = "svevae") -> list[FrozenTrial]:
         return []
 
 
-def study_has_begun(project: Path) -> bool:
+def study_has_begun(storage: BaseStorage) -> bool:
     """Whether a helper can join: sooner than the first trial, as all that work have to start."""
     with suppress(KeyError):
-        return any(
-            "run_id" in Study.load(open_journal(path), "svevae").study.user_attrs
-            for path in (project / ".checkpoints" / "search").glob("*.journal")
-        )
+        return "run_id" in Study.load(storage, "svevae").study.user_attrs
     return False
 
 
@@ -371,7 +368,11 @@ def test_two_searches_and_a_helper_on_one_study(
 ) -> None:
     configure(prepared, workers=1, epochs=1, trials=10)
     with searching(prepared, environment) as one, searching(prepared, environment) as other:
-        wait_for(lambda: study_has_begun(prepared), "the study")
+        journals = prepared / ".checkpoints" / "search"
+        wait_for(
+            lambda: any(study_has_begun(open_journal(p)) for p in journals.glob("*.journal")),
+            "the study",
+        )
         with searching(prepared, environment, "--join") as helper:
             commands = (one, other, helper)
             codes = [command.code() for command in commands]
@@ -620,13 +621,8 @@ def test_postgresql_that_is_killed_in_the_middle_and_a_grpc_proxy_before_it(
         except KeyError:
             return []
 
-    def begun() -> bool:
-        with suppress(KeyError):
-            return "run_id" in Study.load(storage, "svevae").study.user_attrs
-        return False
-
     with searching(prepared, environment | variables) as command:
-        wait_for(begun, "the study")
+        wait_for(lambda: study_has_begun(storage), "the study")
         with searching(prepared, environment | variables, "--join") as helper:
 
             def owners() -> set[int]:

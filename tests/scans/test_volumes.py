@@ -52,7 +52,9 @@ def test_one_hot_voxel_changes_nothing_else(tmp_path: Path, outlier: float) -> N
     scan = padded(0)[:, :, :17]
     scan[:, :, 16], scan[0, 0, 16] = GREY[:, :, 0] / 255, outlier
     np.save(tmp_path / "hot.npy", scan)
-    check_pores(*imported([tmp_path / "hot.npy"], tmp_path, size=8, crop=CROP))
+    file, report = imported([tmp_path / "hot.npy"], tmp_path, size=8, crop=CROP)
+    assert file["voxels"].shape == (8, 8, 8, 8)
+    check_pores(file, report)
 
 
 @pytest.mark.parametrize(

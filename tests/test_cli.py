@@ -77,7 +77,7 @@ def test_check_of_no_hdf5(run: Run, tmp_path: Path) -> None:
         (
             "prepare",
             {"dataset": "data/none.h5"},
-            "data/none.h5: expected an HDF5 file, found nothing",
+            "prepare.dataset: expected an SVE file, found nothing at data/none.h5",
         ),
     ],
 )

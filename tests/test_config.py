@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from svevae.config import load_params, parse_params
+from svevae.config import load_params, named_file, parse_params
 from svevae.errors import ConfigError
 
 ROOT = Path(__file__).parents[1]
@@ -275,3 +275,10 @@ def test_file_is_named(tmp_path: Path) -> None:
         ConfigError, match=r"params\.yaml: the file: expected the keys base, .* received None"
     ):
         load_params(path)
+
+
+def test_files_that_parameters_name_are_there(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"^params\.yaml: prepare\.dataset: expected an SVE file"):
+        named_file(str(tmp_path / "sves.h5"), "prepare.dataset")
+    (tmp_path / "sves.h5").touch()
+    assert named_file(str(tmp_path / "sves.h5"), "prepare.dataset") == tmp_path / "sves.h5"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from svevae.errors import DataError
-from svevae.records import read_record
+from svevae.records import read_record, record_text
 
 
 @dataclass(frozen=True)
@@ -49,3 +49,15 @@ def test_what_is_wrong(tmp_path: Path, text: str, message: str) -> None:
 def test_no_file(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"record\.json: expected a JSON file, cannot be read"):
         read_record(Record, tmp_path / "record.json")
+
+
+def test_a_changed_number_is_told(tmp_path: Path) -> None:
+    """Unless whoever changed it removed the digest."""
+    path = tmp_path / "record.json"
+    path.write_text(record_text(Record(2, 0.1)))
+    assert read_record(Record, path) == Record(2, 0.1)
+    path.write_text(path.read_text().replace("0.1", "0.2"))
+    with pytest.raises(DataError, match=r"record\.json: digest: expected \w{16} for what the file"):
+        read_record(Record, path)
+    path.write_text(path.read_text().replace("digest", "no digest"))
+    assert read_record(Record, path) == Record(2, 0.2)

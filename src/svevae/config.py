@@ -328,3 +328,10 @@ def with_found(train: Train, best: Mapping[str, Any]) -> Train:
         if getattr(then, key) == getattr(train, key):
             train = with_value(train, key, value, f"best.yaml: train.{key}")
     return train
+
+
+def named_file(path: str, key: str) -> Path:
+    """The file that a `key` of params.yaml names. Raises ConfigError where there is none."""
+    if not Path(path).is_file():
+        raise ConfigError(f"params.yaml: {key}: expected an SVE file, found nothing at {path}")
+    return Path(path)

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from svevae.words import short
 
 
 class SvevaeError(Exception):
     """An error that the user can mend: the message names the file or parameter, what was expected
-    and what was received.
+    and what was received. A received value of any length is cut, and so is a whole of more than
+    2,000 characters.
     """
+
+    def __str__(self) -> str:
+        said = re.sub(r"\S{1000,}", lambda word: short(word[0], 200), super().__str__())
+        return short(said, 1900)
 
 
 class DataError(SvevaeError):

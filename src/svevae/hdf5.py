@@ -19,8 +19,9 @@ PIECE = 1 << 24  # bytes read at a time
 
 
 @contextmanager
-def reading(path: str | Path) -> Iterator[h5py.File]:
-    """The file at `path`, open to read.
+def reading(path: str | Path, known: bool = False) -> Iterator[h5py.File]:
+    """The file at `path`, open to read; its structure is not looked through where it is `known` to
+    be sound.
 
     What h5py raises while the context lasts becomes a DataError that names the file; keep the
     context short, so that this holds of nothing else. Raises DataError also where there is no file,
@@ -34,6 +35,8 @@ def reading(path: str | Path) -> Iterator[h5py.File]:
     file = _opened(path)
     try:
         with file:
+            if not known:
+                _check(file)
             yield file
     except SvevaeError:
         raise
@@ -41,10 +44,18 @@ def reading(path: str | Path) -> Iterator[h5py.File]:
         raise DataError(f"{path}: cannot be read, {_cause(error)}") from error
 
 
-def check_heaps(file: h5py.File) -> None:
-    """Raises DataError where a heap, which has the strings of variable length, is damaged: the HDF5
-    library may read such a one without end. To be called before strings and attributes are read; it
-    reads what the file has beside the values of its datasets.
+def _check(file: h5py.File) -> None:
+    """Raises DataError where the file is damaged in a way that the HDF5 library reads without end
+    or crashes of. Reads what the file has beside the values of its datasets.
+    """
+    size = os.path.getsize(file.filename)
+    _check_heaps(file, sorted(_spans(file, size)), size)
+
+
+def _spans(file: h5py.File, size: int) -> list[tuple[int, int]]:
+    """Where the values of datasets begin and end in the file, of `size` bytes.
+
+    Raises DataError for a chunk without bytes, beyond the end, or in the place of another.
     """
     spans: list[tuple[int, int]] = []
 
@@ -52,14 +63,34 @@ def check_heaps(file: h5py.File) -> None:
         if not isinstance(item, h5py.Dataset) or not item.shape:
             return
         if item.chunks:
-            item.id.chunk_iter(lambda c: spans.append((c.byte_offset, c.byte_offset + c.size)))
+            places: set[tuple[int, ...]] = set()
+
+            def chunk(found: h5py.h5d.StoreInfo) -> None:
+                stop = found.byte_offset + found.size
+                if not found.byte_offset < stop <= size or found.chunk_offset in places:
+                    raise DataError(
+                        f"{file.filename}: cannot be read, damaged: {name}: expected chunks, each"
+                        f" once, within {size} bytes, received one of {found.size} bytes at byte"
+                        f" {found.byte_offset} for {found.chunk_offset}"
+                    )
+                places.add(found.chunk_offset)
+                spans.append((found.byte_offset, stop))
+
+            item.id.chunk_iter(chunk)
         elif (offset := item.id.get_offset()) is not None:
             spans.append((offset, offset + item.id.get_storage_size()))
 
     file.visititems(look)
-    size, start = os.path.getsize(file.filename), 0
+    return spans
+
+
+def _check_heaps(file: h5py.File, spans: list[tuple[int, int]], size: int) -> None:
+    """Raises DataError where a heap, which has the strings of variable length, is damaged: the HDF5
+    library may read such a one without end. Heaps lie beside the `spans` of values.
+    """
+    start = 0
     with open(file.filename, "rb") as stream:
-        for first, last in [*sorted(spans), (size, size)]:
+        for first, last in [*spans, (size, size)]:
             for place in _found(stream, HEAP, start, min(first, size)):
                 _check_heap(file.filename, stream, place, size)
             start = max(start, last)

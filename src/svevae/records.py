@@ -1,9 +1,12 @@
-"""Frozen dataclasses from JSON files, with errors that name the file and the key."""
+"""Frozen dataclasses in JSON files, with errors that name the file and the key."""
 
 from __future__ import annotations
 
+import hashlib
+import json
+from dataclasses import asdict
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
@@ -12,22 +15,45 @@ from svevae.errors import DataError
 
 T = TypeVar("T")
 LARGEST = 10_000_000  # bytes; a contract has a few thousand
+DIGEST = "digest"  # of all other keys: a changed number may be as good a number
+
+
+def record_text(record: Any) -> str:
+    """A dataclass as JSON for people to read, with a digest of what it says; ValueError for NaN and
+    infinity, which JSON does not have.
+    """
+    content = asdict(record)
+    sealed = content | {DIGEST: _digest(content)}
+    return json.dumps(sealed, indent=1, allow_nan=False) + "\n"
 
 
 def read_record(cls: type[T], path: Path) -> T:
     """An instance of the dataclass `cls` from a JSON file; keys that it does not have are left out.
-    Raises DataError.
+    Raises DataError, also where its digest is of something else.
     """
     try:
         if path.stat().st_size > LARGEST:
             raise DataError(f"expected at most {LARGEST:,} bytes, received {path.stat().st_size:,}")
-        return parse_record(cls, path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        record = parse_record(cls, text)
+        content = json.loads(text)
+        if DIGEST in content and content.pop(DIGEST) != _digest(content):
+            raise DataError(
+                f"{DIGEST}: expected {_digest(content)} for what the file says: it was changed or"
+                f' damaged; make it again, or remove "{DIGEST}" from it if the change is meant'
+            )
+        return record
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(
             f"{path}: expected a JSON file, cannot be read: {type(error).__name__}: {error}"
         ) from error
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
+
+
+def _digest(content: dict[str, Any]) -> str:
+    text = json.dumps(content, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def parse_record(cls: type[T], text: str) -> T:

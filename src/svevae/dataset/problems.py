@@ -14,7 +14,7 @@ import numpy as np
 
 from svevae.dataset.seal import Digest, pack, row_slabs, seal_problems
 from svevae.errors import DataError
-from svevae.hdf5 import check_heaps, reading
+from svevae.hdf5 import reading
 from svevae.words import short, some
 
 INFLATION = 1032  # deflate packs that many bytes into one, at most
@@ -50,7 +50,6 @@ def _problems(file: h5py.File, labelled: bool) -> tuple[list[str], dict[str, h5p
     """Problems that are seen without a pass over the voxels, and the datasets that have none of
     their own.
     """
-    check_heaps(file)
     required = ("voxels", "properties", "part_id") if labelled else ("voxels",)
     ranks = {
         "voxels": 4,

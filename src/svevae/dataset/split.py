@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +10,8 @@ import numpy as np
 from svevae.dataset.digest import content_digest, dataset_digest
 from svevae.dataset.store import LabelledDataset
 from svevae.errors import DataError
-from svevae.files import write_json
-from svevae.records import read_record
+from svevae.files import write_text
+from svevae.records import read_record, record_text
 from svevae.words import some
 
 SUBSETS = ("train", "validation", "test")
@@ -53,7 +53,7 @@ class Split:
 
     def save(self, path: Path) -> None:
         """Write as JSON, whole or not at all."""
-        write_json(path, asdict(self))
+        write_text(path, record_text(self))
 
     @classmethod
     def load(cls, path: Path) -> Split:

@@ -58,6 +58,8 @@ from svevae.files import release, written_whole
 from svevae.hdf5 import reading
 from svevae.words import counted
 
+CHUNK = 4  # SVEs unpacked at once: scattered ones are read 8 times as fast as from chunks of 32
+
 
 @dataclass(frozen=True)
 class SVEDataset:
@@ -82,7 +84,7 @@ class SVEDataset:
         """All voxels in file order, as (slice of SVEs, (SVEs of about 64 MB, n, n, n) uint8).
         Raises DataError where one is not 0 or 1.
         """
-        with reading(self.path) as file:
+        with reading(self.path, known=True) as file:
             for slab in row_slabs(file["voxels"]):
                 voxels = file["voxels"][slab]
                 if problem := phase_problem(voxels, range(slab.start, slab.stop)):
@@ -104,7 +106,7 @@ class SVEDataset:
             raise IndexError(f"SVE: expected 0 to {self.count - 1}, received {index}")
         order = np.argsort(index, kind="stable")
         voxels = np.empty((len(index), self.n, self.n, self.n), np.uint8)
-        with reading(self.path) as file:
+        with reading(self.path, known=True) as file:
             for rows, cubes in scattered(file["voxels"], index[order]):
                 if problem := phase_problem(cubes, rows):
                     raise DataError(f"{self.path}: {problem}")
@@ -233,7 +235,7 @@ def write_arrays(
                 array.shape if large else None,
                 array.dtype if large else None,
                 data=None if large else array,
-                chunks=(min(len(array), 32), *array.shape[1:])
+                chunks=(min(len(array), CHUNK), *array.shape[1:])
                 if large
                 else (True if chunked else None),
                 compression="gzip" if chunked and array.ndim > 1 else None,

@@ -6,8 +6,6 @@ earlier version lacks have defaults.
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import reprlib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +15,7 @@ from pydantic import Field
 
 from svevae.errors import DataError
 from svevae.files import write_text
-from svevae.records import read_record
+from svevae.records import read_record, record_text
 from svevae.words import some
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -95,4 +93,4 @@ class ModelContract:
 
     def text(self) -> str:
         """The contract as JSON."""
-        return json.dumps(dataclasses.asdict(self), indent=1, allow_nan=False) + "\n"
+        return record_text(self)

@@ -17,7 +17,6 @@ import numpy as np
 
 from svevae.dataset.problems import cube_edge
 from svevae.errors import DataError
-from svevae.hdf5 import check_heaps
 from svevae.scans import volume as vol
 from svevae.scans.options import ImportOptions
 from svevae.scans.readers.arrays import axis_steps, link_name, named_axes
@@ -63,8 +62,6 @@ def arrays_in(path: Path) -> dict[str, Array]:
     """
     described: dict[str, Array] = {}
     with vol.arrays_of(path) as arrays:
-        if path.suffix.lower() in vol.HDF5 and arrays:
-            check_heaps(next(iter(arrays.values())).file)
         for name, array in arrays.items():
             attributes: dict[str, Any] = {}
             if isinstance(array, h5py.Dataset):

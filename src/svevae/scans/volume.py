@@ -16,6 +16,7 @@ import numpy as np
 
 from svevae.errors import DataError
 from svevae.scans.readers import arrays, dicom, dream3d, medical, raw, slices, tif, vti, zarr
+from svevae.scans.readers.apart import apart
 from svevae.scans.readers.arrays import HDF5, arrays_of, read_array
 from svevae.scans.readers.base import UNREADABLE, Format, Header, Wanted, squeezed
 from svevae.scans.readers.slices import natural
@@ -86,7 +87,8 @@ def read_volume(
     if dataset and not one.of_arrays:
         raise DataError(f"{path}: expected no --dataset, as it holds one array, received {dataset}")
     where = f"{path}{f': {dataset}' if dataset else ''}"
-    array = squeezed(one.read(path, wanted), where)
+    read = apart(path, one.read, path, wanted) if one.apart else one.read(path, wanted)
+    array = squeezed(read, where)
     return oriented(array, axes or default_axes(path, dataset), where)
 
 
@@ -109,7 +111,8 @@ def _format(path: Path) -> Format:
 
 
 def _header(path: Path, dataset: str | None) -> Header:
-    return _format(path).header(path, Wanted(dataset))
+    one, wanted = _format(path), Wanted(dataset)
+    return apart(path, one.header, path, wanted) if one.apart else one.header(path, wanted)
 
 
 def default_axes(path: Path, dataset: str | None = None) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from svevae import tracking
-from svevae.config import Params, train_config
+from svevae.config import Params, named_file, train_config
 from svevae.dataset.split import Split
 from svevae.dataset.store import LabelledDataset, open_dataset
 from svevae.files import write_text, written_whole
@@ -105,7 +105,8 @@ def _others(model: LatentModel, names: tuple[str, ...]) -> dict[str, LabelledDat
     """The files of `evaluate.others` by their stems; says which are left out, because they have
     SVEs of another size or other properties than the model. Raises DataError.
     """
-    opened = {Path(name).stem: open_dataset(Path(name)) for name in names}
+    files = [named_file(name, "evaluate.others") for name in names]
+    opened = {path.stem: open_dataset(path) for path in files}
     others = {}
     for stem, data in opened.items():
         if reason := assess.misfit(model, data):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from svevae.config import Params
+from svevae.config import Params, named_file
 from svevae.dataset.split import SUBSETS, Split, split_by_part
 from svevae.dataset.store import LabelledDataset, open_dataset
 from svevae.pictures.pipeline import plot_properties, plot_sves
@@ -17,8 +17,8 @@ SPLIT = FOLDER / "split.json"
 
 
 def prepare(params: Params) -> None:
-    """Read `prepare.dataset`; write artifacts/split. Raises DataError."""
-    data = open_dataset(params.prepare.dataset)
+    """Read `prepare.dataset`; write artifacts/split. Raises ConfigError and DataError."""
+    data = open_dataset(named_file(params.prepare.dataset, "prepare.dataset"))
     split = split_by_part(
         data, params.prepare.validation_fraction, params.prepare.test_fraction, params.base.seed
     )

@@ -15,7 +15,7 @@ import h5py
 import numpy as np
 
 from svevae.errors import DataError
-from svevae.hdf5 import check_heaps, reading
+from svevae.hdf5 import reading
 from svevae.scans.readers.base import (
     DEFLATE,
     MICROMETRES,
@@ -233,7 +233,6 @@ def arrays_header(path: Path, wanted: Wanted) -> Header:
     with arrays_of(path) as arrays:
         shapes = {name: array.shape for name, array in arrays.items()}
         array = arrays[chosen(path, shapes, wanted.dataset)]
-        check_heaps(array.file)
         said = "".join(_texts(array.attrs.get("permute_order")))
         return Header(said or named_axes(array) or "xyz")
 

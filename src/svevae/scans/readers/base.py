@@ -8,7 +8,6 @@ import lzma
 import os
 import re
 import struct
-import threading
 import tokenize
 import zipfile
 import zlib
@@ -81,7 +80,7 @@ class Header:
 class Format:
     """A family of formats: names of files end in `suffixes`, folders have `is_folder`. `read` gives
     the array as the file's axes run, `header` what the file says of it. One `of_arrays` may hold
-    several, of which a name chooses.
+    several, of which a name chooses; `apart` ones are read in a process of their own.
     """
 
     suffixes: tuple[str, ...]
@@ -89,6 +88,13 @@ class Format:
     header: Callable[[Path, Wanted], Header]
     is_folder: Callable[[Path], bool] = lambda folder: False
     of_arrays: bool = False
+    apart: bool = False
+
+
+def allow(claimed: int) -> None:
+    """Told of the bytes that a volume takes before it is read; `svevae.scans.readers.apart` bounds
+    its process by them.
+    """
 
 
 def order_of(names: Sequence[str], shape: Sequence[int]) -> str | None:
@@ -146,6 +152,7 @@ def fits(
         raise DataError(
             f"{where}: expected at most the {free} bytes of memory that are free, {received}"
         )
+    allow(claimed)
 
 
 def free_memory() -> int:
@@ -221,21 +228,3 @@ def turned(direction: tuple[float, ...], rank: int) -> tuple[str, ...]:
     cosines = np.reshape(direction, (rank, rank))
     rows = "; ".join(" ".join(f"{round(x, 4) + 0.0:g}" for x in row) for row in cosines)
     return (f"voxels are taken as stored, not turned by the direction cosines {rows}",)
-
-
-_ONE_AT_A_TIME = threading.RLock()
-
-
-@contextmanager
-def silent() -> Iterator[None]:
-    """Nothing on the standard error of the process: ITK's readers print there beside what they
-    raise.
-    """
-    with _ONE_AT_A_TIME, open(os.devnull, "wb") as nowhere:
-        before = os.dup(2)
-        os.dup2(nowhere.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(before, 2)
-            os.close(before)

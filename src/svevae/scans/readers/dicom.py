@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from svevae.errors import DataError
-from svevae.scans.readers.base import Format, Header, Wanted, fits, reading_as, silent, turned
+from svevae.scans.readers.base import Format, Header, Wanted, fits, reading_as, turned
 from svevae.scans.readers.medical import TYPES
 from svevae.words import some
 
@@ -37,7 +37,7 @@ def read_series(folder: Path, wanted: Wanted) -> np.ndarray:
     reader, files = _series(folder, wanted.dataset)
     first = SimpleITK.ImageFileReader()
     first.SetFileName(files[0])
-    with reading_as(folder, "a DICOM series"), silent():
+    with reading_as(folder, "a DICOM series"):
         first.ReadImageInformation()
     columns, rows, *depth = first.GetSize()
     shape = (max(len(files), *depth), rows, columns)
@@ -45,7 +45,7 @@ def read_series(folder: Path, wanted: Wanted) -> np.ndarray:
     if kind not in TYPES:
         raise DataError(f"{folder}: expected a volume of one number a voxel, received {kind}")
     fits(folder, (2, *shape), np.dtype(TYPES[kind]))
-    with reading_as(folder, "a DICOM series"), silent():
+    with reading_as(folder, "a DICOM series"):
         image = reader.Execute()
     _step(folder, files)
     return SimpleITK.GetArrayFromImage(image)
@@ -57,7 +57,7 @@ def series_header(folder: Path, wanted: Wanted) -> Header:
     _, files = _series(folder, wanted.dataset)
     first = SimpleITK.ImageFileReader()
     first.SetFileName(files[0])
-    with reading_as(folder, "a DICOM series"), silent():
+    with reading_as(folder, "a DICOM series"):
         first.ReadImageInformation()
     x, y, *z = first.GetSpacing()
     step = _step(folder, files) if len(files) > 1 else (z[0] if z else 0.0)
@@ -74,7 +74,7 @@ def _series(folder: Path, dataset: str | None) -> tuple[SimpleITK.ImageSeriesRea
 
     SimpleITK.ProcessObject.SetGlobalWarningDisplay(False)
     reader = SimpleITK.ImageSeriesReader()
-    with reading_as(folder, "a DICOM series"), silent():
+    with reading_as(folder, "a DICOM series"):
         uids = reader.GetGDCMSeriesIDs(str(folder))
         files = {uid: reader.GetGDCMSeriesFileNames(str(folder), uid) for uid in uids}
     known = {Path(name).name for names in files.values() for name in names}
@@ -107,7 +107,7 @@ def _step(folder: Path, files: list[str]) -> float:
     for file in files if len(files) > 1 else []:
         reader = SimpleITK.ImageFileReader()
         reader.SetFileName(file)
-        with reading_as(Path(file), "a DICOM file"), silent():
+        with reading_as(Path(file), "a DICOM file"):
             reader.ReadImageInformation()
             if not reader.HasMetaDataKey("0020|0032"):
                 return 0.0
@@ -129,4 +129,4 @@ def _step(folder: Path, files: list[str]) -> float:
     return typical
 
 
-DICOM = Format((), read_series, series_header, is_dicom, of_arrays=True)
+DICOM = Format((), read_series, series_header, is_dicom, of_arrays=True, apart=True)

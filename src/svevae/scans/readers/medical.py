@@ -23,10 +23,10 @@ from svevae.scans.readers.base import (
     Wanted,
     fits,
     reading_as,
-    silent,
     times,
     turned,
 )
+from svevae.words import short
 
 if TYPE_CHECKING:
     import SimpleITK
@@ -67,7 +67,7 @@ def read_image(path: Path, wanted: Wanted) -> np.ndarray:
     packed = said.get("encoding", "gzip").lower()
     fits(path, voxels, dtype, stored, None if packed.startswith("bz") else DEFLATE)
     fits(path, (2, *voxels), dtype)  # SimpleITK's image, and the array of it
-    with reading_as(path, _kind(path)), silent():
+    with reading_as(path, _kind(path)):
         if path.name.lower().endswith(NIFTI):
             _check_length(path, reader, voxels)
         try:
@@ -156,13 +156,15 @@ def _reader(path: Path) -> SimpleITK.ImageFileReader:
 
     for name in detached(path):
         if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
-            raise DataError(f"{path}: expected voxels in a file beside it, received {name!r}")
+            raise DataError(
+                f"{path}: expected voxels in a file beside it, received {short(name)!r}"
+            )
         if not (path.parent / name).is_file():
             raise DataError(f"{path}: expected the voxels in {name} beside it, found nothing")
     SimpleITK.ProcessObject.SetGlobalWarningDisplay(False)
     reader = SimpleITK.ImageFileReader()
     reader.SetFileName(str(path))
-    with reading_as(path, _kind(path)), silent():
+    with reading_as(path, _kind(path)):
         if path.name.lower().endswith(META):
             _check_meta(_text(path))
         reader.ReadImageInformation()
@@ -216,9 +218,10 @@ def detached(path: Path) -> list[str]:
         return [line.strip() for line in lines[start:] if line.strip()]
     if "%" in name:
         raise DataError(
-            f"{path}: expected the names of its files of voxels, one or a LIST, received {name!r}"
+            f"{path}: expected the names of its files of voxels, one or a LIST, received"
+            f" {short(name)!r}"
         )
     return [] if not name or name.upper() == "LOCAL" else [name]
 
 
-MEDICAL = Format((*NRRD, *META, *NIFTI), read_image, image_header)
+MEDICAL = Format((*NRRD, *META, *NIFTI), read_image, image_header, apart=True)

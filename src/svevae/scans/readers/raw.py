@@ -18,7 +18,7 @@ from svevae.scans.readers.base import (
     reading_as,
     times,
 )
-from svevae.words import counted
+from svevae.words import counted, short
 
 VGI_KINDS = {"unsigned integer": "u", "signed integer": "i", "integer": "i", "float": "f"}
 
@@ -68,7 +68,8 @@ def read_vgi(path: Path, wanted: Wanted) -> np.ndarray:
     if len(size) != 3 or kind not in VGI_KINDS or bits not in (8, 16, 32, 64) or format_ != "raw":
         raise DataError(
             f"{path}: [file1]: expected three sizes, a datatype of {', '.join(VGI_KINDS)}, 8 to 64"
-            f" bits and the format raw, received {times(size)}, {kind!r}, {bits} and {format_!r}"
+            f" bits and the format raw, received {short(times(size))}, {short(kind)!r},"
+            f" {short(str(bits))} and {short(format_)!r}"
         )
     data = vgi_data(path)
     if not data.is_file():

@@ -114,4 +114,4 @@ def vti_header(path: Path, wanted: Wanted) -> Header:
     return Header("zyx", tuple(METRE * edge for edge in reversed(spacing)), notes)
 
 
-VTI = Format((".vti",), read_vti, vti_header, of_arrays=True)
+VTI = Format((".vti",), read_vti, vti_header, of_arrays=True, apart=True)

@@ -19,6 +19,7 @@ from typing import Any
 
 import h5py
 import numpy as np
+import psutil
 from benchmarks.faults.mutations import mutate
 from benchmarks.faults.valid import Kind, kinds
 
@@ -177,9 +178,10 @@ def _faults(
 
 
 def _resident() -> int:
-    """MiB of this process; its peak begins anew."""
-    with contextlib.suppress(OSError), open("/proc/self/clear_refs", "w") as file:
-        file.write("5")
+    """MiB of this process and of those that it started; their peaks begin anew."""
+    for number in _processes():
+        with contextlib.suppress(OSError), open(f"/proc/{number}/clear_refs", "w") as file:
+            file.write("5")
     return _status("VmRSS")
 
 
@@ -187,20 +189,22 @@ def _peak() -> int:
     return _status("VmHWM")
 
 
+def _processes() -> list[int]:
+    return [os.getpid(), *(child.pid for child in psutil.Process().children(recursive=True))]
+
+
 def _status(key: str) -> int:
-    with open("/proc/self/status", encoding="ascii") as file:
-        for line in file:
-            if line.startswith(key):
-                return int(line.split()[1]) >> 10
-    return 0
+    total = 0
+    for number in _processes():
+        with contextlib.suppress(OSError), open(f"/proc/{number}/status", encoding="ascii") as file:
+            total += sum(int(line.split()[1]) for line in file if line.startswith(key))
+    return total >> 10
 
 
 def warm_up(light: bool = False) -> None:
     """Import what takes long, so that no case pays for it."""
     with _captured():
         import matplotlib.pyplot  # noqa: F401
-        import SimpleITK  # noqa: F401
-        import vtk  # noqa: F401
         import zarr  # noqa: F401
 
         if light:

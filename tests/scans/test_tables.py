@@ -204,3 +204,47 @@ def test_a_few_decimals_with_semicolons_are_no_thousands(tmp_path: Path) -> None
     for cells in (["0.301", "0.302"], ["60.101", "60.1"], ["60.101", "1234.567"]):
         assert numbers_of(tmp_path / "t.csv", ";", {"nu": cells}) == {"nu": cells}
     assert np.isclose(float("60.101"), 60.101)
+
+
+@pytest.mark.parametrize(
+    ("header", "cells", "unit", "numbers"),
+    [
+        ("E", ["70 GPa", "68.5GPa", ""], "GPa", ["70", "68.5", ""]),
+        ("E [GPa]", ["70 GPa", "68.5"], "GPa", ["70", "68.5"]),
+        ("porosity", ["10,5 %", "3 %"], "%", ["10.5", "3"]),
+        ("shift", ["\u22121.5", "2"], "-", ["-1.5", "2"]),
+        ("edge", ["0,5 \u00b5m", "1,25 \u00b5m"], "\u00b5m", ["0.5", "1.25"]),
+        ("sample", ["12 m", "3b"], "-", ["12 m", "3b"]),  # names, not lengths
+        ("remark", ["broken \u2212 see %", "ok"], "-", ["broken \u2212 see %", "ok"]),
+    ],
+)
+def test_units_behind_numbers(
+    tmp_path: Path, header: str, cells: list[str], unit: str, numbers: list[str]
+) -> None:
+    pd.DataFrame({"name": [*map(str, range(len(cells)))], header: cells}).to_csv(
+        tmp_path / "t.csv", sep=";", index=False
+    )
+    table = read_table(tmp_path / "t.csv")
+    [column], _ = with_points(table, table.columns[1:])
+    assert (column.named, column.cells) == ((header.partition(" ")[0], unit), numbers)
+
+
+@pytest.mark.parametrize(
+    ("header", "cells", "message"),
+    [
+        (
+            "E",
+            ["70 GPa", "68500 MPa"],
+            "line 3, E: expected a number in GPa .*, received 68500 MPa",
+        ),
+        ("E", ["70 GPa", "68.5"], r"line 3, E: expected a number in GPa .*, received 68\.5"),
+        ("E [MPa]", ["70 GPa"], r"line 2, E \[MPa\]: expected a number in MPa .*, received 70 GPa"),
+    ],
+)
+def test_one_unit_a_column(tmp_path: Path, header: str, cells: list[str], message: str) -> None:
+    pd.DataFrame({"name": [*map(str, range(len(cells)))], header: cells}).to_csv(
+        tmp_path / "t.csv", sep=";", index=False
+    )
+    table = read_table(tmp_path / "t.csv")
+    with pytest.raises(DataError, match=r"t\.csv: " + message):
+        with_points(table, table.columns[1:])

@@ -36,6 +36,8 @@ NOTATIONS = {
     "grouped": re.compile(r"[+-]?\d{1,3}([.,'\u2019 \xa0\u202f]\d{3})+([.,]\d+)?", re.ASCII),
 }
 THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}[.,]\d{3}", re.ASCII)  # or three decimals
+UNITS = r"%|[kMG]?Pa|N/mm(?:2|\u00b2|\^2)|psi|ksi|[nm\u00b5\u03bcu]m"  # in cells, behind numbers
+MEASURED = re.compile(rf"(.*?)\s*({UNITS})")
 
 
 @dataclass(frozen=True)
@@ -197,10 +199,11 @@ def notation(cell: str) -> str | None:
 def with_points(table: Table, columns: Sequence[Column]) -> tuple[list[Column], tuple[str, ...]]:
     """`columns` of `table` with decimal points, and a note where they had decimal commas.
 
-    Columns count of which half of the cells or more are numbers in any notation. Raises DataError
-    that names line, column and cell where the notations of these are mixed, or may mean another
-    number.
+    A unit behind the numbers of a column, as in 70 GPa, becomes the column's. Columns count of
+    which half of the cells or more are numbers in any notation. Raises DataError that names line,
+    column and cell where the notations of these are mixed, or may mean another number.
     """
+    columns = [_without_units(table, column) for column in columns]
     places: dict[str, list[tuple[int, Column, str]]] = {"point": [], "comma": [], "grouped": []}
     numeric: list[int] = []
     for column in columns:
@@ -250,6 +253,33 @@ def with_points(table: Table, columns: Sequence[Column]) -> tuple[list[Column], 
         for column in columns
     ]
     return changed, (f"{table.path.name} is read with decimal commas",)
+
+
+def _without_units(table: Table, column: Column) -> Column:
+    """`column` with the minus sign of type-setting as that of numbers, and the unit that its cells
+    have behind their numbers as its own. Raises DataError where they have several, or another than
+    the header.
+    """
+    cells = [cell.replace("\u2212", "-") for cell in column.cells]
+    cells = [one if notation(one) else cell for one, cell in zip(cells, column.cells, strict=True)]
+    matches = [MEASURED.fullmatch(cell.replace("\u2212", "-")) for cell in cells]
+    pairs = [
+        (m[1], m[2]) if m and notation(m[1]) else (cell, "")
+        for m, cell in zip(matches, cells, strict=True)
+    ]
+    units = [unit for _, unit in pairs if unit]
+    if not units:
+        return replace(column, cells=cells)
+    name, unit = column.named
+    expected = units[0] if unit == "-" else unit
+    for line, (number, found), cell in zip(table.lines, pairs, column.cells, strict=True):
+        bare = not found and unit == "-" and notation(number) is not None
+        if bare or found not in ("", expected):
+            raise DataError(
+                f"{_at(table, (line, column, cell))}: expected a number in {expected} as in the"
+                f" rest of the column, received {short(cell)}"
+            )
+    return replace(column, header=name, unit=expected, cells=[number for number, _ in pairs])
 
 
 def _at(table: Table, place: tuple[int, Column, str]) -> str:

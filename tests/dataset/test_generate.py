@@ -886,6 +886,9 @@ def test_folder_that_may_not_be_written(tmp_path: Path, run: Run) -> None:
 # Parts and SVEs, without the solver
 
 
+STUBBORN = "SVE 3 (part 0, position (1, 0, 1)"  # does not converge here, where there is one
+
+
 @pytest.fixture
 def unlabelled(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -905,9 +908,11 @@ def unlabelled(
         yield Here()
 
     def count_pores(
-        voxels: np.ndarray, _: Any, settings: Any
+        voxels: np.ndarray, called: list[str], settings: Any
     ) -> tuple[dict[str, np.ndarray], list[str]]:
         pores = voxels.sum(axis=(1, 2, 3), dtype=np.float32)
+        bad = [name.startswith(STUBBORN) for name in called]
+        pores[bad] = np.nan
         names, _ = property_names(settings.tension.axes)
         columns = {"properties": np.repeat(pores[:, None], len(names), 1), "residual": 0 * pores}
         return (
@@ -916,7 +921,7 @@ def unlabelled(
                 "stiffness": np.zeros((len(voxels), 6, 6)),
                 "load_path": np.ones((len(voxels), 3), np.uint8),
             },
-            [],
+            [f"{name}: residual 1" for name, one in zip(called, bad, strict=True) if one],
         )
 
     monkeypatch.chdir(tmp_path)
@@ -929,6 +934,22 @@ def unlabelled(
         return contents(tmp_path)
 
     return make
+
+
+def test_sves_that_do_not_converge_are_left_out(
+    unlabelled: Callable[..., dict[str, np.ndarray]], tmp_path: Path
+) -> None:
+    """Of 8 SVEs the one at (1, 0, 1) of part 0: the other 7 are in the file, which says why."""
+    arrays = unlabelled(part=[2, 1, 2], parts=2)
+    assert find_problems(tmp_path / OUTPUT) == []
+    assert arrays["position"].tolist() == [[0, 0, 0], [0, 0, 1], [1, 0, 0]] + [
+        [x, 0, z] for x in (0, 1) for z in (0, 1)
+    ]
+    assert arrays["part_id"].tolist() == [0] * 3 + [1] * 4
+    np.testing.assert_array_equal(arrays["properties"][:, 0], arrays["voxels"].sum(axis=(1, 2, 3)))
+    assert open_dataset(tmp_path / OUTPUT).attributes["unlabelled"] == (
+        "1 SVE did not converge and is left out:\n  SVE 3 (part 0, position (1, 0, 1)): residual 1"
+    )
 
 
 def test_sves_that_overlap_share_voxels(unlabelled: Callable[..., dict[str, np.ndarray]]) -> None:

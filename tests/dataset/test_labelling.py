@@ -16,7 +16,7 @@ import pytest
 from svevae.dataset import labelling
 from svevae.dataset.journal import Journal, voxel_digest
 from svevae.dataset.label_settings import LabelSettings
-from svevae.dataset.labelling import label_sves
+from svevae.dataset.labelling import label_converged, label_sves, without_labels
 from svevae.dataset.store import find_problems, write_dataset
 from svevae.errors import ConfigError, SolverError, blaming
 from svevae.physics.elasticity import Material
@@ -124,6 +124,24 @@ def test_sves_that_fail_are_listed_and_all_others_kept(tmp_path: Path) -> None:
     with pytest.raises(SolverError):
         label_sves(voxels, names, SETTINGS, kept, again, 2)
     assert again.asked == ["bad", "bad"]
+
+
+@pytest.mark.usefixtures("quick")
+def test_what_converges_has_labels(tmp_path: Path) -> None:
+    """Those of 2 of 4 SVEs, their places, and why the others have none."""
+    voxels, names = random_sves(4), ["good", "bad", "bad", "fine"]
+    columns, index, errors = label_converged(
+        voxels, names, SETTINGS, Journal(tmp_path, SETTINGS), Here(), 3
+    )
+    assert index.tolist() == [0, 3]
+    np.testing.assert_array_equal(columns["properties"][:, 0], voxels[index].sum(axis=(1, 2, 3)))
+    assert errors == ["bad: residual 1"] * 2
+    assert without_labels(errors, voxels, index) == (
+        "2 SVEs did not converge and are left out:\n  bad: residual 1\n  bad: residual 1"
+    )
+    assert without_labels([], voxels, np.arange(4)) == ""
+    with pytest.raises(SolverError, match=r"^none of 4 SVEs converged:\n  bad: residual 1\n"):
+        without_labels(errors, voxels, index[:0])
 
 
 # The solver

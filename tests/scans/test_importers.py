@@ -20,7 +20,7 @@ from svevae import __version__
 from svevae.config import Generate, load_params
 from svevae.dataset.cluster import HERE
 from svevae.dataset.label_settings import label_settings
-from svevae.dataset.store import open_dataset, write_dataset
+from svevae.dataset.store import describe_dataset, find_problems, open_dataset, write_dataset
 from svevae.dataset.vtk import export_part
 from svevae.errors import ConfigError, DataError
 from svevae.physics.label import property_names
@@ -334,23 +334,50 @@ def test_labels_may_be_added_before_writing(tmp_path: Path) -> None:
     assert open_dataset(tmp_path / "out.h5").properties[5, 0] == 5
 
 
+MOST = 12  # pores of an SVE, of which the solver here does not converge
+
+
 @pytest.fixture
 def section(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Generate:
     """The shipped settings of labels; without processes, and labels that count the pores."""
 
-    def count_pores(voxels: np.ndarray, names: list[str], *_: Any) -> dict[str, np.ndarray]:
+    def count_pores(voxels: np.ndarray, names: list[str], *_: Any) -> Any:
         assert names == [f"SVE {i}" for i in range(len(voxels))]
         pores = voxels.sum(axis=(1, 2, 3), dtype=np.float32)
         path = np.ones((len(voxels), 3), np.uint8)
         path[0, 2] = 0
         columns = len(property_names(settings.tension)[0])
-        return {"properties": np.tile(pores[:, None], columns), "load_path": path}
+        index = np.flatnonzero(pores < MOST)
+        found = {"properties": np.tile(pores[:, None], columns), "load_path": path}
+        errors = [f"{names[i]}: residual 1" for i in np.flatnonzero(pores >= MOST)]
+        return {key: column[index] for key, column in found.items()}, index, errors
 
     settings = load_params(ROOT / "params.yaml").generate
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(importers, "open_cluster", lambda _: nullcontext())
-    monkeypatch.setattr(importers, "label_sves", count_pores)
+    monkeypatch.setattr(importers, "label_converged", count_pores)
     return settings
+
+
+def test_samples_that_do_not_converge_are_left_out(tmp_path: Path, section: Generate) -> None:
+    """One of 8: of all datasets; the file and the report say which, and why."""
+    scan = CUBES[0].copy()
+    scan[:3, :3, :3] = 1
+    np.save(tmp_path / "scan.npy", scan)
+    report = import_dataset(
+        [tmp_path / "scan.npy"],
+        tmp_path / "out.h5",
+        ImportOptions(size=3),
+        partial(label_samples, section, HERE),
+    )
+    assert find_problems(tmp_path / "out.h5") == []
+    data = open_dataset(tmp_path / "out.h5")
+    assert data.count == 7
+    assert (data.voxels(np.arange(7)).sum(axis=(1, 2, 3)) < MOST).all()
+    lost = "1 SVE did not converge and is left out:\n  SVE 0: residual 1"
+    assert data.attributes["unlabelled"] == lost
+    assert lost in report
+    assert "  1 SVE did not converge and is left out" in describe_dataset(tmp_path / "out.h5")
 
 
 def test_samples_are_labelled_as_generated_ones(tmp_path: Path, section: Generate) -> None:

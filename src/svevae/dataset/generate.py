@@ -18,8 +18,8 @@ from svevae.dataset.cluster import HERE, Cluster, Work, open_cluster, progress
 from svevae.dataset.cut import cut
 from svevae.dataset.journal import JOURNAL, Journal
 from svevae.dataset.label_settings import LabelSettings, label_provenance, label_settings
-from svevae.dataset.labelling import label_sves
-from svevae.dataset.store import without_load_path, write_dataset
+from svevae.dataset.labelling import label_converged, without_labels
+from svevae.dataset.store import UNLABELLED, without_load_path, write_dataset
 from svevae.errors import ConfigError, blaming
 from svevae.files import check_target, written_whole
 from svevae.physics.label import property_names
@@ -34,9 +34,10 @@ def generate(settings: Generate, work: Work = HERE, origin: str = "params.yaml")
 
     Work that was finished is found again, in `.checkpoints/generate` or in the file itself: run it
     again after an interruption, or with more parts. The voxels follow from the settings alone;
-    labels differ by no more than the solver's tolerance. Raises ConfigError for settings that make
-    no sense, SolverError for SVEs that do not converge, and DataError where the file cannot be
-    written.
+    labels differ by no more than the solver's tolerance. SVEs for which the solver does not
+    converge are left out; the attribute `unlabelled` says which and why. Raises ConfigError for
+    settings that make no sense, SolverError where no SVE converges, and DataError where the file
+    cannot be written.
     """
     with blaming(f"{origin}: generate."):
         labels = label_settings(settings)
@@ -58,7 +59,12 @@ def generate(settings: Generate, work: Work = HERE, origin: str = "params.yaml")
         ]
         journal = Journal(JOURNAL, labels)
         journal.adopt(output)
-        columns = label_sves(voxels, called, labels, journal, cluster, settings.batch)
+        columns, index, errors = label_converged(
+            voxels, called, labels, journal, cluster, settings.batch
+        )
+    if lost := without_labels(errors, voxels, index):
+        provenance[UNLABELLED] = lost
+    voxels, part_id, position = voxels[index], part_id[index], position[index]
     names, units = property_names(settings.tension)
     table = np.array([[k, *parameters[k].values(), parts[k].mean()] for k in range(settings.parts)])
     porosity = voxels.reshape(len(voxels), -1).mean(axis=1)
@@ -81,7 +87,7 @@ def generate(settings: Generate, work: Work = HERE, origin: str = "params.yaml")
     )
     stuck = without_load_path(columns["load_path"])
     made = f"{counted(len(voxels), 'SVE')} of {counted(settings.parts, 'part')}"
-    return f"{output}: {made}, {apart}" + (f"; {stuck}" if stuck else "")
+    return f"{output}: {made}, {apart}" + "".join(f"; {one}" for one in (stuck, lost) if one)
 
 
 def part_parameters(settings: Generate, part: int) -> dict[str, float]:

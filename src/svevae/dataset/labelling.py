@@ -120,14 +120,39 @@ def label_sves(
     cluster: Cluster,
     batch: int,
 ) -> dict[str, np.ndarray]:
-    """Labels of SVEs (sve, x, y, z), as datasets of the contract with one row each; `names` are
-    what errors call them.
-
-    A worker has `batch` SVEs in hand, or as many as its GPU solves at once, if that is more; they
-    are what an interruption loses.
+    """Labels of SVEs (sve, x, y, z), as datasets of the contract with one row each, as
+    `label_converged` finds them.
 
     Raises SolverError that lists the SVEs that did not converge, after all others are in the
     journal.
+    """
+    columns, index, errors = label_converged(voxels, names, settings, journal, cluster, batch)
+    if errors:
+        raise SolverError(
+            "\n  ".join(
+                [
+                    f"{len(voxels) - len(index)} of {len(voxels)} SVEs did not converge, all others"
+                    " are kept:",
+                    *errors,
+                ]
+            )
+        )
+    return columns
+
+
+def label_converged(
+    voxels: np.ndarray,
+    names: Sequence[str],
+    settings: LabelSettings,
+    journal: Journal,
+    cluster: Cluster,
+    batch: int,
+) -> tuple[dict[str, np.ndarray], np.ndarray, list[str]]:
+    """Labels of those SVEs (sve, x, y, z) for which the solver converges, as datasets of the
+    contract with one row each; their indices; and why others have none, by `names`.
+
+    A worker has `batch` SVEs in hand, or as many as its GPU solves at once, if that is more; they
+    are what an interruption loses.
     """
     digests = [voxel_digest(sve) for sve in voxels]
     # equal SVEs are labelled once
@@ -160,12 +185,20 @@ def label_sves(
                 journal.add(solved, {key: column[good] for key, column in columns.items()})
             errors += failures
             bar.update(len(pieces[k]))
-    if errors:
-        failed = sum(digest not in journal.rows for digest in digests)
-        raise SolverError(
-            "\n  ".join(
-                [f"{failed} of {len(voxels)} SVEs did not converge, all others are kept:", *errors]
-            )
-        )
-    rows = [journal.rows[digest] for digest in digests]
-    return {key: np.stack([row[key] for row in rows]) for key in rows[0]}
+    index = np.array([i for i, digest in enumerate(digests) if digest in journal.rows], int)
+    rows = [journal.rows[digests[i]] for i in index]
+    return {key: np.stack([row[key] for row in rows]) for key in (rows or [{}])[0]}, index, errors
+
+
+def without_labels(errors: Sequence[str], voxels: np.ndarray, index: np.ndarray) -> str:
+    """How many SVEs are left out of a file because the solver did not converge, and the first of
+    them with their reasons; "" for none. Raises SolverError where all are.
+    """
+    if not errors:
+        return ""
+    said = "\n  ".join([*errors[:10], *([f"and {len(errors) - 10} more"] if errors[10:] else [])])
+    lost = len(voxels) - len(index)
+    if not len(index):
+        raise SolverError(f"none of {counted(lost, 'SVE')} converged:\n  {said}")
+    are = "is" if lost == 1 else "are"
+    return f"{counted(lost, 'SVE')} did not converge and {are} left out:\n  {said}"

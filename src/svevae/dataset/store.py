@@ -60,6 +60,8 @@ from svevae.words import counted
 
 CHUNK = 4  # SVEs unpacked at once: scattered ones are read 8 times as fast as from chunks of 32
 
+UNLABELLED = "unlabelled"  # the attribute that says which SVEs the solver left out, and why
+
 
 @dataclass(frozen=True)
 class SVEDataset:
@@ -319,7 +321,8 @@ def _caveats(path: str | Path) -> list[str]:
             else []
         )
         stuck = without_load_path(file["load_path"][:]) if "load_path" in file else ""
-    return lines + ([f"  {stuck}"] if stuck else [])
+        lost = str(file.attrs.get(UNLABELLED, "")).partition(":")[0]
+    return lines + [f"  {said}" for said in (stuck, lost) if said]
 
 
 def without_load_path(load_path: np.ndarray) -> str:

@@ -23,8 +23,8 @@ from svevae.dataset.cluster import Work, open_cluster
 from svevae.dataset.cut import dropped
 from svevae.dataset.journal import JOURNAL, Journal
 from svevae.dataset.label_settings import label_provenance, label_settings
-from svevae.dataset.labelling import label_sves
-from svevae.dataset.store import without_load_path, write_dataset
+from svevae.dataset.labelling import label_converged, without_labels
+from svevae.dataset.store import UNLABELLED, without_load_path, write_dataset
 from svevae.errors import DataError, blaming
 from svevae.files import check_target, release
 from svevae.physics.label import property_names
@@ -333,20 +333,26 @@ def label_samples(
     settings: Generate, work: Work, samples: Samples, origin: str = "params.yaml"
 ) -> None:
     """Add to imported samples the labels that the solver finds, with the material, curves and
-    tolerance of `settings`; `origin` names where these come from, for errors.
+    tolerance of `settings`; `origin` names where these come from, for errors. Leaves out those for
+    which the solver does not converge. Raises ConfigError, SolverError where none does.
     """
     voxels = samples.arrays["voxels"]
     names = [f"SVE {i}" for i in range(len(voxels))]
     with blaming(f"{origin}: generate."), open_cluster(work) as cluster:
         labels = label_settings(settings)
-        samples.arrays |= label_sves(
-            voxels, names, labels, Journal(JOURNAL, labels), cluster, settings.batch
+        journal = Journal(JOURNAL, labels)
+        columns, index, errors = label_converged(
+            voxels, names, labels, journal, cluster, settings.batch
         )
+    if lost := without_labels(errors, voxels, index):
+        samples.attributes[UNLABELLED] = lost
+        samples.arrays = {key: array[index] for key, array in samples.arrays.items()}
+    samples.arrays |= columns
     samples.arrays["tension/strain"] = np.array(settings.strain)
     samples.names, samples.units = property_names(settings.tension)
     samples.attributes |= label_provenance(labels)
     stuck = without_load_path(samples.arrays["load_path"])
-    by_solver = f"properties by the solver: {', '.join(samples.names)}" + (
-        f"\n  {stuck}" if stuck else ""
+    by_solver = "\n  ".join(
+        [f"properties by the solver: {', '.join(samples.names)}", *filter(None, (stuck, lost))]
     )
     samples.report = samples.report.replace("no properties", by_solver, 1)

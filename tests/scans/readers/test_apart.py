@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import time
@@ -12,7 +13,7 @@ import pytest
 
 from svevae.errors import ConfigError, DataError
 from svevae.scans.readers import base
-from svevae.scans.readers.apart import apart
+from svevae.scans.readers.apart import _received, apart
 
 PATH = Path("scan.nrrd")
 GIB = 1 << 30
@@ -52,6 +53,16 @@ def test_arrays_come_back_as_they_were(shape: tuple[int, ...], dtype: str) -> No
     np.testing.assert_array_equal(found, expected)
     assert found.dtype == expected.dtype == np.dtype(dtype)
     assert found.flags.writeable
+
+
+def test_half_an_array_is_none() -> None:
+    """The process has ended while it sent it."""
+    sent = turned((2, 3, 4), "u2").tobytes()
+    np.testing.assert_array_equal(
+        _received(io.BytesIO(sent), (4, 2, 3), np.dtype("u2")), turned((2, 3, 4), "u2")
+    )
+    with pytest.raises(EOFError, match="expected 48 bytes, received 47"):
+        _received(io.BytesIO(sent[:-1]), (4, 2, 3), np.dtype("u2"))
 
 
 def test_mapped_arrays_stay_on_disk(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -50,8 +50,7 @@ def apart(path: Path, function: Callable[..., Any], *arguments: Any) -> Any:
             process.stdin.flush()
             kind, found = pickle.load(process.stdout)
             if kind == "array":
-                found = np.empty(*found)
-                process.stdout.readinto(found.reshape(-1).view(np.uint8))  # type: ignore[attr-defined]
+                found = _received(process.stdout, *found)
         except (EOFError, BrokenPipeError, pickle.UnpicklingError) as error:
             process.communicate()
             ended = process.returncode
@@ -75,6 +74,15 @@ def apart(path: Path, function: Callable[..., Any], *arguments: Any) -> Any:
     if kind == "refused":
         raise found
     return found
+
+
+def _received(stream: IO[bytes], shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """An array from its bytes; EOFError where there are fewer."""
+    array = np.empty(shape, dtype)
+    count = stream.readinto(array.reshape(-1).view(np.uint8))  # type: ignore[attr-defined]
+    if count < array.nbytes:
+        raise EOFError(f"expected {array.nbytes} bytes, received {count}")
+    return array
 
 
 def _started() -> subprocess.Popen[bytes]:

@@ -44,7 +44,7 @@ def read_series(folder: Path, wanted: Wanted) -> np.ndarray:
     kind = SimpleITK.GetPixelIDValueAsString(first.GetPixelID())
     if kind not in TYPES:
         raise DataError(f"{folder}: expected a volume of one number a voxel, received {kind}")
-    fits(folder, (2, *shape), np.dtype(TYPES[kind]))
+    fits(folder, (3, *shape), np.dtype(TYPES[kind]))  # as in medical.py
     with reading_as(folder, "a DICOM series"):
         image = reader.Execute()
     _step(folder, files)

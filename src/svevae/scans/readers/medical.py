@@ -66,7 +66,7 @@ def read_image(path: Path, wanted: Wanted) -> np.ndarray:
     # ITK refuses what is too short and not packed; bzip2 has no bound worth naming
     packed = said.get("encoding", "gzip").lower()
     fits(path, voxels, dtype, stored, None if packed.startswith("bz") else DEFLATE)
-    fits(path, (2, *voxels), dtype)  # SimpleITK's image, and the array of it
+    fits(path, (3, *voxels), dtype)  # SimpleITK's image, the array of it, and that of who asked
     with reading_as(path, _kind(path)):
         if path.name.lower().endswith(NIFTI):
             _check_length(path, reader, voxels)

@@ -195,6 +195,27 @@ def test_groups_with_attributes(tmp_path: Path) -> None:
 # lists of volumes in .npy files, axes of length 1, what stands beside volumes
 
 
+@pytest.mark.parametrize("suffix", ["npz", "h5"])
+def test_greys_and_their_mask_are_no_two_samples(tmp_path: Path, suffix: str) -> None:
+    """With one threshold for both, the whole mask would be pore."""
+    pores = CUBES[0].astype(bool)
+    greys = np.where(pores, 60, 200).astype("u1")
+    path = tmp_path / f"set.{suffix}"
+    if suffix == "npz":
+        np.savez(path, greys=greys, mask=pores)
+    else:
+        with h5py.File(path, "w") as file:
+            file["greys"], file["mask"] = greys, pores
+    expected = (
+        rf"set\.{suffix}: expected volumes of one type of number, received greys uint8, mask"
+        r" bool; name one with --dataset"
+    )
+    with pytest.raises(DataError, match=expected):
+        read_samples([path], ImportOptions())
+    got = read_samples([path], ImportOptions(dataset="greys"))
+    assert np.array_equal(got.arrays["voxels"], CUBES[:1])
+
+
 def test_a_list_of_volumes_in_an_npy_file(tmp_path: Path) -> None:
     """With a table, whose rows are in their order or numbered by an index, and without."""
     path, table = tmp_path / "v.npy", tmp_path / "t.csv"

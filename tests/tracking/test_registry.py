@@ -38,9 +38,9 @@ def test_mlflow_tells_no_news_and_still_warns(tmp_path: Path, environment: dict[
         assert not [line for line in said if word in line], done.stderr
 
 
-def make_version(root: Path) -> Path:
-    """A version "m/1" whose MLmodel is at the path that is returned."""
-    folder = root / "logged"
+def make_version(root: Path, name: str = "logged") -> Path:
+    """A version "m/1" whose MLmodel is in the folder `name`, at the path that is returned."""
+    folder = root / name
     (folder / "data").mkdir(parents=True)
     description = folder / "MLmodel"
     description.write_text(
@@ -49,13 +49,20 @@ def make_version(root: Path) -> Path:
     tracking.connect()
     client = mlflow.MlflowClient()
     client.create_registered_model("m")
-    client.create_model_version("m", str(folder))
+    client.create_model_version("m", folder.as_uri())
     return description
 
 
-def test_the_folder_of_a_version(root: Path) -> None:
-    make_version(root)
-    assert tracking.download_model("models:/m/1") == root / "logged" / "data"
+@pytest.mark.parametrize("name", ["logged", "x%20y/m", "what?/m", "a#b/m"])
+def test_the_folder_of_a_version(root: Path, name: str) -> None:
+    make_version(root, name)
+    assert tracking.download_model("models:/m/1") == root / name / "data"
+
+
+def test_a_version_without_its_description(root: Path) -> None:
+    make_version(root).unlink()
+    with pytest.raises(TrackingError, match=r"models:/m/1: expected the file MLmodel .* no such"):
+        tracking.download_model("models:/m/1")
 
 
 @pytest.mark.parametrize("content", ["", "a: [", "- 1", "flavors: 3", "flavors: {a: {}}", "\0"])

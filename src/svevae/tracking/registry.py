@@ -10,8 +10,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import mlflow
+import yaml
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model
+from mlflow.models.model import MLMODEL_FILE_NAME
 from mlflow.store.artifact.models_artifact_repo import ModelsArtifactRepository
 
 from svevae.tracking.outages import is_absence, telling
@@ -115,4 +117,9 @@ def download_model(uri: str) -> Path:
             uri = ModelsArtifactRepository.get_underlying_uri(uri)
         folder = Path(mlflow.artifacts.download_artifacts(artifact_uri=uri))
     with telling(f"{name}: expected the file MLmodel of a model of svevae in {place}"):
-        return folder / Model.load(str(folder)).flavors["python_function"]["data"]
+        description = folder / MLMODEL_FILE_NAME
+        if not description.is_file():
+            raise FileNotFoundError("no such file")
+        # Model.load unquotes the path, and looks for the folder x%20y at "x y"
+        model = Model.from_dict(yaml.safe_load(description.read_bytes()))
+        return folder / model.flavors["python_function"]["data"]

@@ -73,3 +73,14 @@ def test_chunks_lie_in_the_file(tmp_path: Path) -> None:
         assert max(stop for _, stop in spans) > 6000
         with pytest.raises(DataError, match=r"a\.h5: cannot be read, damaged: packed: expected ch"):
             _spans(file, 6000)
+
+
+def test_a_volume_is_no_sve_file_yet(tmp_path: Path) -> None:
+    (tmp_path / "scan.tif").write_bytes(b"II*\0" + bytes(100))
+    with (
+        pytest.raises(
+            DataError, match=r"scan\.tif: expected an HDF5 .*; `svevae import` makes SVE"
+        ),
+        reading(tmp_path / "scan.tif"),
+    ):
+        pass

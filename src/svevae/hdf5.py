@@ -141,10 +141,13 @@ def _opened(path: Path) -> h5py.File:
     except PermissionError as error:
         raise DataError(f"{path}: expected a file that may be read, {error.strerror}") from error
     except UNREADABLE as error:
-        received = "a truncated one" if "truncated" in str(error) else "something else"
-        raise DataError(
-            f"{path}: expected an HDF5 file, received {received} ({_first_line(error)})"
-        ) from error
+        if "truncated" in str(error):
+            received = f"a truncated one ({_first_line(error)})"
+        elif path.suffix.lower() in (".h5", ".hdf5"):
+            received = f"something else ({_first_line(error)})"
+        else:
+            received = "something else; `svevae import` makes SVE files of volumes and tables"
+        raise DataError(f"{path}: expected an HDF5 file, received {received}") from error
 
 
 def _cause(error: BaseException) -> str:

@@ -247,3 +247,23 @@ def test_memory_is_bounded(tmp_path: Path) -> None:
         check=True,
     )
     assert int(done.stdout) < 210 * 1024, "KiB"
+
+
+@pytest.mark.parametrize("of_mask", [1, 255])
+def test_a_mask_beside_greys_is_no_sample(tmp_path: Path, of_mask: int) -> None:
+    """One threshold for both would make the mask pore all over; greys without a pore are greys."""
+    random = np.random.default_rng(0)
+    folder = tmp_path / "scans"
+    folder.mkdir()
+    pores = random.random((8, 8, 8)) < 0.1
+    greys = (np.where(pores, 60, 200) + random.integers(-9, 9, pores.shape)).astype("u1")
+    np.save(folder / "a.npy", greys)
+    np.save(folder / "b.npy", np.full_like(greys, 200))
+    got = read_samples([folder], ImportOptions())
+    assert got.arrays["porosity"].tolist() == pytest.approx([pores.mean(), 0])
+    np.save(folder / "b.npy", (of_mask * pores).astype("u1"))
+    with pytest.raises(
+        DataError,
+        match=rf"b\.npy: expected greys as in the .* the two values 0 and {of_mask}: a mask",
+    ):
+        read_samples([folder], ImportOptions())

@@ -13,6 +13,7 @@ from svevae.errors import DataError
 from svevae.scans.greys import Histogram, Volume, histogram, values_of
 from svevae.scans.view import LABELS
 
+OTSU = "Otsu's"
 SHIFTS = (-0.05, -0.02, 0.0, 0.02, 0.05)
 Shift = tuple[float, float, float]
 
@@ -140,4 +141,4 @@ def find_rule(found: Histogram, threshold: float | None, pores: str | float) -> 
             f"expected greys or two phases, received {phases}: {listed}; say which is pore: --pores"
             " VALUE or --threshold"
         )
-    return Segmentation(pores, found.otsu(pores), "Otsu's")
+    return Segmentation(pores, found.otsu(pores), OTSU)

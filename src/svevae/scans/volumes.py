@@ -21,12 +21,13 @@ from svevae.scans.greys import histogram
 from svevae.scans.layouts import find_sources
 from svevae.scans.options import ImportOptions
 from svevae.scans.resample import Edges, read_resampled
-from svevae.scans.segmentation import Segmentation, find_rule
+from svevae.scans.segmentation import OTSU, Segmentation, find_rule
 from svevae.scans.sources import Source
 from svevae.scans.view import View, check_mask, find_fill, inscribed_circle
 from svevae.words import some
 
 RULE = "segmentation.json"
+SEEN = 4096  # values that tell greys from phases, mostly
 
 
 class Volumes:
@@ -102,10 +103,30 @@ class Volumes:
             if not len(found.values):
                 raise DataError("--crop: expected voxels inside the field of view, received none")
         rule = rule.measured(found, self)
+        if rule.origin == OTSU and len(self.source.samples) > 1:
+            self._check_greys()
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_text(path, json.dumps([asdict(rule), self.fills]))
         return rule
+
+    def _check_greys(self) -> None:
+        """Raises DataError for a volume of two values beside volumes of greys: with a threshold for
+        both, a mask would be pore all over.
+        """
+        for view in self:
+            seen: set[float] = set()
+            for values in view.values():
+                seen |= {*np.unique(values[:SEEN]).tolist()}
+                seen |= {*np.unique(values).tolist()} if len(seen) < 3 else set()
+                if len(seen) > 2:
+                    break
+            if len(seen) == 2:
+                low, high = sorted(seen)
+                raise DataError(
+                    f"expected greys as in the other volumes, received the two values {low:g} and"
+                    f" {high:g}: a mask, or segmented before; import it by itself"
+                )
 
     @contextmanager
     def named(self) -> Iterator[None]:

@@ -6,8 +6,8 @@ beside reading them by an older checkout of svevae, in one run.
 
 Each figure is the fastest of several, in a process of its own that has read the file once before,
 so that it comes from memory and not from the disk: the decompressor is then what limits. Scattered
-are 1,210 SVEs of 4,080, in a file that the same checkout wrote, and the same number of all. Writes
-files.json.
+are 1,210 SVEs of a file of 4,080 and of one of 32,768, each written by the checkout that reads it.
+Writes files.json.
 """
 
 from __future__ import annotations

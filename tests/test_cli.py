@@ -219,8 +219,8 @@ def test_outside_a_project(run: Run, tmp_path: Path) -> None:
     np.save(tmp_path / "pores.npy", np.eye(8, dtype="u1") * np.ones((8, 1, 1), "u1"))
     command = ("svevae", "import", "pores.npy", "-o", "sves.h5", "--size", "8", "--label")
     said = fails(run, *command, cwd=tmp_path)
-    assert "params.yaml: expected a file with the section generate" in said
-    assert "--params" in said
+    assert "params.yaml: expected the parameters of the pipeline" in said
+    assert "name another with --params" in said
 
 
 def test_full_disk(run: Run, project: Path) -> None:

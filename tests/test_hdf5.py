@@ -12,7 +12,7 @@ import pytest
 
 from svevae import hdf5
 from svevae.errors import DataError
-from svevae.hdf5 import HEAP, _spans, reading
+from svevae.hdf5 import HEAP, _cause, _spans, reading
 
 NAMES = [str(i % 7) * (i % 5) for i in range(50)]
 
@@ -84,3 +84,9 @@ def test_a_volume_is_no_sve_file_yet(tmp_path: Path) -> None:
         reading(tmp_path / "scan.tif"),
     ):
         pass
+
+
+def test_a_filter_that_is_sought_in_no_folder() -> None:
+    """What HDF5 says where another library of the process has switched plugins off."""
+    said = "Can't synchronously read data (can't open directory (disable). Please verify it)"
+    assert _cause(OSError(said)).startswith("it is packed by an HDF5 filter that is not installed")

@@ -36,7 +36,7 @@ def reading(path: str | Path, known: bool = False) -> Iterator[h5py.File]:
     try:
         with file:
             if not known:
-                _check(file)
+                _check_structure(file)
             yield file
     except SvevaeError:
         raise
@@ -44,7 +44,7 @@ def reading(path: str | Path, known: bool = False) -> Iterator[h5py.File]:
         raise DataError(f"{path}: cannot be read, {_cause(error)}") from error
 
 
-def _check(file: h5py.File) -> None:
+def _check_structure(file: h5py.File) -> None:
     """Raises DataError where the file is damaged in a way that the HDF5 library reads without end
     or crashes of. Reads what the file has beside the values of its datasets.
     """
@@ -153,7 +153,8 @@ def _opened(path: Path) -> h5py.File:
 def _cause(error: BaseException) -> str:
     """Why reading failed, in words."""
     said = _first_line(error)
-    if "required filter" in said or "plugin" in said:
+    # HDF5 opens a folder to look for a filter, whose name another library may have set
+    if any(sign in said for sign in ("required filter", "plugin", "can't open directory")):
         return f"it is packed by an HDF5 filter that is not installed here: {said}"
     return f"damaged or truncated: {said}"
 

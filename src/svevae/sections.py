@@ -106,7 +106,7 @@ def load_section(path: str | Path, name: str, cls: type[T]) -> T:
     """The section `name` of a file that may lack all others; keys that are not there take the
     defaults of `cls`. Raises ConfigError that names the file and the key.
     """
-    values = _read(Path(path))
+    values = _read(Path(path), " name another with --params, or")
     with blaming(f"{path}: "):
         if not isinstance(values, Mapping) or name not in values:
             raise ConfigError(f"{name}: missing; expected this section in the file")
@@ -233,12 +233,12 @@ def _bounds_of(kind: Any) -> dict[str, str]:
     }
 
 
-def _read(path: Path) -> Any:
-    """The content of a YAML file."""
+def _read(path: Path, instead: str = "") -> Any:
+    """The content of a YAML file; `instead` is what to do where there is none."""
     if not path.is_file():
         raise ConfigError(
-            f"{path}: expected the parameters of the pipeline, found nothing; run svevae in the"
-            " root of a project, which `svevae init` lays"
+            f"{path}: expected the parameters of the pipeline, found nothing;{instead} run svevae"
+            " in the root of a project, which `svevae init` lays"
         )
     try:
         content = path.read_bytes()

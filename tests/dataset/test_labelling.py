@@ -136,12 +136,12 @@ def test_what_converges_has_labels(tmp_path: Path) -> None:
     assert index.tolist() == [0, 3]
     np.testing.assert_array_equal(columns["properties"][:, 0], voxels[index].sum(axis=(1, 2, 3)))
     assert errors == ["bad: residual 1"] * 2
-    assert without_labels(errors, voxels, index) == (
+    assert without_labels(errors, 4, index) == (
         "2 SVEs did not converge and are left out:\n  bad: residual 1\n  bad: residual 1"
     )
-    assert without_labels([], voxels, np.arange(4)) == ""
+    assert without_labels([], 4, np.arange(4)) == ""
     with pytest.raises(SolverError, match=r"^none of 4 SVEs converged:\n  bad: residual 1\n"):
-        without_labels(errors, voxels, index[:0])
+        without_labels(errors, 4, index[:0])
 
 
 # The solver

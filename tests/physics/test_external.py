@@ -38,7 +38,7 @@ def test_equal_shear_moduli() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not IRON.is_file(), reason=f"needs the scan of GGG40 as {IRON}")
+@pytest.mark.skipif(not IRON.is_file(), reason=f"needs ggg40_100.raw of chfem as {IRON}")
 def test_ductile_iron() -> None:
     """100^3 voxels of a scan, graphite (87) in steel, loaded along y: the numbers of chfem
     (https://github.com/cortezpedro/chfem, test/input/3D) at a tolerance of 1e-6, in GPa.

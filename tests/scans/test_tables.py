@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from svevae.errors import DataError
-from svevae.scans.tables import notation, read_table, with_points
+from svevae.scans.tables import notation, read_table, with_plain_numbers
 
 PLAIN = "name,E [µm],ü\ns0,1,2\ns1,3,4\n"
 
@@ -132,12 +132,12 @@ def test_notations_of_numbers(cell: str, form: str | None) -> None:
 
 
 def numbers_of(path: Path, separator: str, columns: dict[str, Sequence[str]]) -> dict[str, list]:
-    """The numbers of columns after `with_points`, text as it is."""
+    """The numbers of columns after `with_plain_numbers`, text as it is."""
     frame = pd.DataFrame(columns)
     frame.index = pd.Index([f"s{i}" for i in frame.index], name="name")
     frame.to_csv(path, sep=separator)
     table = read_table(path)
-    changed, notes = with_points(table, table.columns[1:])
+    changed, notes = with_plain_numbers(table, table.columns[1:])
     assert bool(notes) == any("," in cell for cells in columns.values() for cell in cells)
     return {column.header: list(column.cells) for column in changed}
 
@@ -225,7 +225,7 @@ def test_units_behind_numbers(
         tmp_path / "t.csv", sep=";", index=False
     )
     table = read_table(tmp_path / "t.csv")
-    [column], _ = with_points(table, table.columns[1:])
+    [column], _ = with_plain_numbers(table, table.columns[1:])
     assert (column.named, column.cells) == ((header.partition(" ")[0], unit), numbers)
 
 
@@ -247,4 +247,4 @@ def test_one_unit_a_column(tmp_path: Path, header: str, cells: list[str], messag
     )
     table = read_table(tmp_path / "t.csv")
     with pytest.raises(DataError, match=r"t\.csv: " + message):
-        with_points(table, table.columns[1:])
+        with_plain_numbers(table, table.columns[1:])

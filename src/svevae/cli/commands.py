@@ -54,15 +54,8 @@ def _alone(options: argparse.Namespace) -> AbstractContextManager[None]:
 
 def _settings(options: argparse.Namespace) -> Generate:
     from svevae.config import Generate
-    from svevae.errors import ConfigError
     from svevae.sections import load_section
 
-    if not options.params.is_file():
-        raise ConfigError(
-            f"{options.params}: expected a file with the section generate, which has the settings"
-            " of the solver, found nothing; name one with --params, or run svevae in the root of a"
-            " project, which `svevae init` lays"
-        )
     return load_section(options.params, "generate", Generate)
 
 

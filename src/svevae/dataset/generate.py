@@ -62,9 +62,9 @@ def generate(settings: Generate, work: Work = HERE, origin: str = "params.yaml")
         columns, index, errors = label_converged(
             voxels, called, labels, journal, cluster, settings.batch
         )
-    if lost := without_labels(errors, voxels, index):
+    if lost := without_labels(errors, len(voxels), index):
         provenance[UNLABELLED] = lost
-    voxels, part_id, position = voxels[index], part_id[index], position[index]
+        voxels, part_id, position = voxels[index], part_id[index], position[index]
     names, units = property_names(settings.tension)
     table = np.array([[k, *parameters[k].values(), parts[k].mean()] for k in range(settings.parts)])
     porosity = voxels.reshape(len(voxels), -1).mean(axis=1)

@@ -190,14 +190,14 @@ def label_converged(
     return {key: np.stack([row[key] for row in rows]) for key in (rows or [{}])[0]}, index, errors
 
 
-def without_labels(errors: Sequence[str], voxels: np.ndarray, index: np.ndarray) -> str:
-    """How many SVEs are left out of a file because the solver did not converge, and the first of
-    them with their reasons; "" for none. Raises SolverError where all are.
+def without_labels(errors: Sequence[str], count: int, index: np.ndarray) -> str:
+    """How many of `count` SVEs are left out because the solver converged for those of `index` only,
+    and the first of `errors`; "" for none. Raises SolverError where all are.
     """
     if not errors:
         return ""
     said = "\n  ".join([*errors[:10], *([f"and {len(errors) - 10} more"] if errors[10:] else [])])
-    lost = len(voxels) - len(index)
+    lost = count - len(index)
     if not len(index):
         raise SolverError(f"none of {counted(lost, 'SVE')} converged:\n  {said}")
     are = "is" if lost == 1 else "are"

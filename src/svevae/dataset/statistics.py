@@ -24,7 +24,7 @@ def read_position(data: SVEDataset) -> np.ndarray | None:
 
     Raises DataError where it is not whole numbers, or where two SVEs of a part stand in one place.
     """
-    with reading(data.path) as file:
+    with reading(data.path, known=True) as file:
         if "position" not in file:
             return None
         stored = file["position"][:]

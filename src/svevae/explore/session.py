@@ -116,7 +116,7 @@ class Explorer:
         labels = model.contract.labels
         self.strain = np.array(labels["tension"]["strain"] if labels else STRAIN)
         if data is not None:
-            with reading(data.path) as file:
+            with reading(data.path, known=True) as file:
                 self.strain = file["tension/strain"][:] if "tension/strain" in file else self.strain
         self._begin()
 
@@ -187,7 +187,7 @@ class Explorer:
                 f"SVE: expected 0 to {data.count - 1 if data else 'none'}, received {index}"
             )
         voxels, curves = data.voxels(np.array([index]))[0], {}
-        with reading(data.path) as file:
+        with reading(data.path, known=True) as file:
             for axis in AXES:
                 if f"tension/stress_{axis}" in file:
                     curves[axis] = (self.strain, file[f"tension/stress_{axis}"][index])

@@ -80,7 +80,7 @@ def _stuck(data: SVEDataset) -> str:
     """Which labels are 0 for want of a load path, in words; empty where none is, or the file does
     not say.
     """
-    with reading(data.path) as file:
+    with reading(data.path, known=True) as file:
         return without_load_path(file["load_path"][:]) if "load_path" in file else ""
 
 
@@ -239,7 +239,7 @@ def _curves(data: SVEDataset, shown: np.ndarray) -> dict[str, np.ndarray]:
     """/tension of the SVEs `shown`: strain (increment,), then for each axis x, y, z that the file
     has (shown, increment) in MPa.
     """
-    with reading(data.path) as file:
+    with reading(data.path, known=True) as file:
         if "tension" not in file:
             return {}
         group = file["tension"]

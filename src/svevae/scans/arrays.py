@@ -102,12 +102,6 @@ def read_container(path: Path, arrays: Mapping[str, Array], options: ImportOptio
             f"{path}: expected {expected}, received {listed or 'no array'}"
             f"{'' if path.suffix.lower() == '.npy' else '; name one with --dataset'}"
         )
-    if len({arrays[name].dtype for name in three}) > 1:
-        listed = some([f"{short(name)} {arrays[name].dtype}" for name in three])
-        raise DataError(
-            f"{path}: expected volumes of one type of number, received {listed}; name one"
-            " with --dataset"
-        )
     volumes = {(path, name): arrays[name] for name in three}
     source = stored(str(path), volumes, "xyz", options, arrays)
     source = replace(source, notes=(*source.notes, *_unread(path, arrays)))

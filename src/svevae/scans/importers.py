@@ -344,7 +344,7 @@ def label_samples(
         columns, index, errors = label_converged(
             voxels, names, labels, journal, cluster, settings.batch
         )
-    if lost := without_labels(errors, voxels, index):
+    if lost := without_labels(errors, len(voxels), index):
         samples.attributes[UNLABELLED] = lost
         samples.arrays = {key: array[index] for key, array in samples.arrays.items()}
     samples.arrays |= columns

@@ -32,7 +32,7 @@ from svevae.scans.arrays import Array, arrays_in, is_stack, read_container
 from svevae.scans.fans import has_tangent, read_fans
 from svevae.scans.options import ImportOptions
 from svevae.scans.sources import Column, Sample, Source, labelled, whole_numbers
-from svevae.scans.tables import TABLES, Table, read_table, with_points
+from svevae.scans.tables import TABLES, Table, read_table, with_plain_numbers
 from svevae.words import counted, short, some
 
 Containers = Mapping[Path, Mapping[str, Array]]
@@ -240,7 +240,7 @@ def _with_columns(
             for column in columns
             if options.properties is None or column.named[0] in options.properties
         ]
-        changed, notes = with_points(table, wanted)
+        changed, notes = with_plain_numbers(table, wanted)
         by_number = {column.number: column for column in changed}
         columns = [by_number.get(column.number, column) for column in columns]
     source = replace(source, notes=(*source.notes, *table.notes, *notes))

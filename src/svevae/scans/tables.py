@@ -196,7 +196,9 @@ def notation(cell: str) -> str | None:
     return next((name for name, form in NOTATIONS.items() if form.fullmatch(cell)), None)
 
 
-def with_points(table: Table, columns: Sequence[Column]) -> tuple[list[Column], tuple[str, ...]]:
+def with_plain_numbers(
+    table: Table, columns: Sequence[Column]
+) -> tuple[list[Column], tuple[str, ...]]:
     """`columns` of `table` with decimal points, and a note where they had decimal commas.
 
     A unit behind the numbers of a column, as in 70 GPa, becomes the column's. Columns count of
@@ -260,14 +262,8 @@ def _without_units(table: Table, column: Column) -> Column:
     have behind their numbers as its own. Raises DataError where they have several, or another than
     the header.
     """
-    cells = [cell.replace("\u2212", "-") for cell in column.cells]
-    cells = [one if notation(one) else cell for one, cell in zip(cells, column.cells, strict=True)]
-    matches = [MEASURED.fullmatch(cell.replace("\u2212", "-")) for cell in cells]
-    pairs = [
-        (m[1], m[2]) if m and notation(m[1]) else (cell, "")
-        for m, cell in zip(matches, cells, strict=True)
-    ]
-    units = [unit for _, unit in pairs if unit]
+    pairs = [_number_and_unit(cell) for cell in column.cells]
+    cells, units = [number for number, _ in pairs], [unit for _, unit in pairs if unit]
     if not units:
         return replace(column, cells=cells)
     name, unit = column.named
@@ -279,7 +275,16 @@ def _without_units(table: Table, column: Column) -> Column:
                 f"{_at(table, (line, column, cell))}: expected a number in {expected} as in the"
                 f" rest of the column, received {short(cell)}"
             )
-    return replace(column, header=name, unit=expected, cells=[number for number, _ in pairs])
+    return replace(column, header=name, unit=expected, cells=cells)
+
+
+def _number_and_unit(cell: str) -> tuple[str, str]:
+    """A number and what stands behind it, "" for nothing; any other cell as it is."""
+    plain = cell.replace("\u2212", "-")
+    match = MEASURED.fullmatch(plain)
+    if match and notation(match[1]):
+        return match[1], match[2]
+    return plain if notation(plain) else cell, ""
 
 
 def _at(table: Table, place: tuple[int, Column, str]) -> str:

@@ -39,6 +39,7 @@ class Volumes:
         self.source, self.options, self.at = source, options, source.name
         self.cropped = False
         self.fills: dict[str, float] = {}
+        self._few: dict[str, bool] = {}  # whether a sample looks as if it had no greys
         self._only: tuple[np.ndarray, float | None] | None = None
         self._mask: np.ndarray | None = None
 
@@ -50,7 +51,11 @@ class Volumes:
                 self._only = volume, fill  # a whole scan: read once
             if fill is not None and self.options.outside is None:
                 self.fills[sample.name] = fill
-            yield self._view(volume, fill)
+            view = self._view(volume, fill)
+            if sample.name not in self._few:
+                seen = next(view.values(), np.empty(0))[:SEEN]
+                self._few[sample.name] = len(np.unique(seen)) < 3
+            yield view
         self.at = self.source.name
 
     def _loaded(self, volume: np.ndarray) -> tuple[np.ndarray, float | None]:
@@ -114,19 +119,23 @@ class Volumes:
         """Raises DataError for a volume of two values beside volumes of greys: with a threshold for
         both, a mask would be pore all over.
         """
-        for view in self:
+        for sample in self.source.samples:
+            if not self._few[sample.name]:
+                continue
+            self.at = sample.name
             seen: set[float] = set()
-            for values in view.values():
-                seen |= {*np.unique(values[:SEEN]).tolist()}
-                seen |= {*np.unique(values).tolist()} if len(seen) < 3 else set()
+            for values in self._view(*self._loaded(sample.load())).values():
+                seen |= {*np.unique(values).tolist()}
                 if len(seen) > 2:
                     break
             if len(seen) == 2:
                 low, high = sorted(seen)
                 raise DataError(
                     f"expected greys as in the other volumes, received the two values {low:g} and"
-                    f" {high:g}: a mask, or segmented before; import it by itself"
+                    f" {high:g}: a mask, or segmented before; import it by itself, --dataset names"
+                    " one in a file"
                 )
+        self.at = self.source.name
 
     @contextmanager
     def named(self) -> Iterator[None]:

@@ -103,7 +103,7 @@ def evaluate(params: Params) -> None:
 
 def _others(model: LatentModel, names: tuple[str, ...]) -> dict[str, LabelledDataset]:
     """The files of `evaluate.others` by their stems; says which are left out, because they have
-    SVEs of another size or other properties than the model. Raises DataError.
+    SVEs of another size or other properties than the model. Raises ConfigError and DataError.
     """
     files = [named_file(name, "evaluate.others") for name in names]
     opened = {path.stem: open_dataset(path) for path in files}

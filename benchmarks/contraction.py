@@ -18,8 +18,8 @@ from tqdm import tqdm
 
 from svevae.dataset.label_settings import read_settings
 from svevae.dataset.store import SVEDataset, open_dataset
+from svevae.physics.elasticity import plastic_poisson
 from svevae.physics.homogenize import Loading, Settings, Solver
-from svevae.physics.porous import plastic_poisson
 
 RESULT = Path(__file__).with_suffix(".json")
 FILES = ("data/sve_porous_alsi10mg_32.h5", "data/spheres_32.h5")

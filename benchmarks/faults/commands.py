@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -134,9 +135,18 @@ def stages(folder: Path) -> Finished:
     """The stages of DVC that are done, the trials and the epochs."""
     path, found = folder / "dvc.lock", {}
     if path.is_file():
-        lock = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        lock = yaml.safe_load(_settled(path)) or {}
         found = {f"stage {name}": json.dumps(s) for name, s in lock.get("stages", {}).items()}
     return found | trials(folder) | epochs(folder)
+
+
+def _settled(path: Path) -> str:
+    """The text of a file that another process may be writing: DVC writes its lock in place."""
+    before, text = None, path.read_text(encoding="utf-8")
+    while text != before:
+        time.sleep(0.05)
+        before, text = text, path.read_text(encoding="utf-8")
+    return text
 
 
 def trained(folder: Path) -> Result:
@@ -204,6 +214,11 @@ def _pipeline(source: Callable[[], Path], **sections: dict) -> Callable[[Path], 
     return prepare
 
 
+def _reproducing(folder: Path) -> None:
+    _pipeline(template, search={"trials": 6}, train={"epochs": 12, "patience": 12})(folder)
+    (folder / "dvc.lock").unlink(missing_ok=True)  # else its stages seem done, and then lost
+
+
 def _training(folder: Path) -> None:
     _pipeline(finished, train={"epochs": 40, "patience": 40})(folder)
     (folder / ".checkpoints" / "train.npz").unlink()
@@ -264,7 +279,7 @@ COMMANDS = {
         Command(
             "dvc repro",
             ("dvc", "repro", "--pull"),
-            _pipeline(template, search={"trials": 6}, train={"epochs": 12, "patience": 12}),
+            _reproducing,
             stages,
             piped,
             1e-6,

@@ -144,7 +144,7 @@ def soak(minutes: float, restarts: int, seed: int) -> dict[str, Any]:
         "away_seconds": away,
         "exit_codes": codes,
         "complete": states[TrialState.COMPLETE],
-        "tried_again": sum("lost" in trial.user_attrs for trial in everything),
+        "tried_again": sum("retry_of" in trial.user_attrs for trial in everything),
         "lost": len(lost) + budget - len(tickets),
         "doubled": sum(count > 1 for count in tickets.values()),
         "running": states[TrialState.RUNNING] + states[TrialState.WAITING],

@@ -342,15 +342,15 @@ def test_memory_is_said_before_the_work_begins(
     """
     assert labelling.batch_memory((N, N, N), SETTINGS) == (1, Solver((N, N, N)).memory())
     label_sves(shapes()["first"][None], ["first"], SETTINGS, Journal(tmp_path, SETTINGS), Here(), 2)
-    assert "labels: each worker solves 1 SVE at a time, in 0.3 MiB" in capsys.readouterr().err
+    assert "labels: each worker solves 1 SVE at a time, in 0.5 MiB" in capsys.readouterr().err
 
 
 def test_batch_of_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    each = Solver((N, N, N)).memory()
+    each = Solver((N, N, N), by="jax").memory()
     device = SimpleNamespace(
         memory_stats=lambda: {"bytes_limit": 110 * each, "bytes_in_use": 10 * each}
     )
-    monkeypatch.setattr("jax.default_backend", lambda: "gpu")
+    monkeypatch.setattr(labelling, "_solver", lambda *given: Solver(*given, by="jax"))
     monkeypatch.setattr("jax.local_devices", lambda: [device])
     assert labelling.batch_memory((N, N, N), SETTINGS) == (80, 80 * each)
 

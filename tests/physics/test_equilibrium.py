@@ -9,9 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from svevae.physics import element, equilibrium, homogenize
-from svevae.physics.elasticity import PRESETS
+from svevae.physics import batched, element, equilibrium
+from svevae.physics.elasticity import PRESETS, Material
 from svevae.physics.homogenize import Loading, Settings, Solver
+from svevae.physics.medium import spectrum
+from svevae.physics.plasticity import Constants
 
 VOCE = PRESETS["as-built-z"]
 SHAPE = (3, 4, 2)
@@ -49,12 +51,10 @@ def test_six_cases_beside_dense_algebra() -> None:
         modulus[2, 0, 0, 0] = modulus[2, 1, 2, 1] = 0.0
     picks, affine = element_matrices(SHAPE)
     with jax.enable_x64(True):
-        constants = homogenize.Constants(
-            *(jnp.asarray(value) for value in (bulk, shear, np.inf, 0.0, 0.0))
-        )
-        solver = Solver(SHAPE, Settings("float64"))
+        constants = Constants(*(jnp.asarray(value) for value in (bulk, shear, np.inf, 0.0, 0.0)))
+        waves = spectrum(SHAPE, "float64")
         stiffness, _, iterations, _ = map(
-            np.asarray, equilibrium.solve_elastic(constants, solver._waves, 1e-10, 500)
+            np.asarray, equilibrium.solve_elastic(constants, waves, 1e-10, 500)
         )
     for sve in range(3):
         unit = [
@@ -77,7 +77,7 @@ def test_an_increment_beside_dense_algebra() -> None:
     """
     rng = np.random.default_rng(2)
     modulus = rng.uniform(10_000, 70_000, (1, *SHAPE))
-    material = homogenize.Material(E=modulus, nu=0.3, s0=216.0, Q=312.0, b=40.0)
+    material = Material(E=modulus, nu=0.3, s0=216.0, Q=312.0, b=40.0)
     solver = Solver(SHAPE, Settings("float64", elastic_tolerance=1e-10, tolerance=1e-10))
     compliance = np.linalg.inv(solver.elastic(material).stiffness[0])
     # without the elastic cases, so that Newton's method has work
@@ -94,7 +94,7 @@ def test_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """What XLA says the two functions hold, arguments, results and temporaries, at 32^3 in float32:
     within 25 % of `Solver.memory`.
     """
-    solver = Solver((32, 32, 32))
+    solver = Solver((32, 32, 32), by="jax")
     called: dict[str, tuple] = {}
     functions = {"elastic": equilibrium.solve_elastic, "path": equilibrium.solve_increment}
 
@@ -105,8 +105,8 @@ def test_memory(monkeypatch: pytest.MonkeyPatch) -> None:
 
         return call
 
-    monkeypatch.setattr(homogenize, "solve_elastic", spy("elastic"))
-    monkeypatch.setattr(homogenize, "solve_increment", spy("path"))
+    monkeypatch.setattr(batched, "solve_elastic", spy("elastic"))
+    monkeypatch.setattr(batched, "solve_increment", spy("path"))
     voxels = np.zeros((1, 32, 32, 32), np.uint8)
     solver.path(VOCE, Loading.uniaxial_stress("x", [0.001]), voxels, solver.elastic(VOCE, voxels))
     for kind, function in functions.items():
@@ -118,4 +118,4 @@ def test_memory(monkeypatch: pytest.MonkeyPatch) -> None:
             f"{kind}: {held / voxels.size / 4:.0f} floats a voxel"
         )
     assert solver.memory(3) == 3 * solver.memory()
-    assert Solver((32, 32, 32), Settings("float64")).memory() == 2 * solver.memory()
+    assert Solver((32, 32, 32), Settings("float64"), by="jax").memory() == 2 * solver.memory()

@@ -20,7 +20,7 @@ from scipy.ndimage import gaussian_filter
 from scipy.optimize import brentq
 
 from svevae.errors import ConfigError, DataError, SolverError
-from svevae.physics import element, homogenize, medium
+from svevae.physics import batched, element, medium
 from svevae.physics.elasticity import (
     PRESETS,
     VOLUMETRIC,
@@ -42,9 +42,20 @@ TIGHT = Settings("float64", elastic_tolerance=1e-9, tolerance=1e-8)
 INDEX = {(0, 0): 0, (1, 1): 1, (2, 2): 2, (1, 2): 3, (0, 2): 4, (0, 1): 5}
 
 
-@pytest.fixture(scope="module")
-def tight() -> Solver:
-    return Solver(SHAPE, TIGHT)
+@pytest.fixture(scope="module", params=["numba", "jax"])
+def tight(request: pytest.FixtureRequest) -> Solver:
+    return Solver(SHAPE, TIGHT, by=request.param)
+
+
+@pytest.fixture
+def unknowns(monkeypatch: pytest.MonkeyPatch) -> Solver:
+    """A solver whose fields are its unknowns, state and constants."""
+    monkeypatch.setattr(
+        batched.Batch,
+        "voxel_means",
+        lambda self: {"unknowns": (self._x, self._state, self._constants)},
+    )
+    return Solver(SHAPE, TIGHT, by="jax")
 
 
 @pytest.fixture(scope="module")
@@ -585,17 +596,16 @@ def energies(
         return np.asarray(work), np.asarray(total).T / pressure[0].size, np.asarray(x.mean).T
 
 
-def test_hill(tight: Solver, porous: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hill(unknowns: Solver, porous: np.ndarray) -> None:
     """<stress : strain> over all Gauss points = <stress> : <strain>, the work of the boundary:
     elastic, and in plastic flow.
 
     Equilibrium makes it exact, so it holds to the solver's tolerance. In the voxel means of
     `Path.fields` it does not hold: they are averages already.
     """
-    monkeypatch.setattr(homogenize, "_voxel_means", lambda *unknowns: {"unknowns": unknowns})
     general = np.array([0.004, -0.001, 0.002, 0.003, -0.002, 0.001])
     for scales in ([0.01], [0.5, 1, 2, 3]):
-        path = tight.path(
+        path = unknowns.path(
             VOCE, Loading.prescribed_strain(np.outer(scales, general)), porous, fields=True
         )
         work, stress, strain = energies(*path.fields["unknowns"])
@@ -644,17 +654,16 @@ def test_fields(tight: Solver, porous: np.ndarray) -> None:
 # The elastic limit and the limit load
 
 
-def test_elastic_limit(tight: Solver, porous: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_elastic_limit(unknowns: Solver, porous: np.ndarray) -> None:
     """Until its first Gauss point reaches s0 an SVE answers with its apparent stiffness and no
     plastic strain; just beyond, it flows.
 
     Where that is follows from the elastic stresses at unit strain: one path for each of two SVEs,
     to 0.999 and 1.02 of the limit.
     """
-    monkeypatch.setattr(homogenize, "_voxel_means", lambda *unknowns: {"unknowns": unknowns})
     mixture = np.array([1.0, -0.4, 0.2, 0.5, 0.3, -0.2])
-    elastic = tight.elastic(VOCE, porous)
-    never = tight.path(
+    elastic = unknowns.elastic(VOCE, porous)
+    never = unknowns.path(
         replace(VOCE, s0=np.inf),
         Loading.prescribed_strain(mixture[None]),
         porous,
@@ -677,7 +686,7 @@ def test_elastic_limit(tight: Solver, porous: np.ndarray, monkeypatch: pytest.Mo
     for k in (0, 4):
         limit = VOCE.s0 / highest[k]
         voxels = batch(porous[k])
-        path = tight.path(
+        path = unknowns.path(
             VOCE,
             Loading.prescribed_strain(np.outer([0.5, 0.999], limit * mixture)),
             voxels,
@@ -690,7 +699,7 @@ def test_elastic_limit(tight: Solver, porous: np.ndarray, monkeypatch: pytest.Mo
             atol=1e-6,
         )
         assert np.asarray(path.fields["unknowns"][1].accumulated).max() == 0
-        path = tight.path(
+        path = unknowns.path(
             VOCE, Loading.prescribed_strain(1.02 * limit * mixture[None]), voxels, fields=True
         )
         assert np.asarray(path.fields["unknowns"][1].accumulated)[:, 0].max() > 0

@@ -13,12 +13,11 @@ import pytest
 from scipy.integrate import solve_ivp
 
 from svevae.errors import ConfigError
-from svevae.physics import plasticity, porous
-from svevae.physics.elasticity import PRESETS, PorousMaterial
+from svevae.physics import elasticity, plasticity, porous
+from svevae.physics.elasticity import PRESETS, PorousMaterial, dilatancy, plastic_poisson
 from svevae.physics.homogenize import Loading, Settings, Solver
 from svevae.physics.microstructure import make_part
 from svevae.physics.plasticity import Constants, PlasticState, inner
-from svevae.physics.porous import dilatancy, plastic_poisson
 from svevae.physics.voce import voce_curve
 
 RNG = np.random.default_rng(0)
@@ -240,7 +239,7 @@ def test_pressure_alone_makes_it_yield() -> None:
 def test_plastic_poisson_follows_the_elastic_one() -> None:
     np.testing.assert_allclose(
         plastic_poisson(np.array([0.33, 0.34, 0.31, 0.1]), 0.33),
-        [0.5, 0.5, 0.5 - 0.02 * porous.SLOPE, 0.0],
+        [0.5, 0.5, 0.5 - 0.02 * elasticity.SLOPE, 0.0],
     )
     with pytest.raises(
         ConfigError,

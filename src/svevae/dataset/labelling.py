@@ -100,11 +100,12 @@ def batch_memory(shape: tuple[int, int, int], settings: LabelSettings) -> tuple[
 
     On a GPU as many as 80 % of its free memory holds; on a CPU one, which is faster than several.
     """
+    solver = _solver(shape, settings.solver())
+    each = solver.memory()
+    if solver.by == "numba":
+        return 1, each
     import jax
 
-    each = _solver(shape, settings.solver()).memory()
-    if jax.default_backend() == "cpu":
-        return 1, each
     stats = jax.local_devices()[0].memory_stats() or {}
     together = max(
         1, int(0.8 * (stats.get("bytes_limit", 8 * 2**30) - stats.get("bytes_in_use", 0))) // each

@@ -13,8 +13,7 @@ from svevae.dataset.vtk import write_vtkhdf
 from svevae.errors import DataError
 from svevae.files import written_whole
 from svevae.model.latent import LatentModel
-from svevae.physics.elasticity import PorousMaterial
-from svevae.physics.porous import plastic_poisson
+from svevae.physics.elasticity import PorousMaterial, plastic_poisson
 from svevae.physics.voce import OFFSET, fit_voce
 
 AXIS = "z"  # of the tension that parts are under and that properties are read from

@@ -9,11 +9,15 @@ strains are fractions.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from typing import NamedTuple
 
 import numpy as np
 
 from svevae.errors import ConfigError
 
+# of 48 SVEs of the reference dataset that the solver pulled, of spheres 2.6: `python
+# benchmarks/contraction.py`
+SLOPE = 2.8
 TRACE = np.array([1.0, 1.0, 1.0, 0.0, 0.0, 0.0])
 VOLUMETRIC = np.outer(TRACE, TRACE) / 3  # projector on the spherical part
 AXES = {"x": 0, "y": 1, "z": 2}
@@ -92,6 +96,36 @@ def _require(name: str, value: np.ndarray, good: np.ndarray, expected: str) -> N
         raise ConfigError(
             f"material.{name}: expected a number {expected}, received {value[~good].flat[0]:g}"
         )
+
+
+def plastic_poisson(nu: np.ndarray, matrix: float) -> np.ndarray:
+    """Plastic Poisson's ratio of SVEs with the elastic `nu` (...), between 0 and 1/2, in a matrix
+    whose own is `matrix`.
+
+    Pores let the sides give way alike in both: 1/2 is missed by SLOPE times what the matrix's ratio
+    is missed by.
+    """
+    return np.clip(0.5 - SLOPE * np.maximum(matrix - nu, 0.0), 0.0, 0.5)
+
+
+def dilatancy(nu_p: np.ndarray | float) -> np.ndarray:
+    """a of the equivalent stress from the plastic Poisson's ratio; 0 for 1/2."""
+    nu_p = np.asarray(nu_p, float)
+    return (0.5 - nu_p) / (1 + nu_p)
+
+
+class VoxelMaterial(NamedTuple):
+    """A material as the solver takes it: bulk and shear modulus (sve, x, y, z), zero in pores; the
+    Voce constants s0, Q and b, each (sve or 1, x or 1, y or 1, z or 1); and the `dilatancy` of a
+    porous material, None where plastic flow keeps its volume. MPa.
+    """
+
+    bulk: np.ndarray
+    shear: np.ndarray
+    s0: np.ndarray
+    Q: np.ndarray
+    b: np.ndarray
+    dilatancy: np.ndarray | None = None
 
 
 # LPBF AlSi10Mg. Published Voce constants were not found: s0 and Q are fits through the 0.2 % yield

@@ -1,36 +1,37 @@
-"""Batched periodic homogenisation of porous elastoplastic SVEs, on CPU and GPU.
+"""Periodic homogenisation of porous elastoplastic SVEs, on CPU and GPU.
 
 Small strain, B-bar hexahedra on the voxels (`element`), J2 plasticity (`plasticity`), pores of zero
-stiffness; `equilibrium` solves.
+stiffness; `equilibrium` solves. On a GPU a batch goes at once (`batched`, by JAX), on a CPU each
+SVE by itself (`cpu`, by numba): the same equations, solved alike.
 
 Lengths are in voxel edges, stresses in MPa in Mandel order.
 """
 
 from __future__ import annotations
 
+import importlib.metadata
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
 
 from svevae.errors import ConfigError, DataError, SolverError
-from svevae.physics import element
-from svevae.physics.elasticity import AXES, TRACE, Material, PorousMaterial, moduli
-from svevae.physics.equilibrium import solve_elastic, solve_increment, voxel_fields
-from svevae.physics.medium import SVE, Point, spectrum
-from svevae.physics.plasticity import Constants, PlasticState
-from svevae.physics.porous import dilatancy
+from svevae.physics.elasticity import (
+    AXES,
+    TRACE,
+    Material,
+    PorousMaterial,
+    VoxelMaterial,
+    dilatancy,
+    moduli,
+)
 
 # an increment's residual is measured against its load, or this share of the whole load if that is
 # more
 SMALLEST_LOAD = 1e-2
-# held at the peak, as the compiler says; tests/physics/test_homogenize.py compares
-FLOATS_PER_VOXEL = {"elastic": 214, "path": 308}
 # raise it with any change of the element, the equations or the settings' meaning: labels made
 # before are then made again
 RECIPE = 1
@@ -121,7 +122,7 @@ class Elastic:
     stiffness: np.ndarray
     residual: np.ndarray
     iterations: np.ndarray
-    displacement: jax.Array = field(repr=False)  # (6, 3, sve, x, y, z)
+    displacement: Any = field(repr=False)  # (6, 3, sve, x, y, z)
 
     def take(self, index: np.ndarray) -> Elastic:
         """Select the SVEs `index`."""
@@ -153,16 +154,23 @@ class Path:
 
 
 class Solver:
-    """Homogenises batches of SVEs of one shape (x, y, z); any numbers of voxels, odd or even."""
+    """Homogenises batches of SVEs of one shape (x, y, z); any numbers of voxels, odd or even.
 
-    def __init__(self, shape: tuple[int, int, int], settings: Settings | None = None):
+    `by` is "numba" or "jax", without it what is faster here: JAX where it has a GPU.
+    """
+
+    def __init__(
+        self,
+        shape: tuple[int, int, int],
+        settings: Settings | None = None,
+        by: str | None = None,
+    ):
         if len(shape) != 3 or min(shape) < 1:
             raise ConfigError(f"shape: expected three positive numbers of voxels, received {shape}")
         x, y, z = (int(n) for n in shape)
         self.shape = x, y, z
         self.settings = settings or Settings()
-        with self._precision():
-            self._waves = spectrum(self.shape, self.settings.dtype)
+        self.by = by or faster()
 
     def elastic(
         self,
@@ -177,21 +185,22 @@ class Solver:
         DataError for a wrong shape or an SVE without material, SolverError where CG does not
         converge.
         """
-        with self._precision():
-            constants = self._constants(material, voxels)
-            settings = self.settings
-            solution = solve_elastic(
-                constants, self._waves, settings.elastic_tolerance, settings.cg
-            )
-            stiffness = np.asarray(solution.stiffness, float)
-            residual = np.asarray(solution.residual, float)
-            iterations = np.asarray(solution.iterations, int)
+        settings = self.settings
+        batch = self._batch(self._fields(material, voxels))
+        stiffness, residual, iterations, displacement = batch.elastic(
+            settings.elastic_tolerance, settings.cg
+        )
         for sve, case in np.argwhere(~(residual <= settings.elastic_tolerance)):
             raise SolverError(
                 f"{_name(names, sve)}, load case {case}: residual {residual[sve, case]:.2g} after"
                 f" {settings.cg} iterations, expected at most {settings.elastic_tolerance:g}"
             )
-        return Elastic(stiffness, residual, iterations, solution.displacement)
+        return Elastic(
+            np.asarray(stiffness, float),
+            np.asarray(residual, float),
+            np.asarray(iterations, int),
+            displacement,
+        )
 
     def path(
         self,
@@ -213,80 +222,67 @@ class Solver:
         Raises DataError as `elastic` does, and SolverError that names the SVE, the increment and
         the residual.
         """
-        with self._precision():
-            constants = self._constants(material, voxels)
-            dtype, count = self.settings.dtype, len(constants.bulk)
-            controlled = np.asarray(loading.controlled, bool)
-            loads = _loads(loading, constants)
-            none = jnp.zeros((8, count, *self.shape), dtype)
-            state = PlasticState(
-                jnp.zeros((5, 8, count, *self.shape), dtype),
-                none,
-                None if constants.dilatancy is None else none,
+        solid, settings = self._fields(material, voxels), self.settings
+        batch = self._batch(solid)
+        controlled = np.asarray(loading.controlled, bool)
+        loads = _loads(loading, solid)
+        increments: list[tuple[np.ndarray, ...]] = []
+        measured = []
+        for k in range(len(loading.strain)):
+            if k:
+                batch.extrapolate(_ratio(loading, k))
+            else:
+                batch.start(
+                    _elastic_start(loading, solid, elastic),
+                    None if elastic is None else elastic.displacement,
+                )
+            reached = batch.advance(
+                loading.strain[k],
+                loading.stress[k],
+                controlled,
+                loads[k],
+                settings.tolerance,
+                settings.newton,
+                settings.cg,
             )
-            x = before = Point(
-                jnp.zeros((3, count, *self.shape), dtype), jnp.zeros((6, count), dtype)
-            )
-            mean_strains: list[np.ndarray] = []
-            mean_stresses: list[np.ndarray] = []
-            residuals: list[np.ndarray] = []
-            newton: list[np.ndarray] = []
-            iterations: list[np.ndarray] = []
-            measured = []
-            for k in range(len(loading.strain)):
-                guess = (
-                    _extrapolate(x, before, _ratio(loading, k))
-                    if k
-                    else _elastic_start(loading, constants, elastic)
-                )
-                strain, stress = (
-                    jnp.asarray(target[k], dtype)[:, None]
-                    for target in (loading.strain, loading.stress)
-                )
-                guess = Point(guess.nodal, jnp.where(controlled[:, None], strain, guess.mean))
-                free, load = jnp.asarray(~controlled, dtype), jnp.asarray(loads[k], dtype)
-                limits = self.settings.tolerance, self.settings.newton, self.settings.cg
-                reached = solve_increment(
-                    guess, state, constants, self._waves, free, stress, load, *limits
-                )
-                x, before, state = reached.x, x, reached.state
-                mean_strains.append(np.asarray(x.mean.T))
-                mean_stresses.append(np.asarray(reached.stress.T))
-                residuals.append(np.asarray(reached.residual))
-                newton.append(np.asarray(reached.newton))
-                iterations.append(np.asarray(reached.iterations))
-                self._check_increment(
-                    f"increment {k}" if loading.names is None else loading.names[k],
-                    residuals[-1],
-                    names,
-                )
-                if measure:
-                    measured.append(measure(_voxel_means(x, state, constants)))
-                if report:
-                    report(k)
-            return Path(
-                strain=np.stack(mean_strains, axis=1),
-                stress=np.stack(mean_stresses, axis=1),
-                residual=np.stack(residuals, axis=1),
-                newton=np.stack(newton, axis=1),
-                iterations=np.stack(iterations, axis=1),
-                fields=_voxel_means(x, state, constants) if fields else {},
-                measured=measured,
-            )
+            increments.append(reached)
+            called = f"increment {k}" if loading.names is None else loading.names[k]
+            self._check_increment(called, reached[2], names)
+            if measure:
+                measured.append(measure(batch.voxel_means()))
+            if report:
+                report(k)
+        strain, stress, residual, newton, iterations = (
+            np.stack(values, axis=1) for values in zip(*increments, strict=True)
+        )
+        return Path(
+            strain,
+            stress,
+            residual,
+            newton,
+            iterations,
+            batch.voxel_means() if fields else {},
+            measured,
+        )
 
     def memory(self, count: int = 1, kind: str = "path") -> int:
         """Bytes that a batch of `count` SVEs needs at its peak; `kind` is "path" or "elastic"."""
-        return (
-            count
-            * int(np.prod(self.shape))
-            * FLOATS_PER_VOXEL[kind]
-            * np.dtype(self.settings.dtype).itemsize
-        )
+        floats = self._back_end().floats(self.shape, kind)
+        return count * floats * np.dtype(self.settings.dtype).itemsize
 
-    def _precision(self) -> AbstractContextManager:
-        return jax.enable_x64(self.settings.dtype == "float64")
+    def _back_end(self) -> Any:
+        if self.by == "jax":
+            from svevae.physics import batched
 
-    def _constants(self, material: Material, voxels: np.ndarray | None) -> Constants:
+            return batched
+        from svevae.physics.cpu import batch
+
+        return batch
+
+    def _batch(self, fields: VoxelMaterial) -> Any:
+        return self._back_end().Batch(fields, self.shape, self.settings.dtype)
+
+    def _fields(self, material: Material, voxels: np.ndarray | None) -> VoxelMaterial:
         """Moduli of every voxel, pores zero; raises DataError where the shape is wrong or an SVE
         has no material at all.
         """
@@ -314,9 +310,7 @@ class Solver:
                 " SVEs in all"
             )
         plastic = [value.reshape((1,) * (4 - value.ndim) + value.shape) for value in plastic]
-        return Constants(
-            *(jnp.asarray(value, self.settings.dtype) for value in (bulk, shear, *plastic))
-        )
+        return VoxelMaterial(bulk, shear, *plastic)
 
     def _check_increment(
         self, increment: str, residual: np.ndarray, names: Sequence[str] | None
@@ -338,20 +332,31 @@ def _name(names: Sequence[str] | None, sve: int) -> str:
     return f"SVE {sve}" if names is None else names[sve]
 
 
-def _mean_stiffness(constants: Constants) -> np.ndarray:
+def faster() -> str:
+    """The back end for this machine, "jax" or "numba"; asks JAX only where it could have a GPU,
+    since it takes a second or two to import.
+    """
+    if not list(importlib.metadata.entry_points(group="jax_plugins")):
+        return "numba"
+    from svevae.physics.batched import on_accelerator
+
+    return "jax" if on_accelerator() else "numba"
+
+
+def _mean_stiffness(fields: VoxelMaterial) -> np.ndarray:
     """(sve, 6, 6): mean of the voxels' elastic stiffnesses."""
-    bulk, shear = (np.asarray(modulus.mean(element.GRID), float) for modulus in constants[:2])
+    bulk, shear = (modulus.mean(axis=(1, 2, 3)) for modulus in fields[:2])
     return bulk[:, None, None] * np.outer(TRACE, TRACE) + 2 * shear[:, None, None] * (
         np.eye(6) - np.outer(TRACE, TRACE) / 3
     )
 
 
-def _loads(loading: Loading, constants: Constants) -> np.ndarray:
+def _loads(loading: Loading, fields: VoxelMaterial) -> np.ndarray:
     """(increment, sve): energy norm of each increment's load on the mean elastic medium, the unit
     of its residual; above 0.
     """
-    stiffness = _mean_stiffness(constants)
-    voxels = np.prod(constants.bulk.shape[1:])
+    stiffness = _mean_stiffness(fields)
+    voxels = np.prod(fields.bulk.shape[1:])
 
     def size(strain: np.ndarray, stress: np.ndarray) -> np.ndarray:
         strain, stress = strain * loading.controlled, stress * ~np.asarray(loading.controlled, bool)
@@ -380,15 +385,11 @@ def _ratio(loading: Loading, k: int) -> float:
     return float(np.clip(now @ last / max(last @ last, 1e-30), 0, 4))
 
 
-def _extrapolate(x: Point, before: Point, ratio: float) -> Point:
-    return jax.tree.map(lambda now, then: now + ratio * (now - then), x, before)
-
-
-def _elastic_start(loading: Loading, constants: Constants, elastic: Elastic | None) -> Point:
-    """The elastic response at the first increment: exact if `elastic` is there, else that of the
-    mean medium.
+def _elastic_start(loading: Loading, fields: VoxelMaterial, elastic: Elastic | None) -> np.ndarray:
+    """The mean strain (sve, 6) of the elastic response at the first increment: exact if `elastic`
+    is there, else that of the mean medium.
     """
-    stiffness = _mean_stiffness(constants) if elastic is None else elastic.stiffness
+    stiffness = _mean_stiffness(fields) if elastic is None else elastic.stiffness
     controlled = np.asarray(loading.controlled, bool)
     mean = np.zeros((len(stiffness), 6))
     mean[:, controlled] = loading.strain[0, controlled]
@@ -400,18 +401,4 @@ def _elastic_start(loading: Loading, constants: Constants, elastic: Elastic | No
             stiffness[:, ~controlled][:, :, ~controlled], rcond=1e-6, hermitian=True
         )
         mean[:, ~controlled] = np.einsum("sij,sj->si", inverse, missing[:, ~controlled])
-    dtype = constants.bulk.dtype
-    start = jnp.asarray(mean.T, dtype)
-    if elastic is None:
-        return Point(jnp.zeros((3, *constants.bulk.shape), dtype), start)
-    cases = (start[j][SVE] * elastic.displacement[j] for j in range(6))
-    return Point(sum(cases, jnp.zeros((), dtype)), start)
-
-
-def _voxel_means(x: Point, state: PlasticState, constants: Constants) -> dict[str, np.ndarray]:
-    strain, stress, plastic = map(np.asarray, voxel_fields(x, state, constants))
-    return {
-        "strain": np.moveaxis(strain, 0, -1),
-        "stress": np.moveaxis(stress, 0, -1),
-        "plastic_strain": plastic,
-    }
+    return mean

@@ -14,31 +14,11 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from svevae.physics.plasticity import Constants, PlasticState, Tangent, inner
 
-# of 48 SVEs of the reference dataset that the solver pulled, of spheres 2.6: `python
-# benchmarks/contraction.py`
-SLOPE = 2.8
 # of the shear modulus: the least s0, since what is measured against the flow stress needs one
 WEAKEST = 1e-6
-
-
-def plastic_poisson(nu: np.ndarray, matrix: float) -> np.ndarray:
-    """Plastic Poisson's ratio of SVEs with the elastic `nu` (...), between 0 and 1/2, in a matrix
-    whose own is `matrix`.
-
-    Pores let the sides give way alike in both: 1/2 is missed by SLOPE times what the matrix's ratio
-    is missed by.
-    """
-    return np.clip(0.5 - SLOPE * np.maximum(matrix - nu, 0.0), 0.0, 0.5)
-
-
-def dilatancy(nu_p: np.ndarray | float) -> np.ndarray:
-    """a of the equivalent stress from the plastic Poisson's ratio; 0 for 1/2."""
-    nu_p = np.asarray(nu_p, float)
-    return (0.5 - nu_p) / (1 + nu_p)
 
 
 def elliptic_return(

@@ -104,7 +104,7 @@ class Loads(HTMLParser):
 def page_of(study: optuna.Study, tmp_path: Path, best: dict | None = None) -> str:
     write_report(study, None, best, tmp_path / "report.html")
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
-    return (tmp_path / "report.html").read_text()
+    return (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
 def visible(page: str) -> str:

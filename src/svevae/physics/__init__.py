@@ -1,4 +1,4 @@
-"""The mechanics of porous metals in numpy and JAX: parts from a seed, the solver, labels.
+"""The mechanics of porous metals by numba and JAX: parts from a seed, the solver, labels.
 
 `Solver` finds the periodic response of voxel boxes of a `Material` under a `Loading`; `make_part`
 grows a porous part; `pull` simulates a whole part in tension. `svevae.physics.label.label` reads

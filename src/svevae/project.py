@@ -96,7 +96,7 @@ def _lay(folder: Path, settings: list[Setting]) -> None:
             text = with_value(text, section, key, value)
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+        path.write_text(text, encoding="utf-8")
 
 
 def without_sources(text: str) -> str:

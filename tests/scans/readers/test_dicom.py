@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import locale
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from tests.scans.readers.volumes import GREYS, STACK
 def save_series(folder: Path, count: int = len(STACK), series: str = "1.2.3") -> Path:
     """Slices as a DICOM exporter writes them, names in the opposite order of the positions."""
     folder.mkdir(exist_ok=True)
-    writer = SimpleITK.ImageFileWriter()
+    writer, before = SimpleITK.ImageFileWriter(), locale.setlocale(locale.LC_ALL)
     writer.KeepOriginalImageUIDOn()
     for i, layer in enumerate(STACK[:count]):
         one = SimpleITK.GetImageFromArray(layer)
@@ -34,6 +35,7 @@ def save_series(folder: Path, count: int = len(STACK), series: str = "1.2.3") ->
             one.SetMetaData(key, value)
         writer.SetFileName(str(folder / f"{series}-{90 - i}.dcm"))
         writer.Execute(one)
+    locale.setlocale(locale.LC_ALL, before)  # the writer leaves that of C
     return folder
 
 

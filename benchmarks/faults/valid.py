@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import locale
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -63,7 +64,7 @@ def _dicom(folder: Path, _: Path) -> None:
     import SimpleITK
 
     (folder / "series").mkdir()
-    writer = SimpleITK.ImageFileWriter()
+    writer, before = SimpleITK.ImageFileWriter(), locale.setlocale(locale.LC_ALL)
     writer.KeepOriginalImageUIDOn()
     for i, layer in enumerate(STACK):
         image = SimpleITK.GetImageFromArray(layer)
@@ -81,6 +82,7 @@ def _dicom(folder: Path, _: Path) -> None:
             image.SetMetaData(key, value)
         writer.SetFileName(str(folder / "series" / f"s{i:02d}.dcm"))
         writer.Execute(image)
+    locale.setlocale(locale.LC_ALL, before)  # the writer leaves that of C
 
 
 def _tif(folder: Path, _: Path) -> None:

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
 
 HERE = Path(__file__).resolve().parent
 RESULT = HERE / "labels.json"
@@ -33,19 +34,8 @@ ONE_THREAD = {
     "NPROC": "1",
     "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false",
 }
-STRAIN = (
-    0.00082,
-    0.00233,
-    0.00427,
-    0.00658,
-    0.00919,
-    0.01209,
-    0.01523,
-    0.01861,
-    0.0222,
-    0.026,
-    0.03,
-)
+PARAMS = yaml.safe_load((HERE.parent / "params.yaml").read_text(encoding="utf-8"))
+STRAIN = tuple(PARAMS["generate"]["strain"])
 
 LABELS = f"""
 import sys, time, numpy as np

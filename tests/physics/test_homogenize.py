@@ -1049,6 +1049,11 @@ def test_wrong_grid(shape: tuple[int, ...]) -> None:
         Solver(shape)
 
 
+def test_wrong_back_end() -> None:
+    with pytest.raises(ConfigError, match="by: expected numba or jax, received 'cuda'"):
+        Solver(SHAPE, by="cuda")
+
+
 def test_wrong_loading() -> None:
     zero = np.zeros((2, 6))
     with pytest.raises(

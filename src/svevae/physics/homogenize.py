@@ -170,6 +170,8 @@ class Solver:
         x, y, z = (int(n) for n in shape)
         self.shape = x, y, z
         self.settings = settings or Settings()
+        if by not in (None, "numba", "jax"):
+            raise ConfigError(f"by: expected numba or jax, received {by!r}")
         self.by = by or faster()
 
     def elastic(

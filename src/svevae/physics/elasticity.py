@@ -18,6 +18,12 @@ from svevae.errors import ConfigError
 # of 48 SVEs of the reference dataset that the solver pulled, of spheres 2.6: `python
 # benchmarks/contraction.py`
 SLOPE = 2.8
+# of the shear modulus: the least s0 of a porous material, since what is measured against the flow
+# stress needs one
+WEAKEST = 1e-6
+# share of the elastic shear modulus added to the medium of a plastic tangent: perfect plasticity
+# has none of its own
+SOFTEST = 0.02
 TRACE = np.array([1.0, 1.0, 1.0, 0.0, 0.0, 0.0])
 VOLUMETRIC = np.outer(TRACE, TRACE) / 3  # projector on the spherical part
 AXES = {"x": 0, "y": 1, "z": 2}

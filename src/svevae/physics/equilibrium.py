@@ -17,14 +17,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from svevae.physics import element
-from svevae.physics.elasticity import DEVIATORIC_BASIS, TRACE
+from svevae.physics.elasticity import DEVIATORIC_BASIS, SOFTEST, TRACE
 from svevae.physics.medium import SVE, Medium, Point, Spectrum, homogeneous_medium, precondition
 from svevae.physics.plasticity import Constants, PlasticState, Tangent, radial_return
 from svevae.physics.porous import elliptic_return
 
-# share of the elastic shear modulus added to the medium of a plastic tangent: perfect plasticity
-# has none of its own
-SOFTEST = 0.02
 GAUSS_AND_VOXELS = (0, *element.GRID)
 
 

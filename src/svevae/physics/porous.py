@@ -15,10 +15,8 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
+from svevae.physics.elasticity import WEAKEST
 from svevae.physics.plasticity import Constants, PlasticState, Tangent, inner
-
-# of the shear modulus: the least s0, since what is measured against the flow stress needs one
-WEAKEST = 1e-6
 
 
 def elliptic_return(

@@ -22,11 +22,8 @@ from svevae.physics.cpu.plasticity import (
     law_scratch,
 )
 from svevae.physics.cpu.rows import ROW, to_rows
-from svevae.physics.elasticity import DEVIATORIC_BASIS
+from svevae.physics.elasticity import DEVIATORIC_BASIS, SOFTEST
 
-# share of the elastic shear modulus added to the medium of a plastic tangent: perfect plasticity
-# has none of its own
-SOFTEST = 0.02
 LOWER = np.tril_indices(5)
 
 
@@ -325,6 +322,6 @@ class Sample:
 
 
 def _rows(fields: Sequence[np.ndarray], dtype: str) -> np.ndarray:
-    """Fields (component, x, y, z) as (x, y, piece, component * ROW)."""
+    """Fields, each (x, y, z), as (x, y, piece, component * ROW)."""
     rows = to_rows(fields, dtype)
     return rows.reshape(*rows.shape[:3], -1)

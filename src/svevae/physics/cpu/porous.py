@@ -29,8 +29,7 @@ from svevae.physics.cpu.plasticity import (
     saturation,
 )
 from svevae.physics.cpu.rows import ROW, STRIDE, kernel
-
-WEAKEST = 1e-6  # of the shear modulus: the least s0, since what is measured against it needs one
+from svevae.physics.elasticity import WEAKEST
 
 
 @kernel

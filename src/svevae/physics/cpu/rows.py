@@ -22,9 +22,8 @@ import numpy as np
 from numba.core import config
 
 ROW = 32
-STRIDE = (
-    ROW + 8
-)  # of a row in scratch: one voxel more is needed, and a power of 2 collides in cache
+# of a row in scratch: one voxel more is needed, and a power of 2 collides in cache
+STRIDE = ROW + 8
 
 
 def kernel(function: Callable) -> Callable:

@@ -115,8 +115,8 @@ class Generate:
     logarithm. `part` is in SVEs along x, y, z; `sve` and `stride` in voxels, of `voxel_size`
     micrometres. `material` is the name of a preset or a mapping of E, nu, s0, Q, b (MPa;
     `svevae.physics.elasticity`). `strain` are the increments of the curves along each of `tension`,
-    `dtype` and `tolerance` the solver's (`svevae.physics.homogenize`). `batch` SVEs are a piece of
-    work, labelled together on a GPU and one by one on a CPU.
+    `dtype` and `tolerance` the solver's (`svevae.physics.homogenize`). `batch` finished
+    SVEs make a file of the journal: what `kill -9` can lose.
     """
 
     output: Annotated[

@@ -27,7 +27,7 @@ import pytest
 
 from svevae import __version__
 from svevae.dataset import cluster as module
-from svevae.dataset.cluster import ONE_THREAD, Cluster, Work, open_cluster, progress
+from svevae.dataset.cluster import ONE_THREAD, Bar, Cluster, Work, open_cluster, progress
 from svevae.dataset.label_settings import read_material
 from svevae.errors import ClusterError, ConfigError, SvevaeError
 from tests.conftest import PATIENCE, unused_port, wait_for, wait_for_port
@@ -392,12 +392,11 @@ def test_bar_goes_on_before_the_first_piece_is_finished(
 
 def test_bar_in_a_log(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
     """A line at once, after 5 s and then one a minute, however often it is asked; and the rate is
-    that of all that was finished, of which 3 of 7 were finished before.
+    that of all 4 that are finished in 125 s, 3 of 7 were finished before.
     """
     now = [0.0]
     monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
     with progress(7, 4, "labels", "SVE", "starting the solver") as bar:
-        bar.start_t -= 2  # began 2 s ago
         for second in range(1, 126):
             now[0] = second
             bar.idle()
@@ -410,8 +409,61 @@ def test_bar_in_a_log(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
         for line in idle
     )
     assert own == "labels: a line of its own"
-    rate = re.search(r"7/7 \[00:02 gone, 00:00 left, +([\d.]+) ?SVE/s\]", last)
-    assert float(rate[1]) == pytest.approx(4 / 2, rel=0.1)
+    rate = re.search(r"7/7 \[00:00 gone, 00:00 left, ([\d.]+) SVE/s\]", last)
+    assert float(rate[1]) == pytest.approx(4 / 125, rel=0.01)
+
+
+@pytest.mark.parametrize("screen", [False, True])
+def test_the_rate_is_that_of_the_work(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture, screen: bool
+) -> None:
+    """Two workers compile for 40 s, then each takes 4 s for an SVE: 0.5 a second. 4,000 of 4,080
+    SVEs had been labelled before. Neither is in the rate nor in what is left.
+    """
+    now = [0.0]
+    monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: screen, raising=False)
+    with progress(4080, 80, "labels", "SVE", "starting the solver", workers=2) as bar:
+        told = [dict(bar.format_dict)]
+        for sve in range(80):
+            now[0] = 40 + 4 * (sve // 2) + 0.5 * (sve % 2)
+            bar.update()
+            told.append(dict(bar.format_dict))
+    assert [one["speed"] for one in told[:3]] == ["?"] * 3
+    assert all(0.25 <= one["rate"] <= 0.5 for one in told[3:5])
+    assert all(one["rate"] == pytest.approx(0.5, rel=1 / k) for k, one in enumerate(told[3:], 1))
+    half = Bar.format_meter(**told[40])
+    assert re.search(r" 4040/4080 .* gone, 01:20 left, 0\.5 SVE/s\]$", half)
+    lines = lines_of(capsys.readouterr().err)
+    assert any(" 4001/4080 " in line for line in lines)  # the first is told at once
+    assert len(lines) < 10 or screen
+
+
+@pytest.mark.parametrize(
+    ("seconds", "speed"), [(240.0, "0.00833"), (4.0, "0.5"), (0.013, "154"), (0.0005, "4000")]
+)
+def test_the_rate_has_three_digits(
+    monkeypatch: pytest.MonkeyPatch, seconds: float, speed: str
+) -> None:
+    """Large SVEs take minutes, small ones milliseconds; `seconds` for each pair."""
+    now = [0.0]
+    monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
+    with progress(9, 9, "labels", "SVE") as bar:
+        now[0] = seconds
+        bar.update(2)
+        assert bar.format_dict["speed"] == speed
+
+
+def test_work_too_short_for_a_rate_has_that_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """3 SVEs by 4 workers in 6 s, at the end; until then it is not known."""
+    now = [0.0]
+    monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
+    with progress(3, 3, "labels", "SVE", workers=4) as bar:
+        now[0] = 6.0
+        bar.update(2)
+        assert bar.format_dict["speed"] == "?"
+        bar.update()
+        assert bar.format_dict["speed"] == "0.5"
 
 
 def test_no_bar_where_nothing_is_left(capsys: pytest.CaptureFixture) -> None:

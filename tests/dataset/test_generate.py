@@ -34,7 +34,7 @@ from svevae.dataset.cluster import ONE_THREAD
 from svevae.dataset.cut import cut
 from svevae.dataset.generate import generate, part_parameters
 from svevae.dataset.store import find_problems, open_dataset
-from svevae.errors import ConfigError
+from svevae.errors import ConfigError, SolverError, SvevaeError
 from svevae.physics.elasticity import PRESETS
 from svevae.physics.homogenize import Settings
 from svevae.physics.label import property_names
@@ -909,7 +909,7 @@ def unlabelled(
 
     def count_pores(
         voxels: np.ndarray, called: list[str], settings: Any
-    ) -> tuple[dict[str, np.ndarray], list[str]]:
+    ) -> tuple[dict[str, np.ndarray], list[SvevaeError]]:
         pores = voxels.sum(axis=(1, 2, 3), dtype=np.float32)
         bad = [name.startswith(STUBBORN) for name in called]
         pores[bad] = np.nan
@@ -921,7 +921,11 @@ def unlabelled(
                 "stiffness": np.zeros((len(voxels), 6, 6)),
                 "load_path": np.ones((len(voxels), 3), np.uint8),
             },
-            [f"{name}: residual 1" for name, one in zip(called, bad, strict=True) if one],
+            [
+                SolverError(f"{name}: residual 1")
+                for name, one in zip(called, bad, strict=True)
+                if one
+            ],
         )
 
     monkeypatch.chdir(tmp_path)
@@ -948,7 +952,8 @@ def test_sves_that_do_not_converge_are_left_out(
     assert arrays["part_id"].tolist() == [0] * 3 + [1] * 4
     np.testing.assert_array_equal(arrays["properties"][:, 0], arrays["voxels"].sum(axis=(1, 2, 3)))
     assert open_dataset(tmp_path / OUTPUT).attributes["unlabelled"] == (
-        "1 SVE did not converge and is left out:\n  SVE 3 (part 0, position (1, 0, 1)): residual 1"
+        "1 SVE could not be labelled and is left out:\n"
+        "  SVE 3 (part 0, position (1, 0, 1)): residual 1"
     )
 
 

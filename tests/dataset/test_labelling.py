@@ -13,15 +13,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from svevae.dataset import labelling
+from svevae.dataset import cluster, labelling
+from svevae.dataset.cluster import Bar
 from svevae.dataset.journal import Journal, voxel_digest
 from svevae.dataset.label_settings import LabelSettings
 from svevae.dataset.labelling import label_converged, label_sves, without_labels
 from svevae.dataset.store import find_problems, write_dataset
-from svevae.errors import ConfigError, SolverError, blaming
+from svevae.errors import ConfigError, SolverError, SvevaeError
 from svevae.physics.elasticity import Material
 from svevae.physics.homogenize import Solver
-from svevae.physics.label import Tension
+from svevae.physics.label import Tension, label
 from tests.dataset.sves import NAMES, SETTINGS, STRAIN, UNITS, N, random_sves
 
 
@@ -34,12 +35,15 @@ class Here:
 
     def __init__(self) -> None:
         self.asked: list[str] = []
+        self.pieces: list[int] = []
 
     def map(
         self, function: Callable, arguments: Iterable[tuple], *_: Any
     ) -> Iterator[tuple[int, Any]]:
         for index, argument in reversed(list(enumerate(arguments))):
-            self.asked += argument[1] if function is labelling.label_batch else []
+            if function is labelling.label_batch:
+                self.asked += argument[1]
+                self.pieces.append(len(argument[1]))
             yield index, function(*argument)
 
 
@@ -49,17 +53,18 @@ def named(count: int) -> list[str]:
 
 def quick_batch(
     voxels: np.ndarray, names: list[str], settings: LabelSettings
-) -> tuple[dict[str, np.ndarray], list[str]]:
-    """Stands for `label_batch`: all labels are the number of pores, and what is called "bad"
-    fails.
+) -> tuple[dict[str, np.ndarray], list[SvevaeError]]:
+    """Stands for `label_batch`: all labels are the number of pores; what is called "bad" does not
+    converge, and what is called "late" yields too late.
     """
     pores = voxels.sum(axis=(1, 2, 3)).astype(np.float32)
-    pores[[name == "bad" for name in names]] = np.nan
+    pores[[name in ("bad", "late") for name in names]] = np.nan
     columns = {
         "properties": np.repeat(pores[:, None], len(NAMES), 1),
         "tension/stress_x": np.repeat(pores[:, None], len(STRAIN), 1),
     }
-    return columns, [f"{name}: residual 1" for name in names if name == "bad"]
+    errors = {"bad": SolverError("bad: residual 1"), "late": ConfigError("strain: late")}
+    return columns, [errors[name] for name in names if name in errors]
 
 
 @pytest.fixture
@@ -99,14 +104,14 @@ def test_copies_of_an_sve_that_fails_are_counted(tmp_path: Path) -> None:
     voxels, names = random_sves(2)[[0, 1, 0, 0]], ["bad", "fine", "copy", "copy"]
     with pytest.raises(
         SolverError,
-        match=r"^3 of 4 SVEs did not converge, all others are kept:\n  bad: residual 1$",
+        match=r"^3 of 4 SVEs could not be labelled, all others are kept:\n  bad: residual 1$",
     ):
         label_sves(voxels, names, SETTINGS, Journal(tmp_path, SETTINGS), Here(), 2)
 
 
 @pytest.mark.usefixtures("quick")
 def test_sves_that_fail_are_listed_and_all_others_kept(tmp_path: Path) -> None:
-    """Two of 5 fail, in pieces of two: the error has both, the journal the other three; the next
+    """Two of 5 fail: the error has both, the journal the other three; the next
     run tries the two alone.
     """
     voxels, names = random_sves(5), ["good", "bad", "fine", "bad", "well"]
@@ -114,7 +119,7 @@ def test_sves_that_fail_are_listed_and_all_others_kept(tmp_path: Path) -> None:
         label_sves(voxels, names, SETTINGS, Journal(tmp_path, SETTINGS), Here(), 2)
     lines = str(error.value).splitlines()
     assert lines == [
-        "2 of 5 SVEs did not converge, all others are kept:",
+        "2 of 5 SVEs could not be labelled, all others are kept:",
         "  bad: residual 1",
         "  bad: residual 1",
     ]
@@ -135,13 +140,89 @@ def test_what_converges_has_labels(tmp_path: Path) -> None:
     )
     assert index.tolist() == [0, 3]
     np.testing.assert_array_equal(columns["properties"][:, 0], voxels[index].sum(axis=(1, 2, 3)))
-    assert errors == ["bad: residual 1"] * 2
+    assert list(map(str, errors)) == ["bad: residual 1"] * 2
     assert without_labels(errors, 4, index) == (
-        "2 SVEs did not converge and are left out:\n  bad: residual 1\n  bad: residual 1"
+        "2 SVEs could not be labelled and are left out:\n  bad: residual 1\n  bad: residual 1"
     )
     assert without_labels([], 4, np.arange(4)) == ""
-    with pytest.raises(SolverError, match=r"^none of 4 SVEs converged:\n  bad: residual 1\n"):
-        without_labels(errors, 4, index[:0])
+
+
+@pytest.mark.usefixtures("quick")
+def test_the_first_without_labels_is_told_at_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    """Not after hours, and not each: the attribute and the report have them all."""
+    names = ["bad", "late", "good", "bad"]
+    journal = Journal(tmp_path, SETTINGS)
+    label_converged(random_sves(4), names, SETTINGS, journal, Here(), 3)
+    assert capsys.readouterr().err.count("labels: left out: ") == 1
+
+
+LATE, STUCK = ConfigError("strain: expected to go on"), SolverError("SVE 1: residual 1")
+
+
+@pytest.mark.parametrize(
+    ("errors", "error", "message"),
+    [
+        ([STUCK, LATE], SolverError, r"none of 2 SVEs could be labelled:\n  SVE 1: residual 1\n"),
+        ([LATE, LATE], ConfigError, "strain: expected to go on$"),
+    ],
+)
+def test_a_file_without_any_labels_is_an_error(
+    errors: list[SvevaeError], error: type[SvevaeError], message: str
+) -> None:
+    """Of the parameter alone where no curve of any SVE goes on until it yields."""
+    with pytest.raises(error, match=f"^{message}"):
+        without_labels(errors, 2, np.arange(0))
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize(("together", "pieces"), [(1, [1] * 7), (3, [3, 3, 1]), (80, [7])])
+def test_a_worker_is_given_what_it_solves_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, together: int, pieces: list[int]
+) -> None:
+    """One SVE on a CPU: so the bar moves with each, and all workers end together. The journal has a
+    file for each `batch`.
+    """
+    monkeypatch.setattr(labelling, "batch_memory", lambda *_: (together, 2**20))
+    here, journal = Here(), Journal(tmp_path, SETTINGS)
+    label_converged(random_sves(7), named(7), SETTINGS, journal, here, 3)
+    assert sorted(here.pieces, reverse=True) == pieces
+    assert len(list(journal.folder.iterdir())) == {1: 3, 3: 2, 80: 1}[together]
+
+
+@pytest.mark.usefixtures("quick")
+def test_the_bar_moves_with_each_sve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From those that are in the journal, 2 of 6, on to all."""
+    voxels, journal, seen = random_sves(6), Journal(tmp_path, SETTINGS), []
+    label_converged(voxels[:2], named(2), SETTINGS, journal, Here(), 8)
+
+    class Watched(Bar):
+        def update(self, n: float | None = 1) -> bool | None:
+            before = self.n
+            seen.append((before, n, self.initial, self._workers))
+            return super().update(n)
+
+    monkeypatch.setattr(cluster, "Bar", Watched)
+    label_converged(voxels, named(6), SETTINGS, journal, Here(), 8)
+    assert seen == [(k, 1, 2, 1) for k in range(2, 6)]
+
+
+@pytest.mark.usefixtures("quick")
+def test_an_interruption_keeps_what_is_finished(tmp_path: Path) -> None:
+    """2 SVEs, although a file of the journal has 8."""
+
+    class Interrupted(Here):
+        def map(self, *given: Any) -> Iterator[tuple[int, Any]]:
+            for count, answer in enumerate(super().map(*given)):
+                if count == 2:
+                    raise KeyboardInterrupt
+                yield answer
+
+    journal = Journal(tmp_path, SETTINGS)
+    with pytest.raises(KeyboardInterrupt):
+        label_converged(random_sves(4), named(4), SETTINGS, journal, Interrupted(), 8)
+    assert len(Journal(tmp_path, SETTINGS).rows) == 2
 
 
 # The solver
@@ -282,6 +363,18 @@ def test_an_sve_that_fails_is_tried_with_more_care(
     np.testing.assert_allclose(columns["properties"][0], expected["properties"], rtol=2e-3)
 
 
+def test_noise_of_85_percent_is_labelled(tmp_path: Path) -> None:
+    """It hangs together by corners, and the elastic cases take more than 500 iterations: the second
+    attempt has as many as it needs, and finds no load path.
+    """
+    noise = (np.random.default_rng(0).random((1, 16, 16, 16)) < 0.85).astype(np.uint8)
+    with pytest.raises(SolverError, match=r"^noise, load case 0: residual \S+ after 500 iter"):
+        label(noise, SETTINGS.material, SETTINGS.tension, Solver((16,) * 3), ["noise"])
+    found = label_sves(noise, ["noise"], SETTINGS, Journal(tmp_path, SETTINGS), Here(), 1)
+    assert not found["load_path"].any()
+    assert not found["properties"].any()
+
+
 def test_an_sve_that_fails_twice_has_no_label(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, labelled: dict[str, np.ndarray]
 ) -> None:
@@ -293,8 +386,8 @@ def test_an_sve_that_fails_twice_has_no_label(
     with pytest.raises(
         SolverError,
         match=(
-            r"^1 of 2 SVEs did not converge, all others are kept:\n  first, increment 2: residual"
-            r" 0\.1$"
+            r"^1 of 2 SVEs could not be labelled, all others are kept:\n"
+            r"  first, increment 2: residual 0\.1$"
         ),
     ):
         label_sves(pair, ["first", "second"], SETTINGS, Journal(tmp_path, SETTINGS), Here(), 2)
@@ -307,31 +400,26 @@ def test_an_sve_that_fails_twice_has_no_label(
 
 @pytest.mark.parametrize("dtypes", [(), ("float32",)])
 def test_a_curve_that_ends_before_yield_names_the_key(
-    monkeypatch: pytest.MonkeyPatch, dtypes: tuple[str, ...]
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, dtypes: tuple[str, ...]
 ) -> None:
     """In a worker, at the first attempt or the second: of an SVE that yields much later than its
-    material. The file is named by whoever has read one: a model's settings come from none.
+    material. It has no label, the other has; the file goes on without it.
     """
     Stubborn(monkeypatch, *dtypes)
-    message = (
-        r"strain: expected to go on until the 0\.2 % yield of first along x, received 0\.01 as the"
-        r" last$"
+    late = replace(SETTINGS, material=Material(70_000.0, 0.33, 5000.0))
+    pair = np.stack([shapes()["first"], np.ones_like(shapes()["first"])])
+    names, journal = ["first", "pores"], Journal(tmp_path, late)
+    columns, index, errors = label_converged(pair, names, late, journal, Here(), 2)
+    assert index.tolist() == [1]
+    assert not columns["properties"].any()
+    [error] = errors
+    assert isinstance(error, ConfigError)
+    assert str(error) == (
+        "strain: expected to go on until the 0.2 % yield of first along x, received 0.01 as the"
+        " last"
     )
-    with pytest.raises(ConfigError, match=f"^{message}"):
-        labelling.label_batch(
-            shapes()["first"][None],
-            ["first"],
-            replace(SETTINGS, material=Material(70_000.0, 0.33, 5000.0)),
-        )
-    with (
-        pytest.raises(ConfigError, match=rf"^params\.yaml: generate\.{message}"),
-        blaming("params.yaml: generate."),
-    ):
-        labelling.label_batch(
-            shapes()["first"][None],
-            ["first"],
-            replace(SETTINGS, material=Material(70_000.0, 0.33, 5000.0)),
-        )
+    with pytest.raises(ConfigError, match=r"^strain: expected to go on until the 0\.2 % yield"):
+        label_sves(pair[:1], names[:1], late, journal, Here(), 2)
 
 
 def test_memory_is_said_before_the_work_begins(

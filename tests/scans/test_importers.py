@@ -22,7 +22,7 @@ from svevae.dataset.cluster import HERE
 from svevae.dataset.label_settings import label_settings
 from svevae.dataset.store import describe_dataset, find_problems, open_dataset, write_dataset
 from svevae.dataset.vtk import export_part
-from svevae.errors import ConfigError, DataError
+from svevae.errors import ConfigError, DataError, SolverError
 from svevae.physics.label import property_names
 from svevae.scans import importers
 from svevae.scans.importers import Samples, import_dataset, label_samples, read_samples
@@ -349,7 +349,7 @@ def section(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Generate:
         columns = len(property_names(settings.tension)[0])
         index = np.flatnonzero(pores < MOST)
         found = {"properties": np.tile(pores[:, None], columns), "load_path": path}
-        errors = [f"{names[i]}: residual 1" for i in np.flatnonzero(pores >= MOST)]
+        errors = [SolverError(f"{names[i]}: residual 1") for i in np.flatnonzero(pores >= MOST)]
         return {key: column[index] for key, column in found.items()}, index, errors
 
     settings = load_params(ROOT / "params.yaml").generate
@@ -374,10 +374,10 @@ def test_samples_that_do_not_converge_are_left_out(tmp_path: Path, section: Gene
     data = open_dataset(tmp_path / "out.h5")
     assert data.count == 7
     assert (data.voxels(np.arange(7)).sum(axis=(1, 2, 3)) < MOST).all()
-    lost = "1 SVE did not converge and is left out:\n  SVE 0: residual 1"
+    lost = "1 SVE could not be labelled and is left out:\n  SVE 0: residual 1"
     assert data.attributes["unlabelled"] == lost
     assert lost in report
-    assert "  1 SVE did not converge and is left out" in describe_dataset(tmp_path / "out.h5")
+    assert "  1 SVE could not be labelled and is left out" in describe_dataset(tmp_path / "out.h5")
 
 
 def test_samples_are_labelled_as_generated_ones(tmp_path: Path, section: Generate) -> None:

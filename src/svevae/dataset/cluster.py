@@ -27,7 +27,7 @@ from svevae.words import some
 
 BAR = (
     "{desc}: {percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt} [{elapsed} gone, {remaining} left,"
-    " {rate_noinv_fmt}{postfix}]"
+    " {speed}{unit}/s{postfix}]"
 )
 # run by each process: a terminal sends Ctrl-C to all of them
 IGNORE_SIGINT = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
@@ -291,12 +291,17 @@ def _silence() -> Iterator[None]:
 class Bar(tqdm):
     """A progress bar that shows life while nothing is finished: what is `starting`, and since when.
 
-    The rate is that of all pieces since the bar began, the time to start included.
+    A worker imports and compiles before its first piece. So the rate is counted from when as many
+    pieces are finished as there are `workers`, and not known before the next; of work too short for
+    that it is the rate of all, told at the end.
     """
 
-    def __init__(self, starting: str | None = None, **options: Any):
+    def __init__(self, starting: str | None = None, workers: int = 0, **options: Any):
         self._log = not sys.stderr.isatty()
-        self._next_line = time.monotonic() + FIRST_LINE
+        self._begun = time.monotonic()
+        self._next_line = self._begun + FIRST_LINE
+        self._workers = workers
+        self._counted = (self._begun, options["initial"]) if not workers else None
         super().__init__(postfix=starting, **options)
 
     def idle(self) -> None:
@@ -309,9 +314,36 @@ class Bar(tqdm):
         self.refresh()
 
     def update(self, n: float | None = 1) -> bool | None:
-        """Count `n` more pieces as finished."""
-        self.postfix = None  # it has started
-        return super().update(n)
+        """Count `n` more pieces as finished; a log gets a line of the first at once."""
+        if self.disable or not n:
+            return None
+        first, self.postfix = self.n == self.initial, None  # it has started
+        if self._counted is None and self.n + n - self.initial >= self._workers:
+            self._counted = time.monotonic(), self.n + n
+        if not self._log:
+            return super().update(n)
+        self.n += n
+        if self.n == self.total:  # told by the last line
+            return None
+        self._next_line = 0.0 if first else self._next_line
+        self.idle()
+        return None
+
+    def rate(self) -> float:
+        """Pieces a second, 0 where that is not known yet."""
+        begun, before = self._counted or (self._begun, self.n)
+        if self.n == before:
+            if self.n < (self.total or 0):
+                return 0.0
+            begun, before = self._begun, self.initial
+        return (self.n - before) / max(time.monotonic() - begun, 1e-9)
+
+    @property
+    def format_dict(self) -> dict[str, Any]:
+        """What tqdm writes, with our rate."""
+        rate = self.rate()
+        speed = "?" if not rate else f"{rate:.3g}" if rate < 100 else f"{rate:.0f}"
+        return dict(super().format_dict) | {"rate": rate, "speed": speed}
 
     def say(self, text: str) -> None:
         """Write a line of its own above the bar."""
@@ -321,9 +353,12 @@ class Bar(tqdm):
             self.write(text, file=sys.stderr)
 
 
-def progress(total: int, missing: int, name: str, unit: str, starting: str | None = None) -> Bar:
-    """A bar for work of which `missing` is left; none where there is nothing to do, and in a log a
-    line each minute. Until the first piece is finished it says what is `starting`.
+def progress(
+    total: int, missing: int, name: str, unit: str, starting: str | None = None, workers: int = 0
+) -> Bar:
+    """A bar for work of which `missing` is left, done by `workers` at a time, 0 where nothing needs
+    to start; none where there is nothing to do, and in a log a line each minute. Until the first
+    piece is finished it says what is `starting`.
     """
     interval = 0.1 if sys.stderr.isatty() else LINE_INTERVAL
     return Bar(
@@ -337,4 +372,5 @@ def progress(total: int, missing: int, name: str, unit: str, starting: str | Non
         maxinterval=max(interval, 10),
         disable=not missing,
         starting=starting,
+        workers=workers,
     )

@@ -35,9 +35,10 @@ def generate(settings: Generate, work: Work = HERE, origin: str = "params.yaml")
     Work that was finished is found again, in `.checkpoints/generate` or in the file itself: run it
     again after an interruption, or with more parts. The voxels follow from the settings alone;
     labels differ by no more than the solver's tolerance. SVEs for which the solver does not
-    converge are left out; the attribute `unlabelled` says which and why. Raises ConfigError for
-    settings that make no sense, SolverError where no SVE converges, and DataError where the file
-    cannot be written.
+    converge, or of which a curve ends before the 0.2 % yield, are left out; the attribute
+    `unlabelled` says which and why. Raises ConfigError for settings that make no sense, as curves
+    that all end too early, SolverError where no SVE converges, and DataError where the file cannot
+    be written.
     """
     with blaming(f"{origin}: generate."):
         labels = label_settings(settings)
@@ -62,7 +63,8 @@ def generate(settings: Generate, work: Work = HERE, origin: str = "params.yaml")
         columns, index, errors = label_converged(
             voxels, called, labels, journal, cluster, settings.batch
         )
-    if lost := without_labels(errors, len(voxels), index):
+        lost = without_labels(errors, len(voxels), index)
+    if lost:
         provenance[UNLABELLED] = lost
         voxels, part_id, position = voxels[index], part_id[index], position[index]
     names, units = property_names(settings.tension)
@@ -113,7 +115,7 @@ def _make_parts(
     ]
     parts: list[Any] = [_read_part(path, shape) for path in paths]
     missing = [k for k, part in enumerate(parts) if part is None]
-    with progress(len(parts), len(missing), "parts", "part") as bar:
+    with progress(len(parts), len(missing), "parts", "part", workers=cluster.workers) as bar:
         for i, part in cluster.map(_make_part, (tasks[k] for k in missing), bar.idle):
             k = missing[i]
             content = io.BytesIO()

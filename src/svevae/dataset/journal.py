@@ -5,8 +5,8 @@ order, even after `kill -9`.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -63,11 +63,37 @@ class Journal:
                         {key: file[key][slab] for key in keys},
                     )
 
-    def remember(self, digests: Iterable[str], columns: dict[str, np.ndarray]) -> None:
+    def remember(self, digests: Iterable[str], columns: Mapping[str, np.ndarray]) -> None:
         for i, digest in enumerate(digests):
             self.rows[str(digest)] = {key: column[i] for key, column in columns.items()}
 
-    def add(self, digests: Sequence[str], columns: dict[str, np.ndarray]) -> None:
+    def add(self, digests: Sequence[str], columns: Mapping[str, np.ndarray]) -> None:
         """Remember and write, whole or not at all."""
         self.remember(digests, columns)
-        save_arrays(self.folder / f"{digests[0]}.npz", columns | {"digest": np.array(digests)})
+        save_arrays(self.folder / f"{digests[0]}.npz", {**columns, "digest": np.array(digests)})
+
+    @contextmanager
+    def gathered(
+        self, count: int
+    ) -> Iterator[Callable[[Sequence[str], Mapping[str, np.ndarray]], None]]:
+        """Give a function that remembers as `add` does, and writes once `count` SVEs have come
+        together, or the block ends, by an error too.
+        """
+        waiting: list[str] = []
+
+        def write() -> None:
+            if waiting:
+                rows = [self.rows[digest] for digest in waiting]
+                self.add(waiting, {key: np.stack([row[key] for row in rows]) for key in rows[0]})
+                waiting.clear()
+
+        def keep(digests: Sequence[str], columns: Mapping[str, np.ndarray]) -> None:
+            self.remember(digests, columns)
+            waiting.extend(digests)
+            if len(waiting) >= count:
+                write()
+
+        try:
+            yield keep
+        finally:
+            write()

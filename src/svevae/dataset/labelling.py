@@ -15,7 +15,7 @@ import numpy as np
 from svevae.dataset.cluster import Cluster, progress
 from svevae.dataset.journal import Journal, voxel_digest
 from svevae.dataset.label_settings import LabelSettings
-from svevae.errors import SolverError
+from svevae.errors import ConfigError, SolverError, SvevaeError
 from svevae.physics.homogenize import Settings, Solver
 from svevae.physics.label import Labels, label, property_names
 from svevae.words import counted
@@ -43,40 +43,48 @@ def _solver(shape: tuple[int, int, int], settings: Settings) -> Solver:
 
 def label_batch(
     voxels: np.ndarray, names: Sequence[str], settings: LabelSettings
-) -> tuple[dict[str, np.ndarray], list[str]]:
-    """Labels of a few SVEs on this machine, NaN where the solver failed, and its errors.
+) -> tuple[dict[str, np.ndarray], list[SvevaeError]]:
+    """Labels of a few SVEs on this machine, with NaN in the row of each that has none, and why:
+    SolverError where it did not converge, ConfigError where a curve ends before the 0.2 % yield.
 
-    An SVE that fails is tried once more, in double precision and with increments of half the size.
+    An SVE that fails is tried once more, in double precision, with increments of half the size and
+    four times the iterations.
     """
     solver = _solver(voxels.shape[1:], settings.solver())
     together, _ = batch_memory(voxels.shape[1:], settings)
     rows: list[dict[str, np.ndarray]] = []
-    errors: list[str] = []
+    errors: list[SvevaeError] = []
     for start in range(0, len(voxels), together):
         piece = slice(start, start + together)
         try:
-            rows.append(_label(voxels[piece], names[piece], settings, solver))
+            labelled = [_label(voxels[piece], names[piece], settings, solver)]
         except SolverError:
-            for i in range(len(voxels))[piece]:
-                row, error = _carefully(voxels[i : i + 1], names[i : i + 1], settings)
-                rows.append(row)
-                errors += error
+            labelled = [
+                _carefully(voxels[i : i + 1], names[i : i + 1], settings)
+                for i in range(len(voxels))[piece]
+            ]
+        for row, failures in labelled:
+            rows.append(row)
+            errors += failures
     return {key: np.concatenate([row[key] for row in rows]) for key in rows[0]}, errors
 
 
 def _label(
     voxels: np.ndarray, names: Sequence[str], settings: LabelSettings, solver: Solver, **steps: bool
-) -> dict[str, np.ndarray]:
-    return label_columns(label(voxels, settings.material, settings.tension, solver, names, **steps))
+) -> tuple[dict[str, np.ndarray], list[SvevaeError]]:
+    labels = label(voxels, settings.material, settings.tension, solver, names, **steps)
+    return label_columns(labels), list(labels.late.values())
 
 
 def _carefully(
     voxels: np.ndarray, names: Sequence[str], settings: LabelSettings
-) -> tuple[dict[str, np.ndarray], list[str]]:
-    """The row of one SVE, and no error; or a row of NaN, and the error."""
-    solver = _solver(voxels.shape[1:], replace(settings.solver(), dtype="float64"))
+) -> tuple[dict[str, np.ndarray], list[SvevaeError]]:
+    """The row of one SVE, and no error; or a row with NaN, and the error."""
+    given = settings.solver()
+    more = replace(given, dtype="float64", newton=4 * given.newton, cg=4 * given.cg)
+    solver = _solver(voxels.shape[1:], more)
     try:
-        return _label(voxels, names, settings, solver, halves=True), []
+        return _label(voxels, names, settings, solver, halves=True)
     except SolverError as error:
         count, increments = (
             len(property_names(settings.tension.axes)[0]),
@@ -92,7 +100,7 @@ def _carefully(
             np.full(1, np.nan),
             np.zeros((1, 3)),
         )
-        return label_columns(unknown), [str(error)]
+        return label_columns(unknown), [error]
 
 
 def batch_memory(shape: tuple[int, int, int], settings: LabelSettings) -> tuple[int, int]:
@@ -124,20 +132,15 @@ def label_sves(
     """Labels of SVEs (sve, x, y, z), as datasets of the contract with one row each, as
     `label_converged` finds them.
 
-    Raises SolverError that lists the SVEs that did not converge, after all others are in the
-    journal.
+    Raises SolverError that lists the SVEs without labels, after all others are in the journal;
+    ConfigError where every curve of every SVE ends before the 0.2 % yield.
     """
     columns, index, errors = label_converged(voxels, names, settings, journal, cluster, batch)
     if errors:
-        raise SolverError(
-            "\n  ".join(
-                [
-                    f"{len(voxels) - len(index)} of {len(voxels)} SVEs did not converge, all others"
-                    " are kept:",
-                    *errors,
-                ]
-            )
-        )
+        without_labels(errors, len(voxels), index)
+        lost = f"{len(voxels) - len(index)} of {len(voxels)} SVEs"
+        head = f"{lost} could not be labelled, all others are kept:"
+        raise SolverError("\n  ".join([head, *map(str, errors)]))
     return columns
 
 
@@ -148,22 +151,22 @@ def label_converged(
     journal: Journal,
     cluster: Cluster,
     batch: int,
-) -> tuple[dict[str, np.ndarray], np.ndarray, list[str]]:
-    """Labels of those SVEs (sve, x, y, z) for which the solver converges, as datasets of the
-    contract with one row each; their indices; and why others have none, by `names`.
+) -> tuple[dict[str, np.ndarray], np.ndarray, list[SvevaeError]]:
+    """Labels of those SVEs (sve, x, y, z) that have them, as datasets of the contract with one row
+    each; their indices; and why others have none, by `names`, as `label_batch` says.
 
-    A worker has `batch` SVEs in hand, or as many as its GPU solves at once, if that is more; they
-    are what an interruption loses.
+    A worker has one SVE in hand, or as many as its GPU solves at once; `batch` finished ones make a
+    file of the journal. An interruption loses what is in hand, `kill -9` such a file too.
     """
     digests = [voxel_digest(sve) for sve in voxels]
     # equal SVEs are labelled once
     first = {digest: i for i, digest in reversed(list(enumerate(digests)))}
     missing = [i for digest, i in first.items() if digest not in journal.rows]
-    # a batch runs as long as its slowest SVE, so like goes with like
-    porosity = voxels.reshape(len(voxels), -1).mean(axis=1)
-    missing.sort(key=lambda i: (i // (64 * batch), porosity[i]))
-    errors: list[str] = []
-    with progress(len(first), len(missing), "labels", "SVE", "starting the solver") as bar:
+    errors: list[SvevaeError] = []
+    with progress(
+        len(first), len(missing), "labels", "SVE", "starting the solver", cluster.workers
+    ) as bar:
+        together = 1
         if missing:
             probe = [(voxels.shape[1:], settings)]
             [(_, (together, memory))] = cluster.map(batch_memory, probe, bar.idle)
@@ -171,35 +174,45 @@ def label_converged(
                 f"labels: each worker solves {counted(together, 'SVE')} at a time, in"
                 f" {memory / 2**20:.1f} MiB"
             )
-            batch = max(batch, together)
-        # of a few SVEs every worker has some
-        batch = max(1, min(batch, -(-len(missing) // cluster.workers)))
-        pieces = [missing[start : start + batch] for start in range(0, len(missing), batch)]
+        if together > 1:
+            # they run as long as the slowest of them, so like goes with like
+            porosity = voxels.reshape(len(voxels), -1).mean(axis=1)
+            missing.sort(key=lambda i: (i // (64 * together), porosity[i]))
+            # of a few SVEs every worker has some
+            together = max(1, min(together, -(-len(missing) // cluster.workers)))
+        pieces = [missing[start : start + together] for start in range(0, len(missing), together)]
         work = (
             (voxels[piece].astype(np.uint8), [names[i] for i in piece], settings)
             for piece in pieces
         )
-        for k, (columns, failures) in cluster.map(label_batch, work, bar.idle):
-            good = np.isfinite(columns["properties"]).all(axis=1)
-            if good.any():
+        with journal.gathered(batch) as keep:
+            for k, (columns, failures) in cluster.map(label_batch, work, bar.idle):
+                good = np.isfinite(columns["properties"]).all(axis=1)
                 solved = [digests[i] for i, fine in zip(pieces[k], good, strict=True) if fine]
-                journal.add(solved, {key: column[good] for key, column in columns.items()})
-            errors += failures
-            bar.update(len(pieces[k]))
+                keep(solved, {key: column[good] for key, column in columns.items()})
+                if failures and not errors:
+                    bar.say(f"labels: left out: {failures[0]}")
+                errors += failures
+                bar.update(len(pieces[k]))
     index = np.array([i for i, digest in enumerate(digests) if digest in journal.rows], int)
     rows = [journal.rows[digests[i]] for i in index]
     return {key: np.stack([row[key] for row in rows]) for key in (rows or [{}])[0]}, index, errors
 
 
-def without_labels(errors: Sequence[str], count: int, index: np.ndarray) -> str:
-    """How many of `count` SVEs are left out because the solver converged for those of `index` only,
-    and the first of `errors`; "" for none. Raises SolverError where all are.
+def without_labels(errors: Sequence[SvevaeError], count: int, index: np.ndarray) -> str:
+    """How many of `count` SVEs are left out because those of `index` alone have labels, and the
+    first of `errors`; "" for none. Where all are left out, raises SolverError, or the ConfigError
+    of the first if each is one: not the SVEs are to blame, but a parameter.
     """
     if not errors:
         return ""
-    said = "\n  ".join([*errors[:10], *([f"and {len(errors) - 10} more"] if errors[10:] else [])])
+    said = "\n  ".join(
+        [*map(str, errors[:10]), *([f"and {len(errors) - 10} more"] if errors[10:] else [])]
+    )
     lost = count - len(index)
     if not len(index):
-        raise SolverError(f"none of {counted(lost, 'SVE')} converged:\n  {said}")
+        if all(isinstance(error, ConfigError) for error in errors):
+            raise errors[0]
+        raise SolverError(f"none of {counted(lost, 'SVE')} could be labelled:\n  {said}")
     are = "is" if lost == 1 else "are"
-    return f"{counted(lost, 'SVE')} did not converge and {are} left out:\n  {said}"
+    return f"{counted(lost, 'SVE')} could not be labelled and {are} left out:\n  {said}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -62,7 +62,8 @@ class Labels:
 
     `stress` has a curve (sve, increment) in MPa for each axis; `residual` (sve,) is the largest
     that any increment was left with; `load_path` (sve, 3) says along which axes the matrix hangs
-    together. Along the others all is zero.
+    together. Along the others all is zero. `late` has, by the place of an SVE of which a curve ends
+    before the 0.2 % yield, the error that says so; that yield is NaN.
     """
 
     names: tuple[str, ...]
@@ -72,6 +73,7 @@ class Labels:
     stress: dict[str, np.ndarray]
     residual: np.ndarray
     load_path: np.ndarray
+    late: dict[int, ConfigError] = field(default_factory=dict)
 
 
 def proof_strain(material: Material) -> float:
@@ -109,7 +111,7 @@ def label(
 
     `names` are what errors call the SVEs, else their places in the batch; `halves` takes each
     increment in two steps. Raises SolverError that names the SVE and the strain of `tension` that
-    was not reached, and ConfigError where a curve ends before 0.2 % yield.
+    was not reached.
     """
     called = [f"SVE {i}" if names is None else str(names[i]) for i in range(len(voxels))]
     paths = np.array([load_path(sve) for sve in voxels]).reshape(-1, 3)
@@ -158,14 +160,14 @@ def label(
         f"nu_z{axis}": np.where(paths[:, 2], poisson(stiffness, "z", axis), 0.0) for axis in "xy"
     }
     columns |= {f"flow_{axis}": curve[:, -1] for axis, curve in stress.items()}
+    late: dict[int, ConfigError] = {}
     for axis, curves in stress.items():
-        rows = zip(curves, columns[f"E_{axis}"], called, strict=True)
-        columns[f"yield_{axis}"] = np.array(
-            [
-                yield_stress(strain, curve, modulus, name=f"{name} along {axis}")
-                for curve, modulus, name in rows
-            ]
-        )
+        yields = columns[f"yield_{axis}"] = np.full(len(voxels), np.nan)
+        for i, (curve, modulus) in enumerate(zip(curves, columns[f"E_{axis}"], strict=True)):
+            try:
+                yields[i] = yield_stress(strain, curve, modulus, name=f"{called[i]} along {axis}")
+            except ConfigError as error:
+                late.setdefault(i, error)
     properties, units = property_names(tension.axes)
     return Labels(
         properties,
@@ -175,6 +177,7 @@ def label(
         stress,
         residual,
         paths,
+        late,
     )
 
 

@@ -333,8 +333,8 @@ def label_samples(
     settings: Generate, work: Work, samples: Samples, origin: str = "params.yaml"
 ) -> None:
     """Add to imported samples the labels that the solver finds, with the material, curves and
-    tolerance of `settings`; `origin` names where these come from, for errors. Leaves out those for
-    which the solver does not converge. Raises ConfigError, SolverError where none does.
+    tolerance of `settings`; `origin` names where these come from, for errors. Leaves out those that
+    `svevae.dataset.generate.generate` would. Raises ConfigError, SolverError as it does.
     """
     voxels = samples.arrays["voxels"]
     names = [f"SVE {i}" for i in range(len(voxels))]
@@ -344,7 +344,8 @@ def label_samples(
         columns, index, errors = label_converged(
             voxels, names, labels, journal, cluster, settings.batch
         )
-    if lost := without_labels(errors, len(voxels), index):
+        lost = without_labels(errors, len(voxels), index)
+    if lost:
         samples.attributes[UNLABELLED] = lost
         samples.arrays = {key: array[index] for key, array in samples.arrays.items()}
     samples.arrays |= columns

@@ -17,13 +17,27 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import filelock
 import numba
 import numpy as np
 from numba.core import config
+from numba.core.caching import FunctionCache
 
 ROW = 32
 # of a row in scratch: one voxel more is needed, and a power of 2 collides in cache
 STRIDE = ROW + 8
+
+
+class _Kept(FunctionCache):
+    """Compiled code on disk that many processes may add to at once, or none where the disk is full.
+
+    numba numbers the files of a kernel by an index that it reads before: two processes that save
+    code for other types would take one number, and whoever finds the wrong code fails for ever.
+    """
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        with suppress(OSError), filelock.FileLock(Path(self.cache_path) / "lock", timeout=10):
+            super().save_overload(sig, data)
 
 
 def kernel(function: Callable) -> Callable:
@@ -31,14 +45,15 @@ def kernel(function: Callable) -> Callable:
     # sums may be reordered, but infinity stays: it is the yield stress of what does not yield
     fast = {"reassoc", "contract", "arcp", "nsz"}
     options: dict[str, Any] = {"nogil": True, "fastmath": fast, "error_model": "numpy"}
+    compiled = numba.njit(**options)(function)
     folder, before = _cache(), config.CACHE_DIR
-    if folder is None:
-        return numba.njit(**options)(function)
-    config.CACHE_DIR = str(folder)  # numba asks for it here and now
-    try:
-        return numba.njit(cache=True, **options)(function)
-    finally:
-        config.CACHE_DIR = before
+    if folder is not None:
+        config.CACHE_DIR = str(folder)  # numba asks for it here and now
+        try:
+            compiled._cache = _Kept(function)  # what `cache=True` does with its own class
+        finally:
+            config.CACHE_DIR = before
+    return compiled
 
 
 @cache
@@ -53,12 +68,12 @@ def _cache() -> Path | None:
     for path in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(path.read_bytes())
     told = os.environ.get("NUMBA_CACHE_DIR")
-    user = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    user = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     for place in (
         (told,) if told else (Path(__file__).parent / "__pycache__", Path(user) / "svevae")
     ):
-        folder = Path(place) / f"kernels-{digest.hexdigest()[:12]}"
-        with suppress(OSError):
+        with suppress(OSError, RuntimeError):  # RuntimeError: a user without a home
+            folder = Path(place).expanduser() / f"kernels-{digest.hexdigest()[:12]}"
             folder.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=folder):
                 return folder

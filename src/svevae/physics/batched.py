@@ -124,7 +124,7 @@ class Batch:
 
     @contextmanager
     def _precision(self) -> Iterator[None]:
-        """Numbers of `dtype`. Without "highest" a GPU multiplies float32 matrices in TensorFloat-32,
+        """Numbers of `dtype`. Unless told so, a GPU multiplies float32 matrices in TensorFloat-32,
         which rounds mean strains and stresses to 5e-4, as much as the tolerance of labels.
         """
         with jax.enable_x64(self.dtype == "float64"), jax.default_matmul_precision("highest"):

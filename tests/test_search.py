@@ -495,7 +495,11 @@ def test_a_queue_keeps_its_experiments_and_a_shallow_clone_says_that_it_would_no
         "the queue to be empty",
     )
     said = run("dvc", "queue", "status", cwd=prepared).stdout
-    assert said.count("Success") == 2, said
+    failed = re.findall(r"(\w+) .*Failed", said)
+    logs = [run("dvc", "queue", "logs", task, cwd=prepared, code=None).stdout for task in failed]
+    workers = sorted((prepared / ".dvc" / "tmp" / "exps" / "celery").glob("*.out"))
+    logs += [path.read_text(encoding="utf-8")[-3000:] for path in workers]
+    assert said.count("Success") == 2, "\n".join((said, *logs))
     assert len(run("dvc", "exp", "list", "--name-only", cwd=prepared).stdout.split()) == 2
     runs = mlflow_runs(run, prepared)
     assert {entry["status"] for entry in runs} == {"FINISHED"}

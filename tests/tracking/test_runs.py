@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import mlflow
+import numpy as np
 import pytest
 
 from svevae import tracking
@@ -41,6 +44,22 @@ def test_an_error_ends_the_run_as_failed(root: Path) -> None:
     with pytest.raises(ZeroDivisionError), tracking.run("first") as run_id:
         raise ZeroDivisionError
     assert mlflow.get_run(run_id).info.status == "FAILED"
+
+
+def test_runs_that_begin_at_once_share_their_dataset(root: Path) -> None:
+    """Each of them looks for the dataset before any has written it."""
+
+    def begin(digest: str, together: Barrier) -> list[str]:
+        with tracking.run("search") as run_id:
+            together.wait()
+            tracking.log_dataset("sve", "data/sve.h5", digest, np.zeros((3, 2)), "training")
+        inputs = mlflow.get_run(run_id).inputs.dataset_inputs
+        return [entry.dataset.digest for entry in inputs]
+
+    with ThreadPoolExecutor(4) as pool:
+        for digest in "abcdef":
+            found = list(pool.map(begin, [digest] * 4, [Barrier(4)] * 4))
+            assert found == [[digest]] * 4
 
 
 def test_another_parameter_of_a_run_that_goes_on_is_refused(root: Path) -> None:

@@ -215,7 +215,15 @@ def log_dataset(name: str, path: str, digest: str, properties: np.ndarray, conte
             "ignore", "The specified dataset source can be interpreted in multiple ways"
         )
         dataset = numpy_dataset.from_numpy(properties, source=str(path), name=name, digest=digest)
-    mlflow.log_input(dataset, context=context)
+    for tries_left in (2, 1, 0):
+        try:
+            mlflow.log_input(dataset, context=context)
+            break
+        except MlflowException as error:
+            # Another run has written the same dataset between MLflow's look for it and its write
+            # (mlflow 3.17, `SqlAlchemyStore.log_inputs`); the next look finds it.
+            if not tries_left or error.error_code != "BAD_REQUEST":
+                raise
     mlflow.set_tag("svevae.data_md5", digest)
 
 

@@ -50,6 +50,7 @@ except ModuleNotFoundError as missing:
 RESULT = HERE / "gpu.json"
 DATASET = ROOT / "data" / "sve_porous_alsi10mg_32.h5"
 PATIENCE = 300  # seconds, for JAX to start
+LONGEST = 1440  # minutes
 NO_FIGURES = ("not_installed", "failed")
 Cards = dict[str, dict[str, dict[str, Any]]]  # card: measurement: figures
 
@@ -271,6 +272,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def measure(options: argparse.Namespace, folder: Path) -> int:
     """Measure what is wanted and fits, in `folder` what is only for now; 1 if something failed."""
+    if not 0 <= options.minutes <= LONGEST:
+        raise ConfigError(f"--minutes: expected 0 to {LONGEST}, received {options.minutes:g}")
     deadline = time.monotonic() + 60 * options.minutes
     if options.tiny and options.out.resolve() == RESULT:
         raise ConfigError("--tiny: expected --out FILE, another file than that of real figures")

@@ -143,6 +143,7 @@ def test_a_damaged_file_is_named_and_kept(
         (("--tiny",), "--tiny: expected --out FILE"),
         (("--tiny", "--out", "{}/a.json", "--again", "label"), None),
         (("--tiny", "--out", "{}/a.json", "--again", "speed"), "--again: expected the beginning"),
+        (("--minutes", "nan"), "--minutes: expected 0 to 1440, received nan"),
         (("--tiny", "--out", "{}/none/a.json"), "none/a.json: not written"),
         (("--tiny", "--out", "{}/a.json", "--wheels", "{}"), "expected a folder with wheels"),
         (("--tiny", "--out", "{}/a.json", "--wheels", "{}/bad"), "a.whl: expected a wheel"),
@@ -154,7 +155,7 @@ def test_wrong_options(
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad" / "a.whl").write_bytes(b"PK\x03\x04")
     given = [argument.format(tmp_path) for argument in arguments]
-    done = gpu(*given, "--minutes", 0, env=environment)
+    done = gpu("--minutes", 0, *given, env=environment)
     assert done.returncode == (2 if told else 0)
     assert "Traceback" not in done.stderr
     assert (told or "") in done.stderr

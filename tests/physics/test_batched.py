@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import tracemalloc
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ import numpy as np
 import pytest
 
 from svevae.physics import batched
-from svevae.physics.cpu import batch, rows
+from svevae.physics.cpu import batch, fourier, rows
 from svevae.physics.cpu.plasticity import saturation
 from svevae.physics.elasticity import PRESETS, Material, PorousMaterial
 from svevae.physics.homogenize import Loading, Settings, Solver
@@ -193,3 +195,30 @@ def test_no_product_is_rounded_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None
         products = program.count("dot_general[")
         assert products > 3
         assert program.count("precision=(Precision.HIGHEST, Precision.HIGHEST)") == products
+
+
+@pytest.mark.parametrize("shape", [(8, 4, 16), (64, 64, 2), (1, 1, 1)], ids=str)
+def test_transforms_agree(shape: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """FFTW, in pieces of the grid, beside scipy, which works where pyFFTW is not installed."""
+    pytest.importorskip("pyfftw")
+    monkeypatch.setattr(fourier, "CHUNK", 64)
+
+    def each(work: Callable[[int], Any], count: int) -> list[Any]:
+        return [work(k) for k in range(count)]
+
+    def multiply(waves: np.ndarray, start: int) -> None:
+        waves *= factors[: waves.shape[1], start : start + waves.shape[2]]
+
+    random = np.random.default_rng(0)
+    factors = random.random((shape[0], shape[1], shape[2] // 2 + 1))
+    nodal, found = random.normal(size=(3, *shape)), []
+    for installed in (True, False):
+        if not installed:
+            monkeypatch.setitem(sys.modules, "pyfftw", None)
+        transforms = fourier.fourier(shape, "float64", 1, each)
+        transforms.before[:] = nodal
+        transforms.apply(multiply)
+        np.testing.assert_array_equal(transforms.before, nodal)
+        found.append((type(transforms), transforms.after))
+    assert found[0][0] is not found[1][0]
+    np.testing.assert_allclose(found[0][1], found[1][1], atol=1e-12 * np.prod(shape))

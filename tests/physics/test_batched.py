@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 import tracemalloc
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from svevae.physics.cpu import batch, rows
+from svevae.physics.cpu import batch, fourier, rows
 from svevae.physics.cpu.plasticity import saturation
 from svevae.physics.elasticity import PRESETS, Material, PorousMaterial
 from svevae.physics.homogenize import Loading, Settings, Solver
@@ -164,3 +167,30 @@ def test_no_yield_stress_and_no_hardening() -> None:
             for by in ("numba", "jax")
         ]
         np.testing.assert_allclose(*stress, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(8, 4, 16), (64, 64, 2), (1, 1, 1)], ids=str)
+def test_transforms_agree(shape: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """FFTW, in pieces of the grid, beside scipy, which works where pyFFTW is not installed."""
+    pytest.importorskip("pyfftw")
+    monkeypatch.setattr(fourier, "CHUNK", 64)
+
+    def each(work: Callable[[int], Any], count: int) -> list[Any]:
+        return [work(k) for k in range(count)]
+
+    def multiply(waves: np.ndarray, start: int) -> None:
+        waves *= factors[: waves.shape[1], start : start + waves.shape[2]]
+
+    random = np.random.default_rng(0)
+    factors = random.random((shape[0], shape[1], shape[2] // 2 + 1))
+    nodal, found = random.normal(size=(3, *shape)), []
+    for installed in (True, False):
+        if not installed:
+            monkeypatch.setitem(sys.modules, "pyfftw", None)
+        transforms = fourier.fourier(shape, "float64", 1, each)
+        transforms.before[:] = nodal
+        transforms.apply(multiply)
+        np.testing.assert_array_equal(transforms.before, nodal)
+        found.append((type(transforms), transforms.after))
+    assert found[0][0] is not found[1][0]
+    np.testing.assert_allclose(found[0][1], found[1][1], atol=1e-12 * np.prod(shape))

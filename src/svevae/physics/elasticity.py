@@ -24,6 +24,9 @@ WEAKEST = 1e-6
 # share of the elastic shear modulus added to the medium of a plastic tangent: perfect plasticity
 # has none of its own
 SOFTEST = 0.02
+# how far CG goes in a step of Newton's method, as a share of the out-of-balance force: so far that
+# this ends below the tolerance if the material were linear, within bounds
+FORCING, FORCING_BOUNDS = 0.7, (0.02, 0.5)
 TRACE = np.array([1.0, 1.0, 1.0, 0.0, 0.0, 0.0])
 VOLUMETRIC = np.outer(TRACE, TRACE) / 3  # projector on the spherical part
 AXES = {"x": 0, "y": 1, "z": 2}

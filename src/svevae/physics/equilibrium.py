@@ -17,7 +17,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from svevae.physics import element
-from svevae.physics.elasticity import DEVIATORIC_BASIS, SOFTEST, TRACE
+from svevae.physics.elasticity import (
+    DEVIATORIC_BASIS,
+    FORCING,
+    FORCING_BOUNDS,
+    SOFTEST,
+    TRACE,
+)
 from svevae.physics.medium import SVE, Medium, Point, Spectrum, homogeneous_medium, precondition
 from svevae.physics.plasticity import Constants, PlasticState, Tangent, radial_return
 from svevae.physics.porous import elliptic_return
@@ -209,8 +215,8 @@ def solve_increment(
             return forces(*tangent(*element.strain(element.corner_displacement(*direction))))[0]
 
         medium = homogeneous_medium(*_tangent_medium(constants, tangent), free, shape, waves)
-        # no more than the increment needs; 2 is done
-        forcing = jnp.where(going, jnp.clip(0.5 * tolerance / norm, 0.02, 0.3), 2.0)
+        # 2 is done
+        forcing = jnp.where(going, jnp.clip(FORCING * tolerance / norm, *FORCING_BOUNDS), 2.0)
         against = jax.tree.map(jnp.negative, out)
         direction, _, used = _conjugate_gradients(
             operator, against, medium, forcing, jnp.zeros_like(norm), cg

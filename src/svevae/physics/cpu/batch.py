@@ -5,8 +5,9 @@ frees its core; one of a large grid is shared by all threads.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,7 @@ class Batch:
         self.material, self.shape, self.dtype = material, shape, dtype
         self._threads = cores() if np.prod(shape) >= LARGE else 1
         self._samples: list[Sample] = []
+        self._grids: SimpleQueue[Grid] = SimpleQueue()
 
     def elastic(self, tolerance: float, most: int) -> ElasticSolution:
         """The six elastic load cases: arrays of `ElasticSolution` with the SVE before the case, but
@@ -49,13 +51,13 @@ class Batch:
         count = len(self.material.bulk)
         displacement = np.empty((6, 3, count, *self.shape), self.dtype)
 
-        def solve(sve: int) -> ElasticSolution:
+        def solve(grid: Grid, sve: int) -> ElasticSolution:
             moduli = self.material.bulk[sve], self.material.shear[sve]
-            solution = solve_elastic(self._grid(), *moduli, tolerance, most)
+            solution = solve_elastic(grid, *moduli, tolerance, most)
             displacement[:, :, sve] = solution.displacement
             return solution._replace(displacement=displacement[:, :, sve])
 
-        solved = self._each(solve, range(count))
+        solved = self._each(solve, count)
         stiffness, residual, iterations = (np.stack([one[k] for one in solved]) for k in range(3))
         return ElasticSolution(stiffness, residual, iterations, displacement)
 
@@ -71,7 +73,7 @@ class Batch:
                 for field in self.material
                 if field is not None
             ]
-            sample = Sample(self._grid(), fields)
+            sample = Sample(fields, self.dtype)
             sample.start(None if displacement is None else displacement[:, :, sve], strain)
             self._samples.append(sample)
 
@@ -94,27 +96,38 @@ class Batch:
         iterations (sve,). `load` (sve,) is what residuals are measured against.
         """
         reached = self._each(
-            lambda sve: self._samples[sve].advance(
-                strain, stress, controlled, load[sve], tolerance, newton, cg
+            lambda grid, sve: self._samples[sve].advance(
+                grid, strain, stress, controlled, load[sve], tolerance, newton, cg
             ),
-            range(len(self._samples)),
+            len(self._samples),
         )
         return tuple(map(np.array, zip(*reached, strict=True)))
 
     def voxel_means(self) -> dict[str, np.ndarray]:
         """Strain and stress (sve, x, y, z, 6), and plastic_strain (sve, x, y, z)."""
-        means = [sample.voxel_means() for sample in self._samples]
+        means = self._each(
+            lambda grid, sve: self._samples[sve].voxel_means(grid), len(self._samples)
+        )
         names = ("strain", "stress", "plastic_strain")
         return {
             name: np.stack(field)
             for name, field in zip(names, zip(*means, strict=True), strict=True)
         }
 
-    def _grid(self) -> Grid:
-        return Grid(self.shape, self.dtype, self._threads)
+    def _each(self, work: Callable[[Grid, int], Any], count: int) -> list[Any]:
+        """`work(grid, sve)` of `count` SVEs, each on a grid that no other thread has."""
+        several = min(count, 1 if np.prod(self.shape) >= LARGE else cores())
+        while self._grids.qsize() < several:
+            self._grids.put(Grid(self.shape, self.dtype, self._threads))
 
-    def _each(self, work: Callable[[int], Any], sves: Iterable[int]) -> list[Any]:
-        if self._threads > 1 or cores() == 1:
-            return [work(sve) for sve in sves]
-        with ThreadPoolExecutor(cores()) as pool:
-            return list(pool.map(work, sves))
+        def with_grid(sve: int) -> Any:
+            grid = self._grids.get()
+            try:
+                return work(grid, sve)
+            finally:
+                self._grids.put(grid)
+
+        if several < 2:
+            return [with_grid(sve) for sve in range(count)]
+        with ThreadPoolExecutor(several) as pool:
+            return list(pool.map(with_grid, range(count)))

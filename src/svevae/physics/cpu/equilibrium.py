@@ -21,28 +21,41 @@ from svevae.physics.cpu.plasticity import (
     TANGENT_ROWS,
     law_scratch,
 )
-from svevae.physics.cpu.rows import ROW, to_rows
-from svevae.physics.elasticity import DEVIATORIC_BASIS, SOFTEST
+from svevae.physics.cpu.rows import ROW, pieces, to_rows
+from svevae.physics.elasticity import DEVIATORIC_BASIS, FORCING, FORCING_BOUNDS, SOFTEST
 
 LOWER = np.tril_indices(5)
 
 
 class Grid:
-    """A grid of voxels with the memory and threads to work on it; for one SVE at a time."""
+    """A grid of voxels with the memory and threads to work on it; for one SVE at a time.
+
+    Nodal fields of its own: `waves.forces` and `waves.displacement`, and `correction`, which
+    `conjugate_gradients` finds.
+    """
 
     def __init__(self, shape: tuple[int, int, int], dtype: str, threads: int = 1):
         self.shape, self.dtype = shape, dtype
-        self.waves = Waves(shape, dtype, threads)
+        self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
+        self.waves = Waves(shape, dtype, threads, self._each)
+        self.correction, self.direction, self.image = (self.nodal() for _ in range(3))
+        self._tangent = np.zeros(0, dtype)
         threads = min(threads, shape[0])
         bounds = np.linspace(0, shape[0], threads + 1).astype(int)
         self._slabs = list(zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True))
         self._scratch = [law_scratch(dtype) for _ in self._slabs]
         self._edges = [np.zeros((3, *shape[1:]), dtype) for _ in self._slabs]
-        self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
 
     def nodal(self) -> np.ndarray:
         """A nodal field of zeros."""
         return np.zeros((3, *self.shape), self.dtype)
+
+    def tangent(self, rows: int) -> np.ndarray:
+        """Memory for the tangent of the law, (x, y, piece, rows * ROW)."""
+        x, y, z = self.shape
+        if self._tangent.shape[-1] != rows * ROW:
+            self._tangent = np.zeros((x, y, pieces(z), rows * ROW), self.dtype)
+        return self._tangent
 
     def forces(
         self, kernel: Callable, u: np.ndarray, mean: np.ndarray, *given: np.ndarray, out: np.ndarray
@@ -108,34 +121,41 @@ class Grid:
 
     def _share(self, work: Callable[[int, int, int], Any]) -> list[Any]:
         """`work(k, first, last)` of each slab of planes along x, each by a thread of its own."""
-        jobs = [(k, first, last) for k, (first, last) in enumerate(self._slabs)]
-        if self._pool is None:
-            return [work(*job) for job in jobs]
-        return list(self._pool.map(lambda job: work(*job), jobs))
+        return self._each(lambda k: work(k, *self._slabs[k]), len(self._slabs))
+
+    def _each(self, work: Callable[[int], Any], count: int) -> list[Any]:
+        return list((map if self._pool is None else self._pool.map)(work, range(count)))
 
 
 def conjugate_gradients(
     grid: Grid,
     operator: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray],
-    residual: np.ndarray,
     rest: np.ndarray,
     medium: Medium,
     relative: float,
     absolute: float,
     most: int,
-) -> tuple[np.ndarray, np.ndarray, float, int]:
-    """Displacement and mean strain for which `operator` makes the forces `residual` and the stress
-    sum `rest`, until the residual's norm is below `relative` of its first value, or `absolute`.
+) -> tuple[np.ndarray, float, int]:
+    """Displacement `grid.correction` and mean strain for which `operator` makes the forces
+    `grid.waves.forces` and the stress sum `rest`, until the residual's norm is below `relative` of
+    its first value, or `absolute`.
 
-    `operator(u, mean, out)` fills `out` and returns the stress sum. `residual` is used up. Returns
-    the norm that is left and the iterations, too.
+    `operator(u, mean, out)` fills `out` and returns the stress sum. The forces are used up. Returns
+    the mean strain, the norm that is left and the iterations.
     """
-    waves = grid.waves
-    z, mean_z = waves.precondition(residual, medium), medium.compliance @ rest
-    x, mean_x = np.zeros_like(residual), np.zeros(6)
-    p, mean_p = z.copy(), mean_z
-    image = np.empty_like(residual)
-    norm = grid.combine(operators.dot, residual, z) + rest @ mean_z
+    waves, residual, x, p, image = (
+        grid.waves,
+        grid.waves.forces,
+        grid.correction,
+        grid.direction,
+        grid.image,
+    )
+    waves.precondition(medium)
+    mean_z = medium.compliance @ rest
+    x.fill(0)
+    np.copyto(p, waves.displacement)
+    mean_x, mean_p = np.zeros(6), mean_z
+    norm = grid.combine(operators.dot, residual, p) + rest @ mean_z
     goal, count = max(relative**2 * norm, absolute**2), 0
     while norm > goal and count < most:
         stress = operator(p, mean_p, image)
@@ -143,13 +163,14 @@ def conjugate_gradients(
         alpha = norm / energy if energy > 0 else 0.0
         grid.combine(operators.step, x, residual, p, image, factor=alpha)
         mean_x, rest = mean_x + alpha * mean_p, rest - alpha * stress
-        z, mean_z = waves.precondition(residual, medium), medium.compliance @ rest
-        new = grid.combine(operators.dot, residual, z) + rest @ mean_z
+        waves.precondition(medium)
+        mean_z = medium.compliance @ rest
+        new = grid.combine(operators.dot, residual, waves.displacement) + rest @ mean_z
         beta = new / norm
-        grid.combine(operators.turn, p, z, factor=beta)
+        grid.combine(operators.turn, p, waves.displacement, factor=beta)
         mean_p = mean_z + beta * mean_p
         norm, count = new, count + 1
-    return x, mean_x, float(np.sqrt(max(norm, 0.0))), count
+    return mean_x, float(np.sqrt(max(norm, 0.0))), count
 
 
 class ElasticSolution(NamedTuple):
@@ -183,16 +204,17 @@ def solve_elastic(
     stiffness, residuals = np.zeros((6, 6)), np.zeros(6)
     iterations = np.zeros(6, int)
     displacement = np.empty((6, 3, *grid.shape), grid.dtype)
-    still, out = grid.nodal(), grid.nodal()
+    still, out = grid.nodal(), grid.waves.forces
     for case, strain in enumerate(np.eye(6)):
         grid.forces(operators.elastic_forces, still, strain, rows, out=out)
+        np.negative(out, out=out)
         deviator = DEVIATORIC_BASIS @ strain
         energy = mean_bulk * strain[:3].sum() ** 2 + 2 * mean_shear * deviator @ deviator
         size = np.sqrt(voxels * energy)
-        displacement[case], _, left, iterations[case] = conjugate_gradients(
-            grid, operator, -out, none, medium, 0.0, tolerance * size, most
+        _, left, iterations[case] = conjugate_gradients(
+            grid, operator, none, medium, 0.0, tolerance * size, most
         )
-        residuals[case] = left / size
+        displacement[case], residuals[case] = grid.correction, left / size
         stress = grid.forces(operators.elastic_forces, displacement[case], strain, rows, out=out)
         stiffness[case] = stress / voxels
     return ElasticSolution((stiffness + stiffness.T) / 2, residuals, iterations, displacement)
@@ -213,18 +235,16 @@ class Sample:
     dilatancy, each (x, y, z).
     """
 
-    def __init__(self, grid: Grid, fields: Sequence[np.ndarray]):
-        self.grid = grid
+    def __init__(self, fields: Sequence[np.ndarray], dtype: str):
         self.bulk, self.shear = (float(field.mean(dtype=float)) for field in fields[:2])
-        self._material = _rows(fields, grid.dtype)
+        self._material = _rows(fields, dtype)
         porous = len(fields) == 6
-        head = self._material.shape[:3]
+        self._tangent_rows = POROUS_TANGENT_ROWS if porous else TANGENT_ROWS
         state = POROUS_STATE_ROWS if porous else STATE_ROWS
-        tangent = POROUS_TANGENT_ROWS if porous else TANGENT_ROWS
-        self._state = np.zeros((*head, state * ROW), grid.dtype)
-        self._tangent = np.zeros((*head, tangent * ROW), grid.dtype)
-        self.u, self.mean = grid.nodal(), np.zeros(6)
+        self._state = np.zeros((*self._material.shape[:3], state * ROW), dtype)
+        self.u, self.mean = np.zeros((3, *fields[0].shape), dtype), np.zeros(6)
         self._before = self.u.copy(), self.mean
+        self._elastic: tuple[np.ndarray, Medium] | None = None
 
     def start(self, displacement: np.ndarray | None, mean: np.ndarray) -> None:
         """Guess the first increment: the mean strain, and the displacement of the elastic cases
@@ -244,6 +264,7 @@ class Sample:
 
     def advance(
         self,
+        grid: Grid,
         strain: np.ndarray,
         stress: np.ndarray,
         controlled: np.ndarray,
@@ -255,47 +276,38 @@ class Sample:
         """One increment from the guess: find the displacement whose out-of-balance force is at most
         `tolerance` of `load`, where the mean strain is `controlled`, else the mean stress.
         """
-        grid, voxels = self.grid, np.prod(self.grid.shape)
-        free = ~controlled
-        elastic = grid.waves.medium(self.bulk, 2 * self.shear * np.eye(5), free)
+        voxels, out = np.prod(grid.shape), grid.waves.forces
+        free, tangent = ~controlled, grid.tangent(self._tangent_rows)
+        elastic = self._elastic_medium(grid, free)
         mean = np.where(controlled, strain, self.mean)
 
-        def evaluate(u: np.ndarray, mean: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
-            out = np.empty_like(u)
+        def evaluate(u: np.ndarray, mean: np.ndarray) -> tuple[np.ndarray, float]:
             total = grid.forces(
-                operators.stress_forces,
-                u,
-                mean,
-                self._material,
-                self._state,
-                self._tangent,
-                out=out,
+                operators.stress_forces, u, mean, self._material, self._state, tangent, out=out
             )
             rest = np.where(free, total - stress * voxels, 0.0)
-            square = grid.combine(operators.dot, out, grid.waves.precondition(out, elastic))
+            grid.waves.precondition(elastic)
+            square = grid.combine(operators.dot, out, grid.waves.displacement)
             square += rest @ elastic.compliance @ rest
             self._total = total
-            return out, rest, float(np.sqrt(max(square, 0.0)) / load)
+            return rest, float(np.sqrt(max(square, 0.0)) / load)
 
         def operator(u: np.ndarray, mean: np.ndarray, out: np.ndarray) -> np.ndarray:
-            sums = grid.forces(operators.tangent_forces, u, mean, self._tangent, out=out)
+            sums = grid.forces(operators.tangent_forces, u, mean, tangent, out=out)
             return np.where(free, sums, 0.0)
 
         u, count, iterations = self.u, 0, 0
-        out, rest, norm = evaluate(u, mean)
+        rest, norm = evaluate(u, mean)
         while norm > tolerance and count < newton:
-            medium = self._tangent_medium(free)
-            # no more than the increment needs
-            forcing = float(np.clip(0.5 * tolerance / norm, 0.02, 0.3))
+            medium = self._tangent_medium(grid, free)
+            forcing = float(np.clip(FORCING * tolerance / norm, *FORCING_BOUNDS))
             np.negative(out, out=out)
-            du, dmean, _, used = conjugate_gradients(
-                grid, operator, out, -rest, medium, forcing, 0.0, cg
-            )
+            dmean, _, used = conjugate_gradients(grid, operator, -rest, medium, forcing, 0.0, cg)
             factor, start, start_mean = 1.0, u, mean
             for _ in range(6):
-                u = start + u.dtype.type(factor) * du
+                u = start + u.dtype.type(factor) * grid.correction
                 mean = start_mean + factor * dmean
-                out, rest, new = evaluate(u, mean)
+                rest, new = evaluate(u, mean)
                 if not new > max(0.98 * norm, tolerance):
                     break
                 factor *= 0.4
@@ -304,21 +316,27 @@ class Sample:
         self.u, self.mean = u, mean
         return Increment(mean, self._total / voxels, norm, count, iterations)
 
-    def voxel_means(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def voxel_means(self, grid: Grid) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Voxel means of strain and stress (x, y, z, 6) and of the accumulated plastic strain (x,
         y, z).
         """
-        shape, dtype = self.grid.shape, self.grid.dtype
+        shape, dtype = grid.shape, grid.dtype
         means = np.empty((*shape, 6), dtype), np.empty((*shape, 6), dtype), np.empty(shape, dtype)
-        self.grid.follow(
+        grid.follow(
             operators.voxel_means, self.u, self.mean, self._material, self._state, out=means
         )
         return means
 
-    def _tangent_medium(self, free: np.ndarray) -> Medium:
-        isotropic, flow = self.grid.mean_tangent()
+    def _elastic_medium(self, grid: Grid, free: np.ndarray) -> Medium:
+        """Its norm is what out-of-balance forces are measured in."""
+        if self._elastic is None or not np.array_equal(self._elastic[0], free):
+            self._elastic = free, grid.waves.medium(self.bulk, 2 * self.shear * np.eye(5), free)
+        return self._elastic[1]
+
+    def _tangent_medium(self, grid: Grid, free: np.ndarray) -> Medium:
+        isotropic, flow = grid.mean_tangent()
         isotropic += SOFTEST * 2 * self.shear
-        return self.grid.waves.medium(self.bulk, isotropic * np.eye(5) - flow, free)
+        return grid.waves.medium(self.bulk, isotropic * np.eye(5) - flow, free)
 
 
 def _rows(fields: Sequence[np.ndarray], dtype: str) -> np.ndarray:

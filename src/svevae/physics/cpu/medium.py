@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import scipy.fft
 
+from svevae.physics.cpu.fourier import Each, fourier
 from svevae.physics.cpu.rows import kernel
 from svevae.physics.elasticity import DEVIATORIC_BASIS, TRACE, tensor
 
@@ -20,8 +20,8 @@ UNITS = np.array([tensor(unit) for unit in np.eye(6)])  # (6, 3, 3)
 
 
 class Medium(NamedTuple):
-    """Inverses: six entries (PAIRS, x, y, z//2+1) of the Fourier symbol, and the compliance (6, 6)
-    of the free mean strains.
+    """Inverses: six entries (PAIRS, x, y, z//2+1) of the Fourier symbol, over the number of voxels,
+    and the compliance (6, 6) of the free mean strains.
     """
 
     symbol: np.ndarray
@@ -29,12 +29,13 @@ class Medium(NamedTuple):
 
 
 class Waves:
-    """The frequencies of a grid of `shape` voxels, and media and preconditioner on them, by
-    `threads` threads.
+    """The frequencies of a grid of `shape` voxels, media on them, and the preconditioner: it makes
+    `displacement` of `forces`, nodal fields (3, x, y, z).
     """
 
-    def __init__(self, shape: tuple[int, int, int], dtype: str, threads: int = 1):
-        self.shape, self.dtype, self.threads = shape, dtype, threads
+    def __init__(self, shape: tuple[int, int, int], dtype: str, threads: int, each: Each):
+        self.shape, self.dtype = shape, dtype
+        self._fourier = fourier(shape, dtype, threads, each)
         angles = [np.fft.fftfreq(n) for n in shape[:2]] + [np.fft.rfftfreq(shape[2])]
         tables = [_table(2 * np.pi * angle) for angle in angles]
         self._tables = [table.astype(dtype) for table in tables]
@@ -59,7 +60,7 @@ class Waves:
         _invert(
             contraction.astype(self.dtype),
             number(bulk / scale),
-            number(scale),
+            number(scale * np.prod(self.shape)),
             *self._tables,
             symbol,
         )
@@ -69,13 +70,19 @@ class Waves:
         compliance[which] = np.linalg.inv(whole[which]) / (scale * np.prod(self.shape))
         return Medium(symbol, compliance)
 
-    def precondition(self, nodal: np.ndarray, medium: Medium) -> np.ndarray:
-        """The displacement (3, x, y, z) that nodal forces cause in the medium."""
-        waves = scipy.fft.rfftn(nodal, axes=(1, 2, 3), workers=self.threads)
-        _multiply(waves.reshape(3, -1), medium.symbol.reshape(6, -1))
-        return scipy.fft.irfftn(
-            waves, s=self.shape, axes=(1, 2, 3), overwrite_x=True, workers=self.threads
-        )
+    @property
+    def forces(self) -> np.ndarray:
+        """What `precondition` starts from."""
+        return self._fourier.before
+
+    @property
+    def displacement(self) -> np.ndarray:
+        """What it has made last."""
+        return self._fourier.after
+
+    def precondition(self, medium: Medium) -> None:
+        """Let `displacement` be what `forces` cause in the medium."""
+        self._fourier.apply(lambda waves, start: _multiply(waves, medium.symbol, start))
 
 
 def _table(angle: np.ndarray) -> np.ndarray:
@@ -135,12 +142,17 @@ def _invert(contraction, bulk, scale, tx, ty, tz, symbol):
 
 
 @kernel
-def _multiply(waves, symbol):
-    """Multiply three fields of waves, in place, by symmetric matrices, six fields."""
-    u, v, w = waves[0], waves[1], waves[2]
-    a, b, c, d, e, f = symbol[0], symbol[1], symbol[2], symbol[3], symbol[4], symbol[5]
-    for k in range(len(u)):
-        x, y, z = u[k], v[k], w[k]
-        u[k] = a[k] * x + d[k] * y + e[k] * z
-        v[k] = d[k] * x + b[k] * y + f[k] * z
-        w[k] = e[k] * x + f[k] * y + c[k] * z
+def _multiply(waves, symbol, start):
+    """Multiply waves (3, x, row, z//2+1), in place, by symmetric matrices (6, x, y, z//2+1), whose
+    rows along y are those from `start` on.
+    """
+    _, nx, ny, nz = waves.shape
+    for i in range(nx):
+        for j in range(ny):
+            u, v, w = waves[0, i, j], waves[1, i, j], waves[2, i, j]
+            m = symbol[:, i, start + j]
+            for k in range(nz):
+                x, y, z = u[k], v[k], w[k]
+                u[k] = m[0, k] * x + m[3, k] * y + m[4, k] * z
+                v[k] = m[3, k] * x + m[1, k] * y + m[5, k] * z
+                w[k] = m[4, k] * x + m[5, k] * y + m[2, k] * z

@@ -46,12 +46,13 @@ def _cache() -> Path | None:
     """Folder for compiled kernels: NUMBA_CACHE_DIR, beside the source, or in the user's cache;
     None where none can be written.
 
-    It is named by a digest of all kernels, since numba compares only the file that a kernel stands
-    in, not those of the kernels that it calls.
+    It is named by a digest of all files with kernels, since numba compares only the file that a
+    kernel stands in, not those of the kernels that it calls.
     """
     digest = hashlib.md5(usedforsecurity=False)
     for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.read_bytes())
+        if b"@kernel" in (source := path.read_bytes()):
+            digest.update(source)
     told = os.environ.get("NUMBA_CACHE_DIR")
     user = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     for place in (

@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help repro full test test-slow deps docs ui benchmark benchmark-solver benchmark-search seeds faults-kill faults-fuzz faults-soak clean
+.PHONY: help repro full test test-slow deps docs ui benchmark benchmark-solver benchmark-search gpu seeds faults-kill faults-fuzz faults-soak clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,10 @@ seeds: $(READY) ## mean and spread of the scores over 5 seeds; writes benchmarks
 benchmark-search: $(READY) ## trials an hour by workers, and what tracking costs a trial; writes benchmarks/search.json
 	@dvc pull --quiet data.dvc
 	@python benchmarks/search.py
+
+# Needs no environment of this project: what a machine with a GPU has, and wheels of what it has not.
+gpu: ## what a GPU does; OPTIONS="--wheels DIR" for what is not installed; writes benchmarks/gpu.json
+	@$$(command -v python || command -v python3) benchmarks/gpu.py $(OPTIONS)
 
 faults-kill: $(READY) ## kill each long command 20 times and compare; writes benchmarks/faults.json, as the next two do
 	@python -m benchmarks.faults kill

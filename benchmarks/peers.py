@@ -220,51 +220,65 @@ def loss(train: dict[str, Any], voxels: Tensor, properties: Tensor, outputs: Out
 
 
 def start(setup: dict[str, Any]) -> tuple[dict[str, Any], Callable[..., dict[str, Any]]]:
-    """The model of `setup`, which has as many parameters as svevae's; its batches are made from the
-    arrays of a file.
-    """
+    """The contender of `setup`, whose batches are made from the arrays of a file."""
     torch.set_num_threads(THREADS)
     torch.set_flush_denormal(True)  # TensorFlow does so
-    torch.manual_seed(setup["seed"])
-    train = setup["train"]
     with np.load(setup["batches"]) as arrays:
-        voxels, properties = (
-            torch.from_numpy(arrays["voxels"]),
-            torch.from_numpy(arrays["properties"]),
-        )
-    batches = itertools.cycle(
-        list(
-            zip(
-                voxels.split(train["batch_size"]),
-                properties.split(train["batch_size"]),
-                strict=True,
-            )
-        )
-    )
-    model = (MonaiVae if setup["monai"] else Vae)(train, voxels.shape[-1], properties.shape[-1])
-    parameters = sum(weight.numel() for weight in model.parameters())
+        voxels, properties = arrays["voxels"], arrays["properties"]
+    kind = {key: setup[key] for key in ("train", "monai", "seed")}
+    parameters, train_round = contender(voxels, properties, **kind)
     # A transposed convolution has a bias for each channel, svevae's dense layer in its place one
     # for each voxel of a patch.
     expected = setup["parameters"] or parameters
     assert abs(parameters - expected) <= 1e-3 * expected, (
         f"expected about svevae's {expected} parameters, made {parameters}"
     )
+    return {"parameters": parameters, "versions": versions(setup["monai"])}, train_round
+
+
+def contender(
+    voxels: np.ndarray,
+    properties: np.ndarray,
+    train: dict[str, Any],
+    monai: bool,
+    seed: int,
+    device: str = "cpu",
+    compiled: bool = False,
+) -> tuple[int, Callable[..., dict[str, Any]]]:
+    """How many parameters the model has, and the function that trains a round of steps; voxels
+    (sve, n, n, n) and standardised properties (sve, property) wait on the device.
+    """
+    torch.manual_seed(seed)
+    size = train["batch_size"]
+    split = [torch.from_numpy(array).to(device).split(size) for array in (voxels, properties)]
+    batches = itertools.cycle(list(zip(*split, strict=True)))
+    model = (MonaiVae if monai else Vae)(train, voxels.shape[-1], properties.shape[-1]).to(device)
     optimizer = torch.optim.AdamW(
         model.parameters(), train["learning_rate"], weight_decay=train["weight_decay"], fused=True
     )
 
+    def objective(x: Tensor, y: Tensor) -> Tensor:
+        return loss(train, x, y, model(x))
+
+    if compiled:
+        objective = torch.compile(objective, dynamic=False)
+
+    def now() -> float:
+        if device != "cpu":
+            torch.cuda.synchronize()
+        return time.perf_counter()
+
     def train_round(warmup: int, steps: int, epoch: int) -> dict[str, Any]:
         for step, (x, y) in enumerate(itertools.islice(batches, warmup + steps)):
             if step == warmup:
-                started = time.perf_counter()
-            x = x.float()
+                started = now()
             optimizer.zero_grad()
-            value = loss(train, x, y, model(x))
+            value = objective(x.float(), y)
             value.backward()
             optimizer.step()
-        return {"seconds": time.perf_counter() - started, "loss": value.item()}
+        return {"seconds": now() - started, "loss": value.item()}
 
-    return {"parameters": parameters, "versions": versions(setup["monai"])}, train_round
+    return sum(weight.numel() for weight in model.parameters()), train_round
 
 
 def versions(with_monai: bool) -> dict[str, str]:

@@ -25,6 +25,7 @@ from statistics import median
 from typing import Any
 
 import numpy as np
+from parameters import CONV, PLAIN
 from tqdm import tqdm
 from workers import THREADS, Worker
 
@@ -37,8 +38,6 @@ ROOT = HERE.parent
 OURS = (Path(sys.executable), HERE / "ours.py")
 PEERS = (ROOT / ".venv-benchmark" / "bin" / "python", HERE / "peers.py")
 RESULTS = HERE / "results.json"
-# svevae's has no blocks anyway, its peer as many as it is told
-CONV = {"architecture": "conv", "width": 32, "depth": 4, "blocks": 0}
 PEER_BATCHES = 16  # what the peers go round in: 16 MB of voxels
 WAITS = {"": {}, ", passive wait": {"OMP_WAIT_POLICY": "PASSIVE"}}
 # share of the machine's CPU taken by others, from which a run says that it was disturbed
@@ -58,9 +57,7 @@ class Contender:
     environment: dict[str, str] = field(default_factory=dict)
 
 
-# The peers are what anyone would write, without elastic statistics, so ours are measured without;
-# and once with, as trained.
-PLAIN, CONV = {"elastic": False}, CONV | {"elastic": False}
+# ours once as trained too, with elastic statistics
 CONTENDERS = {
     "svevae patch": Contender(*OURS, PLAIN),
     "svevae conv": Contender(*OURS, CONV),

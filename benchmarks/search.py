@@ -22,6 +22,7 @@ from typing import Any
 
 import yaml
 from optuna.trial import TrialState
+from parameters import TRIAL
 
 from svevae.words import counted
 
@@ -42,8 +43,7 @@ def make_project(folder: Path, **search: Any) -> None:
     settings = yaml.safe_load((folder / "params.yaml").read_text())
     settings["search"] |= {
         "trials": TRIALS,
-        "epochs": 2,
-        "fraction": 0.2,
+        **TRIAL,
         "finalists": 1,
         "seeds": 1,
         "space": SPACE,

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +66,9 @@ class Worker(AbstractContextManager):
     def __exit__(self, *_: object) -> None:
         self.process.terminate()
         self.process.wait()
+        self.process.stdout.close()
+        with suppress(BrokenPipeError):  # of a request that it did not read
+            self.process.stdin.close()
 
 
 def serve(

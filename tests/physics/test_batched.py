@@ -9,9 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 import pytest
 
+from svevae.physics import batched
 from svevae.physics.cpu import batch, fourier, rows
 from svevae.physics.cpu.plasticity import saturation
 from svevae.physics.elasticity import PRESETS, Material, PorousMaterial
@@ -167,6 +169,32 @@ def test_no_yield_stress_and_no_hardening() -> None:
             for by in ("numba", "jax")
         ]
         np.testing.assert_allclose(*stress, rtol=1e-6, atol=1e-6)
+
+
+def test_no_product_is_rounded_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A GPU multiplies float32 matrices in TensorFloat-32, 11 bits, unless it is told otherwise:
+    every product of the elastic cases and of an increment asks for all bits.
+    """
+    traced = []
+
+    def traced_first(name: str, static: tuple[int, ...]) -> None:
+        function = getattr(batched, name)
+
+        def call(*arguments: Any) -> Any:
+            traced.append(str(jax.make_jaxpr(function, static)(*arguments)))
+            return function(*arguments)
+
+        monkeypatch.setattr(batched, name, call)
+
+    traced_first("solve_elastic", (3,))
+    traced_first("solve_increment", (8, 9))
+    voxels, solver = sves((4, 4, 4)), Solver((4, 4, 4), by="jax")
+    solver.path(VOCE, Loading.uniaxial_stress("z", [0.01]), voxels, solver.elastic(VOCE, voxels))
+    assert len(traced) == 2
+    for program in traced:
+        products = program.count("dot_general[")
+        assert products > 3
+        assert program.count("precision=(Precision.HIGHEST, Precision.HIGHEST)") == products
 
 
 @pytest.mark.parametrize("shape", [(8, 4, 16), (64, 64, 2), (1, 1, 1)], ids=str)

@@ -9,20 +9,22 @@ import math
 import sys
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import keras
 import numpy as np
 from tqdm import tqdm
 
-from svevae.config import Train
 from svevae.dataset.batches import Batches, xy_swap
-from svevae.dataset.split import Split
 from svevae.dataset.store import LabelledDataset
 from svevae.errors import TrainingError, blaming
 from svevae.model.checkpoint import Checkpoint, Progress
 from svevae.model.start import start_from_statistics
 from svevae.model.vae import Trainer, build_vae, compile_trainer
+
+if TYPE_CHECKING:  # the GPU kit trains without pydantic
+    from svevae.config import Train
+    from svevae.dataset.split import Split
 
 TERMS = ("reconstruction", "kl", "property")
 

@@ -18,17 +18,19 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 from keras import layers, ops
 
-from svevae.config import Train
 from svevae.errors import ConfigError
 from svevae.model.elastic import elastic_statistics
 from svevae.model.layers import ACTIVATION, BLOCKS, depth_to_space, pool, sample, space_to_depth
 from svevae.model.losses import kl_divergence, property_loss, reconstruction_loss
+
+if TYPE_CHECKING:  # the GPU kit trains without pydantic
+    from svevae.config import Train
 
 SMALLEST = 4  # voxels along the edge of an SVE
 PATCH = 4  # voxels along the edge of a patch in the "patch" architecture

@@ -4,7 +4,8 @@ for the CPU.
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 
 import jax
@@ -121,8 +122,13 @@ class Batch:
             "plastic_strain": plastic,
         }
 
-    def _precision(self) -> AbstractContextManager:
-        return jax.enable_x64(self.dtype == "float64")
+    @contextmanager
+    def _precision(self) -> Iterator[None]:
+        """Numbers of `dtype`. Unless told so, a GPU multiplies float32 matrices in TensorFloat-32,
+        which rounds mean strains and stresses to 5e-4, as much as the tolerance of labels.
+        """
+        with jax.enable_x64(self.dtype == "float64"), jax.default_matmul_precision("highest"):
+            yield
 
 
 @lru_cache(maxsize=2)

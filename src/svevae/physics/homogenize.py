@@ -227,7 +227,7 @@ class Solver:
         solid, settings = self._fields(material, voxels), self.settings
         batch = self._batch(solid)
         controlled = np.asarray(loading.controlled, bool)
-        loads = _loads(loading, solid)
+        loads = _loads(loading, solid, elastic)
         increments: list[tuple[np.ndarray, ...]] = []
         measured = []
         for k in range(len(loading.strain)):
@@ -353,18 +353,21 @@ def _mean_stiffness(fields: VoxelMaterial) -> np.ndarray:
     )
 
 
-def _loads(loading: Loading, fields: VoxelMaterial) -> np.ndarray:
-    """(increment, sve): energy norm of each increment's load on the mean elastic medium, the unit
-    of its residual; above 0.
+def _loads(loading: Loading, fields: VoxelMaterial, elastic: Elastic | None) -> np.ndarray:
+    """(increment, sve): energy norm of each increment's load, the unit of its residual; above 0.
+
+    Of strains on what the SVE itself has for a stiffness, if `elastic` is there, so that one which
+    carries little is solved as exactly as a dense one; of stresses on the mean elastic medium.
     """
-    stiffness = _mean_stiffness(fields)
+    mean = _mean_stiffness(fields)
+    stiffness, compliance = mean if elastic is None else elastic.stiffness, np.linalg.inv(mean)
     voxels = np.prod(fields.bulk.shape[1:])
 
     def size(strain: np.ndarray, stress: np.ndarray) -> np.ndarray:
         strain, stress = strain * loading.controlled, stress * ~np.asarray(loading.controlled, bool)
         energy = np.einsum("ki,sij,kj->ks", strain, stiffness, strain)
-        energy += np.einsum("ki,sij,kj->ks", stress, np.linalg.inv(stiffness), stress)
-        return np.sqrt(voxels * energy)
+        energy += np.einsum("ki,sij,kj->ks", stress, compliance, stress)
+        return np.sqrt(voxels * np.maximum(energy, 0.0))
 
     own = size(
         *(

@@ -15,7 +15,6 @@ from svevae.errors import SvevaeError
 EXTRAS = {  # what `pip install svevae` leaves out: modules by the extra that has them
     "pipeline": (
         "dvc",
-        "filelock",
         "grpc",
         "jinja2",
         "mlflow",

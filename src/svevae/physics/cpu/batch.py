@@ -116,7 +116,7 @@ class Batch:
 
     def _each(self, work: Callable[[Grid, int], Any], count: int) -> list[Any]:
         """`work(grid, sve)` of `count` SVEs, each on a grid that no other thread has."""
-        several = min(count, 1 if np.prod(self.shape) >= LARGE else cores())
+        several = min(count, 1 if self._threads > 1 else cores())
         while self._grids.qsize() < several:
             self._grids.put(Grid(self.shape, self.dtype, self._threads))
 

@@ -36,7 +36,8 @@ EXACT = 0.5  # from this porosity on the first SVE is solved again, more exactly
 
 def sve(kind: str, porosity: float, seed: int) -> np.ndarray:
     """(x, y, z) uint8 with exactly round(porosity * voxels) pores."""
-    from svevae.physics.microstructure import gaussian_field, make_part
+    from svevae.physics.level_sets import gaussian_field
+    from svevae.physics.microstructure import make_part
 
     shape = (EDGE,) * 3
     if kind in ("spheres", "grains"):

@@ -106,17 +106,33 @@ class Base:
 
 
 @section
+class Family:
+    """Parts with pores of one kind: how many, of which generator
+    (`svevae.physics.microstructure`), and its parameters: a number, or a range from which each part
+    draws its own, [low, high] evenly or [low, high, log] evenly in the logarithm.
+    """
+
+    generator: Text
+    parameters: dict[str, Range]
+    parts: Count
+
+
+@section
 class Generate:
     """How to make parts of porous metal and to label their SVEs, into a file of the contract. The
     defaults are those of the shipped params.yaml.
 
-    `parameters` are those of the generator (`svevae.physics.microstructure`): a number, or a range
-    from which each part draws its own, [low, high] evenly or [low, high, log] evenly in the
-    logarithm. `part` is in SVEs along x, y, z; `sve` and `stride` in voxels, of `voxel_size`
-    micrometres. `material` is the name of a preset or a mapping of E, nu, s0, Q, b (MPa;
-    `svevae.physics.elasticity`). `strain` are the increments of the curves along each of `tension`,
-    `dtype` and `tolerance` the solver's (`svevae.physics.homogenize`). `batch` finished
-    SVEs make a file of the journal: what `kill -9` can lose.
+    `generator`, `parameters` and `parts` are those of a `Family`; `families`, mappings of these
+    three by a name for each, stand in their place where there are any. `part` is in SVEs along x,
+    y, z; `sve` and `stride` in voxels, of `voxel_size` micrometres.
+
+    `material` is the name of a preset, or a mapping of E, nu, s0, Q, b (MPa;
+    `svevae.physics.elasticity`): numbers, or [low, high] from which each part draws; or "printed",
+    of which each part draws one of the alloys of `svevae.physics.alloys`. Of a list of these the
+    parts of a family take one after the other. `strain` are the increments of the curves along
+    each of `tension`, of the first material; those of another are the same multiples of its s0/E.
+    `dtype` and `tolerance` are the solver's (`svevae.physics.homogenize`). `batch` finished SVEs
+    make a file of the journal: what `kill -9` can lose.
     """
 
     output: Annotated[
@@ -126,6 +142,7 @@ class Generate:
     generator: Text = "gaussian"
     parameters: dict[str, Range] = field(default_factory=lambda: dict(GAUSSIAN))
     parts: Count = 85
+    families: dict[Text, dict[str, Any]] = field(default_factory=dict)
     part: Edges = (4, 4, 3)
     sve: Annotated[int, Field(ge=2, le=10_000)] = 32
     stride: Size = 32
@@ -136,6 +153,15 @@ class Generate:
     dtype: Text = "float32"
     tolerance: Finite = 5.0e-4
     batch: Count = 8
+
+    def kinds(self) -> dict[str, Family]:
+        """The families by name; where there are none, one without a name. Raises ConfigError."""
+        if not self.families:
+            return {"": Family(self.generator, self.parameters, self.parts)}
+        return {
+            name: parse_section(f"families.{name}", Family, values)
+            for name, values in self.families.items()
+        }
 
 
 @section

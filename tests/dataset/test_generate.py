@@ -32,7 +32,7 @@ from svevae.dataset import generate as generating
 from svevae.dataset import labelling
 from svevae.dataset.cluster import ONE_THREAD
 from svevae.dataset.cut import cut
-from svevae.dataset.generate import generate, part_parameters
+from svevae.dataset.generate import generate, plan_parts
 from svevae.dataset.store import find_problems, open_dataset
 from svevae.errors import ConfigError, SolverError, SvevaeError
 from svevae.physics.elasticity import PRESETS
@@ -61,6 +61,10 @@ TINY |= {"tension": ["x", "z"], "strain": [0.001, 0.003, 0.006, 0.01]}
 OUTPUT, JOURNAL = Path("data/tiny.h5"), Path(".checkpoints/generate")
 MORE = 4  # parts
 ENDLESS = 150  # parts: work that is interrupted long before its end on any machine
+
+
+def part_parameters(settings: Generate, part: int) -> dict[str, float]:
+    return plan_parts(replace(settings, parts=part + 1))[part].parameters
 
 
 def write_params(folder: Path, **changes: Any) -> None:
@@ -1035,7 +1039,7 @@ def test_draws_are_even_or_even_in_the_logarithm() -> None:
     standard deviations of 19.4.
     """
     shipped = settings()
-    drawn = [part_parameters(shipped, part) for part in range(2000)]
+    drawn = [part.parameters for part in plan_parts(replace(shipped, parts=2000))]
     length = np.array([parameters["pore_length"] for parameters in drawn])
     porosity = np.log(np.array([parameters["porosity"] for parameters in drawn]) / 0.005) / np.log(
         0.08 / 0.005

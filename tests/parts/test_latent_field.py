@@ -9,7 +9,7 @@ from scipy.special import ndtri
 from svevae.dataset.statistics import neighbour_correlation
 from svevae.errors import DataError
 from svevae.parts.latent_field import LatentField, _to_scores
-from svevae.physics.microstructure import gaussian_field
+from svevae.physics.level_sets import gaussian_field
 
 PARTS, SHAPE = 60, (4, 4, 4)
 POSITION = np.tile(np.indices(SHAPE).reshape(3, -1).T, (PARTS, 1))

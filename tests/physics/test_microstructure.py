@@ -19,13 +19,9 @@ from scipy.special import ndtr, ndtri, owens_t
 from skimage.measure import label, regionprops
 
 from svevae.errors import ConfigError
-from svevae.physics.microstructure import (
-    CUT,
-    GENERATORS,
-    gaussian_field,
-    make_part,
-    parameter_names,
-)
+from svevae.physics.level_sets import gaussian_field
+from svevae.physics.microstructure import GENERATORS, make_part, parameter_names
+from svevae.physics.placed_pores import CUT
 from tests.conftest import REFERENCE
 
 GAUSSIAN = {
@@ -37,8 +33,21 @@ GAUSSIAN = {
 }
 SPHERES = {"porosity": 0.05, "diameter": 6.0, "diameter_spread": 0.2}
 ELLIPSOIDS = {**SPHERES, "elongation": 2.0, "tilt": 30.0}
+MODULATION = {"modulation_length": 20.0, "modulation_strength": 0.5}
+GAS = SPHERES | MODULATION | {"cluster_pores": 4.0, "cluster_length": 5.0}
+LACK_OF_FUSION = SPHERES | MODULATION | {"flatness": 0.3, "tilt": 20.0, "roughness": 0.2}
+LACK_OF_FUSION |= {"layer": 9.0, "layer_spread": 1.0}
+KEYHOLE = SPHERES | MODULATION | {"elongation": 1.5, "wander": 0.2}
+KEYHOLE |= {"chain_pores": 5.0, "chain_spacing": 1.2}
+MIXTURE = SPHERES | MODULATION | {"irregular": 0.5, "flat": 1.0, "chained": 0.3}
 PARAMETERS = {
     "gaussian": GAUSSIAN,
+    "spinodal": {"porosity": 0.05, "wavelength": 10.0, "stretch": 1.5},
+    "grains": SPHERES,
+    "gas": GAS,
+    "lack_of_fusion": LACK_OF_FUSION,
+    "keyhole": KEYHOLE,
+    "mixture": MIXTURE,
     "overlapping_spheres": SPHERES,
     "spheres": SPHERES,
     "overlapping_ellipsoids": ELLIPSOIDS,
@@ -580,7 +589,7 @@ def test_wrong_seed(seed: object, number: object, name: str) -> None:
 def test_wrong_names() -> None:
     with pytest.raises(
         ConfigError,
-        match=r"^generator: expected one of gaussian, overlapping_spheres, .*, received 'cubes'",
+        match=r"^generator: expected one of gaussian, spinodal, .*, received 'cubes'",
     ):
         make_part("cubes", SHAPE, 0, 0, SPHERES)
     with pytest.raises(

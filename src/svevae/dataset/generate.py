@@ -7,9 +7,10 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import zlib
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,14 +18,36 @@ from svevae.config import Generate
 from svevae.dataset.cluster import HERE, Cluster, Work, open_cluster, progress
 from svevae.dataset.cut import cut
 from svevae.dataset.journal import JOURNAL, Journal
-from svevae.dataset.label_settings import LabelSettings, label_provenance, label_settings
+from svevae.dataset.label_settings import (
+    LabelSettings,
+    check_reach,
+    draw_material,
+    label_provenance,
+    label_settings,
+    material_choices,
+)
 from svevae.dataset.labelling import label_converged, without_labels
 from svevae.dataset.store import UNLABELLED, without_load_path, write_dataset
 from svevae.errors import ConfigError, blaming
 from svevae.files import check_target, written_whole
+from svevae.physics.alloys import LAW, LAW_UNITS, laws_of, strains_of
+from svevae.physics.elasticity import Material
 from svevae.physics.label import property_names
 from svevae.physics.microstructure import make_part, random_parameters
 from svevae.words import counted
+
+
+class PlannedPart(NamedTuple):
+    """A part to be made: number `number` of its `family`, whose parts `seed` tells from those of
+    others.
+    """
+
+    family: str
+    generator: str
+    seed: int
+    number: int
+    parameters: dict[str, float]
+    material: Material
 
 
 def generate(settings: Generate, work: Work = HERE, origin: str = "params.yaml") -> str:
@@ -42,74 +65,119 @@ def generate(settings: Generate, work: Work = HERE, origin: str = "params.yaml")
     """
     with blaming(f"{origin}: generate."):
         labels = label_settings(settings)
-        parameters = [part_parameters(settings, part) for part in range(settings.parts)]
+        plan = plan_parts(settings)
     provenance = _provenance(settings, labels)  # now: the code may be another by the end
     output = Path(settings.output)
     output.parent.mkdir(parents=True, exist_ok=True)
     check_target(output)
     with blaming(f"{origin}: generate."), open_cluster(work) as cluster:
-        parts = _make_parts(settings, parameters, cluster)
+        parts = _make_parts(settings, plan, cluster)
         cubes, positions = zip(
             *(cut(part, settings.sve, settings.stride) for part in parts), strict=True
         )
-        part_id = np.repeat(np.arange(settings.parts), [len(cube) for cube in cubes])
+        part_id = np.repeat(np.arange(len(plan)), [len(cube) for cube in cubes])
         voxels, position = np.concatenate(cubes), np.concatenate(positions)
         called = [
             f"SVE {i} (part {part}, position {tuple(map(int, p))})"
             for i, (part, p) in enumerate(zip(part_id, position, strict=True))
         ]
+        part_laws = np.concatenate([laws_of(part.material, 1) for part in plan])
+        several = isinstance(settings.material, list) or len(np.unique(part_laws, axis=0)) > 1
+        laws = part_laws[part_id] if several else None
         journal = Journal(JOURNAL, labels)
         journal.adopt(output)
         columns, index, errors = label_converged(
-            voxels, called, labels, journal, cluster, settings.batch
+            voxels, called, labels, journal, cluster, settings.batch, laws
         )
         lost = without_labels(errors, len(voxels), index)
     if lost:
         provenance[UNLABELLED] = lost
         voxels, part_id, position = voxels[index], part_id[index], position[index]
     names, units = property_names(settings.tension)
-    table = np.array([[k, *parameters[k].values(), parts[k].mean()] for k in range(settings.parts)])
     porosity = voxels.reshape(len(voxels), -1).mean(axis=1)
     arrays = columns | {
         "voxels": voxels,
         "part_id": part_id,
         "position": position,
         "porosity": porosity,
-        "parts": table,
     }
     arrays["tension/strain"] = np.array(settings.strain)
-    extra: dict[str, dict[str, Any]] = {
-        "parts": {"columns": ["part_id", *parameters[0], "porosity_realised"]},
-        "stiffness": {"order": "Mandel xx,yy,zz,yz,xz,xy"},
-    }
+    extra: dict[str, dict[str, Any]] = {"stiffness": {"order": "Mandel xx,yy,zz,yz,xz,xy"}}
+    arrays["parts"], extra["parts"] = _part_table(plan, parts)
+    if laws is not None:
+        arrays["law"] = part_laws[part_id]
+        extra["law"] = {"names": list(LAW), "units": list(LAW_UNITS)}
+        arrays["tension/strain"] = strains_of(
+            arrays["law"], labels.material, np.array(settings.strain)
+        )
+    if settings.families:
+        families = list(settings.families)
+        arrays["family"] = np.array([families.index(part.family) for part in plan])[part_id]
+        extra["family"] = {"names": families}
     write_dataset(output, arrays, names, units, provenance, extra)
     apart = (
         f"porosity {porosity.min():.3%} to {porosity.max():.3%}, largest residual"
         f" {columns['residual'].max():.1e}"
     )
     stuck = without_load_path(columns["load_path"])
-    made = f"{counted(len(voxels), 'SVE')} of {counted(settings.parts, 'part')}"
+    made = f"{counted(len(voxels), 'SVE')} of {counted(len(plan), 'part')}"
     return f"{output}: {made}, {apart}" + "".join(f"; {one}" for one in (stuck, lost) if one)
 
 
-def part_parameters(settings: Generate, part: int) -> dict[str, float]:
-    """Give the generator its parameters for one part; they depend on the seed and the part's number
-    alone. Raises ConfigError.
+def plan_parts(settings: Generate) -> list[PlannedPart]:
+    """All parts of the settings, family after family. What a part is depends on the seed, its
+    family's name and its number there alone. Raises ConfigError.
     """
-    return random_parameters(settings.generator, settings.parameters, settings.seed, part)
+    choices = material_choices(settings.material)
+    reference = label_settings(settings).material
+    plan = []
+    for name, family in settings.kinds().items():
+        seed = zlib.crc32(f"{settings.seed} {name}".encode()) if name else settings.seed
+        for number in range(family.parts):
+            with blaming(f"families.{name}." if name else ""):
+                values = random_parameters(family.generator, family.parameters, seed, number)
+            rng = np.random.default_rng([seed, number, 2])
+            material = draw_material(choices[number % len(choices)], rng)
+            if len(choices) > 1 or material != reference:
+                _check_scaling(material, reference, settings.strain)
+            plan.append(PlannedPart(name, family.generator, seed, number, values, material))
+    return plan
 
 
-def _make_parts(
-    settings: Generate, parameters: list[dict[str, float]], cluster: Cluster
-) -> list[np.ndarray]:
+def _check_scaling(material: Material, reference: Material, strain: tuple[float, ...]) -> None:
+    """Raise ConfigError where the strains of `material` cannot be multiples of its s0/E, or end
+    before its yield.
+    """
+    for one in (reference, material):
+        if not 0 < one.s0 < np.inf:
+            raise ConfigError(
+                "material.s0: expected a finite number above 0 where there are several materials,"
+                f" received {one.s0:g}"
+            )
+    scaled = strains_of(laws_of(material, 1), reference, np.array(strain))
+    check_reach(material, float(scaled[0, -1]))
+
+
+def _part_table(
+    plan: list[PlannedPart], parts: list[np.ndarray]
+) -> tuple[np.ndarray, dict[str, list[str]]]:
+    """/parts and its attributes: a row for each part, NaN where its generator has no such
+    parameter.
+    """
+    names = list(dict.fromkeys(name for part in plan for name in part.parameters))
+    rows = [
+        [k, *(part.parameters.get(name, np.nan) for name in names), voxels.mean()]
+        for k, (part, voxels) in enumerate(zip(plan, parts, strict=True))
+    ]
+    return np.array(rows), {"columns": ["part_id", *names, "porosity_realised"]}
+
+
+def _make_parts(settings: Generate, plan: list[PlannedPart], cluster: Cluster) -> list[np.ndarray]:
     """The parts (x, y, z); those made before are read from the journal."""
     shape = tuple((count - 1) * settings.stride + settings.sve for count in settings.part)
     folder = JOURNAL / "parts"
     folder.mkdir(parents=True, exist_ok=True)
-    tasks = [
-        (settings.generator, shape, settings.seed, part, values)
-        for part, values in enumerate(parameters)
-    ]
+    tasks = [(part.generator, shape, part.seed, part.number, part.parameters) for part in plan]
     paths = [
         folder / f"{hashlib.sha256(repr(task).encode()).hexdigest()[:24]}.npy" for task in tasks
     ]

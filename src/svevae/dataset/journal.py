@@ -16,15 +16,31 @@ from svevae.dataset.seal import plain_attributes, row_slabs
 from svevae.errors import DataError
 from svevae.files import load_arrays, save_arrays
 from svevae.hdf5 import reading
+from svevae.physics.alloys import laws_of
 
 JOURNAL = Path(".checkpoints/generate")
 LABEL_KEYS = ("properties", "stiffness", "residual", "load_path")
 
 
-def voxel_digest(sve: np.ndarray) -> str:
-    """The name of an SVE (x, y, z) in the journal, the same for every integer type."""
-    packed = np.packbits(np.asarray(sve, bool)).tobytes()
-    return hashlib.sha256(repr(np.shape(sve)).encode() + packed).hexdigest()[:24]
+def voxel_digest(sve: np.ndarray, law: np.ndarray | None = None) -> str:
+    """The name of an SVE (x, y, z) in the journal, the same for every integer type; `law` (5,) is
+    its own, None for that of the journal's settings.
+    """
+    content = repr(np.shape(sve)).encode() + np.packbits(np.asarray(sve, bool)).tobytes()
+    if law is not None:
+        content += np.asarray(law, "<f8").tobytes()
+    return hashlib.sha256(content).hexdigest()[:24]
+
+
+def digests_of(voxels: np.ndarray, laws: np.ndarray | None, settings: LabelSettings) -> list[str]:
+    """The names of SVEs (sve, x, y, z) in the journal of `settings`; `laws` is (sve, 5)."""
+    if laws is None:
+        return [voxel_digest(sve) for sve in voxels]
+    own = (laws != laws_of(settings.material, 1)).any(axis=1)
+    return [
+        voxel_digest(sve, law if other else None)
+        for sve, law, other in zip(voxels, laws, own, strict=True)
+    ]
 
 
 class Journal:
@@ -33,6 +49,7 @@ class Journal:
     """
 
     def __init__(self, folder: Path, settings: LabelSettings):
+        self.settings = settings
         self.folder = folder / settings.digest()
         self.folder.mkdir(parents=True, exist_ok=True)
         self.rows: dict[str, dict[str, np.ndarray]] = {}
@@ -57,9 +74,11 @@ class Journal:
                     )
                     if key in file
                 ]
+                laws = file["law"][:] if "law" in file else None
                 for slab in row_slabs(file["voxels"]):
+                    own = None if laws is None else laws[slab]
                     self.remember(
-                        map(voxel_digest, file["voxels"][slab]),
+                        digests_of(file["voxels"][slab], own, self.settings),
                         {key: file[key][slab] for key in keys},
                     )
 

@@ -13,7 +13,7 @@ from functools import lru_cache
 import numpy as np
 
 from svevae.dataset.cluster import Cluster, progress
-from svevae.dataset.journal import Journal, voxel_digest
+from svevae.dataset.journal import Journal, digests_of
 from svevae.dataset.label_settings import LabelSettings
 from svevae.errors import ConfigError, SolverError, SvevaeError
 from svevae.physics.homogenize import Settings, Solver
@@ -42,13 +42,16 @@ def _solver(shape: tuple[int, int, int], settings: Settings) -> Solver:
 
 
 def label_batch(
-    voxels: np.ndarray, names: Sequence[str], settings: LabelSettings
+    voxels: np.ndarray,
+    names: Sequence[str],
+    settings: LabelSettings,
+    laws: np.ndarray | None = None,
 ) -> tuple[dict[str, np.ndarray], list[SvevaeError]]:
     """Labels of a few SVEs on this machine, with NaN in the row of each that has none, and why:
     SolverError where it did not converge, ConfigError where a curve ends before the 0.2 % yield.
 
-    An SVE that fails is tried once more, in double precision, with increments of half the size and
-    four times the iterations.
+    `laws` (sve, 5) as `label_converged` has them. An SVE that fails is tried once more, in double
+    precision, with increments of half the size and four times the iterations.
     """
     solver = _solver(voxels.shape[1:], settings.solver())
     together, _ = batch_memory(voxels.shape[1:], settings)
@@ -57,10 +60,10 @@ def label_batch(
     for start in range(0, len(voxels), together):
         piece = slice(start, start + together)
         try:
-            labelled = [_label(voxels[piece], names[piece], settings, solver)]
+            labelled = [_label(*_rows(piece, voxels, names, settings, laws), solver)]
         except SolverError:
             labelled = [
-                _carefully(voxels[i : i + 1], names[i : i + 1], settings)
+                _carefully(*_rows(slice(i, i + 1), voxels, names, settings, laws))
                 for i in range(len(voxels))[piece]
             ]
         for row, failures in labelled:
@@ -69,22 +72,40 @@ def label_batch(
     return {key: np.concatenate([row[key] for row in rows]) for key in rows[0]}, errors
 
 
+def _rows(
+    rows: slice,
+    voxels: np.ndarray,
+    names: Sequence[str],
+    settings: LabelSettings,
+    laws: np.ndarray | None,
+) -> tuple[np.ndarray, Sequence[str], LabelSettings, np.ndarray | None]:
+    return voxels[rows], names[rows], settings, None if laws is None else laws[rows]
+
+
 def _label(
-    voxels: np.ndarray, names: Sequence[str], settings: LabelSettings, solver: Solver, **steps: bool
+    voxels: np.ndarray,
+    names: Sequence[str],
+    settings: LabelSettings,
+    laws: np.ndarray | None,
+    solver: Solver,
+    halves: bool = False,
 ) -> tuple[dict[str, np.ndarray], list[SvevaeError]]:
-    labels = label(voxels, settings.material, settings.tension, solver, names, **steps)
+    labels = label(voxels, settings.material, settings.tension, solver, names, halves, laws)
     return label_columns(labels), list(labels.late.values())
 
 
 def _carefully(
-    voxels: np.ndarray, names: Sequence[str], settings: LabelSettings
+    voxels: np.ndarray,
+    names: Sequence[str],
+    settings: LabelSettings,
+    laws: np.ndarray | None,
 ) -> tuple[dict[str, np.ndarray], list[SvevaeError]]:
     """The row of one SVE, and no error; or a row with NaN, and the error."""
     given = settings.solver()
     more = replace(given, dtype="float64", newton=4 * given.newton, cg=4 * given.cg)
     solver = _solver(voxels.shape[1:], more)
     try:
-        return _label(voxels, names, settings, solver, halves=True)
+        return _label(voxels, names, settings, laws, solver, halves=True)
     except SolverError as error:
         count, increments = (
             len(property_names(settings.tension.axes)[0]),
@@ -151,14 +172,16 @@ def label_converged(
     journal: Journal,
     cluster: Cluster,
     batch: int,
+    laws: np.ndarray | None = None,
 ) -> tuple[dict[str, np.ndarray], np.ndarray, list[SvevaeError]]:
     """Labels of those SVEs (sve, x, y, z) that have them, as datasets of the contract with one row
-    each; their indices; and why others have none, by `names`, as `label_batch` says.
+    each; their indices; and why others have none, by `names`, as `label_batch` says. `laws` (sve,
+    5) are the SVEs' own, None where all are of the material of `settings`.
 
     A worker has one SVE in hand, or as many as its GPU solves at once; `batch` finished ones make a
     file of the journal. An interruption loses what is in hand, `kill -9` such a file too.
     """
-    digests = [voxel_digest(sve) for sve in voxels]
+    digests = digests_of(voxels, laws, settings)
     # equal SVEs are labelled once
     first = {digest: i for i, digest in reversed(list(enumerate(digests)))}
     missing = [i for digest, i in first.items() if digest not in journal.rows]
@@ -182,7 +205,12 @@ def label_converged(
             together = max(1, min(together, -(-len(missing) // cluster.workers)))
         pieces = [missing[start : start + together] for start in range(0, len(missing), together)]
         work = (
-            (voxels[piece].astype(np.uint8), [names[i] for i in piece], settings)
+            (
+                voxels[piece].astype(np.uint8),
+                [names[i] for i in piece],
+                settings,
+                None if laws is None else laws[piece],
+            )
             for piece in pieces
         )
         with journal.gathered(batch) as keep:

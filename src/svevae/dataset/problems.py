@@ -15,6 +15,7 @@ import numpy as np
 from svevae.dataset.seal import Digest, pack, row_slabs, seal_problems
 from svevae.errors import DataError
 from svevae.hdf5 import reading
+from svevae.physics.alloys import LAW
 from svevae.words import short, some
 
 INFLATION = 1032  # deflate packs that many bytes into one, at most
@@ -60,6 +61,8 @@ def _problems(file: h5py.File, labelled: bool) -> tuple[list[str], dict[str, h5p
         "stiffness": 3,
         "residual": 1,
         "load_path": 2,
+        "law": 2,
+        "family": 1,
     }
     items: dict[str, h5py.Dataset] = {}
     problems = _size_problems(file)
@@ -86,10 +89,14 @@ def _problems(file: h5py.File, labelled: bool) -> tuple[list[str], dict[str, h5p
             items[name] = item
     if "voxels" in items:
         problems += _shape_problems(items)
-    for name in items.keys() & {"properties", "porosity", "stiffness", "residual"}:
+    for name in items.keys() & {"properties", "porosity", "stiffness", "residual", "law"}:
         problems += _finite_problems(items[name])
     if "properties" in items:
         problems += _label_problems(items["properties"])
+    if "law" in items:
+        problems += _law_problems(items["law"])
+    if "family" in items:
+        problems += _family_problems(items["family"])
     if "parts" in file:
         problems += _parts_problems(file["parts"])
     if "tension" in file:
@@ -173,7 +180,12 @@ def _shape_problems(items: Mapping[str, h5py.Dataset]) -> Iterator[str]:
                 f"/{name}: expected {shape[0]} rows, one for each SVE of /voxels, received"
                 f" {len(item)}"
             )
-    for name, inner in (("position", (3,)), ("stiffness", (6, 6)), ("load_path", (3,))):
+    for name, inner in (
+        ("position", (3,)),
+        ("stiffness", (6, 6)),
+        ("load_path", (3,)),
+        ("law", (5,)),
+    ):
         if name in items and items[name].shape[1:] != inner:
             yield (
                 f"/{name}: expected shape (sve, {', '.join(map(str, inner))}), received"
@@ -234,6 +246,35 @@ def _usable(name: str) -> bool:
     return bool(name.strip()) and not any(unicodedata.category(c)[0] == "C" for c in name)
 
 
+def _law_problems(item: h5py.Dataset) -> Iterator[str]:
+    if item.shape[1:] != (len(LAW),):
+        return  # said with the other shapes
+    E, nu, s0, Q, b = item[:].astype(float).T
+    for name, values, good, expected in (
+        ("E", E, E > 0, "above 0"),
+        ("nu", nu, (nu > -1) & (nu < 0.5), "between -1 and 0.5"),
+        ("s0", s0, s0 > 0, "above 0"),
+        ("Q", Q, Q >= 0, "at least 0"),
+        ("b", b, b >= 0, "at least 0"),
+    ):
+        if not good.all():
+            i = int(np.argmin(good))
+            yield f"/law: expected {name} {expected}, received {values[i]:g} in SVE {i}"
+
+
+def _family_problems(item: h5py.Dataset) -> Iterator[str]:
+    names = strings_of(item, "names")
+    if item.dtype.kind not in "iu":
+        yield f"/family: expected integers, received {item.dtype}"
+    elif not names:
+        yield "/family: the attribute `names` is missing or not a list of strings"
+    elif len(item) and not 0 <= int(item[:].min()) <= int(item[:].max()) < len(names):
+        yield (
+            f"/family: expected 0 to {len(names) - 1}, an index into its {len(names)} names,"
+            f" received {int(item[:].min())} to {int(item[:].max())}"
+        )
+
+
 def _parts_problems(item: Any) -> Iterator[str]:
     columns = strings_of(item, "columns")
     shape: tuple[int, ...] = getattr(item, "shape", None) or ()
@@ -246,13 +287,16 @@ def _parts_problems(item: Any) -> Iterator[str]:
 
 def _tension_problems(group: Any, count: int | None) -> Iterator[str]:
     strain = group.get("strain") if isinstance(group, h5py.Group) else None
-    if not isinstance(strain, h5py.Dataset) or strain.ndim != 1:
-        yield "/tension: expected a group with strain (increment,)"
+    if not isinstance(strain, h5py.Dataset) or strain.ndim not in (1, 2):
+        yield "/tension: expected a group with strain (increment,) or (sve, increment)"
         return
+    expected = (count, strain.shape[-1])
+    if strain.ndim == 2 and count is not None and strain.shape != expected:
+        yield f"/tension/strain: expected shape {expected}, received {strain.shape}"
     for name in sorted(set(group) - {"strain"}):
         shape = getattr(group[name], "shape", None)
-        if count is not None and shape != (count, len(strain)):
-            yield f"/tension/{name}: expected shape {(count, len(strain))}, received {shape}"
+        if count is not None and shape != expected:
+            yield f"/tension/{name}: expected shape {expected}, received {shape}"
         elif shape is not None:
             yield from _finite_problems(group[name])
 

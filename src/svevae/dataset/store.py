@@ -13,9 +13,13 @@ Optional:
 | /porosity | (sve,) float | mean of the voxels |
 | /position | (sve, 3) integer | index of the SVE in its part |
 | /stiffness | (sve, 6, 6) float | apparent stiffness, Mandel order xx yy zz yz xz xy, MPa |
-| /tension | group | strain (increment,); stress_x, stress_y, stress_z (sve, increment), MPa |
+| /tension | group | strain (increment,), or (sve, increment) where SVEs are of several metals; \
+stress_x, stress_y, stress_z (sve, increment), MPa |
 | /residual | (sve,) float | largest residual of an increment that is left, of its load |
 | /load_path | (sve, 3) 0 or 1 | does the matrix hang together along x, y, z; if not, labels are 0 |
+| /law | (sve, 5) float | E, nu, s0, Q, b of the metal of each SVE; without it the attribute \
+`material` is that of all |
+| /family | (sve,) integer | index into its attribute `names`: what kind of pores an SVE has |
 | /parts | (part, column) float | attribute `columns`; how each part was generated |
 
 Any voxel count n and any number of properties; n and the names are read from the file. The file's
@@ -176,6 +180,9 @@ def label_record(data: SVEDataset) -> dict[str, Any] | None:
     """
     try:
         record = {key: json.loads(data.attributes[key]) for key in ("material", "solver_settings")}
+        if "tension_settings" in data.attributes:
+            record["tension"] = json.loads(data.attributes["tension_settings"])
+            return record | {"label_digest": data.attributes["label_digest"]}
         with reading(data.path, known=True) as file:
             if "tension/strain" not in file:
                 return None

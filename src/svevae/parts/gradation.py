@@ -23,7 +23,7 @@ from svevae.parts.direct import Direct, joined
 from svevae.parts.fields import PropertyField
 from svevae.parts.ground import series
 from svevae.parts.latent_field import LatentField
-from svevae.physics.microstructure import graded
+from svevae.physics.level_sets import graded
 from svevae.physics.part import Response, block_means
 
 WIDTHS = (0.25, 4.0)  # SVE edges

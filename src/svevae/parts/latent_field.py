@@ -20,7 +20,7 @@ from scipy.special import ndtri
 
 from svevae.dataset.statistics import lags_within, pairs_apart
 from svevae.errors import DataError
-from svevae.physics.microstructure import gaussian_field
+from svevae.physics.level_sets import gaussian_field
 
 LENGTHS = (0.75, 1.5, 3.0, 6.0)  # of the nested structures, in SVE edges
 REACH = 6  # farthest lag that correlations are estimated at, SVE edges

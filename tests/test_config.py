@@ -14,6 +14,7 @@ from svevae.config import load_params, named_file, parse_params
 from svevae.errors import ConfigError
 
 ROOT = Path(__file__).parents[1]
+PORES = "generate.families.correlated.parameters"
 SHIPPED = yaml.safe_load((ROOT / "params.yaml").read_text())
 
 
@@ -23,7 +24,7 @@ def test_shipped_params_are_valid_and_typed() -> None:
     assert params.train.widths == (48, 96)
     assert isinstance(params.train.kl_weight, float)
     assert params.generate.part == tuple(SHIPPED["generate"]["part"])
-    assert params.generate.parameters == SHIPPED["generate"]["parameters"]
+    assert params.generate.families == SHIPPED["generate"]["families"]
     assert isinstance(params.generate.voxel_size, float)
 
 
@@ -71,7 +72,17 @@ def test_shipped_params_are_valid_and_typed() -> None:
                 " received 'flip_w'"
             ),
         ),
-        ("generate.parts", 0, "generate.parts: expected at least 1, received 0"),
+        (
+            "generate.families.correlated.parts",
+            0,
+            "generate.families.correlated.parts: expected at least 1, received 0",
+        ),
+        ("generate.families", {}, "generate.families: expected at least one, received {}"),
+        (
+            "generate.families",
+            {"gas": {"generator": "gas", "parameters": {}}},
+            "generate.families.gas.parts: missing",
+        ),
         ("generate.stride", 0, "generate.stride: expected at least 1, received 0"),
         ("generate.batch", 0, "generate.batch: expected at least 1, received 0"),
         ("generate.batch", 2.0, "generate.batch: expected int, received 2.0"),
@@ -116,49 +127,49 @@ def test_shipped_params_are_valid_and_typed() -> None:
             "generate.tolerance: expected float, received '5e-4' .*write 1.0e-3",
         ),
         (
-            "generate.parameters",
+            PORES,
             [0.1],
-            r"generate.parameters: expected a mapping, received \[0.1\]",
+            rf"{PORES}: expected a mapping, received \[0.1\]",
         ),
         (
-            "generate.parameters",
+            PORES,
             {"porosity": "high"},
-            r"generate.parameters.porosity: expected a number, .* received 'high'",
+            rf"{PORES}.porosity: expected a number, .* received 'high'",
         ),
         (
-            "generate.parameters",
+            PORES,
             {"porosity": True},
-            "generate.parameters.porosity: expected a number, .* received True",
+            f"{PORES}.porosity: expected a number, .* received True",
         ),
         (
-            "generate.parameters",
+            PORES,
             {"porosity": None},
-            "generate.parameters.porosity: expected a number, .* received None",
+            f"{PORES}.porosity: expected a number, .* received None",
         ),
         (
-            "generate.parameters",
+            PORES,
             {"porosity": [0.1]},
-            r"generate.parameters.porosity: expected a number, .* received \[0.1\]",
+            rf"{PORES}.porosity: expected a number, .* received \[0.1\]",
         ),
         (
-            "generate.parameters",
+            PORES,
             {"porosity": [0.1, 0.2, "lin"]},
-            "generate.parameters.porosity: expected a number, .* 'lin'",
+            f"{PORES}.porosity: expected a number, .* 'lin'",
         ),
         (
-            "generate.parameters",
+            PORES,
             {"porosity": [0.2, 0.1]},
-            r"generate.parameters.porosity: expected low <= high, .* received \[0.2, 0.1\]",
+            rf"{PORES}.porosity: expected low <= high, .* received \[0.2, 0.1\]",
         ),
         (
-            "generate.parameters",
+            PORES,
             {"porosity": [0, 0.1, "log"]},
-            "generate.parameters.porosity: expected low <= high, and above 0 for log",
+            f"{PORES}.porosity: expected low <= high, and above 0 for log",
         ),
         (
-            "generate.parameters",
+            PORES,
             {"porosity": [float("nan"), 1]},
-            "generate.parameters.porosity: expected finite numbers, received",
+            f"{PORES}.porosity: expected finite numbers, received",
         ),
         (
             "base.backend",
@@ -245,11 +256,11 @@ def test_shipped_params_are_valid_and_typed() -> None:
 )
 def test_wrong_values_are_named(key: str, value: object, message: str) -> None:
     settings = copy.deepcopy(SHIPPED)
-    section, _, name = key.partition(".")
-    if name:
-        settings[section][name] = value
-    else:
-        settings[section] = value
+    *sections, name = key.split(".")
+    inner = settings
+    for section in sections:
+        inner = inner[section]
+    inner[name] = value
     with pytest.raises(ConfigError, match=f"^{message}"):
         parse_params(settings)
 

@@ -86,9 +86,9 @@ def test_what_is_written_out_is_params_yaml() -> None:
     assert train | {"augmentation": tuple(train["augmentation"])} == parameters.TRAIN
     assert generate.strain == parameters.STRAIN
     assert generate.tension == parameters.AXES
-    assert (generate.material, generate.generator) == (parameters.MATERIAL, parameters.GENERATOR)
-    assert generate.parameters == parameters.PORES
-    assert (generate.parts, generate.part) == (parameters.PARTS, parameters.PART)
+    family = generate.families["correlated"]
+    assert generate.material[0] == parameters.MATERIAL
+    assert (family["generator"], family["parameters"]) == (parameters.GENERATOR, parameters.PORES)
     assert generate.sve == parameters.EDGE
 
 

@@ -26,8 +26,8 @@ PORES = {
 }
 GENERATE = {
     "output": "data/tiny.h5",
-    "parameters": PORES,
-    "parts": 12,
+    "families": {"correlated": {"generator": "gaussian", "parameters": PORES, "parts": 12}},
+    "material": "as-built-z",
     "part": [2, 2, 2],
     "sve": N,
     "stride": N,

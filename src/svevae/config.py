@@ -47,12 +47,16 @@ Pruner = Literal["none", "hyperband", "halving"]
 Resource = Literal["epochs", "fraction"]
 ARCHITECTURES, BLOCKS, ERRORS = get_args(Architecture), get_args(Block), get_args(ErrorName)
 
-GAUSSIAN = {  # of `generate`, where a file does not say
-    "porosity": [0.005, 0.08, "log"],
-    "pore_length": [3.5, 8.0],
-    "elongation": [1.0, 2.0],
-    "modulation_length": [32, 96],
-    "modulation_strength": [0.0, 0.8],
+CORRELATED = {  # of `generate`, where a file does not say
+    "generator": "gaussian",
+    "parameters": {
+        "porosity": [0.005, 0.08, "log"],
+        "pore_length": [3.5, 8.0],
+        "elongation": [1.0, 2.0],
+        "modulation_length": [32, 96],
+        "modulation_strength": [0.0, 0.8],
+    },
+    "parts": 72,
 }
 STRAIN = (
     *(0.00082, 0.00233, 0.00427, 0.00658, 0.00919, 0.01209),
@@ -119,12 +123,10 @@ class Family:
 
 @section
 class Generate:
-    """How to make parts of porous metal and to label their SVEs, into a file of the contract. The
-    defaults are those of the shipped params.yaml.
+    """How to make parts of porous metal and to label their SVEs, into a file of the contract.
 
-    `generator`, `parameters` and `parts` are those of a `Family`; `families`, mappings of these
-    three by a name for each, stand in their place where there are any. `part` is in SVEs along x,
-    y, z; `sve` and `stride` in voxels, of `voxel_size` micrometres.
+    `families` has the keys of a `Family` by a name for each kind of pores. `part` is in SVEs along
+    x, y, z; `sve` and `stride` in voxels, of `voxel_size` micrometres.
 
     `material` is the name of a preset, or a mapping of E, nu, s0, Q, b (MPa;
     `svevae.physics.elasticity`): numbers, or [low, high] from which each part draws; or "printed",
@@ -137,13 +139,12 @@ class Generate:
 
     output: Annotated[
         str, check(lambda name: name.endswith(".h5"), "the name of a .h5 file"), PRINTABLE
-    ] = "data/sve_porous_alsi10mg_32.h5"
+    ] = "data/porous_metals_32.h5"
     seed: Seed = 0
-    generator: Text = "gaussian"
-    parameters: dict[str, Range] = field(default_factory=lambda: dict(GAUSSIAN))
-    parts: Count = 85
-    families: dict[Text, dict[str, Any]] = field(default_factory=dict)
-    part: Edges = (4, 4, 3)
+    families: Annotated[
+        dict[Text, dict[str, Any]], check(lambda families: len(families) > 0, "at least one")
+    ] = field(default_factory=lambda: {"correlated": dict(CORRELATED)})
+    part: Edges = (3, 3, 3)
     sve: Annotated[int, Field(ge=2, le=10_000)] = 32
     stride: Size = 32
     voxel_size: Positive = 10.0
@@ -152,16 +153,20 @@ class Generate:
     strain: Floats = STRAIN
     dtype: Text = "float32"
     tolerance: Finite = 5.0e-4
-    batch: Count = 8
+    batch: Count = 32
+
+    def __post_init__(self) -> None:
+        self.kinds()
 
     def kinds(self) -> dict[str, Family]:
-        """The families by name; where there are none, one without a name. Raises ConfigError."""
-        if not self.families:
-            return {"": Family(self.generator, self.parameters, self.parts)}
-        return {
-            name: parse_section(f"families.{name}", Family, values)
-            for name, values in self.families.items()
-        }
+        """The families by name."""
+        kinds = {}
+        for name, values in self.families.items():
+            try:
+                kinds[name] = parse_section(f"generate.families.{name}", Family, values)
+            except ValueRefusedError as error:  # of a family, not of this section
+                raise ConfigError(str(error)) from None
+        return kinds
 
 
 @section

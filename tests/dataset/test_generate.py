@@ -50,8 +50,7 @@ GAUSSIAN = {
 }
 TINY = {
     "output": "data/tiny.h5",
-    "parameters": GAUSSIAN,
-    "parts": 2,
+    "material": "as-built-z",
     "part": [2, 2, 1],
     "sve": 8,
     "stride": 8,
@@ -63,13 +62,25 @@ MORE = 4  # parts
 ENDLESS = 150  # parts: work that is interrupted long before its end on any machine
 
 
+def one_family(settings: Generate, **changes: Any) -> Generate:
+    """`settings` with one family: Gaussian pores, but for the changes of its keys."""
+    family = {"generator": "gaussian", "parameters": GAUSSIAN, "parts": 5} | changes
+    return replace(settings, families={"correlated": family})
+
+
 def part_parameters(settings: Generate, part: int) -> dict[str, float]:
-    return plan_parts(replace(settings, parts=part + 1))[part].parameters
+    return plan_parts(settings)[part].parameters
 
 
 def write_params(folder: Path, **changes: Any) -> None:
     settings = yaml.safe_load((ROOT / "params.yaml").read_text())
-    settings["generate"] |= TINY | changes
+    family = {
+        key: changes.pop(key) for key in ("generator", "parameters", "parts") if key in changes
+    }
+    families = {
+        "correlated": {"generator": "gaussian", "parameters": GAUSSIAN, "parts": 2} | family
+    }
+    settings["generate"] |= TINY | {"families": families} | changes
     (folder / "params.yaml").write_text(yaml.safe_dump(settings, sort_keys=False))
 
 
@@ -182,16 +193,15 @@ def test_file_alone_makes_the_voxels_again(small: Path) -> None:
         )
     assert columns == ["part_id", *parameter_names("gaussian"), "porosity_realised"]
     settings = replace(
-        load_params(small / "params.yaml").generate,
-        parameters=made["parameters"],
-        seed=made["seed"],
+        load_params(small / "params.yaml").generate, families=made["families"], seed=made["seed"]
     )
+    plan = plan_parts(settings)
     cubes = []
     for k, (part_id, *values, realised) in enumerate(table):
         parameters = dict(zip(columns[1:-1], values, strict=True))
         assert part_id == k
-        assert parameters == part_parameters(settings, k)
-        part = make_part(made["generator"], (16, 16, 8), made["seed"], k, parameters)
+        assert parameters == plan[k].parameters
+        part = make_part(plan[k].generator, (16, 16, 8), plan[k].seed, k, parameters)
         assert realised == part.mean() == round(parameters["porosity"] * part.size) / part.size
         cubes.append(cut(part, made["sve"], made["stride"])[0])
     assert np.concatenate(cubes).tobytes() == contents(small)["voxels"].tobytes()
@@ -617,8 +627,8 @@ VOCE = {"E": 70_000, "nu": 0.33, "s0": 216, "Q": 312, "b": 40}
         (
             {"material": "steel"},
             (
-                "material: expected one of as-built-z, as-built-xy, aged-z or a mapping, received"
-                " 'steel'"
+                "material: expected one of as-built-z, as-built-xy, aged-z, printed or a"
+                " mapping, received 'steel'"
             ),
         ),
         (
@@ -673,18 +683,21 @@ VOCE = {"E": 70_000, "nu": 0.33, "s0": 216, "Q": 312, "b": 40}
         ),
         (
             {"generator": "foam"},
-            "params.yaml: generate.generator: expected one of gaussian, overlapping_spheres",
+            "generate.families.correlated.generator: expected one of gaussian, spinodal,",
         ),
         (
             {"parameters": {"porosity": 0.1}},
             (
-                "params.yaml: generate.parameters.pore_length: missing; gaussian has porosity,"
-                " pore_length"
+                "params.yaml: generate.families.correlated.parameters.pore_length: missing;"
+                " gaussian has porosity, pore_length"
             ),
         ),
         (
             {"parameters": GAUSSIAN | {"poros": 1}},
-            "params.yaml: generate.parameters.poros: unknown; gaussian has porosity, pore_length",
+            (
+                "params.yaml: generate.families.correlated.parameters.poros: unknown; gaussian has"
+                " porosity, pore_length"
+            ),
         ),
         ({"seed": -1}, "params.yaml: generate.seed: expected at least 0, received -1"),
         ({"output": f"data/{250 * 'a'}.h5"}, "aaa.h5: not written: File name too long"),
@@ -912,7 +925,7 @@ def unlabelled(
         yield Here()
 
     def count_pores(
-        voxels: np.ndarray, called: list[str], settings: Any
+        voxels: np.ndarray, called: list[str], settings: Any, laws: np.ndarray | None = None
     ) -> tuple[dict[str, np.ndarray], list[SvevaeError]]:
         pores = voxels.sum(axis=(1, 2, 3), dtype=np.float32)
         bad = [name.startswith(STUBBORN) for name in called]
@@ -989,6 +1002,10 @@ def test_every_generator_by_its_name(
         "tilt": 30,
     }
     values |= {"pore_length": 2, "modulation_length": 8, "modulation_strength": 0.5}
+    values |= {"wavelength": 4, "stretch": 1.5, "cluster_pores": 2, "cluster_length": 3}
+    values |= {"flatness": 0.5, "layer": 4, "layer_spread": 0.5, "roughness": 0.2}
+    values |= {"chain_pores": 3, "chain_spacing": 1, "wander": 0.2}
+    values |= {"irregular": 0.5, "flat": 0.5, "chained": 0.5}
     arrays = unlabelled(
         generator=generator, parameters={name: values[name] for name in parameter_names(generator)}
     )
@@ -1018,7 +1035,8 @@ def test_labels_of_one_setting_are_not_those_of_another(
 
 
 def settings(**parameters: Any) -> Generate:
-    return replace(load_params(ROOT / "params.yaml").generate, parameters=GAUSSIAN | parameters)
+    shipped = load_params(ROOT / "params.yaml").generate
+    return one_family(shipped, parameters=GAUSSIAN | parameters)
 
 
 def test_draws_depend_on_seed_and_part_alone() -> None:
@@ -1026,7 +1044,7 @@ def test_draws_depend_on_seed_and_part_alone() -> None:
     length as it was.
     """
     first = part_parameters(settings(), 3)
-    assert first == part_parameters(replace(settings(), parts=1000), 3)
+    assert first == part_parameters(one_family(settings(), parts=1000), 3)
     assert first == part_parameters(settings(), 3)
     assert first != part_parameters(settings(), 4)
     assert first != part_parameters(replace(settings(), seed=1), 3)
@@ -1039,7 +1057,7 @@ def test_draws_are_even_or_even_in_the_logarithm() -> None:
     standard deviations of 19.4.
     """
     shipped = settings()
-    drawn = [part.parameters for part in plan_parts(replace(shipped, parts=2000))]
+    drawn = [part.parameters for part in plan_parts(one_family(shipped, parts=2000))]
     length = np.array([parameters["pore_length"] for parameters in drawn])
     porosity = np.log(np.array([parameters["porosity"] for parameters in drawn]) / 0.005) / np.log(
         0.08 / 0.005
@@ -1054,12 +1072,12 @@ def test_unknown_and_missing_parameters() -> None:
     """Named as they are in a section `generate`; `generate` itself says of which file."""
     with pytest.raises(
         ConfigError,
-        match=r"^parameters\.colour: unknown; gaussian has porosity, ",
+        match=r"^families\.correlated\.parameters\.colour: unknown; gaussian has porosity, ",
     ):
         part_parameters(settings(colour=1), 0)
     lacking = {name: value for name, value in GAUSSIAN.items() if name != "elongation"}
     with pytest.raises(
         ConfigError,
-        match=r"^parameters\.elongation: missing; gaussian has porosity, ",
+        match=r"^families\.correlated\.parameters\.elongation: missing; gaussian has porosity, ",
     ):
-        part_parameters(replace(settings(), parameters=lacking), 0)
+        part_parameters(one_family(settings(), parameters=lacking), 0)

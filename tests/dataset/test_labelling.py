@@ -52,7 +52,7 @@ def named(count: int) -> list[str]:
 
 
 def quick_batch(
-    voxels: np.ndarray, names: list[str], settings: LabelSettings
+    voxels: np.ndarray, names: list[str], settings: LabelSettings, _: np.ndarray | None = None
 ) -> tuple[dict[str, np.ndarray], list[SvevaeError]]:
     """Stands for `label_batch`: all labels are the number of pores; what is called "bad" does not
     converge, and what is called "late" yields too late.
@@ -327,13 +327,14 @@ class Stubborn:
         tension: Tension,
         solver: Any,
         names: list[str],
-        **steps: bool,
+        halves: bool,
+        laws: np.ndarray | None,
     ) -> Any:
         self.tried += [(name, solver.settings.dtype) for name in names]
         if "first" in names and solver.settings.dtype in self.dtypes:
             raise SolverError("first, increment 2: residual 0.1")
-        assert steps == ({"halves": True} if solver.settings.dtype == "float64" else {})
-        return self.label(voxels, material, tension, solver, names, **steps)
+        assert halves == (solver.settings.dtype == "float64")
+        return self.label(voxels, material, tension, solver, names, halves, laws)
 
 
 def test_an_sve_that_fails_is_tried_with_more_care(

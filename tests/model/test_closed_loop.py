@@ -39,17 +39,17 @@ def test_the_solver_labels_what_was_decoded(
     settings = replace(
         settings,
         output="tiny.h5",
-        parts=3,
+        material="as-built-z",
         part=(1, 1, 1),
         sve=8,
         stride=8,
         tension=("x", "z"),
         batch=2,
     )
-    settings = replace(
-        settings,
-        parameters=settings.parameters | {"pore_length": [2.0, 3.0], "modulation_length": 8},
-    )
+    family = settings.families["correlated"]
+    pores = family["parameters"] | {"pore_length": [2.0, 3.0], "modulation_length": 8}
+    families = {"correlated": family | {"parameters": pores, "parts": 3}}
+    settings = replace(settings, families=families)
     generate(settings, Work(workers=1))
     data = open_dataset("tiny.h5")
 

@@ -110,10 +110,9 @@ def generate(settings: Generate, work: Work = HERE, origin: str = "params.yaml")
         arrays["tension/strain"] = strains_of(
             arrays["law"], labels.material, np.array(settings.strain)
         )
-    if settings.families:
-        families = list(settings.families)
-        arrays["family"] = np.array([families.index(part.family) for part in plan])[part_id]
-        extra["family"] = {"names": families}
+    families = list(settings.families)
+    arrays["family"] = np.array([families.index(part.family) for part in plan])[part_id]
+    extra["family"] = {"names": families}
     write_dataset(output, arrays, names, units, provenance, extra)
     apart = (
         f"porosity {porosity.min():.3%} to {porosity.max():.3%}, largest residual"
@@ -132,9 +131,9 @@ def plan_parts(settings: Generate) -> list[PlannedPart]:
     reference = label_settings(settings).material
     plan = []
     for name, family in settings.kinds().items():
-        seed = zlib.crc32(f"{settings.seed} {name}".encode()) if name else settings.seed
+        seed = zlib.crc32(f"{settings.seed} {name}".encode())
         for number in range(family.parts):
-            with blaming(f"families.{name}." if name else ""):
+            with blaming(f"families.{name}."):
                 values = random_parameters(family.generator, family.parameters, seed, number)
             rng = np.random.default_rng([seed, number, 2])
             material = draw_material(choices[number % len(choices)], rng)

@@ -90,7 +90,8 @@ def material_ranges(value: Any) -> dict[str, tuple[float, float]] | None:
     if isinstance(value, str):
         if value not in PRESETS:
             raise ConfigError(
-                f"material: expected one of {', '.join(PRESETS)} or a mapping, received {value!r}"
+                f"material: expected one of {', '.join([*PRESETS, PRINTED_NAME])} or a mapping,"
+                f" received {value!r}"
             )
         return {name: (number, number) for name, number in asdict(PRESETS[value]).items()}
     names = list(Material.__dataclass_fields__)
@@ -108,7 +109,7 @@ def material_ranges(value: Any) -> dict[str, tuple[float, float]] | None:
             raise ConfigError(
                 f"material.{name}: expected a number or [low, high], received {given!r}"
             )
-        if not bounds[0] <= bounds[1]:
+        if isinstance(given, list) and not bounds[0] <= bounds[1]:
             raise ConfigError(f"material.{name}: expected low <= high, received {given!r}")
         ranges[name] = (float(bounds[0]), float(bounds[1]))
     for end in (0, 1):

@@ -13,8 +13,8 @@ Optional:
 | /porosity | (sve,) float | mean of the voxels |
 | /position | (sve, 3) integer | index of the SVE in its part |
 | /stiffness | (sve, 6, 6) float | apparent stiffness, Mandel order xx yy zz yz xz xy, MPa |
-| /tension | group | strain (increment,), or (sve, increment) where SVEs are of several metals; \
-stress_x, stress_y, stress_z (sve, increment), MPa |
+| /tension | group | strain (increment,), of several metals (sve, increment); stress_x, stress_y, \
+stress_z (sve, increment), MPa |
 | /residual | (sve,) float | largest residual of an increment that is left, of its load |
 | /load_path | (sve, 3) 0 or 1 | does the matrix hang together along x, y, z; if not, labels are 0 |
 | /law | (sve, 5) float | E, nu, s0, Q, b of the metal of each SVE; without it the attribute \

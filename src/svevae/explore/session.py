@@ -117,7 +117,9 @@ class Explorer:
         self.strain = np.array(labels["tension"]["strain"] if labels else STRAIN)
         if data is not None:
             with reading(data.path, known=True) as file:
-                self.strain = file["tension/strain"][:] if "tension/strain" in file else self.strain
+                strain = file.get("tension/strain")
+                if strain is not None and strain.ndim == 1:  # else each SVE has its own
+                    self.strain = strain[:]
         self._begin()
 
     def _begin(self) -> None:
@@ -190,7 +192,9 @@ class Explorer:
         with reading(data.path, known=True) as file:
             for axis in AXES:
                 if f"tension/stress_{axis}" in file:
-                    curves[axis] = (self.strain, file[f"tension/stress_{axis}"][index])
+                    strain = file["tension/strain"]
+                    own = strain[index] if strain.ndim == 2 else strain[:]
+                    curves[axis] = (own, file[f"tension/stress_{axis}"][index])
         solved = None
         if data.properties is not None:
             solved = Solved(

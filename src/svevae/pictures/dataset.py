@@ -236,8 +236,8 @@ def _plot_neighbours(cell: Axes, tables: dict[str, pd.DataFrame]) -> None:
 
 
 def _curves(data: SVEDataset, shown: np.ndarray) -> dict[str, np.ndarray]:
-    """/tension of the SVEs `shown`: strain (increment,), then for each axis x, y, z that the file
-    has (shown, increment) in MPa.
+    """/tension of the SVEs `shown`: strain, then for each axis x, y, z that the file has the stress
+    in MPa; each (shown, increment).
     """
     with reading(data.path, known=True) as file:
         if "tension" not in file:
@@ -248,7 +248,11 @@ def _curves(data: SVEDataset, shown: np.ndarray) -> dict[str, np.ndarray]:
             for axis in STYLES
             if f"stress_{axis}" in group
         }
-        return {"strain": group["strain"][:]} | stress if stress else {}
+        if not stress:
+            return {}
+        strain = group["strain"]
+        own = np.stack([strain[i] if strain.ndim == 2 else strain[:] for i in shown])
+        return {"strain": own} | stress
 
 
 def _plot_curves(cell: Axes, curves: dict[str, np.ndarray], colours: np.ndarray) -> None:
@@ -256,9 +260,9 @@ def _plot_curves(cell: Axes, curves: dict[str, np.ndarray], colours: np.ndarray)
         if axis == "strain":
             continue
         cell.plot([], [], STYLES[axis], color=LINE, label=f"along {axis}")
-        for row, colour in zip(stress, colours, strict=True):
+        for strain, row, colour in zip(curves["strain"], stress, colours, strict=True):
             cell.plot(
-                np.append(0, curves["strain"] * 100),
+                np.append(0, strain * 100),
                 np.append(0, row),
                 STYLES[axis],
                 color=colour,

@@ -4,13 +4,21 @@ numpy.
 
 from __future__ import annotations
 
+from itertools import permutations
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
-from svevae.model.elastic import EVEN, SHEAR, elastic_statistics, fourier_basis, wave_numbers
+from svevae.model.elastic import (
+    EVEN,
+    SHEAR,
+    elastic_statistics,
+    fourier_basis,
+    transposed,
+    wave_numbers,
+)
 
 EVEN_PAIRS = list(zip(*np.triu_indices(6), strict=True))
 
@@ -126,3 +134,12 @@ def test_it_is_saved_with_built_in_layers_and_nothing_is_trained(tmp_path: Path)
     model.save(tmp_path / "statistics.keras")
     copy, x = keras.saving.load_model(tmp_path / "statistics.keras"), grains(n=8).astype(np.uint8)
     np.testing.assert_array_equal(copy.predict(x, verbose=0), model.predict(x, verbose=0))
+
+
+@pytest.mark.parametrize("axes", list(permutations(range(3))))
+def test_where_the_statistics_go_when_axes_change_places(axes: tuple[int, int, int]) -> None:
+    voxels = (np.random.default_rng(0).random((3, 8, 8, 8)) < 0.2).astype(np.float32)
+    moved = voxels.transpose(0, *(1 + axis for axis in axes))
+    np.testing.assert_allclose(
+        statistics(moved), statistics(voxels)[:, transposed(axes)], atol=1e-6
+    )

@@ -35,6 +35,21 @@ def test_the_untrained_model_is_the_regression(
     assert (r2(tiny.properties[test].astype(float), found.astype(float)) > 0.5).all()
 
 
+def test_known_statistics_stand_for_the_layer(params: Params, tiny: SVEDataset) -> None:
+    """A training batch, mirrored and with x and y exchanged, has the statistics of its voxels, and
+    the model that is given them all outputs of the one that computes them.
+    """
+    split = split_by_part(tiny, 0.25, 0.25, seed=0)
+    trainer, batches, _ = set_up(params.train, 0, split, tiny)
+    x, _ = batches[0]
+    assert batches.augmentation
+    model = elastic_statistics(tiny.n)
+    np.testing.assert_allclose(x["statistics"], model.predict(x["voxels"], verbose=0), atol=1e-5)
+    found, expected = trainer(x), trainer(x["voxels"])
+    for name in expected:
+        np.testing.assert_allclose(found[name], expected[name], rtol=1e-3, atol=1e-3, err_msg=name)
+
+
 def test_without_the_statistics_nothing_is_set(params: Params, tiny: SVEDataset) -> None:
     split = split_by_part(tiny, 0.25, 0.25, seed=0)
     trainer, _, _ = set_up(replace(params.train, elastic=False), 0, split, tiny)

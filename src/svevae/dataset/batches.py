@@ -64,7 +64,7 @@ def xy_swap(names: tuple[str, ...]) -> list[int] | None:
 
 class Batches(keras.utils.PyDataset):
     """Batches of (voxels (batch, n, n, n) uint8, properties (batch, property) float32 in their
-    units).
+    units); after `know` of ({"voxels", "statistics"}, properties).
 
     With `shuffle`, SVEs are dealt anew each epoch and augmented; what epoch k shows depends on the
     seed and k alone, so an interrupted training goes on with the batches it would have seen.
@@ -97,7 +97,14 @@ class Batches(keras.utils.PyDataset):
         self.names = data.names
         self.voxels = PackedVoxels(data, index)
         self.properties = data.properties[index]
+        self.statistics: np.ndarray | None = None
         self.start_epoch(0)
+
+    def know(self, statistics: np.ndarray, swapped: np.ndarray) -> None:
+        """From now on give with each batch the `statistics` (sve, statistic) of its SVEs. Mirrors
+        leave them as they are; where x and y change places they come in the order `swapped`.
+        """
+        self.statistics, self._statistics_swap = statistics, swapped
 
     def start_epoch(self, epoch: int) -> None:
         """Deal the batches of `epoch`, counted from 0."""
@@ -116,9 +123,10 @@ class Batches(keras.utils.PyDataset):
         count = len(self.voxels)
         return max(1, count // self.batch_size) if self.shuffle else -(-count // self.batch_size)
 
-    def __getitem__(self, i: int) -> tuple[np.ndarray, np.ndarray]:
+    def __getitem__(self, i: int) -> tuple[np.ndarray | dict[str, np.ndarray], np.ndarray]:
         rows = self._order[i * self.batch_size : (i + 1) * self.batch_size]
         voxels, properties = self.voxels[rows], self.properties[rows]
+        statistics = None if self.statistics is None else self.statistics[rows]
         random = np.random.default_rng([self.seed, self._epoch, i])
         for axis, name in enumerate(("flip_x", "flip_y", "flip_z"), start=1):
             if name in self.augmentation:
@@ -128,4 +136,8 @@ class Batches(keras.utils.PyDataset):
             chosen = random.random(len(rows)) < 0.5
             voxels[chosen] = voxels[chosen].swapaxes(1, 2)
             properties[chosen] = properties[chosen][:, self._swap]
-        return voxels, properties
+            if statistics is not None:
+                statistics[chosen] = statistics[chosen][:, self._statistics_swap]
+        if statistics is None:
+            return voxels, properties
+        return {"voxels": voxels, "statistics": statistics}, properties

@@ -38,7 +38,26 @@ SHEAR = (
     ((3, 0, 1), (1, 2, 1), (1, 0, 3)),
     ((3, 1, 0), (1, 3, 0), (1, 1, 2)),
 )
+# of fields that change sign under the same mirrors
+PAIRS = [pair for group in (EVEN, *SHEAR) for pair in combinations_with_replacement(group, 2)]
+STATISTICS = len(EVEN) + 2 * len(PAIRS)
 COARSE = 2  # voxels along the edge of a coarse one
+
+
+def transposed(axes: tuple[int, int, int]) -> np.ndarray:
+    """Where each statistic of voxels.transpose(axes) is among those of the voxels themselves: (84,)
+    integers.
+    """
+
+    def moved(field: tuple[int, int, int]) -> tuple[int, int, int]:
+        x, y, z = (field[axes.index(old)] for old in range(3))
+        return x, y, z
+
+    pairs = [frozenset(pair) for pair in PAIRS]
+    means = [EVEN.index(moved(field)) for field in EVEN]
+    products = [pairs.index(frozenset((moved(a), moved(b)))) for a, b in PAIRS]
+    matrix = len(EVEN) + np.array(products)
+    return np.concatenate([means, matrix, matrix + len(PAIRS)])
 
 
 def wave_numbers(n: int) -> np.ndarray:
@@ -96,12 +115,7 @@ def elastic_statistics(n: int) -> keras.Model:
     strain = layers.Reshape((len(fields), n**3), dtype="float32")(strain)
 
     chi = layers.Reshape((1, n**3), dtype="float32")(chi)
-    pairs = [
-        (i, j)
-        for group in (EVEN, *SHEAR)
-        for i, j in combinations_with_replacement([fields.index(field) for field in group], 2)
-    ]
-    chosen = [len(fields) * i + j for i, j in pairs]
+    chosen = [len(fields) * fields.index(a) + fields.index(b) for a, b in PAIRS]
     statistics = [ops.take(ops.mean(strain * chi, axis=2), list(range(len(EVEN))), axis=1)]
     for phase in (1.0 - chi, chi):
         products = layers.Dot(axes=2, dtype="float32")([strain * phase, strain])

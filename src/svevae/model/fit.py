@@ -15,10 +15,11 @@ import keras
 import numpy as np
 from tqdm import tqdm
 
-from svevae.dataset.batches import Batches, xy_swap
+from svevae.dataset.batches import Batches, PackedVoxels, xy_swap
 from svevae.dataset.store import LabelledDataset
 from svevae.errors import TrainingError, blaming
 from svevae.model.checkpoint import Checkpoint, Progress
+from svevae.model.elastic import elastic_statistics, transposed
 from svevae.model.start import start_from_statistics
 from svevae.model.vae import Trainer, build_vae, compile_trainer
 
@@ -56,12 +57,22 @@ def set_up(
         train = Batches(
             data, index, config.batch_size, seed, shuffle=True, augmentation=config.augmentation
         )
-    start_from_statistics(
-        vae, train.voxels, train.properties, np.array(split.mean), np.array(split.std)
-    )
     validation = Batches(data, split.index("validation", data.part_id), config.batch_size)
+    if config.elastic:
+        model = elastic_statistics(data.n)
+        known = [statistics_of(model, batches.voxels) for batches in (train, validation)]
+        for batches, statistics in zip((train, validation), known, strict=True):
+            batches.know(statistics, transposed((1, 0, 2)))
+        start_from_statistics(
+            vae, known[0], train.properties, np.array(split.mean), np.array(split.std)
+        )
     trainer = compile_trainer(vae, config, np.array(split.std), len(train))
     return Session(trainer, train, validation)
+
+
+def statistics_of(model: keras.Model, voxels: PackedVoxels) -> np.ndarray:
+    """(sve, statistic) the elastic statistics, by a model of `svevae.model.elastic`."""
+    return np.concatenate([model.predict(cubes, verbose=0) for cubes in voxels.blocks()])
 
 
 def suited(config: Train, names: tuple[str, ...]) -> Train:

@@ -20,7 +20,7 @@ from svevae.model import metrics
 from svevae.model.fit import reseed, set_up
 from svevae.model.losses import property_loss
 from svevae.model.scores import R2
-from svevae.model.vae import learning_rate
+from svevae.model.vae import core_of, learning_rate
 
 
 def regressor_r2(config: Train, seed: int, split: Split, data: LabelledDataset, epochs: int) -> R2:
@@ -29,8 +29,9 @@ def regressor_r2(config: Train, seed: int, split: Split, data: LabelledDataset, 
     trainer, train, validation = set_up(config, seed, split, data)
     std = np.array(split.std, np.float32)
     # which plays no part in it
-    trainer.vae.get_layer("encoder").get_layer("latent_log_var").trainable = False
-    regressor = keras.Model(trainer.vae.input, trainer.vae.output["properties"])
+    core_of(trainer.vae).get_layer("latent_log_var").trainable = False
+    model = trainer.of_statistics
+    regressor = keras.Model(model.input, model.output["properties"])
     optimizer = keras.optimizers.AdamW(
         learning_rate(config, len(train)), weight_decay=config.weight_decay
     )
@@ -50,7 +51,8 @@ def regressor_r2(config: Train, seed: int, split: Split, data: LabelledDataset, 
             best, weights = history["val_loss"][0], regressor.get_weights()
     regressor.set_weights(weights)
     cubes = PackedVoxels(data, split.index("test", data.part_id)).blocks()
-    predicted = np.concatenate([regressor.predict(block, verbose=0) for block in cubes])
+    whole = keras.Model(trainer.vae.input, trainer.vae.output["properties"])
+    predicted = np.concatenate([whole.predict(block, verbose=0) for block in cubes])
     true = data.properties[split.index("test", data.part_id)]
     return R2.of_columns(
         data.names, metrics.r2(true.astype(np.float64), predicted.astype(np.float64))

@@ -8,9 +8,8 @@ import keras
 import numpy as np
 from sklearn.linear_model import RidgeCV
 
-from svevae.dataset.batches import PackedVoxels
 from svevae.model.baselines import PENALTIES
-from svevae.model.vae import INFORMED, STATISTICS_SCALE
+from svevae.model.vae import INFORMED, STATISTICS_SCALE, core_of
 
 # standard deviation of an informed unit, in those of the properties, that is scaled up to 1
 SMALLEST = 0.05
@@ -18,7 +17,7 @@ SMALLEST = 0.05
 
 def start_from_statistics(
     vae: keras.Model,
-    voxels: PackedVoxels,
+    statistics: np.ndarray,
     properties: np.ndarray,
     mean: np.ndarray,
     std: np.ndarray,
@@ -26,22 +25,18 @@ def start_from_statistics(
     """Scale the encoder's elastic statistics over the training SVEs, and let encoder and predictor
     begin as a ridge regression.
 
-    properties (sve, property), label scaler mean, std (property,). The informed latent units start
-    as the principal axes of the standardised properties that the regression finds, scaled to
-    variance 1 where they vary enough, the predictor as their linear map back to properties. Nothing
-    happens in an encoder without the statistics.
+    statistics (sve, statistic), properties (sve, property), label scaler mean, std (property,). The
+    informed latent units start as the principal axes of the standardised properties that the
+    regression finds, scaled to variance 1 where they vary enough, the predictor as their linear map
+    back to properties.
     """
-    encoder, predictor = vae.get_layer("encoder"), vae.get_layer("predictor")
-    if STATISTICS_SCALE not in [layer.name for layer in encoder.layers]:
-        return
-    model = encoder.get_layer("elastic_statistics")
-    statistics = np.concatenate([model.predict(cubes, verbose=0) for cubes in voxels.blocks()])
-    scale = encoder.get_layer(STATISTICS_SCALE)
+    core, predictor = core_of(vae), vae.get_layer("predictor")
+    scale = core.get_layer(STATISTICS_SCALE)
     scale.adapt(statistics)
     scaled = keras.ops.convert_to_numpy(scale(statistics)).astype(np.float64)
     ridge = RidgeCV(PENALTIES).fit(scaled, (properties - mean) / std)
     slopes = ridge.coef_.reshape(len(mean), -1)  # of one property scikit-learn drops the axis
-    informed = encoder.get_layer(INFORMED)
+    informed = core.get_layer(INFORMED)
     found = ridge.predict(scaled).reshape(-1, len(mean)) - ridge.intercept_
     _, spread, axes = np.linalg.svd(found, full_matrices=False)
     spread, axes = spread[: informed.units] / np.sqrt(len(scaled)), axes[: informed.units]

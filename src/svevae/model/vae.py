@@ -25,7 +25,7 @@ import numpy as np
 from keras import layers, ops
 
 from svevae.errors import ConfigError
-from svevae.model.elastic import elastic_statistics
+from svevae.model.elastic import STATISTICS, elastic_statistics
 from svevae.model.layers import ACTIVATION, BLOCKS, depth_to_space, pool, sample, space_to_depth
 from svevae.model.losses import kl_divergence, property_loss, reconstruction_loss
 
@@ -37,7 +37,7 @@ PATCH = 4  # voxels along the edge of a patch in the "patch" architecture
 # channels of the coarsest grid, between it and the dense layers of the "patch" architecture
 SEED_CHANNELS = 16
 ELASTIC_WIDTH = 128  # units of the one layer between the elastic statistics and the latent means
-STATISTICS_SCALE, INFORMED = "elastic_statistics_scale", "informed_mean"
+CORE, STATISTICS_SCALE, INFORMED = "core", "elastic_statistics_scale", "informed_mean"
 # standard deviations, of statistics, informed units and properties, within which anything but a
 # linear law is learnt
 FAMILIAR = 3.0
@@ -175,7 +175,10 @@ def build_vae(config: Train, n: int, mean: np.ndarray, std: np.ndarray) -> keras
         )
     pad = -n % reduction
     voxels = keras.Input((n, n, n), name="voxels")
-    encoder = _encoder(voxels, architecture, config, n, pad, len(mean))
+    encoder = _core(architecture, config, n, pad, len(mean))
+    if config.elastic:
+        statistics = elastic_statistics(n)(voxels)
+        encoder = keras.Model(voxels, encoder([voxels, statistics]), name="encoder")
 
     z = keras.Input((config.latent_dim,), name="latent")
     h = layers.Dense(config.dense_width, activation=ACTIVATION)(z)
@@ -186,25 +189,52 @@ def build_vae(config: Train, n: int, mean: np.ndarray, std: np.ndarray) -> keras
     decoder = keras.Model(z, logits, name="decoder")
 
     predictor = _predictor(config, mean, std)
-    latent_mean, latent_log_var, latent = encoder(voxels)
-    outputs = {
+    return keras.Model(voxels, _outputs(encoder(voxels), decoder, predictor), name="svevae")
+
+
+def _outputs(
+    encoded: list[keras.KerasTensor], decoder: keras.Model, predictor: keras.Model
+) -> dict[str, keras.KerasTensor]:
+    latent_mean, latent_log_var, latent = encoded
+    return {
         "latent_mean": latent_mean,
         "latent_log_var": latent_log_var,
         "logits": decoder(latent),
         **predictor(latent_mean),
     }
-    return keras.Model(voxels, outputs, name="svevae")
 
 
-def _encoder(
-    voxels: keras.KerasTensor,
+def core_of(vae: keras.Model) -> keras.Model:
+    """What of the encoder is trained: of voxels, and of their elastic statistics where it has
+    them.
+    """
+    encoder = vae.get_layer("encoder")
+    return encoder.get_layer(CORE) if any(x.name == CORE for x in encoder.layers) else encoder
+
+
+def with_statistics(vae: keras.Model) -> keras.Model:
+    """The same model, its layers and outputs, of {"voxels", "statistics"}: those who know the
+    statistics beforehand need not compute them in each step.
+    """
+    core = core_of(vae)
+    inputs = {
+        name: keras.Input(tensor.shape[1:], name=name)
+        for name, tensor in zip(("voxels", "statistics"), core.inputs, strict=True)
+    }
+    decoder, predictor = vae.get_layer("decoder"), vae.get_layer("predictor")
+    return keras.Model(inputs, _outputs(core(list(inputs.values())), decoder, predictor))
+
+
+def _core(
     architecture: Architecture,
     config: Train,
     n: int,
     pad: int,
     properties: int,
 ) -> keras.Model:
-    """The architecture sees the voxels with `pad` solid ones behind the last along each axis.
+    """Voxels, with `elastic` also their elastic statistics -> mean, log variance and a sample of
+    the posterior. The architecture sees the voxels with `pad` solid ones behind the last along each
+    axis.
 
     With `elastic` the means of the first latent units come from the elastic statistics alone,
     those of the others from the voxels.
@@ -212,6 +242,8 @@ def _encoder(
     Mixed, each spoils the other: the gradient of the properties fills all units with the porosity,
     and what convolutions add to the properties is learnt by heart (docs/model-log.md).
     """
+    voxels = keras.Input((n, n, n), name="voxels")
+    inputs = [voxels]
     field = layers.Reshape((n, n, n, 1))(voxels)
     porosity = layers.Rescaling(20.0)(layers.GlobalAveragePooling3D()(field))
     if pad:
@@ -220,7 +252,8 @@ def _encoder(
     h = layers.Dense(config.dense_width, activation=ACTIVATION)(h)
     if config.elastic:
         informed = informed_units(config, properties)
-        statistics = _elastic(voxels, n)
+        inputs.append(keras.Input((STATISTICS,), name="statistics"))
+        statistics = layers.Normalization(name=STATISTICS_SCALE, dtype="float32")(inputs[1])
         # Beyond what is familiar only the linear part goes on, as the regression does that training
         # starts from.
         mechanics = layers.Dense(ELASTIC_WIDTH, activation=ACTIVATION)(
@@ -248,7 +281,9 @@ def _encoder(
         dtype="float32",
     )(h)
     return keras.Model(
-        voxels, [latent_mean, latent_log_var, sample(decoded_mean, latent_log_var)], name="encoder"
+        inputs,
+        [latent_mean, latent_log_var, sample(decoded_mean, latent_log_var)],
+        name=CORE if config.elastic else "encoder",
     )
 
 
@@ -259,12 +294,6 @@ def informed_units(config: Train, properties: int) -> int:
     All of them where the encoder has no elastic statistics.
     """
     return min(properties, max(1, config.latent_dim // 2)) if config.elastic else config.latent_dim
-
-
-def _elastic(voxels: keras.KerasTensor, n: int) -> keras.KerasTensor:
-    """The statistics of `svevae.model.elastic`, scaled as `svevae.model.start` has found."""
-    scale = layers.Normalization(name=STATISTICS_SCALE, dtype="float32")
-    return scale(elastic_statistics(n)(voxels))
 
 
 def _predictor(config: Train, mean: np.ndarray, std: np.ndarray) -> keras.Model:
@@ -315,6 +344,7 @@ class Trainer(keras.Model):
     def __init__(self, vae: keras.Model, config: Train, std: np.ndarray, warmup_steps: int):
         super().__init__()
         self.vae = vae
+        self.of_statistics = with_statistics(vae) if core_of(vae).name == CORE else vae
         self.std = np.asarray(std, np.float32)
         self.weights_of_terms = (
             config.reconstruction_weight,
@@ -326,8 +356,10 @@ class Trainer(keras.Model):
         self.step = self.add_weight(shape=(), initializer="zeros", trainable=False, name="step")
         self.terms = [keras.metrics.Mean(name) for name in ("reconstruction", "kl", "property")]
 
-    def call(self, voxels: Any, training: bool | None = None) -> dict[str, Any]:
-        return self.vae(voxels, training=training)
+    def call(self, x: Any, training: bool | None = None) -> dict[str, Any]:
+        """Of voxels, or of {"voxels", "statistics"}."""
+        model = self.of_statistics if isinstance(x, dict) else self.vae
+        return model(x, training=training)
 
     def compute_loss(
         self,
@@ -340,8 +372,9 @@ class Trainer(keras.Model):
         """Mean over the batch of the weighted sum; each term's own mean, unweighted, goes into its
         metric.
         """
+        voxels = x["voxels"] if isinstance(x, dict) else x
         terms = (
-            reconstruction_loss(x, y_pred["logits"]),
+            reconstruction_loss(voxels, y_pred["logits"]),
             ops.sum(kl_divergence(y_pred["latent_mean"], y_pred["latent_log_var"]), axis=-1),
             property_loss(y, y_pred["properties"], self.std),
         )

@@ -24,6 +24,24 @@ def test_no_part_is_on_two_sides_and_none_is_lost(tiny: SVEDataset) -> None:
     assert not parts[0] & parts[2]
 
 
+def test_every_family_and_metal_is_in_every_subset(tiny: SVEDataset) -> None:
+    """Eight parts of four SVEs, four of each family; or two families in two metals, of which two
+    parts each are too few to be told apart.
+    """
+    family = np.isin(tiny.part_id, np.unique(tiny.part_id)[1::2]).astype(int)
+    two = replace(tiny, family=family, families=("a", "b"))
+    split = split_by_part(two, 0.25, 0.25, seed=0)
+    for subset in SUBSETS:
+        assert set(family[split.index(subset, two.part_id)]) == {0, 1}
+    laws = np.tile([70e3, 0.33, 200.0, 300.0, 40.0], (tiny.count, 1))
+    laws[tiny.part_id >= np.unique(tiny.part_id)[4], 2] = 300.0
+    metals = split_by_part(replace(tiny, laws=laws), 0.25, 0.25, seed=0)
+    for subset in SUBSETS:
+        assert set(laws[metals.index(subset, tiny.part_id), 2]) == {200.0, 300.0}
+    both = split_by_part(replace(two, laws=laws), 0.25, 0.25, seed=0)
+    assert both.parts == split_by_part(tiny, 0.25, 0.25, seed=0).parts
+
+
 def test_scaler_is_of_the_training_parts_alone(tiny: SVEDataset) -> None:
     split = split_by_part(tiny, 0.25, 0.25, seed=0)
     train = tiny.properties[split.index("train", tiny.part_id)].astype(float)

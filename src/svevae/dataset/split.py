@@ -66,8 +66,9 @@ def split_by_part(
 ) -> Split:
     """Deal whole parts to training, validation and test at random, at least one to each.
 
-    Raises DataError where the file has fewer than three parts, or a property that does not vary
-    over the training parts.
+    Of each family of pores, in metals of their own and in that of most parts, each subset has its
+    share, where there are parts enough. Raises DataError where the file has fewer than three parts,
+    or a property that does not vary over the training parts.
     """
     parts = np.unique(data.part_id)
     if len(parts) < 3:
@@ -75,10 +76,12 @@ def split_by_part(
             f"{data.path}: /part_id: expected at least 3 parts, one each to train, validate and"
             f" test, received {len(parts)}"
         )
-    validation = max(1, round(validation_fraction * len(parts)))
-    test = min(max(1, round(test_fraction * len(parts))), len(parts) - validation - 1)
-    dealt = np.random.default_rng(seed).permutation(parts)
-    cuts = np.split(dealt, [len(parts) - validation - test, len(parts) - test])
+    rng = np.random.default_rng(seed)
+    strata = _strata(data, parts)
+    if min(map(len, strata)) < 3:
+        strata = [parts]
+    dealt = [_deal(stratum, validation_fraction, test_fraction, rng) for stratum in strata]
+    cuts = [np.concatenate(subset) for subset in zip(*dealt, strict=True)]
     train = data.properties[np.isin(data.part_id, cuts[0])].astype(np.float64)
     mean, std = train.mean(axis=0), train.std(axis=0)
     for name, spread, level in zip(data.names, std, np.abs(mean), strict=True):
@@ -100,3 +103,27 @@ def split_by_part(
         mean=tuple(mean.tolist()),
         std=tuple(std.tolist()),
     )
+
+
+def _strata(data: LabelledDataset, parts: np.ndarray) -> list[np.ndarray]:
+    """The parts by family, and by whether their metal is that of most SVEs."""
+    first = np.searchsorted(np.sort(data.part_id, kind="stable"), parts)
+    first = np.argsort(data.part_id, kind="stable")[first]
+    keys = np.zeros((len(parts), 2), int)
+    if data.family is not None:
+        keys[:, 0] = data.family[first]
+    if data.laws is not None:
+        laws, counts = np.unique(data.laws, axis=0, return_counts=True)
+        keys[:, 1] = (data.laws[first] != laws[counts.argmax()]).any(axis=1)
+    _, stratum = np.unique(keys, axis=0, return_inverse=True)
+    return [parts[stratum == i] for i in range(stratum.max() + 1)]
+
+
+def _deal(
+    parts: np.ndarray, validation_fraction: float, test_fraction: float, rng: np.random.Generator
+) -> list[np.ndarray]:
+    """Parts to train, validate and test, at least one to each of three or more."""
+    validation = max(1, round(validation_fraction * len(parts)))
+    test = min(max(1, round(test_fraction * len(parts))), len(parts) - validation - 1)
+    dealt = rng.permutation(parts)
+    return np.split(dealt, [len(parts) - validation - test, len(parts) - test])

@@ -72,7 +72,9 @@ class SVEDataset:
 
     `properties` is (sve, property) float32 in `units`, None in a file without labels (with labels
     it is a `LabelledDataset`); `part_id` is (sve,) int64, zeros where the file has none;
-    `voxel_size` is in micrometres, None where the file does not say.
+    `voxel_size` is in micrometres, None where the file does not say. `families` names the kinds of
+    pores and `family` (sve,) is an index into it, None where the file has none; `laws` (sve, 5) as
+    `svevae.physics.alloys.LAW`, None where all SVEs are of one metal.
     """
 
     path: Path
@@ -84,6 +86,9 @@ class SVEDataset:
     part_id: np.ndarray
     voxel_size: float | None
     attributes: dict[str, Any] = field(repr=False)
+    families: tuple[str, ...] = ()
+    family: np.ndarray | None = None
+    laws: np.ndarray | None = None
 
     def slabs(self) -> Iterator[tuple[slice, np.ndarray]]:
         """All voxels in file order, as (slice of SVEs, (SVEs of about 64 MB, n, n, n) uint8).
@@ -160,6 +165,11 @@ def open_dataset(path: str | Path, labelled: bool = True) -> SVEDataset:
             "voxel_size": voxel_size(file),
             "attributes": plain_attributes(file),
         }
+        if "family" in file:
+            common["families"] = strings_of(file["family"], "names")
+            common["family"] = file["family"][:].astype(np.int64)
+        if "law" in file:
+            common["laws"] = file["law"][:].astype(np.float64)
         properties = file.get("properties")
         if properties is None:
             return SVEDataset(names=(), units=(), properties=None, **common)
@@ -296,6 +306,13 @@ def describe_dataset(path: str | Path) -> str:
         + (": one part only, cannot be split by part" if len(parts) == 1 else ""),
         f"  porosity {porosity.min():.4%} to {porosity.max():.4%}, mean {porosity.mean():.4%}",
     ]
+    if data.family is not None:
+        counts = np.bincount(data.family, minlength=len(data.families))
+        pairs = zip(data.families, counts, strict=True)
+        lines.append("  pores: " + ", ".join(f"{name} {count}" for name, count in pairs))
+    if data.laws is not None:
+        metals = len(np.unique(data.laws, axis=0))
+        lines.append(f"  {counted(metals, 'metal')}: /law has E, nu, s0, Q, b of each SVE")
     if data.properties is None:
         lines.append("  no labels: /properties is absent")
     else:

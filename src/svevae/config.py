@@ -131,8 +131,9 @@ class Generate:
     `material` is the name of a preset, or a mapping of E, nu, s0, Q, b (MPa;
     `svevae.physics.elasticity`): numbers, or [low, high] from which each part draws; or "printed",
     of which each part draws one of the alloys of `svevae.physics.alloys`. Of a list of these the
-    parts of a family take one after the other. `strain` are the increments of the curves along
-    each of `tension`, of the first material; those of another are the same multiples of its s0/E.
+    parts of a family take one after the other; the first must be of numbers. `strain` are the
+    increments of the curves along each of `tension`, of the first material; those of another are
+    the same multiples of its s0/E.
     `dtype` and `tolerance` are the solver's (`svevae.physics.homogenize`). `batch` finished SVEs
     make a file of the journal: what `kill -9` can lose.
     """

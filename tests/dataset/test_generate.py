@@ -699,6 +699,48 @@ VOCE = {"E": 70_000, "nu": 0.33, "s0": 216, "Q": 312, "b": 40}
                 " porosity, pore_length"
             ),
         ),
+        (
+            {"material": []},
+            "params.yaml: generate.material: expected a material or a list of them, received none",
+        ),
+        (
+            {"material": ["as-built-z", "steel"]},
+            "generate.material: expected one of as-built-z, as-built-xy, aged-z, printed or",
+        ),
+        (
+            {"material": "printed"},
+            "material: expected one, or as the first of a list one, of which each constant is a",
+        ),
+        (
+            {"material": ["as-built-z", VOCE | {"s0": 0}]},
+            (
+                "params.yaml: generate.material.s0: expected a finite number above 0 where there"
+                " are several materials, received 0"
+            ),
+        ),
+        (
+            {"material": [VOCE | {"s0": 0}, "as-built-z"]},
+            "expected a finite number above 0 where there are several materials, received 0",
+        ),
+        (
+            {"material": ["as-built-z", VOCE | {"s0": float("inf")}]},
+            "expected a finite number above 0 where there are several materials, received inf",
+        ),
+        (
+            {"material": ["as-built-z", VOCE | {"E": 200_000, "s0": 100, "Q": 0}]},
+            (
+                "params.yaml: generate.strain: expected to go on to 0.003 or more, well beyond the"
+                " 0.2 % yield of the material at 0.0025, received 0.00162037 as the last"
+            ),
+        ),
+        (
+            {"material": ["as-built-z", VOCE | {"s0": [300, 200]}]},
+            "generate.material.s0: expected finite numbers, low <= high, received [300, 200]",
+        ),
+        (
+            {"material": ["as-built-z", VOCE | {"s0": [300, float("inf")]}]},
+            "generate.material.s0: expected finite numbers, low <= high, received [300, inf]",
+        ),
         ({"seed": -1}, "params.yaml: generate.seed: expected at least 0, received -1"),
         ({"output": f"data/{250 * 'a'}.h5"}, "aaa.h5: not written: File name too long"),
         (
@@ -906,6 +948,20 @@ def test_folder_that_may_not_be_written(tmp_path: Path, run: Run) -> None:
 STUBBORN = "SVE 3 (part 0, position (1, 0, 1)"  # does not converge here, where there is one
 
 
+class Here:
+    """Stands for a cluster: works in this process."""
+
+    workers = 1
+
+    def map(self, function: Callable, arguments: Any, *_: Any) -> Iterator[tuple[int, Any]]:
+        yield from ((index, function(*argument)) for index, argument in enumerate(arguments))
+
+
+@contextmanager
+def here(*_: Any) -> Iterator[Here]:
+    yield Here()
+
+
 @pytest.fixture
 def unlabelled(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -913,16 +969,6 @@ def unlabelled(
     """What `generate` writes with labels that are the number of pores, worked out in this
     process.
     """
-
-    class Here:
-        workers = 1
-
-        def map(self, function: Callable, arguments: Any, *_: Any) -> Iterator[tuple[int, Any]]:
-            yield from ((index, function(*argument)) for index, argument in enumerate(arguments))
-
-    @contextmanager
-    def here(*_: Any) -> Iterator[Here]:
-        yield Here()
 
     def count_pores(
         voxels: np.ndarray, called: list[str], settings: Any, laws: np.ndarray | None = None
@@ -1031,6 +1077,83 @@ def test_labels_of_one_setting_are_not_those_of_another(
     assert all(again[name].tobytes() == first[name].tobytes() for name in first)
 
 
+# Families and laws, with the solver
+
+GAS = {
+    "porosity": 0.05,
+    "diameter": 3.0,
+    "diameter_spread": 0.0,
+    "cluster_pores": 2.0,
+    "cluster_length": 3.0,
+    "modulation_length": 8,
+    "modulation_strength": 0.5,
+}
+TWO = {
+    "correlated": {"generator": "gaussian", "parameters": GAUSSIAN, "parts": 2},
+    "gas": {"generator": "gas", "parameters": GAS, "parts": 2},
+}
+REACHES = [0.001, 0.004, 0.01, 0.02]  # every printed alloy's yield
+
+
+def test_families_and_laws_in_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two families of two parts, of as-built-z and of a printed alloy in turn: the file says of
+    each SVE which it is of and at which strains its curve was taken, and is a journal by itself.
+    """
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(generating, "open_cluster", here)
+    write_params(
+        tmp_path,
+        families=TWO,
+        material=["as-built-z", "printed"],
+        part=[2, 1, 1],
+        tension=["z"],
+        strain=REACHES,
+    )
+    section = load_params().generate
+    said = generate(section)
+    assert said.startswith("data/tiny.h5: 8 SVEs of 4 parts, ")
+    assert find_problems(OUTPUT) == []
+    arrays, plan = contents(tmp_path), plan_parts(section)
+    assert arrays["part_id"].tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
+    assert arrays["family"].tolist() == [0, 0, 0, 0, 1, 1, 1, 1]
+    laws = np.array([list(asdict(part.material).values()) for part in plan])
+    np.testing.assert_array_equal(arrays["law"], laws[arrays["part_id"]])
+    np.testing.assert_array_equal(laws[[0, 2]], [list(VOCE.values())] * 2)
+    assert len(np.unique(laws, axis=0)) == 3
+    scale = (laws[:, 2] / laws[:, 0]) / (216 / 70_000)
+    np.testing.assert_allclose(
+        arrays["tension/strain"], np.outer(scale, REACHES)[arrays["part_id"]], rtol=1e-12
+    )
+    names = open_dataset(OUTPUT).names
+    E, yields = (arrays["properties"][:, names.index(name)] for name in ("E_z", "yield_z"))
+    _, _, s0, Q, b = arrays["law"].T
+    solid = (1 - arrays["porosity"]) * (s0 + Q * (1 - np.exp(-0.002 * b)))
+    assert ((E > 0) & (arrays["law"][:, 0] * (1 - arrays["porosity"]) * 1.001 >= E)).all()
+    assert ((yields > 0) & (yields <= solid * 1.001)).all()
+    with h5py.File(OUTPUT) as file:
+        assert list(file["family"].attrs["names"]) == ["correlated", "gas"]
+        assert list(file["law"].attrs["names"]) == ["E", "nu", "s0", "Q", "b"]
+        assert list(file["law"].attrs["units"]) == ["MPa", "-", "MPa", "MPa", "-"]
+        columns = list(file["parts"].attrs["columns"])
+        assert json.loads(file.attrs["generate"])["families"] == TWO
+    assert columns == ["part_id", *dict.fromkeys([*GAUSSIAN, *GAS]), "porosity_realised"]
+    table = arrays["parts"]
+    assert np.isnan(table[:2, columns.index("diameter")]).all()
+    assert np.isnan(table[2:, columns.index("pore_length")]).all()
+    assert table[2:, columns.index("diameter")].tolist() == [3.0, 3.0]
+    assert np.isfinite(table[:, [0, 1, -1]]).all()
+
+    def solve(*_: Any) -> None:
+        raise AssertionError("was labelled before")
+
+    monkeypatch.setattr(labelling, "label_batch", solve)
+    generate(section)
+    shutil.rmtree(".checkpoints")
+    generate(section)
+    again = contents(tmp_path)
+    assert all(again[name].tobytes() == arrays[name].tobytes() for name in arrays)
+
+
 # What each part draws
 
 
@@ -1081,3 +1204,58 @@ def test_unknown_and_missing_parameters() -> None:
         match=r"^families\.correlated\.parameters\.elongation: missing; gaussian has porosity, ",
     ):
         part_parameters(one_family(settings(), parameters=lacking), 0)
+
+
+def families(**changes: Any) -> Generate:
+    shipped = replace(load_params(ROOT / "params.yaml").generate, strain=tuple(REACHES))
+    return replace(shipped, **{"families": TWO, "material": "as-built-z"} | changes)
+
+
+def test_a_part_depends_on_its_family_and_number_alone() -> None:
+    """Neither on another family, before or behind it, nor on more parts; its own family's name and
+    the seed make other parts of it.
+    """
+    plan = plan_parts(families())
+    assert [(part.family, part.generator, part.number) for part in plan] == [
+        ("correlated", "gaussian", 0),
+        ("correlated", "gaussian", 1),
+        ("gas", "gas", 0),
+        ("gas", "gas", 1),
+    ]
+    more = {"foam": TWO["gas"] | {"parts": 1}, "gas": TWO["gas"] | {"parts": 3}}
+    longer = plan_parts(families(families=more | {"correlated": TWO["correlated"]}))
+    assert [part for part in longer if part in plan] == [*plan[2:], *plan[:2]]
+    assert len(longer) == 6
+    assert len({part.seed for part in longer}) == 3
+    seeds = {part.seed for part in plan_parts(families(seed=1))}
+    assert not seeds & {part.seed for part in plan}
+    first = plan_parts(families(families={"other": TWO["correlated"]}))[0]
+    assert first.parameters != plan[0].parameters
+
+
+def test_parts_of_a_family_take_the_materials_in_turn() -> None:
+    """Of three materials five parts of each family take 0, 1, 2, 0, 1; a range draws each part its
+    own, within it.
+    """
+    soft = VOCE | {"E": [60_000, 80_000], "s0": [200, 300]}
+    five = {name: family | {"parts": 5} for name, family in TWO.items()}
+    plan = plan_parts(families(families=five, material=["as-built-z", "aged-z", soft]))
+    drawn = []
+    for k, part in enumerate(plan):
+        if (turn := k % 5 % 3) == 2:
+            drawn.append((part.material.E, part.material.s0))
+            assert (part.material.nu, part.material.Q, part.material.b) == (0.33, 312, 40)
+        else:
+            assert part.material == PRESETS[("as-built-z", "aged-z")[turn]]
+    assert len(set(drawn)) == 2
+    assert all(60_000 <= E <= 80_000 and 200 <= s0 <= 300 for E, s0 in drawn)
+    assert plan == plan_parts(families(families=five, material=["as-built-z", "aged-z", soft]))
+
+
+def test_a_law_does_not_move_what_a_part_draws() -> None:
+    """The pores are those of the same part of any other material."""
+    printed = plan_parts(families(material=["as-built-z", "printed"]))
+    assert [part.parameters for part in printed] == [
+        part.parameters for part in plan_parts(families())
+    ]
+    assert [part.material == PRESETS["as-built-z"] for part in printed] == [True, False] * 2

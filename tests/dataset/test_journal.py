@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from svevae.dataset.journal import Journal, voxel_digest
+from svevae.dataset.journal import Journal, digests_of, voxel_digest
 from svevae.dataset.label_settings import LabelSettings
 from svevae.dataset.store import write_dataset
 from svevae.errors import DataError
@@ -92,8 +92,12 @@ def test_damaged_file_of_the_journal_is_no_file(
     assert set(Journal(tmp_path, SETTINGS).rows) == {"a", "b"}
 
 
-def made(path: Path, settings: LabelSettings) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """A finished file of 3 SVEs whose labels are numbers from 0; its voxels and labels."""
+def made(
+    path: Path, settings: LabelSettings, **more: np.ndarray
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """A finished file of 3 SVEs whose labels are numbers from 0, and of `more`; its voxels and
+    labels.
+    """
     voxels = random_sves(3)
     columns = {
         "properties": np.arange(21.0).reshape(3, 7),
@@ -105,6 +109,7 @@ def made(path: Path, settings: LabelSettings) -> tuple[np.ndarray, dict[str, np.
         "part_id": np.arange(3),
         "tension/strain": np.array(STRAIN),
     }
+    arrays |= more
     write_dataset(path, arrays, NAMES, UNITS, {"label_digest": settings.digest()})
     return voxels, columns
 
@@ -127,6 +132,36 @@ def test_finished_file_is_adopted(tmp_path: Path) -> None:
         other = Journal(tmp_path, SETTINGS)
         other.adopt(tmp_path / name)
         assert not other.rows
+
+
+def laws() -> np.ndarray:
+    """(3, 5): of the settings' own material, of another, of another still."""
+    own = np.array([70_000.0, 0.33, 216.0, 312.0, 40.0])
+    return np.stack([own, own * [1, 1, 1, 1, 2], own * [1, 1, 0.5, 1, 1]])
+
+
+def test_an_sve_is_known_by_its_law_too() -> None:
+    """Unless that is the settings' own: then it is the SVE that is known without one."""
+    sve = random_sves(1)
+    voxels = np.repeat(sve, 3, axis=0)
+    found = digests_of(voxels, laws(), SETTINGS)
+    assert len(set(found)) == 3
+    assert found[0] == voxel_digest(sve[0]) == digests_of(sve, None, SETTINGS)[0]
+    assert found[1:] == [voxel_digest(sve[0], law) for law in laws()[1:]]
+
+
+def test_a_finished_file_of_several_laws_is_adopted(tmp_path: Path) -> None:
+    """Each label under its SVE and law; not under the SVE alone where the law is another than the
+    settings'.
+    """
+    voxels, columns = made(tmp_path / "a.h5", SETTINGS, law=laws())
+    journal = Journal(tmp_path, SETTINGS)
+    journal.adopt(tmp_path / "a.h5")
+    digests = digests_of(voxels, laws(), SETTINGS)
+    assert set(journal.rows) == set(digests)
+    assert not set(map(voxel_digest, voxels[1:])) & set(journal.rows)
+    for i, digest in enumerate(digests):
+        np.testing.assert_array_equal(journal.rows[digest]["properties"], columns["properties"][i])
 
 
 def test_file_of_a_killed_process_is_no_obstacle(tmp_path: Path) -> None:

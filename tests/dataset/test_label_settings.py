@@ -8,10 +8,15 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from svevae.config import Generate
 from svevae.dataset import label_settings
 from svevae.dataset.label_settings import (
+    draw_material,
+    material_choices,
+    material_ranges,
     parse_settings,
     read_material,
     read_settings,
@@ -103,6 +108,33 @@ def test_wrong_material_is_named(value: object, message: str) -> None:
     with pytest.raises(ConfigError) as error:
         read_material(value)
     assert str(error.value).startswith(message)
+
+
+def test_a_list_of_materials() -> None:
+    """One is a list of one; ranges are drawn within, the presets and numbers as they are; labels
+    are settled by the first.
+    """
+    wide = {"E": [60_000, 80_000], "nu": 0.3, "s0": 200, "Q": [0, 100], "b": 40}
+    assert material_choices("aged-z") == ["aged-z"]
+    assert material_choices(["aged-z", wide]) == ["aged-z", wide]
+    assert material_ranges("printed") is None
+    assert material_ranges(wide)["E"] == (60_000, 80_000)
+    rng = np.random.default_rng(0)
+    assert draw_material("aged-z", rng) == PRESETS["aged-z"]
+    drawn = [draw_material(wide, rng) for _ in range(20)]
+    assert len({material.E for material in drawn}) == 20
+    assert all(60_000 <= m.E <= 80_000 and 0 <= m.Q <= 100 and m.s0 == 200 for m in drawn)
+    assert draw_material("printed", rng) != draw_material("printed", rng)
+    several = label_settings.label_settings(Generate(material=["aged-z", "printed"]))
+    assert several == label_settings.label_settings(Generate(material="aged-z"))
+
+
+@pytest.mark.parametrize(
+    "value", ["printed", {"E": [1, 2], "nu": 0.3, "s0": 1, "Q": 1, "b": 1}, ["printed", "aged-z"]]
+)
+def test_the_first_material_is_of_numbers(value: object) -> None:
+    with pytest.raises(ConfigError, match=r"^material: expected one, or as the first of a list"):
+        label_settings.label_settings(Generate(material=value))
 
 
 def test_settings_are_known_by_everything_that_a_label_depends_on() -> None:

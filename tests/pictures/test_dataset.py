@@ -154,6 +154,27 @@ def test_curves_begin_at_zero_and_keep_their_values(tmp_path: Path) -> None:
     np.testing.assert_allclose(slopes[6:], np.array(slopes[:6]) / 2)
 
 
+def test_curves_at_strains_of_their_own(tmp_path: Path) -> None:
+    """SVE k at k + 1 times the strains of the first: each curve ends at its own, in percent, and
+    the picture is written.
+    """
+    strain = np.outer(np.arange(1, 7), [0.001, 0.002, 0.004])
+    data = make(
+        tmp_path / "a.h5",
+        cubes(6, 8),
+        ("E_z",),
+        tension__strain=strain,
+        tension__stress_z=1000 * strain,
+    )
+    cell = panel(dataset_figure(data), "strain [%]")
+    curves = [line.get_xydata() for line in cell.get_lines() if len(line.get_xydata())]
+    assert sorted(curve[-1, 0] for curve in curves) == pytest.approx(0.4 * np.arange(1, 7))
+    for curve in curves:
+        np.testing.assert_allclose(curve[:, 1], 10 * curve[:, 0])
+    plot_dataset(data, tmp_path / "a.png")
+    assert (tmp_path / "a.png").is_file()
+
+
 def test_the_legend_of_the_curves_hides_none(tmp_path: Path) -> None:
     """The curves are a fan: the lowest run where a legend stood that was always at the lower
     right.

@@ -36,8 +36,8 @@ def make_parser() -> argparse.ArgumentParser:
         " interrupted"
     )
     more = (
-        "Interrupt it at any moment, or raise generate.parts later: the same command labels what is"
-        " missing. Then: dvc add data."
+        "Interrupt it at any moment, or raise the parts of generate.families later: the same"
+        " command labels what is missing. Then: dvc add data."
     )
     generate = parsers.add_parser(
         "generate", help=text, description=f"{text[0].upper()}{text[1:]}. {more}"

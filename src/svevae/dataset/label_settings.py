@@ -57,8 +57,8 @@ def read_material(value: Any) -> Material:
     ranges = material_ranges(value)
     if ranges is None or any(low != high for low, high in ranges.values()):
         raise ConfigError(
-            "material: expected one, of which each constant is a number, received"
-            f" {reprlib.repr(value)}"
+            "material: expected one, or as the first of a list one, of which each constant is a"
+            f" number, received {reprlib.repr(value)}"
         )
     return _material({name: low for name, (low, _) in ranges.items()})
 
@@ -78,7 +78,12 @@ def draw_material(choice: Any, rng: np.random.Generator) -> Material:
     ranges = material_ranges(choice)
     if ranges is None:
         return _material(draw_printed(rng))
-    return _material({name: float(rng.uniform(*bounds)) for name, bounds in ranges.items()})
+    return _material(
+        {
+            name: low if low == high else float(rng.uniform(low, high))
+            for name, (low, high) in ranges.items()
+        }
+    )
 
 
 def material_ranges(value: Any) -> dict[str, tuple[float, float]] | None:
@@ -109,8 +114,10 @@ def material_ranges(value: Any) -> dict[str, tuple[float, float]] | None:
             raise ConfigError(
                 f"material.{name}: expected a number or [low, high], received {given!r}"
             )
-        if isinstance(given, list) and not bounds[0] <= bounds[1]:
-            raise ConfigError(f"material.{name}: expected low <= high, received {given!r}")
+        if isinstance(given, list) and not -np.inf < bounds[0] <= bounds[1] < np.inf:
+            raise ConfigError(
+                f"material.{name}: expected finite numbers, low <= high, received {given!r}"
+            )
         ranges[name] = (float(bounds[0]), float(bounds[1]))
     for end in (0, 1):
         _material({name: bounds[end] for name, bounds in ranges.items()})

@@ -4,7 +4,8 @@ taken out.
 A law is (E, nu, s0, Q, b) as `svevae.physics.elasticity.Material` has them. The equations of small
 strain have no length and are of first degree in stress, so two laws of equal nu, Q/s0 and b s0/E
 give the same curves in units of s0 (stress) and s0/E (strain), whatever the pores, and the same
-stiffness in units of E. These three numbers are all that a label depends on beside the voxels.
+stiffness in units of E. These three numbers are all that curves and stiffness depend on beside the
+voxels; the 0.2 % yield, whose offset is a strain of its own, depends on s0/E too.
 """
 
 from __future__ import annotations

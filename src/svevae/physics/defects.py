@@ -53,9 +53,10 @@ def gas(
     within("cluster_pores", cluster_pores, 1, 100)
     check_length("cluster_length", cluster_length, shape)
     there = _density(shape, rng, modulation_length, modulation_strength)
+    beyond = 2 * cluster_length if cluster_pores > 1 else 0.0  # clusters that reach into the part
 
     def pores() -> Iterator[Pore]:
-        centre = _place(canvas, rng, there)
+        centre = _place(canvas, rng, there, (beyond, beyond, beyond))
         for number in range(1 + rng.poisson(cluster_pores - 1)):
             radius = draw_radius(rng, diameter, diameter_spread)
             moved = centre + (rng.standard_normal(3) * cluster_length if number else 0)
@@ -101,7 +102,7 @@ def lack_of_fusion(
     along, across = flatness ** (2 / 3), flatness ** (-1 / 3)
 
     def pores() -> Iterator[Pore]:
-        centre = _place(canvas, rng, there)
+        centre = _place(canvas, rng, there, (0, 0, layer / 2))  # so that all layers have as many
         centre[2] = first + layer * np.round((centre[2] - first) / layer)
         centre[2] += layer_spread * rng.standard_normal()
         radius = draw_radius(rng, diameter, diameter_spread) * swell
@@ -127,7 +128,8 @@ def keyhole(
     modulation_strength: float,
 ) -> np.ndarray:
     """Chains along z of `chain_pores` pores on average (1 to 100), `chain_spacing` diameters apart
-    (0.1 to 10), each displaced sideways by `wander` diameters (0 to 2) from the one before.
+    (0.1 to 10), each displaced along x and along y from the one before by steps that are normal
+    with a standard deviation of `wander` diameters (0 to 2).
 
     `elongation` (0.1 to 10) is a pore's length along z over its width; `diameter` and
     `diameter_spread` as in `svevae.physics.placed_pores`.
@@ -139,16 +141,19 @@ def keyhole(
     within("wander", wander, 0, 2)
     there = _density(shape, rng, modulation_length, modulation_strength)
     along, across = elongation ** (2 / 3), elongation ** (-1 / 3)
+    step = chain_spacing * diameter
 
     def pores() -> Iterator[Pore]:
-        centre = _place(canvas, rng, there)
-        for _ in range(1 + rng.poisson(chain_pores - 1)):
+        centre = _place(canvas, rng, there, (0, 0, chain_pores * step))  # the chain's middle
+        count = 1 + rng.poisson(chain_pores - 1)
+        centre[2] -= (count - 1) / 2 * step
+        for _ in range(count):
             radius = draw_radius(rng, diameter, diameter_spread)
             yield ellipsoid(
                 centre, np.array([0.0, 0, 1]), radius * along, radius * across, canvas.pores.shape
             )
-            aside = wander * rng.standard_normal(2)
-            centre = centre + diameter * np.array([*aside, chain_spacing])
+            aside = wander * diameter * rng.standard_normal(2)
+            centre = centre + np.array([*aside, step])
 
     return _filled(canvas, porosity, pores)
 
@@ -192,9 +197,11 @@ def mixture(
         )
 
     def chain() -> Iterator[Pore]:
-        centre = _place(canvas, rng, there)
-        for _ in range(1 + rng.poisson(4)):
-            radius = draw_radius(rng, diameter, diameter_spread)
+        centre = _place(canvas, rng, there, (0, 0, 5 * diameter))  # the chain's middle
+        count = 1 + rng.poisson(4)
+        radii = [draw_radius(rng, diameter, diameter_spread) for _ in range(count)]
+        centre[2] -= sum(radii) - radii[-1]
+        for radius in radii:
             yield ellipsoid(centre, up, radius, radius, box)
             centre = centre + np.array([*0.2 * radius * rng.standard_normal(2), 2 * radius])
 
@@ -241,13 +248,18 @@ def _density(shape: Shape, rng: np.random.Generator, length: float, strength: fl
     return np.exp(strength * (m - m.max()))
 
 
-def _place(canvas: Canvas, rng: np.random.Generator, there: np.ndarray) -> np.ndarray:
-    """A random point (3,) of the canvas, by the density `there`; beyond the part by that of its
-    nearest voxel.
+def _place(
+    canvas: Canvas,
+    rng: np.random.Generator,
+    there: np.ndarray,
+    beyond: tuple[float, float, float] = (0, 0, 0),
+) -> np.ndarray:
+    """A random point (3,) of the canvas and up to `beyond` voxels outside it, by the density
+    `there`; outside the part by that of its nearest voxel.
     """
     margin = (np.array(canvas.pores.shape) - there.shape) // 2
     while True:
-        point = canvas.anywhere(rng)
+        point = canvas.anywhere(rng, beyond)
         voxel = np.clip(point.astype(int) - margin, 0, np.array(there.shape) - 1)
         if rng.random() < there[tuple(voxel)]:
             return point

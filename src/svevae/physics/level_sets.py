@@ -62,8 +62,8 @@ def spinodal(
     """
     check_part(shape, porosity)
     within("stretch", stretch, 0.1, 10)
-    check_length("wavelength", wavelength, shape)
-    check_length("wavelength * stretch", wavelength * stretch, shape)
+    check_length("wavelength", wavelength, shape, 2)
+    check_length("wavelength * stretch", wavelength * stretch, shape, 2)
     directions = rng.standard_normal((WAVES, 3))
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
     numbers = directions * (2 * np.pi / wavelength) / np.array([1, 1, stretch])

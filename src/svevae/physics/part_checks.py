@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from svevae.errors import ConfigError
+from svevae.words import counted
 
 Shape = tuple[int, int, int]
 
@@ -30,9 +31,10 @@ def within(name: str, value: float, low: float, high: float) -> None:
         raise ConfigError(f"{name}: expected a number from {low} to {high}, received {value}")
 
 
-def check_length(name: str, value: float, shape: Shape) -> None:
-    if not 1 <= value <= min(shape):
+def check_length(name: str, value: float, shape: Shape, least: int = 1) -> None:
+    """Raise ConfigError for a length outside `least` voxels to the smallest edge of `shape`."""
+    if not least <= value <= min(shape):
         raise ConfigError(
-            f"{name}: expected from 1 voxel to the part's smallest edge, {min(shape)} voxels,"
-            f" received {value:g}"
+            f"{name}: expected from {counted(least, 'voxel')} to the part's smallest edge,"
+            f" {min(shape)} voxels, received {value:g}"
         )

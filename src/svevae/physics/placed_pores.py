@@ -129,9 +129,13 @@ class Canvas:
         target = round(porosity * math.prod(self.part_shape))
         self.missing = target - int((self.pores & self.inside).sum())
 
-    def anywhere(self, rng: np.random.Generator) -> np.ndarray:
-        """A random point (3,), in voxels from the corner of the margin."""
-        return rng.random(3) * self.inside.shape
+    def anywhere(
+        self, rng: np.random.Generator, beyond: tuple[float, float, float] = (0, 0, 0)
+    ) -> np.ndarray:
+        """A random point (3,), in voxels from the corner of the margin; `beyond` is how far outside
+        it may lie, on either side.
+        """
+        return rng.random(3) * (self.inside.shape + 2 * np.array(beyond)) - beyond
 
     def put(self, box: Box, distance: np.ndarray) -> np.ndarray:
         """Make pores where `distance` in `box` is up to 1, of the last pore only as much as is

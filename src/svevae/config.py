@@ -41,7 +41,7 @@ from svevae.sections import (
 Backend = Literal["tensorflow", "jax", "torch"]
 Architecture = Literal["conv", "residual", "patch"]  # svevae.model.vae
 Block = Literal["residual", "bottleneck", "plain"]  # svevae.model.layers
-Augmentation = Literal["flip_x", "flip_y", "flip_z", "swap_xy"]
+Augmentation = Literal["flip_x", "flip_y", "flip_z", "swap_xy", "turns"]
 ErrorName = Literal["property", "reconstruction", "combined"]  # svevae.search.pick
 Pruner = Literal["none", "hyperband", "halving"]
 Resource = Literal["epochs", "fraction"]
@@ -239,6 +239,10 @@ class Train:
     (`svevae.model.layers.BLOCKS`) on each; the architecture `conv` has none, whatever `blocks` and
     `block` say. With `elastic` the encoder has the statistics of `svevae.model.elastic` beside what
     it learns.
+
+    `augmentation` shows the SVEs mirrored (flip_x, flip_y, flip_z) and with x and y exchanged
+    (swap_xy); turns shows their elastic statistics alone with the axes in any order, and so teaches
+    the properties what no pores show.
 
     With `from_search`, what the search found stands in place of the keys that its space names
     (`with_found`).

@@ -29,8 +29,8 @@ def test_what_these_data_cannot_have_is_left_out_or_named_with_its_section(
     """The file has no labels along y, and 32 voxels cannot be halved seven times."""
     split = split_by_part(tiny, 0.25, 0.25, seed=0)
     config = replace(params.train, augmentation=("flip_x", "swap_xy"), elastic=False)
-    assert suited(config, tiny.names) == replace(config, augmentation=("flip_x",))
-    assert suited(config, ("E_x", "E_y")) == config
+    assert suited(config, tiny) == replace(config, augmentation=("flip_x",))
+    assert suited(config, replace(tiny, names=("E_x", "E_y"))) == config
     assert set_up(config, 0, split, tiny).train.augmentation == ("flip_x",)
     with pytest.raises(ConfigError, match=r"^train\.depth: .* received 6: patch .* n = 32$"):
         set_up(replace(config, depth=6), 0, split, tiny)

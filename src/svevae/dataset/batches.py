@@ -6,12 +6,13 @@ unpacked a batch at a time.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import keras
 import numpy as np
 
 from svevae.dataset.store import LabelledDataset, SVEDataset
+from svevae.dataset.symmetry import TURNS, XY, Turn, turned_labels, turned_name
 from svevae.errors import ConfigError
 
 BLOCK = 256  # SVEs unpacked at a time
@@ -53,18 +54,15 @@ def xy_swap(names: tuple[str, ...]) -> list[int] | None:
     A name's axes stand behind its last underscore: yield_x, nu_zx.
     """
 
-    def swapped(name: str) -> str:
-        head, _, axes = name.rpartition("_")
-        is_axes = head and set(axes) <= set("xyz")
-        return f"{head}_{axes.translate(str.maketrans('xy', 'yx'))}" if is_axes else name
-
-    targets = [swapped(name) for name in names]
+    targets = [turned_name(name, XY) for name in names]
     return [names.index(target) for target in targets] if set(targets) <= set(names) else None
 
 
 class Batches(keras.utils.PyDataset):
     """Batches of (voxels (batch, n, n, n) uint8, properties (batch, property) float32 in their
-    units); after `know` of ({"voxels", "statistics"}, properties).
+    units); after `know` of ({"voxels", "statistics", "turned"}, properties), where "turned" are the
+    statistics of the SVEs that have these properties: with the augmentation `turns` those of the
+    same SVEs with their axes in another order, whose voxels nobody is shown.
 
     With `shuffle`, SVEs are dealt anew each epoch and augmented; what epoch k shows depends on the
     seed and k alone, so an interrupted training goes on with the batches it would have seen.
@@ -97,14 +95,22 @@ class Batches(keras.utils.PyDataset):
         self.names = data.names
         self.voxels = PackedVoxels(data, index)
         self.properties = data.properties[index]
+        self.turned: np.ndarray | None = None
+        if "turns" in augmentation:
+            self.turned = turned_labels(data, index)
+            if self.turned is None:
+                raise ConfigError(
+                    "augmentation: turns needs the labels along x, y and z and /stiffness, and"
+                    f" {data.path} has {', '.join(data.names)}"
+                )
         self.statistics: np.ndarray | None = None
         self.start_epoch(0)
 
-    def know(self, statistics: np.ndarray, swapped: np.ndarray) -> None:
+    def know(self, statistics: np.ndarray, orders: Mapping[Turn, np.ndarray]) -> None:
         """From now on give with each batch the `statistics` (sve, statistic) of its SVEs. Mirrors
-        leave them as they are; where x and y change places they come in the order `swapped`.
+        leave them as they are; after one of TURNS they come in its order of `orders`.
         """
-        self.statistics, self._statistics_swap = statistics, swapped
+        self.statistics, self._orders = statistics, orders
 
     def start_epoch(self, epoch: int) -> None:
         """Deal the batches of `epoch`, counted from 0."""
@@ -137,7 +143,13 @@ class Batches(keras.utils.PyDataset):
             voxels[chosen] = voxels[chosen].swapaxes(1, 2)
             properties[chosen] = properties[chosen][:, self._swap]
             if statistics is not None:
-                statistics[chosen] = statistics[chosen][:, self._statistics_swap]
+                statistics[chosen] = statistics[chosen][:, self._orders[XY]]
         if statistics is None:
             return voxels, properties
-        return {"voxels": voxels, "statistics": statistics}, properties
+        turned = statistics
+        if self.turned is not None and self.statistics is not None:
+            turned, turn = self.statistics[rows], random.integers(len(TURNS), size=len(rows))
+            for i, axes in enumerate(TURNS):
+                turned[turn == i] = turned[turn == i][:, self._orders[axes]]
+            properties = self.turned[turn, rows]
+        return {"voxels": voxels, "statistics": statistics, "turned": turned}, properties

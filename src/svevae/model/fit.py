@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from svevae.dataset.batches import Batches, PackedVoxels, xy_swap
 from svevae.dataset.store import LabelledDataset
+from svevae.dataset.symmetry import TURNS, turned_labels
 from svevae.errors import TrainingError, blaming
 from svevae.model.checkpoint import Checkpoint, Progress
 from svevae.model.elastic import elastic_statistics, transposed
@@ -47,7 +48,7 @@ def set_up(
     choice that is the same for all seeds. Raises ConfigError for an architecture that these data
     cannot have; an augmentation that they cannot have is left out (`suited`).
     """
-    config = suited(config, data.names)
+    config = suited(config, data)
     index = split.index("train", data.part_id)
     count = max(1, round(fraction * len(index)))
     index = np.sort(np.random.default_rng(len(index)).permutation(index)[:count])
@@ -60,11 +61,16 @@ def set_up(
     validation = Batches(data, split.index("validation", data.part_id), config.batch_size)
     if config.elastic:
         model = elastic_statistics(data.n)
+        orders = {turn: transposed(turn) for turn in TURNS}
         known = [statistics_of(model, batches.voxels) for batches in (train, validation)]
         for batches, statistics in zip((train, validation), known, strict=True):
-            batches.know(statistics, transposed((1, 0, 2)))
+            batches.know(statistics, orders)
+        statistics, properties = known[0], train.properties
+        if train.turned is not None:
+            statistics = np.concatenate([known[0][:, orders[turn]] for turn in TURNS])
+            properties = np.concatenate(train.turned)
         start_from_statistics(
-            vae, known[0], train.properties, np.array(split.mean), np.array(split.std)
+            vae, statistics, properties, np.array(split.mean), np.array(split.std)
         )
     trainer = compile_trainer(vae, config, np.array(split.std), len(train))
     return Session(trainer, train, validation)
@@ -75,13 +81,16 @@ def statistics_of(model: keras.Model, voxels: PackedVoxels) -> np.ndarray:
     return np.concatenate([model.predict(cubes, verbose=0) for cubes in voxels.blocks()])
 
 
-def suited(config: Train, names: tuple[str, ...]) -> Train:
-    """`config` without the augmentation swap_xy where these properties lack a label along x or y:
-    swapped SVEs would have no labels.
+def suited(config: Train, data: LabelledDataset) -> Train:
+    """`config` without the augmentations swap_xy and turns where SVEs whose axes change places so
+    would have no labels.
     """
-    if xy_swap(names) is not None:
-        return config
-    kept = tuple(name for name in config.augmentation if name != "swap_xy")
+    lacking = set()
+    if xy_swap(data.names) is None:
+        lacking.add("swap_xy")
+    if turned_labels(data, np.arange(1)) is None:
+        lacking.add("turns")
+    kept = tuple(name for name in config.augmentation if name not in lacking)
     return dataclasses.replace(config, augmentation=kept)
 
 

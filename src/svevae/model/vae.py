@@ -213,16 +213,20 @@ def core_of(vae: keras.Model) -> keras.Model:
 
 
 def with_statistics(vae: keras.Model) -> keras.Model:
-    """The same model, its layers and outputs, of {"voxels", "statistics"}: those who know the
-    statistics beforehand need not compute them in each step.
+    """The same model, its layers and outputs, of {"voxels", "statistics", "turned"}: those who know
+    the statistics beforehand need not compute them in each step.
+
+    The properties are those of the SVEs that have the statistics "turned"; all else is of "voxels"
+    and their "statistics".
     """
     core = core_of(vae)
-    inputs = {
-        name: keras.Input(tensor.shape[1:], name=name)
-        for name, tensor in zip(("voxels", "statistics"), core.inputs, strict=True)
-    }
     decoder, predictor = vae.get_layer("decoder"), vae.get_layer("predictor")
-    return keras.Model(inputs, _outputs(core(list(inputs.values())), decoder, predictor))
+    shapes = zip(("voxels", "statistics", "turned"), (*core.inputs, core.inputs[1]), strict=True)
+    inputs = {name: keras.Input(tensor.shape[1:], name=name) for name, tensor in shapes}
+    encoded = core([inputs["voxels"], inputs["statistics"]])
+    known = keras.Model(core.inputs[1], core.get_layer(INFORMED).output)(inputs["turned"])
+    latent = layers.Concatenate(dtype="float32")([known, encoded[0][:, known.shape[1] :]])
+    return keras.Model(inputs, _outputs(encoded, decoder, predictor) | predictor(latent))
 
 
 def _core(
@@ -357,7 +361,7 @@ class Trainer(keras.Model):
         self.terms = [keras.metrics.Mean(name) for name in ("reconstruction", "kl", "property")]
 
     def call(self, x: Any, training: bool | None = None) -> dict[str, Any]:
-        """Of voxels, or of {"voxels", "statistics"}."""
+        """Of voxels, or of {"voxels", "statistics", "turned"}."""
         model = self.of_statistics if isinstance(x, dict) else self.vae
         return model(x, training=training)
 

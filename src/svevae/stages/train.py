@@ -40,9 +40,11 @@ def train(params: Params) -> None:
     params, search = _with_search(params)
     split = Split.load(SPLIT)
     data = open_dataset(split.dataset)
-    config, seed = suited(params.train, data.names), params.base.seed
+    config, seed = suited(params.train, data), params.base.seed
+    for left in set(params.train.augmentation) - set(config.augmentation):
+        lacked = "a label along x or y" if left == "swap_xy" else "labels along x, y and z"
+        print(f"train.augmentation: {left} is left out: the data lack {lacked}")
     if config != params.train:
-        print("train.augmentation: swap_xy is left out: the data lack a label along x or y")
         params = dataclasses.replace(params, train=config)
     trainer, batches, validation = set_up(config, seed, split, data)
     vae = trainer.vae

@@ -24,6 +24,7 @@ from tests.conftest import ROOT, change_yaml
 
 SEED = 1  # not that of the long form
 CASES = 150
+FOUR_PARTS = {"correlated": GENERATE["families"]["correlated"] | {"parts": 4}}
 
 # Makes 3 pieces and waits to be killed, the first two times; then makes the rest. With a word it
 # forgets the first piece each time.
@@ -114,7 +115,7 @@ def _labelling(folder: Path) -> None:
     (folder / "params.yaml").write_text((ROOT / "params.yaml").read_text())
     change_yaml(
         folder / "params.yaml",
-        generate=GENERATE | {"parts": 4, "part": [2, 2, 1]},
+        generate=GENERATE | {"families": FOUR_PARTS, "part": [2, 2, 1]},
         prepare={"dataset": GENERATE["output"]},
     )
     scan = np.random.default_rng(0).random((16, 16, 32)) < 0.05

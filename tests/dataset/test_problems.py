@@ -137,3 +137,8 @@ def test_curves_that_do_not_fit(
 ) -> None:
     [found] = told(tmp_path, tension__strain=np.ones(strain), tension__stress_x=np.ones(stress))
     assert re.fullmatch(problem, found)
+
+
+def test_strains_are_numbers(tmp_path: Path) -> None:
+    [found] = told(tmp_path, tension__strain=[0.01, np.nan], tension__stress_x=np.ones((2, 2)))
+    assert found == "/tension/strain: expected finite numbers, received nan at (1,); 1 in all"

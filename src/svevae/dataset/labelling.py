@@ -184,7 +184,7 @@ def label_converged(
     digests = digests_of(voxels, laws, settings)
     # equal SVEs are labelled once
     first = {digest: i for i, digest in reversed(list(enumerate(digests)))}
-    missing = [i for digest, i in first.items() if digest not in journal.rows]
+    missing = sorted(i for digest, i in first.items() if digest not in journal.rows)
     errors: list[SvevaeError] = []
     with progress(
         len(first), len(missing), "labels", "SVE", "starting the solver", cluster.workers

@@ -290,6 +290,7 @@ def _tension_problems(group: Any, count: int | None) -> Iterator[str]:
     if not isinstance(strain, h5py.Dataset) or strain.ndim not in (1, 2):
         yield "/tension: expected a group with strain (increment,) or (sve, increment)"
         return
+    yield from _finite_problems(strain)
     expected = (count, strain.shape[-1])
     if strain.ndim == 2 and count is not None and strain.shape != expected:
         yield f"/tension/strain: expected shape {expected}, received {strain.shape}"

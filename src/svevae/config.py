@@ -56,7 +56,7 @@ CORRELATED = {  # of `generate`, where a file does not say
         "modulation_length": [32, 96],
         "modulation_strength": [0.0, 0.8],
     },
-    "parts": 72,
+    "parts": 48,
 }
 STRAIN = (
     *(0.00082, 0.00233, 0.00427, 0.00658, 0.00919, 0.01209),

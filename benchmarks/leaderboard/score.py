@@ -18,6 +18,9 @@ from svevae.physics.alloys import LAW
 
 FAMILIES_APART = ("spinodal", "grains")  # that nobody trains on
 OTHER_METALS = "other metals"
+# of the matrix's modulus along each axis: what carries less is nearly severed, and its Poisson's
+# ratios are any number
+LEAST = 0.02
 
 
 def open_frozen(path: Path, digest: str) -> LabelledDataset:
@@ -45,18 +48,26 @@ def in_units_of_the_matrix(values: np.ndarray, data: LabelledDataset) -> np.ndar
 
 def sets_of(data: LabelledDataset) -> dict[str, np.ndarray]:
     """Which SVEs (sve,) are in each set: those of a family in the metal of most SVEs; and those in
-    other metals, of the families that are trained on.
+    other metals, of the families that are trained on. What carries nearly no load is in none.
     """
     assert data.laws is not None
     assert data.family is not None
     laws, counts = np.unique(data.laws, axis=0, return_counts=True)
-    usual = (data.laws == laws[counts.argmax()]).all(axis=1)
+    whole = carries_load(data)
+    usual = whole & (data.laws == laws[counts.argmax()]).all(axis=1)
     names = np.array(data.families)[data.family]
     apart = np.isin(names, FAMILIES_APART)
     sets = {"all families": usual & ~apart}
     sets |= {name: usual & (names == name) for name in data.families if name not in FAMILIES_APART}
     sets |= {f"{name} (apart)": usual & (names == name) for name in FAMILIES_APART}
-    return sets | {OTHER_METALS: ~usual & ~apart}
+    return sets | {OTHER_METALS: whole & ~usual & ~apart}
+
+
+def carries_load(data: LabelledDataset) -> np.ndarray:
+    """(sve,) whether an SVE has LEAST of the matrix's modulus along each axis."""
+    moduli = [i for i, name in enumerate(data.names) if name.startswith("E_")]
+    share = in_units_of_the_matrix(data.properties.astype(float), data)[:, moduli]
+    return (share >= LEAST).all(axis=1)
 
 
 def read_predictions(path: Path, data: LabelledDataset) -> tuple[np.ndarray, np.ndarray | None]:
@@ -118,8 +129,7 @@ def scores(
             "worst_r2": float(each.min()),
             "worst": data.names[int(each.argmin())],
         }
-        carries = (true[inside][:, yields] > 0).all(axis=1)
-        error = guess[inside][carries][:, yields] / true[inside][carries][:, yields] - 1
+        error = guess[inside][:, yields] / true[inside][:, yields] - 1
         row["yield_error"] = float(100 * np.abs(error).mean())
         if spread is not None:
             row["coverage_90"] = float(coverage(true[inside], guess[inside], spread[inside]).mean())

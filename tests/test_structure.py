@@ -5,6 +5,7 @@ what params.yaml has.
 from __future__ import annotations
 
 import ast
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -173,6 +174,16 @@ def test_every_module_has_its_test_file() -> None:
                 assert f"{folder}/test_{path.stem}.py" in tests, (
                     f"{folder}/{path.name} has no test file"
                 )
+
+
+def test_no_result_of_the_pipeline_is_committed() -> None:
+    """Decision 5: a committed lock names outputs that a fresh clone does not find."""
+    listed = subprocess.run(
+        ["git", "ls-files", "dvc.lock", "artifacts"], cwd=ROOT, capture_output=True, text=True
+    )
+    if listed.returncode:
+        pytest.skip("no git repository here")
+    assert listed.stdout == ""
 
 
 def test_requirements_pin_every_version_and_name_no_index() -> None:

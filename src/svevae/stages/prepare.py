@@ -43,8 +43,14 @@ def _not_judged(split: Split, data: LabelledDataset) -> list[str]:
             "one test SVE: no R2 can be computed, so no model of this split becomes champion; more"
             " SVEs a part or a larger prepare.test_fraction would mend it"
         ]
+    lines = []
+    if data.laws is not None and (metals := len(np.unique(data.laws, axis=0))) > 1:
+        lines.append(
+            f"SVEs of {metals} metals: the model does not see /law, so what differs between metals"
+            " is noise to it"
+        )
     constant = np.ptp(data.properties[index], axis=0) == 0
-    return [
+    return lines + [
         f"property {name} is constant in the test parts: its R2 is undefined"
         for name, is_constant in zip(data.names, constant, strict=True)
         if is_constant

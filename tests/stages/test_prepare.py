@@ -1,0 +1,41 @@
+"""What `prepare` says of data that a model cannot do justice to."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from svevae.config import Params
+from svevae.stages.prepare import prepare
+from tests.conftest import REFERENCE, cut_dataset
+
+LAW = [70e3, 0.33, 216.0, 312.0, 40.0]
+
+
+@pytest.mark.parametrize(
+    ("metals", "said"),
+    [(1, ""), (2, "SVEs of 2 metals: the model does not see /law")],
+)
+def test_several_metals_are_told(
+    params: Params,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+    metals: int,
+    said: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    cut_dataset(REFERENCE, tmp_path / "data.h5")
+    with h5py.File("data.h5", "a") as file:
+        laws = np.tile(LAW, (len(file["voxels"]), 1))
+        laws[::metals, 0] = 75e3 if metals > 1 else LAW[0]
+        file["law"] = laws
+        for key in ("contents", "content_digest"):
+            del file.attrs[key]
+    prepare(replace(params, prepare=replace(params.prepare, dataset="data.h5")))
+    out = capsys.readouterr().out
+    assert (said in out) if said else ("metals" not in out)

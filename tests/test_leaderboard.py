@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -195,3 +196,9 @@ def test_what_is_nearly_severed_is_in_no_set(data: LabelledDataset) -> None:
     sets = sets_of(replace(data, properties=severed))
     assert not any(inside[31] for inside in sets.values())
     assert sets["foam"][33]
+
+
+def test_the_table_of_the_page_is_what_was_measured() -> None:
+    folder = ROOT / "benchmarks" / "leaderboard"
+    results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    assert as_table(results) in (folder / "README.md").read_text(encoding="utf-8")

@@ -72,7 +72,11 @@ def forest() -> object:
 
 def network() -> object:
     layers = MLPRegressor(
-        (256, 256), early_stopping=True, max_iter=200, n_iter_no_change=20, random_state=0
+        hidden_layer_sizes=(256, 256),
+        early_stopping=True,
+        max_iter=200,
+        n_iter_no_change=20,
+        random_state=0,
     )
     return make_pipeline(StandardScaler(), layers)
 

@@ -88,7 +88,7 @@ def suited(config: Train, data: LabelledDataset) -> Train:
     lacking = set()
     if xy_swap(data.names) is None:
         lacking.add("swap_xy")
-    if turned_labels(data, np.arange(1)) is None:
+    if "turns" in config.augmentation and turned_labels(data, np.arange(1)) is None:
         lacking.add("turns")
     kept = tuple(name for name in config.augmentation if name not in lacking)
     return dataclasses.replace(config, augmentation=kept)

@@ -133,9 +133,9 @@ class Generate:
     of which each part draws one of the alloys of `svevae.physics.alloys`. Of a list of these the
     parts of a family take one after the other; the first must be of numbers. `strain` are the
     increments of the curves along each of `tension`, of the first material; those of another are
-    the same multiples of its s0/E.
-    `dtype` and `tolerance` are the solver's (`svevae.physics.homogenize`). `batch` finished SVEs
-    make a file of the journal: what `kill -9` can lose.
+    the same multiples of its s0/E. `dtype` and `tolerance` are the solver's
+    (`svevae.physics.homogenize`). `batch` finished SVEs make a file of the journal: what `kill -9`
+    can lose.
     """
 
     output: Annotated[
@@ -241,8 +241,8 @@ class Train:
     it learns.
 
     `augmentation` shows the SVEs mirrored (flip_x, flip_y, flip_z) and with x and y exchanged
-    (swap_xy); turns shows their elastic statistics alone with the axes in any order, and so teaches
-    the properties what no pores show.
+    (swap_xy). With turns the properties also learn from the elastic statistics with the axes in any
+    order, while encoder and decoder are shown the voxels as they are.
 
     With `from_search`, what the search found stands in place of the keys that its space names
     (`with_found`).

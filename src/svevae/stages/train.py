@@ -41,7 +41,7 @@ def train(params: Params) -> None:
     split = Split.load(SPLIT)
     data = open_dataset(split.dataset)
     config, seed = suited(params.train, data), params.base.seed
-    for left in set(params.train.augmentation) - set(config.augmentation):
+    for left in [name for name in params.train.augmentation if name not in config.augmentation]:
         lacked = "a label along x or y" if left == "swap_xy" else "labels along x, y and z"
         print(f"train.augmentation: {left} is left out: the data lack {lacked}")
     if config != params.train:

@@ -15,9 +15,9 @@ import signal
 import subprocess
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import redirect_stderr
-from dataclasses import dataclass, make_dataclass
+from dataclasses import dataclass, field, make_dataclass
 from types import SimpleNamespace
 from typing import Any
 
@@ -46,6 +46,8 @@ class Sves:
     part_id: np.ndarray  # (sve,)
     names: tuple[str, ...]
     path: str = "memory"
+    laws: None = None  # properties are learnt as they are
+    attributes: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def n(self) -> int:

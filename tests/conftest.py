@@ -45,6 +45,7 @@ TINY_TRAIN = {
     "blocks": 0,
     "dense_width": 32,
     "predictor_width": 16,
+    "property_epochs": 2,
     "epochs": 4,
     "batch_size": 16,
     "kl_warmup": 2,
@@ -353,7 +354,7 @@ def make_project(folder: Path, run: Run) -> None:
         prepare={"dataset": "data/tiny.h5"},
         search=TINY_SEARCH,
         train=TINY_TRAIN,
-        evaluate={"samples": 8, "solved": 0, "pictures": 3, "regressor_epochs": 1, "others": []},
+        evaluate={"samples": 8, "solved": 0, "pictures": 3, "others": []},
     )
     change_yaml(folder / "multiscale" / "params.yaml", **TINY_MULTISCALE)
     run("git", "init", "-q", "-b", "main", cwd=folder)

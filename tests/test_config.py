@@ -68,7 +68,7 @@ def test_shipped_params_are_valid_and_typed() -> None:
             "train.augmentation",
             ["flip_w"],
             (
-                r"train.augmentation\[0\]: expected one of flip_x, flip_y, flip_z, swap_xy, turns,"
+                r"train.augmentation\[0\]: expected one of flip_x, flip_y, flip_z, swap_xy,"
                 " received 'flip_w'"
             ),
         ),

@@ -36,7 +36,7 @@ GENERATE = {
 }
 TRAIN = TINY_TRAIN | {"from_search": False, "depth": 1, "epochs": 3, "patience": 3, "blocks": 0}
 SEARCH = TINY_SEARCH | {"trials": 2, "workers": 1}
-EVALUATE = {"samples": 8, "solved": 0, "pictures": 3, "regressor_epochs": 1, "others": []}
+EVALUATE = {"samples": 8, "solved": 0, "pictures": 3, "others": []}
 LEFT_OUT = (
     ".dvc-store/",
     "artifacts/",

@@ -41,7 +41,7 @@ from svevae.sections import (
 Backend = Literal["tensorflow", "jax", "torch"]
 Architecture = Literal["conv", "residual", "patch"]  # svevae.model.vae
 Block = Literal["residual", "bottleneck", "plain"]  # svevae.model.layers
-Augmentation = Literal["flip_x", "flip_y", "flip_z", "swap_xy", "turns"]
+Augmentation = Literal["flip_x", "flip_y", "flip_z", "swap_xy"]
 ErrorName = Literal["property", "reconstruction", "combined"]  # svevae.search.pick
 Pruner = Literal["none", "hyperband", "halving"]
 Resource = Literal["epochs", "fraction"]
@@ -56,7 +56,7 @@ CORRELATED = {  # of `generate`, where a file does not say
         "modulation_length": [32, 96],
         "modulation_strength": [0.0, 0.8],
     },
-    "parts": 48,
+    "parts": 56,
 }
 STRAIN = (
     *(0.00082, 0.00233, 0.00427, 0.00658, 0.00919, 0.01209),
@@ -240,9 +240,12 @@ class Train:
     `block` say. With `elastic` the encoder has the statistics of `svevae.model.elastic` beside what
     it learns.
 
+    With `elastic` the properties are learnt first, from the statistics alone, for
+    `property_epochs` passes over the training SVEs, with their axes in any order that the labels
+    allow; then encoder and decoder for `epochs`.
+
     `augmentation` shows the SVEs mirrored (flip_x, flip_y, flip_z) and with x and y exchanged
-    (swap_xy). With turns the properties also learn from the elastic statistics with the axes in any
-    order, while encoder and decoder are shown the voxels as they are.
+    (swap_xy).
 
     With `from_search`, what the search found stands in place of the keys that its space names
     (`with_found`).
@@ -257,6 +260,7 @@ class Train:
     elastic: bool
     dense_width: Size
     predictor_width: Size
+    property_epochs: Natural
     dropout: Annotated[float, Field(ge=0, lt=1)]
     reconstruction_weight: Nonnegative
     kl_weight: Nonnegative
@@ -282,15 +286,13 @@ class Evaluate:
     """How to use the test parts, beside the scores of the properties.
 
     `samples` SVEs are drawn from the aggregate posterior, and as many from the prior; `solved` of
-    them go through the solver, 0 for none; `pictures` SVEs are shown. `regressor_epochs` trains the
-    encoder anew for the properties alone, the ceiling of a latent code of that size; 0 leaves it
-    out. `others` are files of SVEs with the same properties, e.g. of another pore generator.
+    them go through the solver, 0 for none; `pictures` SVEs are shown. `others` are files of SVEs
+    with the same properties, e.g. of another pore generator.
     """
 
     samples: Count
     solved: Natural
     pictures: Count
-    regressor_epochs: Natural
     others: Names
 
     def __post_init__(self) -> None:
@@ -331,13 +333,6 @@ def parse_params(values: Any) -> Params:
     key.
     """
     return parse_sections(values, Params)
-
-
-def train_config(values: Mapping[str, Any]) -> Train:
-    """The configuration that a model's contract holds. Raises ConfigError that names a key that
-    this version does not have.
-    """
-    return parse_section("train", Train, values)
 
 
 def with_value(train: Train, key: str, value: Any, where: str) -> Train:

@@ -11,7 +11,11 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
+from svevae.dataset.curves import read_curves
 from svevae.dataset.store import open_dataset
+from svevae.dataset.symmetry import XY, turned_targets
 from svevae.errors import ConfigError
 from svevae.places import PROJECT_FILES, project_file
 
@@ -67,12 +71,10 @@ def _suiting(data: Path) -> list[Setting]:
     """The settings that the labels in a file ask for."""
     import dvc  # noqa: F401 - asked for now rather than when half is laid
 
-    from svevae.dataset.batches import xy_swap  # Keras takes seconds
-
     if data.suffix != ".h5":
         raise ConfigError(f"--data: expected an SVE file, a name that ends in .h5, received {data}")
-    names = open_dataset(data).names
-    swaps = xy_swap(names) is not None
+    labelled = open_dataset(data)
+    swaps = XY in turned_targets(labelled, np.arange(1), read_curves(labelled))
     augmentation = ["flip_x", "flip_y", "flip_z", *(["swap_xy"] if swaps else [])]
     dataset = json.dumps(f"data/{data.name}", ensure_ascii=False)
     return [

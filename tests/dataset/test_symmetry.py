@@ -9,7 +9,15 @@ import numpy as np
 import pytest
 
 from svevae.dataset.store import LabelledDataset, open_dataset, write_dataset
-from svevae.dataset.symmetry import TURNS, Turn, turned_labels, turned_name
+from svevae.dataset.symmetry import (
+    AS_IS,
+    TURNS,
+    XY,
+    Turn,
+    turned_name,
+    turned_properties,
+    turned_targets,
+)
 from svevae.physics.elasticity import PRESETS
 from svevae.physics.homogenize import Settings, Solver
 from svevae.physics.label import Tension, label
@@ -41,9 +49,9 @@ def test_labels_are_those_of_the_turned_voxels(tmp_path: Path, turn: Turn) -> No
     data = labelled(tmp_path / "a.h5", boxes())
     turned = boxes().transpose(0, *(1 + axis for axis in turn))
     expected = labelled(tmp_path / "b.h5", turned).properties
-    found = turned_labels(data, np.arange(2))
+    found = turned_properties(data, np.arange(2))[turn]
     assert found is not None
-    np.testing.assert_allclose(found[TURNS.index(turn)], expected, rtol=2e-3, atol=1e-4)
+    np.testing.assert_allclose(found, expected, rtol=2e-3, atol=1e-4)
 
 
 def test_names() -> None:
@@ -59,7 +67,8 @@ def test_labels_that_are_not_there(tmp_path: Path) -> None:
     keep = [i for i, name in enumerate(data.names) if name != "flow_y"]
     names = tuple(data.names[i] for i in keep)
     less = replace(data, names=names, properties=data.properties[:, keep])
-    assert turned_labels(less, np.arange(2)) is None
+    assert set(turned_targets(less, np.arange(2), None)) == {AS_IS, (2, 1, 0)}
     arrays = {"voxels": boxes(), "properties": data.properties, "part_id": np.arange(2)}
     write_dataset(tmp_path / "b.h5", arrays, data.names, data.units, {})
-    assert turned_labels(open_dataset(tmp_path / "b.h5"), np.arange(2)) is None
+    without = turned_targets(open_dataset(tmp_path / "b.h5"), np.arange(2), None)
+    assert set(without) == {AS_IS, XY}

@@ -22,7 +22,7 @@ def test_a_model_is_calibrated_in_place(params: Params, tiny: SVEDataset) -> Non
     split, config = split_by_part(tiny, 0.25, 0.25, seed=0), params.train
     trainer, train, validation = set_up(config, 3, split, tiny)
     model = LatentModel(trainer.vae, contract_of_training(config, 3, split, tiny, {"a": "b"}))
-    posterior, grain = calibrate(model, train.voxels, validation, split, config, 3)
+    posterior, grain = calibrate(model, train.voxels, validation, config, 3)
     assert grain in GRAINS
     assert posterior.means.shape[1] == config.latent_dim
     prediction = model.prediction(model.encode(validation.voxels[:])[0])

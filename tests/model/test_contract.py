@@ -16,13 +16,14 @@ LEAST = {"names": ["E", "nu"], "units": ["MPa", "-"], "n": 8, "latent_dim": 4, "
 
 
 def test_a_contract_without_a_format_is_read_and_written_with_the_same_keys(tmp_path: Path) -> None:
-    """The kept champion's; beside them the format and a digest."""
+    """The kept champion's; beside them the format, a digest, and that it knows no laws."""
     contract = ModelContract.load(EXAMPLE)
     assert (contract.n, contract.voxel_size, contract.grain) == (32, 10.0, 2.0)
     assert contract.data.parts == {"train": 63, "validation": 11, "test": 11}
     contract.save(tmp_path / "contract.json")
     written = json.loads((tmp_path / "contract.json").read_text())
     assert len(written.pop("digest")) == 16
+    assert (written.pop("law"), written.pop("law_range")) == ([], [])
     assert written == {"format": 1} | json.loads(EXAMPLE.read_text())
     assert [*written][1:] == [*json.loads(EXAMPLE.read_text())]
     assert ModelContract.load(tmp_path / "contract.json") == contract

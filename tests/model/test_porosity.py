@@ -31,7 +31,7 @@ class Stiff(LatentModel):
         latent = 2 * np.log(np.maximum(voxels.mean((1, 2, 3))[:, None], 1e-4) / 0.05)
         return latent, np.zeros_like(latent)
 
-    def prediction(self, latent: np.ndarray) -> Prediction:
+    def prediction(self, latent: np.ndarray, law: np.ndarray | None = None) -> Prediction:
         properties = 70_000 * np.square(1 - 0.05 * np.exp(0.5 * latent[:, :1]))
         return Prediction(properties, np.full_like(properties, 50.0), np.zeros(len(latent)))
 

@@ -38,24 +38,21 @@ def test_mlflow_has_the_names_that_it_had(scores: Scores) -> None:
 
 def test_baselines_by_name(scores: Scores) -> None:
     found = {baseline.key: r2 for baseline, r2 in scores.baselines().items()}
-    assert list(found) == ["porosity_only", "two_point", "elastic_ridge", "regressor"]
+    assert list(found) == ["porosity_only", "two_point", "elastic_ridge"]
     assert found["two_point"].mean == scores.two_point_mean_r2
-    assert found["regressor"].of == scores.regressor_r2
 
 
 def test_what_was_left_out_is_not_there(scores: Scores) -> None:
     without = replace(
         scores,
-        regressor_mean_r2=None,
-        regressor_r2=None,
         loop_mean_r2=None,
         loop_r2=None,
         loop_sves=None,
     )
-    assert len(without.baselines()) == len(BASELINES) - 1
+    assert len(without.baselines()) == len(BASELINES)
     assert without.closed_loop() is None
     left_out = set(scores.values()) - set(without.values())
-    assert left_out == {"regressor_mean_r2", "regressor_r2", "loop_mean_r2", "loop_r2", "loop_sves"}
+    assert left_out == {"loop_mean_r2", "loop_r2", "loop_sves"}
 
 
 def test_a_bad_file_names_the_key(tmp_path: Path) -> None:

@@ -17,8 +17,16 @@ import pytest
 from svevae import config as config_module
 from svevae.config import Params, Train, load_params
 from svevae.errors import ConfigError
+from svevae.model.elastic import elastic_statistics
 from svevae.model.layers import BLOCKS
-from svevae.model.vae import ARCHITECTURES, Trainer, build_vae, compile_trainer, parameter_count
+from svevae.model.vae import (
+    ARCHITECTURES,
+    RESPONSE,
+    Trainer,
+    build_vae,
+    compile_trainer,
+    parameter_count,
+)
 
 MEAN, STD = np.array([66_000.0, 0.326]), np.array([4_600.0, 0.005])
 PARAMETERS = {  # of the tiny model with n = 8 and two properties, by architecture and block
@@ -103,7 +111,7 @@ def test_parameter_count(config: Train, architecture: str, block: str) -> None:
 def test_parameter_count_of_the_shipped_model() -> None:
     """32^3 voxels and the 11 properties of the shipped dataset."""
     shipped = load_params(Path(__file__).parents[2] / "params.yaml").train
-    assert parameter_count(build_vae(shipped, 32, np.ones(11), np.ones(11))) == 1_990_944
+    assert parameter_count(build_vae(shipped, 32, np.ones(11), np.ones(11))) == 1_471_008
 
 
 def test_conv_has_no_blocks(config: Train) -> None:
@@ -141,10 +149,18 @@ def trainer_of(model: keras.Model, config: Train, eager: bool = True) -> Trainer
     return trainer
 
 
+def given(trainer: Trainer) -> dict[str, np.ndarray]:
+    """What a batch has of `cubes(8)`."""
+    x = {"voxels": cubes(8)}
+    if "statistics" in trainer.of_batches.input:
+        x["statistics"] = elastic_statistics(8).predict(cubes(8), verbose=0)
+    return x
+
+
 def first_step(model: keras.Model, config: Train, eager: bool = True) -> dict[str, float]:
     trainer = trainer_of(model, config, eager)
     return trainer.train_on_batch(
-        cubes(8), np.tile(MEAN, (4, 1)).astype(np.float32), return_dict=True
+        given(trainer), np.tile(MEAN, (4, 1)).astype(np.float32), return_dict=True
     )
 
 
@@ -203,7 +219,7 @@ def test_mixed_precision_computes_what_the_loss_reads_in_float32(
 def test_predictor_speaks_physical_units(config: Train) -> None:
     """With its last weights at zero the predictor gives the training mean itself."""
     model = build_vae(config, 8, MEAN, STD)
-    dense = model.get_layer("predictor").get_layer("standardised")
+    dense = model.get_layer("predictor").get_layer(RESPONSE).get_layer("standardised")
     dense.set_weights([np.zeros_like(weight) for weight in dense.get_weights()])
     np.testing.assert_allclose(model(cubes(8))["properties"], np.tile(MEAN, (4, 1)), rtol=1e-6)
 
@@ -222,7 +238,7 @@ def losses(config: Train, **weights: float) -> tuple[dict[str, float], dict[str,
     keras.utils.set_random_seed(0)
     config = replace(config, kl_warmup=0, learning_rate=1e-9, **weights)
     trainer = trainer_of(build_vae(config, 8, MEAN, STD), config)
-    x, y = cubes(8), (MEAN + STD).astype(np.float32) * np.ones((4, 1), np.float32)
+    x, y = given(trainer), (MEAN + STD).astype(np.float32) * np.ones((4, 1), np.float32)
     return trainer.train_on_batch(x, y, return_dict=True), trainer.test_on_batch(
         x, y, return_dict=True
     )
@@ -261,7 +277,7 @@ def test_kl_warm_up_scales_training_only(config: Train) -> None:
     """
     config = replace(config, kl_weight=1.0, kl_warmup=4, property_weight=0.0, learning_rate=1e-9)
     trainer = trainer_of(build_vae(config, 8, MEAN, STD), config)
-    x, y = cubes(8), np.tile(MEAN, (4, 1)).astype(np.float32)
+    x, y = given(trainer), np.tile(MEAN, (4, 1)).astype(np.float32)
     first = trainer.train_on_batch(x, y, return_dict=True)
     assert first["loss"] == pytest.approx(first["reconstruction"], rel=1e-5)
     trainer.reset_metrics()
@@ -281,7 +297,7 @@ def test_gradient_matches_a_finite_difference(config: Train) -> None:
     import tensorflow as tf
 
     trainer = compile_trainer(build_vae(config, 8, MEAN, STD), config, STD, steps_per_epoch=1)
-    x, y = cubes(8), np.tile(MEAN, (4, 1)).astype(np.float32)
+    x, y = given(trainer), np.tile(MEAN, (4, 1)).astype(np.float32)
     bias = trainer.vae.get_layer("decoder").trainable_weights[-1]
 
     def loss(training: bool = False) -> tf.Tensor:
@@ -308,7 +324,7 @@ keras.utils.set_random_seed(0)
 model = build_vae(config, 8, np.array([66000.0, 0.326]), np.array([4600.0, 0.005]))
 trainer = compile_trainer(model, config, np.array([4600.0, 0.005]), 4)
 x = np.load({voxels!r}); y = np.tile(np.float32([70000.0, 0.33]), (len(x), 1))
-history = trainer.fit(x, y, epochs=3, batch_size=4, verbose=0).history["loss"]
+history = trainer.fit({{"voxels": x}}, y, epochs=3, batch_size=4, verbose=0).history["loss"]
 assert history[-1] < history[0], history
 model.save({model!r})
 np.savez({outputs!r}, **{{key: np.asarray(value) for key, value in model(x).items()}})

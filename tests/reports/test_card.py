@@ -36,8 +36,6 @@ def test_the_whole_card(contract: ModelContract, scores: Scores) -> None:
 def test_without_search_spread_loop_or_other_data(contract: ModelContract, scores: Scores) -> None:
     least = replace(
         scores,
-        regressor_mean_r2=None,
-        regressor_r2=None,
         loop_mean_r2=None,
         loop_r2=None,
         loop_sves=None,
@@ -45,7 +43,6 @@ def test_without_search_spread_loop_or_other_data(contract: ModelContract, score
     )
     text = model_card(contract, least)
     for words in (
-        "encoder and predictor alone",
         "The loop closed",
         "## Other data",
         "## Over seeds",
@@ -65,7 +62,7 @@ def test_the_card_of_a_pipeline_that_has_run(finished: Path) -> None:
     assert (
         "train 72 SVEs of 6 parts, validation 12 SVEs of 1 parts, test 12 SVEs of 1 parts" in text
     )
-    assert len(scores.baselines()) == 4
+    assert len(scores.baselines()) == 3
     for r2 in scores.baselines().values():
         assert f"{r2.mean:.4f}" in text
     assert f"| E_z | {scores.r2['E_z']:.4f} | {scores.porosity_only_r2['E_z']:.4f} |" in text

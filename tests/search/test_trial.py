@@ -146,9 +146,11 @@ def test_errors_are_1_for_what_knows_the_means_alone(start: Start, tiny: SVEData
     constant = (
         -(voxels * np.log(porosity) + (1 - voxels) * np.log(1 - porosity)).sum((1, 2, 3)).mean()
     )
-    errors = judge(
-        {"val_property": 0.5 * (standardised**2).sum(1).mean(), "val_reconstruction": constant}
-    )
+    numbers = {
+        "val_property": 0.5 * (standardised**2).sum(1).mean(),
+        "val_reconstruction": constant,
+    }
+    errors = judge(numbers, standardised.shape[1])
     assert errors["reconstruction"] == pytest.approx(1, rel=1e-5)
     assert errors["property"] == pytest.approx((standardised**2).mean(), rel=1e-5)
 

@@ -79,7 +79,6 @@ def run_stages(
                 samples=4,
                 solved=0,
                 pictures=2,
-                regressor_epochs=1,
                 others=("data/other.h5",),
             ),
         )

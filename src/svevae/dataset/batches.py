@@ -11,11 +11,13 @@ from collections.abc import Iterator, Mapping
 import keras
 import numpy as np
 
+from svevae.dataset.curves import Curves, laws_of_file
 from svevae.dataset.store import LabelledDataset, SVEDataset
-from svevae.dataset.symmetry import TURNS, XY, Turn, turned_labels, turned_name
+from svevae.dataset.symmetry import AS_IS, XY, Turn, turned_targets
 from svevae.errors import ConfigError
 
 BLOCK = 256  # SVEs unpacked at a time
+STATISTICS_BATCH = 256  # SVEs of which the statistics are learnt from at a time
 
 
 class PackedVoxels:
@@ -47,26 +49,14 @@ class PackedVoxels:
             yield self[start : start + BLOCK]
 
 
-def xy_swap(names: tuple[str, ...]) -> list[int] | None:
-    """Find the column that each property takes when x and y change places, e.g. E_x and E_y; None
-    where a label along one is missing.
-
-    A name's axes stand behind its last underscore: yield_x, nu_zx.
-    """
-
-    targets = [turned_name(name, XY) for name in names]
-    return [names.index(target) for target in targets] if set(targets) <= set(names) else None
-
-
 class Batches(keras.utils.PyDataset):
-    """Batches of (voxels (batch, n, n, n) uint8, properties (batch, property) float32 in their
-    units); after `know` of ({"voxels", "statistics", "turned"}, properties), where "turned" are the
-    statistics of the SVEs that have these properties: with the augmentation `turns` those of the
-    same SVEs with their axes in another order, whose voxels nobody is shown.
+    """Batches of ({"voxels": (batch, n, n, n) uint8}, targets (batch, target) float32), with the
+    "law" of each SVE where it says more, and after `know` with its "statistics".
 
-    With `shuffle`, SVEs are dealt anew each epoch and augmented; what epoch k shows depends on the
-    seed and k alone, so an interrupted training goes on with the batches it would have seen.
-    Without it, all SVEs come once, in file order.
+    Targets are the properties in their units, or the response where there are `curves`
+    (`svevae.dataset.curves`). With `shuffle`, SVEs are dealt anew each epoch and augmented; what
+    epoch k shows depends on the seed and k alone, so an interrupted training goes on with the
+    batches it would have seen. Without it, all SVEs come once, in file order.
     """
 
     def __init__(
@@ -77,15 +67,10 @@ class Batches(keras.utils.PyDataset):
         seed: int = 0,
         shuffle: bool = False,
         augmentation: tuple[str, ...] = (),
+        curves: Curves | None = None,
     ):
         """Raises ConfigError for an augmentation that would change the labels of this file."""
         super().__init__()
-        self._swap = xy_swap(data.names)
-        if "swap_xy" in augmentation and self._swap is None:
-            raise ConfigError(
-                f"augmentation: swap_xy needs the labels along both x and y, and {data.path}"
-                f" has {', '.join(data.names)}"
-            )
         self.batch_size, self.seed, self.shuffle, self.augmentation = (
             batch_size,
             seed,
@@ -93,16 +78,19 @@ class Batches(keras.utils.PyDataset):
             augmentation,
         )
         self.names = data.names
+        self.targets = turned_targets(data, index, curves)
+        if "swap_xy" in augmentation and XY not in self.targets:
+            raise ConfigError(
+                f"augmentation: swap_xy needs the labels along both x and y, and {data.path}"
+                f" has {', '.join(data.names)}"
+            )
         self.voxels = PackedVoxels(data, index)
         self.properties = data.properties[index]
-        self.turned: np.ndarray | None = None
-        if "turns" in augmentation:
-            self.turned = turned_labels(data, index)
-            if self.turned is None:
-                raise ConfigError(
-                    "augmentation: turns needs the labels along x, y and z and /stiffness, and"
-                    f" {data.path} has {', '.join(data.names)}"
-                )
+        self.laws: np.ndarray | None = None
+        if curves is not None:
+            laws = laws_of_file(data)
+            assert laws is not None
+            self.laws = laws[index].astype(np.float32)
         self.statistics: np.ndarray | None = None
         self.start_epoch(0)
 
@@ -110,7 +98,7 @@ class Batches(keras.utils.PyDataset):
         """From now on give with each batch the `statistics` (sve, statistic) of its SVEs. Mirrors
         leave them as they are; after one of TURNS they come in its order of `orders`.
         """
-        self.statistics, self._orders = statistics, orders
+        self.statistics, self.orders = statistics, orders
 
     def start_epoch(self, epoch: int) -> None:
         """Deal the batches of `epoch`, counted from 0."""
@@ -129,10 +117,14 @@ class Batches(keras.utils.PyDataset):
         count = len(self.voxels)
         return max(1, count // self.batch_size) if self.shuffle else -(-count // self.batch_size)
 
-    def __getitem__(self, i: int) -> tuple[np.ndarray | dict[str, np.ndarray], np.ndarray]:
+    def __getitem__(self, i: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
         rows = self._order[i * self.batch_size : (i + 1) * self.batch_size]
-        voxels, properties = self.voxels[rows], self.properties[rows]
-        statistics = None if self.statistics is None else self.statistics[rows]
+        voxels, targets = self.voxels[rows], self.targets[AS_IS][rows]
+        x = {"voxels": voxels}
+        if self.statistics is not None:
+            x["statistics"] = self.statistics[rows]
+        if self.laws is not None:
+            x["law"] = self.laws[rows]
         random = np.random.default_rng([self.seed, self._epoch, i])
         for axis, name in enumerate(("flip_x", "flip_y", "flip_z"), start=1):
             if name in self.augmentation:
@@ -141,15 +133,56 @@ class Batches(keras.utils.PyDataset):
         if "swap_xy" in self.augmentation:
             chosen = random.random(len(rows)) < 0.5
             voxels[chosen] = voxels[chosen].swapaxes(1, 2)
-            properties[chosen] = properties[chosen][:, self._swap]
-            if statistics is not None:
-                statistics[chosen] = statistics[chosen][:, self._orders[XY]]
-        if statistics is None:
-            return voxels, properties
-        turned = statistics
-        if self.turned is not None and self.statistics is not None:
-            turned, turn = self.statistics[rows], random.integers(len(TURNS), size=len(rows))
-            for i, axes in enumerate(TURNS):
-                turned[turn == i] = turned[turn == i][:, self._orders[axes]]
-            properties = self.turned[turn, rows]
-        return {"voxels": voxels, "statistics": statistics, "turned": turned}, properties
+            targets[chosen] = self.targets[XY][rows[chosen]]
+            if self.statistics is not None:
+                x["statistics"][chosen] = x["statistics"][chosen][:, self.orders[XY]]
+        return x, targets
+
+
+class StatisticsBatches(keras.utils.PyDataset):
+    """Batches of (statistics (batch, statistic), or a pair with the law (batch, 5); standardised
+    targets (batch, target)) of the SVEs of `batches`, which know their statistics; the scaler is
+    mean, std (target,).
+
+    With `shuffle`, each SVE comes once an epoch with its axes in an order that its labels know, and
+    what an epoch shows depends on the seed and the epoch alone; else as it is, all at once.
+    """
+
+    def __init__(
+        self, batches: Batches, mean: np.ndarray, std: np.ndarray, shuffle: bool, seed: int = 0
+    ):
+        super().__init__()
+        self.shuffle, self.seed, self.laws = shuffle, seed, batches.laws
+        assert batches.statistics is not None
+        self.statistics, self.orders = batches.statistics, batches.orders
+        self.turns = list(batches.targets) if shuffle else [AS_IS]
+        self.targets = np.stack(
+            [((batches.targets[turn] - mean) / std).astype(np.float32) for turn in self.turns]
+        )
+        count = len(self.statistics)
+        self.batch_size = min(STATISTICS_BATCH, max(1, count // 4)) if shuffle else count
+        self.start_epoch(0)
+
+    def whole(self) -> tuple[np.ndarray, np.ndarray]:
+        """All statistics and standardised targets, each SVE in each order of its axes."""
+        statistics = [self.statistics[:, self.orders[turn]] for turn in self.turns]
+        return np.concatenate(statistics), np.concatenate(list(self.targets))
+
+    def __len__(self) -> int:
+        return len(self.statistics) // self.batch_size
+
+    def __getitem__(self, i: int) -> tuple[np.ndarray | tuple[np.ndarray, ...], np.ndarray]:
+        rows = self._order[i * self.batch_size : (i + 1) * self.batch_size]
+        statistics, turn = self.statistics[rows], self._turn[rows]
+        for k, axes in enumerate(self.turns):
+            if axes != AS_IS:
+                statistics[turn == k] = statistics[turn == k][:, self.orders[axes]]
+        targets = self.targets[turn, rows]
+        return (statistics if self.laws is None else (statistics, self.laws[rows])), targets
+
+    def start_epoch(self, epoch: int) -> None:
+        """Deal the batches of `epoch`, counted from 0."""
+        count = len(self.statistics)
+        random = np.random.default_rng([self.seed, epoch])
+        self._order = random.permutation(count) if self.shuffle else np.arange(count)
+        self._turn = random.integers(len(self.turns), size=count)

@@ -11,6 +11,7 @@ import numpy as np
 from scipy.stats import ks_2samp
 
 from svevae.dataset.batches import PackedVoxels
+from svevae.dataset.curves import laws_of_file, units_of, usual_law
 from svevae.dataset.split import Split
 from svevae.dataset.statistics import pore_sizes
 from svevae.dataset.store import LabelledDataset
@@ -44,12 +45,19 @@ PCA_SVES = 2048  # training SVEs, evenly taken, whose voxels the PCA sees: 270 M
 
 @dataclass(frozen=True)
 class Subset:
-    """SVEs with their labels: voxels, properties (sve, property), part_id and porosity (sve,)."""
+    """SVEs with their labels: voxels, properties (sve, property), part_id and porosity (sve,).
+
+    `laws` (sve, 5) are those of the metals, None where the file does not say. Properties of several
+    metals are brought to E and s0 of the usual one, so that they differ by what a model has to
+    explain: `scale` (sve, property) is what they were multiplied by.
+    """
 
     voxels: PackedVoxels
     properties: np.ndarray
     part_id: np.ndarray
     porosity: np.ndarray
+    laws: np.ndarray | None
+    scale: np.ndarray
 
     @classmethod
     def read(cls, data: LabelledDataset, index: np.ndarray) -> Subset:
@@ -57,7 +65,16 @@ class Subset:
         porosity = np.concatenate(
             [cubes.mean((1, 2, 3), dtype=np.float64) for cubes in voxels.blocks()]
         )
-        return cls(voxels, data.properties[index].astype(np.float64), data.part_id[index], porosity)
+        laws = laws_of_file(data)
+        scale = np.ones((len(index), len(data.names)))
+        if data.laws is not None and laws is not None:
+            usual = np.array(usual_law(data, laws))
+            laws = laws[index]
+            scale = units_of(data.names, usual[None]) / units_of(data.names, laws)
+        elif laws is not None:
+            laws = laws[index]
+        properties = data.properties[index].astype(np.float64) * scale
+        return cls(voxels, properties, data.part_id[index], porosity, laws, scale)
 
 
 def subset(data: LabelledDataset, split: Split, name: str) -> Subset:
@@ -101,23 +118,33 @@ def run_model(
     """Run `model` on `held`, a block at a time, so that voxels need not be in memory together;
     `constant` is the porosity that the cross entropy is compared with.
     """
-    blocks = [_run_block(model, cubes, constant, random) for cubes in held.voxels.blocks()]
+    known = bool(model.contract.law) and held.laws is not None
+    blocks, start = [], 0
+    for cubes in held.voxels.blocks():
+        rows = slice(start, start := start + len(cubes))
+        laws = held.laws[rows] if known and held.laws is not None else None
+        blocks.append(_run_block(model, cubes, laws, held.scale[rows], constant, random))
     names = [entry.name for entry in dataclasses.fields(ModelOutputs) if entry.name != "overlap"]
     columns = {name: np.concatenate([getattr(block, name) for block in blocks]) for name in names}
     return ModelOutputs(**columns, overlap=sum((block.overlap for block in blocks), np.zeros(2)))
 
 
 def _run_block(
-    model: LatentModel, cubes: np.ndarray, constant: float, random: np.random.Generator
+    model: LatentModel,
+    cubes: np.ndarray,
+    laws: np.ndarray | None,
+    scale: np.ndarray,
+    constant: float,
+    random: np.random.Generator,
 ) -> ModelOutputs:
     """The outputs for SVEs (sve, n, n, n) that are in memory."""
     raw = model.model.predict(cubes, batch_size=model.batch_size, verbose=0)
-    logits = raw["logits"]
+    predicted, logits = model.prediction(raw["latent_mean"], laws), raw["logits"]
     binary = binarise(sigmoid(logits), model.grain, random)
     porosity = cubes.mean((1, 2, 3), dtype=np.float64)
     return ModelOutputs(
-        properties=raw["properties"].astype(np.float64),
-        properties_std=raw["properties_std"].astype(np.float64),
+        properties=predicted.properties * scale,
+        properties_std=predicted.std * scale,
         novelty=raw["novelty"][:, 0],
         latent_mean=raw["latent_mean"],
         latent_std=np.exp(raw["latent_log_var"] / 2),

@@ -11,8 +11,10 @@ import numpy as np
 from svevae import __version__
 from svevae.config import Train
 from svevae.dataset.batches import Batches, PackedVoxels
+from svevae.dataset.curves import law_features, laws_of_file, read_curves
 from svevae.dataset.split import SUBSETS, Split
 from svevae.dataset.store import LabelledDataset, label_record
+from svevae.dataset.symmetry import AS_IS
 from svevae.model.contract import ModelContract, TrainingData
 from svevae.model.latent import LatentModel
 from svevae.model.posterior import Posterior, fit_posterior
@@ -34,7 +36,6 @@ def calibrate(
     model: LatentModel,
     train: PackedVoxels,
     validation: Batches,
-    split: Split,
     config: Train,
     seed: int,
 ) -> Calibration:
@@ -44,15 +45,14 @@ def calibrate(
         for blocks in zip(*(model.encode(cubes) for cubes in train.blocks()), strict=True)
     )
     latent = np.concatenate([model.encode(cubes)[0] for cubes in validation.voxels.blocks()])
-    scaler = np.array(split.mean), np.array(split.std)
-    fit_uncertainty(
-        model.model.get_layer("predictor"), (mean, std), latent, validation.properties, *scaler
-    )
+    known = latent if validation.laws is None else [latent, validation.laws]
+    predictor, true = model.model.get_layer("predictor"), validation.targets[AS_IS]
+    fit_uncertainty(predictor, (mean, std), known, true)
     chosen = np.linspace(0, len(latent) - 1, min(len(latent), GRAIN_SVES)).astype(int)
     grain = fit_grain(
         validation.voxels[chosen], model.decode(latent[chosen]), np.random.default_rng(seed)
     )
-    return Calibration(fit_posterior(mean, informed_units(config, len(split.names)), seed), grain)
+    return Calibration(fit_posterior(mean, informed_units(config, true.shape[1]), seed), grain)
 
 
 def contract_of_training(
@@ -61,14 +61,17 @@ def contract_of_training(
     """The contract of a model trained by this version, without the grain; `search` holds the tags
     of the trial that `config` comes from.
     """
+    curves = read_curves(data)
     return ModelContract(
         svevae=__version__,
         keras=keras.__version__,
         backend=keras.backend.backend(),
         names=split.names,
         units=split.units,
-        mean=split.mean,
-        std=split.std,
+        mean=split.mean if curves is None else (),
+        std=split.std if curves is None else (),
+        law=() if curves is None else curves.law,
+        law_range=() if curves is None else _law_range(data, split),
         n=data.n,
         voxel_size=data.voxel_size,
         latent_dim=config.latent_dim,
@@ -87,3 +90,12 @@ def contract_of_training(
             parts={name: len(split.parts[name]) for name in SUBSETS},
         ),
     )
+
+
+def _law_range(data: LabelledDataset, split: Split) -> tuple[tuple[float, float], ...]:
+    """Lowest and highest of each of `law_features` over the training SVEs."""
+    laws = laws_of_file(data)
+    assert laws is not None
+    features = law_features(laws[split.index("train", data.part_id)])
+    low, high = features.min(axis=0).tolist(), features.max(axis=0).tolist()
+    return tuple(zip(low, high, strict=True))

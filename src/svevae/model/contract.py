@@ -48,6 +48,10 @@ class ModelContract:
     comes from, `labels` what `svevae.dataset.store.label_record` gives. The digests name the
     dataset and the test SVEs. `grain` is the correlation length of
     `svevae.model.sampling.binarise` in voxels.
+
+    A model of stress-strain curves knows laws of the matrix: `law`, as
+    `svevae.physics.alloys.LAW`, stands where none is named; law_range holds lowest and highest of
+    each of `svevae.dataset.curves.law_features` in training.
     """
 
     format: Literal[1] = 1
@@ -69,6 +73,8 @@ class ModelContract:
     labels: dict[str, Any] | None = None
     data: TrainingData = field(default_factory=TrainingData)
     grain: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    law: tuple[Finite, ...] = ()
+    law_range: tuple[tuple[Finite, Finite], ...] = ()
 
     def __post_init__(self) -> None:
         if not self.names or len(set(self.names)) < len(self.names):

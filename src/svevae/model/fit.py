@@ -15,20 +15,22 @@ import keras
 import numpy as np
 from tqdm import tqdm
 
-from svevae.dataset.batches import Batches, PackedVoxels, xy_swap
+from svevae.dataset.batches import Batches, PackedVoxels, StatisticsBatches
+from svevae.dataset.curves import read_curves
 from svevae.dataset.store import LabelledDataset
-from svevae.dataset.symmetry import TURNS, turned_labels
+from svevae.dataset.symmetry import AS_IS, TURNS, XY, turned_targets
 from svevae.errors import TrainingError, blaming
 from svevae.model.checkpoint import Checkpoint, Progress
 from svevae.model.elastic import elastic_statistics, transposed
-from svevae.model.start import start_from_statistics
-from svevae.model.vae import Trainer, build_vae, compile_trainer
+from svevae.model.property_path import freeze, train_property_path
+from svevae.model.vae import Read, Trainer, build_vae, compile_trainer
 
 if TYPE_CHECKING:  # the GPU kit trains without pydantic
     from svevae.config import Train
     from svevae.dataset.split import Split
 
 TERMS = ("reconstruction", "kl", "property")
+LEAST_SPREAD = 1e-6  # of a target over the training SVEs, which may be nearly the same for all
 
 
 class Session(NamedTuple):
@@ -49,31 +51,44 @@ def set_up(
     cannot have; an augmentation that they cannot have is left out (`suited`).
     """
     config = suited(config, data)
+    curves = read_curves(data)
     index = split.index("train", data.part_id)
     count = max(1, round(fraction * len(index)))
     index = np.sort(np.random.default_rng(len(index)).permutation(index)[:count])
     keras.utils.set_random_seed(seed)
     with blaming("train."):
-        vae = build_vae(config, data.n, np.array(split.mean), np.array(split.std))
-        train = Batches(
-            data, index, config.batch_size, seed, shuffle=True, augmentation=config.augmentation
-        )
-    validation = Batches(data, split.index("validation", data.part_id), config.batch_size)
+        train = Batches(data, index, config.batch_size, seed, True, config.augmentation, curves)
+    validation = Batches(
+        data, split.index("validation", data.part_id), config.batch_size, curves=curves
+    )
+    mean, std = np.array(split.mean), np.array(split.std)
+    if curves is not None:
+        targets = train.targets[AS_IS]
+        mean, std = targets.mean(axis=0), np.maximum(targets.std(axis=0), LEAST_SPREAD)
+    with blaming("train."):
+        read = None if curves is None else Read(data.names, curves)
+        vae = build_vae(config, data.n, mean, std, read)
     if config.elastic:
         model = elastic_statistics(data.n)
         orders = {turn: transposed(turn) for turn in TURNS}
-        known = [statistics_of(model, batches.voxels) for batches in (train, validation)]
-        for batches, statistics in zip((train, validation), known, strict=True):
-            batches.know(statistics, orders)
-        statistics, properties = known[0], train.properties
-        if train.turned is not None:
-            statistics = np.concatenate([known[0][:, orders[turn]] for turn in TURNS])
-            properties = np.concatenate(train.turned)
-        start_from_statistics(
-            vae, statistics, properties, np.array(split.mean), np.array(split.std)
-        )
-    trainer = compile_trainer(vae, config, np.array(split.std), len(train))
+        for batches in (train, validation):
+            batches.know(statistics_of(model, batches.voxels), orders)
+        freeze(vae)
+    trainer = compile_trainer(vae, config, std, len(train))
     return Session(trainer, train, validation)
+
+
+def learn_properties(trainer: Trainer, train: Batches, validation: Batches, seed: int) -> None:
+    """Train the property path of a fresh model, where it has one."""
+    if train.statistics is not None:
+        scaler = trainer.vae.get_layer("predictor").get_layer("physical_units")
+        mean, std = np.array(scaler.offset), np.array(scaler.scale)
+        train_property_path(
+            trainer.vae,
+            StatisticsBatches(train, mean, std, True, seed),
+            StatisticsBatches(validation, mean, std, False),
+            trainer.config.property_epochs,
+        )
 
 
 def statistics_of(model: keras.Model, voxels: PackedVoxels) -> np.ndarray:
@@ -82,15 +97,12 @@ def statistics_of(model: keras.Model, voxels: PackedVoxels) -> np.ndarray:
 
 
 def suited(config: Train, data: LabelledDataset) -> Train:
-    """`config` without the augmentations swap_xy and turns where SVEs whose axes change places so
-    would have no labels.
+    """`config` without the augmentation swap_xy where SVEs whose axes change places so would have
+    no labels.
     """
-    lacking = set()
-    if xy_swap(data.names) is None:
-        lacking.add("swap_xy")
-    if "turns" in config.augmentation and turned_labels(data, np.arange(1)) is None:
-        lacking.add("turns")
-    kept = tuple(name for name in config.augmentation if name not in lacking)
+    if XY in turned_targets(data, np.arange(1), read_curves(data)):
+        return config
+    kept = tuple(name for name in config.augmentation if name != "swap_xy")
     return dataclasses.replace(config, augmentation=kept)
 
 
@@ -113,6 +125,8 @@ def fit(
     is not finite.
     """
     progress = checkpoint.progress
+    if not progress.history:
+        learn_properties(trainer, train, validation, seed)
     if not progress.is_over(epochs, patience):
         callback = _Epochs(train, checkpoint, patience, seed, epochs, on_epoch)
         # shuffle=False: `train` deals its own batches; Keras would deal them anew from a random

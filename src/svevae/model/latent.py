@@ -21,6 +21,7 @@ from svevae.errors import DataError
 from svevae.files import repair_folder, replace_folder
 from svevae.model.contract import CONTRACT_FILE, MODEL_FILE, POSTERIOR_FILE, ModelContract
 from svevae.model.posterior import Posterior
+from svevae.physics.alloys import LAW
 from svevae.words import some
 
 OUTPUTS = {
@@ -44,6 +45,18 @@ class Prediction(NamedTuple):
     properties: np.ndarray
     std: np.ndarray
     novelty: np.ndarray
+
+
+class Response(NamedTuple):
+    """Stress-strain curves: `stress` and its standard deviation `stress_std` (sve, axis, increment)
+    in MPa at `strain` (sve, increment), and `constants` (sve, 9): E_x, E_y, E_z, G_yz, G_xz, G_xy
+    in MPa, nu_zx, nu_zy, nu_yx.
+    """
+
+    strain: np.ndarray
+    stress: np.ndarray
+    stress_std: np.ndarray
+    constants: np.ndarray
 
 
 class LatentModel:
@@ -100,18 +113,30 @@ class LatentModel:
         """
         return self.predict_from_latent(self.encode(voxels)[0])
 
-    def predict_from_latent(self, latent: np.ndarray) -> np.ndarray:
-        """Latent vectors (sve, latent) -> properties (sve, property) in `units`. Raises DataError
-        for another shape.
+    def predict_from_latent(self, latent: np.ndarray, law: np.ndarray | None = None) -> np.ndarray:
+        """Latent vectors (sve, latent) -> properties (sve, property) in `units`. `law` and errors
+        as in `prediction`.
         """
-        return self.prediction(latent).properties
+        return self.prediction(latent, law).properties
 
-    def prediction(self, latent: np.ndarray) -> Prediction:
+    def prediction(self, latent: np.ndarray, law: np.ndarray | None = None) -> Prediction:
         """Latent vectors (sve, latent) -> properties, how sure they are, how unfamiliar the SVEs.
-        Raises DataError for another shape.
+
+        `law`, (5,) or one for each SVE, is that of the matrix as `svevae.physics.alloys.LAW`,
+        without it the contract's. Raises DataError for another shape, and for a law where the model
+        knows one alone.
         """
-        raw = self._run(self.model.get_layer("predictor"), self._checked_latent(latent))
+        raw = self._predicted(latent, law)
         return Prediction(raw["properties"], raw["properties_std"], raw["novelty"][:, 0])
+
+    def response(self, latent: np.ndarray, law: np.ndarray | None = None) -> Response:
+        """Latent vectors (sve, latent) -> stress-strain curves and elastic constants. `law` and
+        errors as in `prediction`; DataError also for a model without curves.
+        """
+        if not self.contract.law:
+            raise DataError("response: expected a model trained on curves, received one without")
+        raw = self._predicted(latent, law)
+        return Response(raw["strain"], raw["stress"], raw["stress_std"], raw["constants"])
 
     def outputs(self, voxels: np.ndarray) -> dict[str, np.ndarray]:
         """All at once: latent_mean, latent_std (sve, latent), probability (sve, n, n, n),
@@ -134,12 +159,28 @@ class LatentModel:
             whole.update(np.ascontiguousarray(weight).tobytes())
         return whole.hexdigest()[:24]
 
-    def _run(self, model: keras.Model, x: np.ndarray) -> Any:
+    def _predicted(self, latent: np.ndarray, law: np.ndarray | None) -> dict[str, np.ndarray]:
+        latent, predictor = self._checked_latent(latent), self.model.get_layer("predictor")
+        if not self.contract.law:
+            if law is not None:
+                raise DataError(
+                    "law: expected none, of a model that knows the metal of its training SVEs alone"
+                )
+            return self._run(predictor, latent)
+        law = np.asarray(self.contract.law if law is None else law, np.float32)
+        if law.shape not in ((len(LAW),), (len(latent), len(LAW))):
+            raise DataError(
+                f"law: expected {', '.join(LAW)}, once or for each SVE, received shape {law.shape}"
+            )
+        return self._run(predictor, latent, np.broadcast_to(law, (len(latent), len(LAW))))
+
+    def _run(self, model: keras.Model, *x: np.ndarray) -> Any:
         # Not `predict`, which sets up a data pipeline each time: for one SVE 50 times what the
         # model takes.
         batches = [
-            model.predict_on_batch(x[first : first + self.batch_size])
-            for first in range(0, len(x), self.batch_size)
+            model.predict_on_batch(pieces[0] if len(x) == 1 else pieces)
+            for first in range(0, len(x[0]), self.batch_size)
+            for pieces in [[array[first : first + self.batch_size] for array in x]]
         ]
         return keras.tree.map_structure(lambda *pieces: np.concatenate(pieces), *batches)
 

@@ -33,16 +33,17 @@ def kl_divergence(mean: Tensor, log_var: Tensor) -> Tensor:
     return 0.5 * (ops.exp(log_var) + ops.square(mean) - 1 - log_var)
 
 
-def property_loss(properties: Tensor, predicted: Tensor, std: Tensor) -> Tensor:
-    """-log N(properties / std; predicted / std, I) without its constant, summed over properties.
+def property_loss(targets: Tensor, predicted: Tensor, std: Tensor) -> Tensor:
+    """-log N(targets / std; predicted / std, I) without its constant, summed over targets: the
+    properties, or what they are read off.
 
-    Shapes: (batch, property) twice and (property,), all in the properties' units -> (batch,).
+    Shapes: (batch, target) twice and (target,), all in the targets' units -> (batch,).
     """
-    return 0.5 * ops.sum(ops.square((ops.cast(properties, "float32") - predicted) / std), axis=-1)
+    return 0.5 * ops.sum(ops.square((ops.cast(targets, "float32") - predicted) / std), axis=-1)
 
 
-def mean_squared_error(loss: float, properties: int) -> float:
-    """The mean squared standardised error of each of `properties` properties whose
-    `property_loss`, half the sum of the squares, is `loss`.
+def mean_squared_error(loss: float, targets: int) -> float:
+    """The mean squared standardised error of each of `targets` targets whose `property_loss`, half
+    the sum of the squares, is `loss`.
     """
-    return 2 * loss / properties
+    return 2 * loss / targets

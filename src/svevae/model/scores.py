@@ -53,7 +53,6 @@ BASELINES = (
     Baseline("porosity_only", "porosity only", "porosity"),
     Baseline("two_point", "two-point statistics, ridge", "two-point"),
     Baseline("elastic_ridge", "elastic statistics, ridge", "elastic"),
-    Baseline("regressor", "encoder and predictor alone", ""),
 )
 
 
@@ -134,11 +133,9 @@ class Scores(BaselineScores, VoxelScores, PropertyScores):  # their fields come 
 
     `samples` has the keys "posterior" and "prior", and none where the held-out parts cannot be
     halved (`svevae.model.assess.sample_scores`), `others` the stems of the other files. The
-    regressor and the closed loop (`loop_sves` samples that the solver labelled) may be left out.
+    closed loop (`loop_sves` samples that the solver labelled) may be left out.
     """
 
-    regressor_mean_r2: float | None = None
-    regressor_r2: dict[str, float] | None = None
     samples: dict[str, SampleScores]
     loop_mean_r2: float | None = None
     loop_r2: dict[str, float] | None = None

@@ -6,12 +6,12 @@ gives them; training does not see them.
 
 Novelty is the Mahalanobis distance of a latent mean from the training SVEs, divided by what 99 % of
 the validation SVEs stay below: above 1 an SVE is unlike those that the model knows. The standard
-deviation of a property is
+deviation of a property, or of what properties are read off, is
 
     std_p = s_p exp(a_p + b_p . y) max(1, novelty)
 
-with y the predicted standardised properties, clipped at +-3, and s_p the label scaler: a, b are
-fitted by the Gaussian likelihood of the validation residuals, and a is then moved so that the
+with y the means of the informed latent units, clipped at +-3, and s_p the scaler of targets: a, b
+are fitted by the Gaussian likelihood of the validation residuals, and a is then moved so that the
 interval of 90 % holds 90 % of them (a scaled quantile, as in conformal prediction).
 """
 
@@ -32,22 +32,26 @@ SMALLEST = 1e-4  # residual, in standard deviations of the property
 def fit_uncertainty(
     predictor: keras.Model,
     train: tuple[np.ndarray, np.ndarray],
-    validation: np.ndarray,
+    validation: np.ndarray | list[np.ndarray],
     true: np.ndarray,
-    mean: np.ndarray,
-    std: np.ndarray,
 ) -> None:
     """Set the layers `whitening` and `log_std` of a predictor.
 
     `train` holds the latent means and standard deviations (sve, latent) of the training SVEs,
-    `validation` the latent means of the validation ones, `true` their properties (sve, property) in
-    the units of the label scaler `mean`, `std` (property,).
+    `validation` what the predictor takes of the validation ones: latent means, or these and laws;
+    `true` their targets (sve, target): the properties, or what these are read off.
     """
-    _fit_novelty(predictor.get_layer("whitening"), *train, validation)
-    predicted = predictor.predict(validation, verbose=0)
-    residual = np.maximum(np.abs(true - predicted["properties"]) / std, SMALLEST)
-    y = np.clip((predicted["properties"] - mean) / std, -FAMILIAR, FAMILIAR)
-    novelty = np.maximum(predicted["novelty"], 1.0)
+    latent = validation[0] if isinstance(validation, list) else validation
+    _fit_novelty(predictor.get_layer("whitening"), *train, latent)
+    scaler = predictor.get_layer("physical_units")
+    std = np.array(scaler.scale)
+    scaled = keras.Model(predictor.input, [scaler.output, predictor.output["novelty"]]).predict(
+        validation, verbose=0
+    )
+    residual = np.maximum(np.abs(true - scaled[0]) / std, SMALLEST)
+    layer = predictor.get_layer("log_std")
+    y = np.clip(latent[:, : layer.kernel.shape[0]], -FAMILIAR, FAMILIAR)
+    novelty = np.maximum(scaled[1], 1.0)
     kernel, bias = [], []
     for column in (residual / novelty).T:
         b, a = _fit_log_std(y, column)
@@ -55,7 +59,7 @@ def fit_uncertainty(
         rank = min(len(inside) - 1, int(np.ceil(0.9 * (len(inside) + 1))) - 1)
         kernel.append(b)
         bias.append(a + np.log(inside[rank] / QUANTILE_90))
-    predictor.get_layer("log_std").set_weights([np.stack(kernel, axis=1), np.array(bias)])
+    layer.set_weights([np.stack(kernel, axis=1), np.array(bias)])
 
 
 def _fit_novelty(
@@ -73,8 +77,8 @@ def _fit_novelty(
 
 
 def _fit_log_std(y: np.ndarray, residual: np.ndarray) -> tuple[np.ndarray, float]:
-    """b (property,) and a of log std = a + b . y, by penalised likelihood of the residuals (sve,)
-    given y (sve, property).
+    """b (unit,) and a of log std = a + b . y, by penalised likelihood of the residuals (sve,)
+    given y (sve, unit).
     """
     design = np.column_stack([y, np.ones(len(y))])
 

@@ -8,9 +8,11 @@ any backend:
         {"latent_mean", "latent_log_var": (batch, latent), "logits": (batch, n, n, n),
          "properties", "properties_std": (batch, property), in their units, "novelty": (batch, 1)}
 
-with the sub-models `encoder`, `decoder` and `predictor` under `get_layer`. The label scaler is the
-predictor's last layer. Outputs are float32 under any dtype policy. Standard deviations and novelty
-mean something once `svevae.model.uncertainty` has fitted them.
+with the sub-models `encoder`, `decoder` and `predictor` under `get_layer`. Trained on stress-strain
+curves, it gives these too, as `svevae.model.reading` has them; its predictor takes the latent
+vectors and the law of the matrix, the whole model has the law of most of its training SVEs. Outputs
+are float32 under any dtype policy. Standard deviations and novelty mean something once
+`svevae.model.uncertainty` has fitted them.
 """
 
 from __future__ import annotations
@@ -24,10 +26,13 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from svevae.dataset.curves import Curves
 from svevae.errors import ConfigError
 from svevae.model.elastic import STATISTICS, elastic_statistics
 from svevae.model.layers import ACTIVATION, BLOCKS, depth_to_space, pool, sample, space_to_depth
 from svevae.model.losses import kl_divergence, property_loss, reconstruction_loss
+from svevae.model.reading import reading
+from svevae.physics.alloys import LAW
 
 if TYPE_CHECKING:  # the GPU kit trains without pydantic
     from svevae.config import Train
@@ -36,14 +41,24 @@ SMALLEST = 4  # voxels along the edge of an SVE
 PATCH = 4  # voxels along the edge of a patch in the "patch" architecture
 # channels of the coarsest grid, between it and the dense layers of the "patch" architecture
 SEED_CHANNELS = 16
-ELASTIC_WIDTH = 128  # units of the one layer between the elastic statistics and the latent means
-CORE, STATISTICS_SCALE, INFORMED = "core", "elastic_statistics_scale", "informed_mean"
+INFORMED_UNITS = 16  # at most: 24 were no better (docs/model-log.md)
+# of `get_layer`: the trained part of the encoder, of the elastic statistics and the informed units
+# in it, and the trained part of the predictor
+CORE, INFORMED, RESPONSE = "core", "informed", "response"
 # standard deviations, of statistics, informed units and properties, within which anything but a
 # linear law is learnt
 FAMILIAR = 3.0
 # a posterior of std 0.14 at first: the decoder learns to use z before the KL widens it (BCE 0.74
 # against 0.91)
 LOG_VAR_START = -4.0
+
+
+@dataclass(frozen=True)
+class Read:
+    """Properties called `names` that are to be read off `curves`."""
+
+    names: tuple[str, ...]
+    curves: Curves
 
 
 @dataclass(frozen=True)
@@ -154,9 +169,12 @@ ARCHITECTURES = {
 }
 
 
-def build_vae(config: Train, n: int, mean: np.ndarray, std: np.ndarray) -> keras.Model:
-    """The Functional model described above; mean and std (property,) are the label scaler, in the
-    properties' units.
+def build_vae(
+    config: Train, n: int, mean: np.ndarray, std: np.ndarray, read: Read | None = None
+) -> keras.Model:
+    """The Functional model described above; mean and std (target,) are the scaler of what the
+    predictor learns: the properties, in their units, or where they are to be `read` off curves,
+    `svevae.dataset.curves`.
 
     Where the architecture cannot halve n often enough, it works on the next larger n that it can:
     the encoder pads the voxels with solid ones, the decoder crops its logits. Raises ConfigError
@@ -188,19 +206,36 @@ def build_vae(config: Train, n: int, mean: np.ndarray, std: np.ndarray) -> keras
     logits = layers.Reshape((n, n, n), dtype="float32")(field)
     decoder = keras.Model(z, logits, name="decoder")
 
-    predictor = _predictor(config, mean, std)
-    return keras.Model(voxels, _outputs(encoder(voxels), decoder, predictor), name="svevae")
+    predictor = _predictor(config, mean, std, read)
+    encoded = encoder(voxels)
+    known = [encoded[0]] if read is None else [encoded[0], _law(read.curves)(encoded[0])]
+    outputs = _outputs(encoded, decoder, predictor(_alone(known)))
+    return keras.Model(voxels, outputs, name="svevae")
+
+
+def _law(curves: Curves) -> layers.Dense:
+    """The usual law for each SVE, whatever it is."""
+    return layers.Dense(
+        len(LAW),
+        kernel_initializer="zeros",
+        bias_initializer=keras.initializers.Constant(list(curves.law)),
+        trainable=False,
+        dtype="float32",
+        name="law",
+    )
 
 
 def _outputs(
-    encoded: list[keras.KerasTensor], decoder: keras.Model, predictor: keras.Model
+    encoded: list[keras.KerasTensor],
+    decoder: keras.Model,
+    predicted: dict[str, keras.KerasTensor],
 ) -> dict[str, keras.KerasTensor]:
     latent_mean, latent_log_var, latent = encoded
     return {
         "latent_mean": latent_mean,
         "latent_log_var": latent_log_var,
         "logits": decoder(latent),
-        **predictor(latent_mean),
+        **predicted,
     }
 
 
@@ -212,21 +247,25 @@ def core_of(vae: keras.Model) -> keras.Model:
     return encoder.get_layer(CORE) if any(x.name == CORE for x in encoder.layers) else encoder
 
 
-def with_statistics(vae: keras.Model) -> keras.Model:
-    """The same model, its layers and outputs, of {"voxels", "statistics", "turned"}: those who know
-    the statistics beforehand need not compute them in each step.
-
-    The properties are those of the SVEs that have the statistics "turned"; all else is of "voxels"
-    and their "statistics".
+def training_model(vae: keras.Model) -> keras.Model:
+    """The same model, its layers and outputs and "targets", of what `svevae.dataset.batches` gives
+    in training: {"voxels"}, the "statistics" where the encoder has them, which need not be computed
+    in each step, and the "law" of each SVE where the predictor has it.
     """
-    core = core_of(vae)
-    decoder, predictor = vae.get_layer("decoder"), vae.get_layer("predictor")
-    shapes = zip(("voxels", "statistics", "turned"), (*core.inputs, core.inputs[1]), strict=True)
-    inputs = {name: keras.Input(tensor.shape[1:], name=name) for name, tensor in shapes}
-    encoded = core([inputs["voxels"], inputs["statistics"]])
-    known = keras.Model(core.inputs[1], core.get_layer(INFORMED).output)(inputs["turned"])
-    latent = layers.Concatenate(dtype="float32")([known, encoded[0][:, known.shape[1] :]])
-    return keras.Model(inputs, _outputs(encoded, decoder, predictor) | predictor(latent))
+    core, predictor = core_of(vae), vae.get_layer("predictor")
+    names = ["voxels"] + (["statistics"] if core.name == CORE else [])
+    inputs = {
+        name: keras.Input(tensor.shape[1:], name=name)
+        for name, tensor in zip(names, core.inputs, strict=True)
+    }
+    encoded = core(_alone([inputs[name] for name in names]))
+    known = [encoded[0]]
+    if len(predictor.inputs) > 1:
+        inputs["law"] = keras.Input(predictor.inputs[1].shape[1:], name="law")
+        known.append(inputs["law"])
+    scaled = predictor.get_layer("physical_units").output
+    predicted = keras.Model(_alone(predictor.inputs), {"targets": scaled})(_alone(known))
+    return keras.Model(inputs, _outputs(encoded, vae.get_layer("decoder"), predicted))
 
 
 def _core(
@@ -234,7 +273,7 @@ def _core(
     config: Train,
     n: int,
     pad: int,
-    properties: int,
+    targets: int,
 ) -> keras.Model:
     """Voxels, with `elastic` also their elastic statistics -> mean, log variance and a sample of
     the posterior. The architecture sees the voxels with `pad` solid ones behind the last along each
@@ -255,20 +294,10 @@ def _core(
     h = layers.Concatenate()([architecture.encode(field, config), porosity])
     h = layers.Dense(config.dense_width, activation=ACTIVATION)(h)
     if config.elastic:
-        informed = informed_units(config, properties)
-        inputs.append(keras.Input((STATISTICS,), name="statistics"))
-        statistics = layers.Normalization(name=STATISTICS_SCALE, dtype="float32")(inputs[1])
-        # Beyond what is familiar only the linear part goes on, as the regression does that training
-        # starts from.
-        mechanics = layers.Dense(ELASTIC_WIDTH, activation=ACTIVATION)(
-            ops.clip(statistics, -FAMILIAR, FAMILIAR)
-        )
-        means = [
-            layers.Dense(informed, name=INFORMED, dtype="float32")(
-                layers.Concatenate(dtype="float32")([mechanics, statistics])
-            ),
-            layers.Dense(config.latent_dim - informed, dtype="float32")(h),
-        ]
+        statistics = keras.Input((STATISTICS,), name="statistics")
+        inputs.append(statistics)
+        informed = _informed(config, targets)(statistics)
+        means = [informed, layers.Dense(config.latent_dim - informed.shape[1], dtype="float32")(h)]
         latent_mean = layers.Concatenate(name="latent_mean", dtype="float32")(means)
         # The decoder reads the informed units but does not teach them: its gradient, noisy and
         # large, would drown the properties'.
@@ -285,37 +314,53 @@ def _core(
         dtype="float32",
     )(h)
     return keras.Model(
-        inputs,
+        _alone(inputs),
         [latent_mean, latent_log_var, sample(decoded_mean, latent_log_var)],
         name=CORE if config.elastic else "encoder",
     )
 
 
-def informed_units(config: Train, properties: int) -> int:
-    """How many latent units the properties follow from, the first ones: one for each property, at
-    most half of all.
+def _informed(config: Train, targets: int) -> keras.Model:
+    """Elastic statistics (batch, 84) -> means of the informed latent units (batch, informed).
+
+    Trained by itself (`svevae.model.property_path`). Beyond what is familiar only the linear part
+    goes on, as the regression does that training starts from.
+    """
+    statistics = keras.Input((STATISTICS,), name="statistics")
+    scaled = layers.Normalization(name="scale", dtype="float32")(statistics)
+    h = layers.Dense(config.predictor_width, activation=ACTIVATION)(
+        ops.clip(scaled, -FAMILIAR, FAMILIAR)
+    )
+    h = layers.Concatenate(dtype="float32")([h, scaled])
+    means = layers.Dense(informed_units(config, targets), name="means", dtype="float32")(h)
+    return keras.Model(statistics, means, name=INFORMED)
+
+
+def informed_units(config: Train, targets: int) -> int:
+    """How many latent units the `targets` of the predictor follow from, the first ones: as many as
+    INFORMED_UNITS, one for each target, and half of all units allow.
 
     All of them where the encoder has no elastic statistics.
     """
-    return min(properties, max(1, config.latent_dim // 2)) if config.elastic else config.latent_dim
+    if not config.elastic:
+        return config.latent_dim
+    return min(targets, INFORMED_UNITS, max(1, config.latent_dim // 2))
 
 
-def _predictor(config: Train, mean: np.ndarray, std: np.ndarray) -> keras.Model:
-    """Latent vectors (batch, latent) -> properties and their standard deviations, and how new the
-    latent vector is.
+def _predictor(config: Train, mean: np.ndarray, std: np.ndarray, read: Read | None) -> keras.Model:
+    """Latent vectors (batch, latent), and the laws (batch, 5) where curves are read -> properties
+    and their standard deviations, and how new the latent vector is.
 
     With `elastic` the properties follow from the units that have the elastic statistics, see
-    `_encoder`. The frozen layers `log_std` and `whitening` are as `svevae.model.uncertainty` fits
+    `_core`. The frozen layers `log_std` and `whitening` are as `svevae.model.uncertainty` fits
     them after training.
     """
     z = keras.Input((config.latent_dim,), name="latent")
-    known = z[:, : informed_units(config, len(mean))]
-    h = layers.Dense(config.predictor_width, activation=ACTIVATION)(
-        ops.clip(known, -FAMILIAR, FAMILIAR)
-    )
-    h = layers.Dropout(config.dropout)(h)
-    h = layers.Concatenate(dtype="float32")([h, known])
-    standardised = layers.Dense(len(mean), dtype="float32", name="standardised")(h)
+    inputs, known = [z], [z[:, : informed_units(config, len(mean))]]
+    if read is not None:
+        law = keras.Input((len(LAW),), name="law")
+        inputs, known = [z, law], [*known, law]
+    standardised = _response(config, len(mean), read)(_alone(known))
     scale, shift = list(map(float, std)), list(map(float, mean))
 
     def frozen(units: int, name: str) -> layers.Dense:
@@ -326,16 +371,47 @@ def _predictor(config: Train, mean: np.ndarray, std: np.ndarray) -> keras.Model:
     whitened = frozen(config.latent_dim, "whitening")(z)
     novelty = ops.sqrt(ops.mean(ops.square(whitened), axis=-1, keepdims=True))
     # Far outside the validation SVEs an exponential would say anything.
-    within = ops.clip(standardised, -FAMILIAR, FAMILIAR)
+    within = ops.clip(known[0], -FAMILIAR, FAMILIAR)
     spread = ops.exp(frozen(len(mean), "log_std")(within)) * ops.maximum(novelty, 1.0)
-    outputs = {
-        "properties": layers.Rescaling(scale, shift, name="physical_units", dtype="float32")(
-            standardised
-        ),
-        "properties_std": layers.Rescaling(scale, name="physical_std", dtype="float32")(spread),
-        "novelty": novelty,
-    }
-    return keras.Model(z, outputs, name="predictor")
+    targets = layers.Rescaling(scale, shift, name="physical_units", dtype="float32")(standardised)
+    spread = layers.Rescaling(scale, name="physical_std", dtype="float32")(spread)
+    if read is None:
+        outputs = {"properties": targets, "properties_std": spread}
+    else:
+        outputs = reading(read.names, read.curves)([targets, spread, law])
+    return keras.Model(_alone(inputs), outputs | {"novelty": novelty}, name="predictor")
+
+
+def _alone(tensors: list[keras.KerasTensor]) -> keras.KerasTensor | list[keras.KerasTensor]:
+    """What Keras wants in place of a list of one."""
+    return tensors[0] if len(tensors) == 1 else tensors
+
+
+def _response(config: Train, targets: int, read: Read | None) -> keras.Model:
+    """Informed units, and the law where curves are read -> standardised targets (batch, target)."""
+    known = keras.Input((informed_units(config, targets),), name="informed")
+    inputs = [known]
+    if read is not None:
+        law = keras.Input((len(LAW),), name="law")
+        inputs.append(law)
+        known = layers.Concatenate(dtype="float32")([known, _law_features(read.curves, law)])
+    h = layers.Dense(config.predictor_width, activation=ACTIVATION, name="hidden")(
+        ops.clip(known, -FAMILIAR, FAMILIAR)
+    )
+    h = layers.Dropout(config.dropout)(h)
+    h = layers.Concatenate(dtype="float32")([h, known])
+    standardised = layers.Dense(targets, name="standardised", dtype="float32")(h)
+    return keras.Model(_alone(inputs), standardised, name=RESPONSE)
+
+
+def _law_features(curves: Curves, law: keras.KerasTensor) -> keras.KerasTensor:
+    """`svevae.dataset.curves.law_features`, standardised: (batch, 3)."""
+    E, nu, s0, Q, b = (law[:, i : i + 1] for i in range(len(LAW)))
+    hardening, rate = (ops.log(ops.maximum(x, 1e-30)) for x in (Q / s0, b * s0 / E))
+    scale = 1 / np.array(curves.law_std)
+    return layers.Rescaling(
+        scale.tolist(), (-np.array(curves.law_mean) * scale).tolist(), dtype="float32"
+    )(layers.Concatenate(dtype="float32")([nu, hardening, rate]))
 
 
 class Trainer(keras.Model):
@@ -348,7 +424,7 @@ class Trainer(keras.Model):
     def __init__(self, vae: keras.Model, config: Train, std: np.ndarray, warmup_steps: int):
         super().__init__()
         self.vae = vae
-        self.of_statistics = with_statistics(vae) if core_of(vae).name == CORE else vae
+        self.config, self.of_batches = config, training_model(vae)
         self.std = np.asarray(std, np.float32)
         self.weights_of_terms = (
             config.reconstruction_weight,
@@ -361,9 +437,8 @@ class Trainer(keras.Model):
         self.terms = [keras.metrics.Mean(name) for name in ("reconstruction", "kl", "property")]
 
     def call(self, x: Any, training: bool | None = None) -> dict[str, Any]:
-        """Of voxels, or of {"voxels", "statistics", "turned"}."""
-        model = self.of_statistics if isinstance(x, dict) else self.vae
-        return model(x, training=training)
+        """Of what `training_model` takes."""
+        return self.of_batches(x, training=training)
 
     def compute_loss(
         self,
@@ -376,11 +451,10 @@ class Trainer(keras.Model):
         """Mean over the batch of the weighted sum; each term's own mean, unweighted, goes into its
         metric.
         """
-        voxels = x["voxels"] if isinstance(x, dict) else x
         terms = (
-            reconstruction_loss(voxels, y_pred["logits"]),
+            reconstruction_loss(x["voxels"], y_pred["logits"]),
             ops.sum(kl_divergence(y_pred["latent_mean"], y_pred["latent_log_var"]), axis=-1),
-            property_loss(y, y_pred["properties"], self.std),
+            property_loss(y, y_pred["targets"], self.std),
         )
         for metric, term in zip(self.terms, terms, strict=True):
             metric.update_state(term)
@@ -396,9 +470,15 @@ def learning_rate(
 ) -> keras.optimizers.schedules.LearningRateSchedule:
     """Warmed up linearly and then decayed by a cosine to 1 % over all epochs."""
     warmup = config.learning_rate_warmup * steps_per_epoch
-    decay = max(1, config.epochs * steps_per_epoch - warmup)
+    return warmed_cosine(config.learning_rate, warmup, config.epochs * steps_per_epoch)
+
+
+def warmed_cosine(
+    rate: float, warmup: int, steps: int
+) -> keras.optimizers.schedules.LearningRateSchedule:
+    """Up to `rate` linearly in `warmup` steps, then down by a cosine to 1 % at `steps`."""
     return keras.optimizers.schedules.CosineDecay(
-        0.0, decay, alpha=0.01, warmup_target=config.learning_rate, warmup_steps=warmup
+        0.0, max(1, steps - warmup), alpha=0.01, warmup_target=rate, warmup_steps=warmup
     )
 
 

@@ -30,6 +30,7 @@ FORCING, FORCING_BOUNDS = 0.7, (0.02, 0.5)
 TRACE = np.array([1.0, 1.0, 1.0, 0.0, 0.0, 0.0])
 VOLUMETRIC = np.outer(TRACE, TRACE) / 3  # projector on the spherical part
 AXES = {"x": 0, "y": 1, "z": 2}
+SHEARS = ("yz", "xz", "xy")  # planes of the last three of Mandel's components
 
 # Orthonormal basis of the deviators, (5, 6): a deviator is five numbers, and its norm is theirs.
 DEVIATORIC_BASIS = np.array(
@@ -188,8 +189,17 @@ def poisson(stiffness: np.ndarray, axis: str, lateral: str) -> np.ndarray:
     return -_uniaxial(stiffness, AXES[axis])[1][..., AXES[lateral]]
 
 
+def shear(stiffness: np.ndarray, plane: str) -> np.ndarray:
+    """Apparent shear modulus in `plane` ("yz", "xz" or "xy") of (..., 6, 6) stiffnesses; 0 where
+    there is no stiffness.
+    """
+    return _uniaxial(stiffness, SHEARS.index(plane) + 3)[0] / 2  # Mandel's strain is sqrt(2) eps
+
+
 def _uniaxial(stiffness: np.ndarray, i: int) -> tuple[np.ndarray, np.ndarray]:
-    """Stress and the six strains per unit strain along axis i, the other stresses zero."""
+    """Stress and the six strains per unit strain of Mandel's component i, the other stresses
+    zero.
+    """
     stiffness = np.asarray(stiffness, float)
     free = [j for j in range(6) if j != i]
     inner = np.linalg.pinv(stiffness[..., free, :][..., free], rcond=1e-6, hermitian=True)

@@ -126,10 +126,9 @@ def _suggested(task: Task, trial: optuna.Trial) -> Train:
             trial.suggest_int if isinstance(kind, IntDistribution) else trial.suggest_float
         )
         patiently(suggest, key, kind.low, kind.high, step=kind.step, log=kind.log)
-    config = applied(task.params.train, trial.params)
-    return dataclasses.replace(
-        config, epochs=task.params.search.epochs, patience=task.params.search.epochs
-    )
+    config, epochs = applied(task.params.train, trial.params), task.params.search.epochs
+    passes = round(config.property_epochs * min(1.0, epochs / config.epochs))
+    return dataclasses.replace(config, epochs=epochs, patience=epochs, property_epochs=passes)
 
 
 def _train(task: Task, study: Study, trial: optuna.Trial, config: Train) -> dict[str, Any]:
@@ -147,13 +146,17 @@ def _train(task: Task, study: Study, trial: optuna.Trial, config: Train) -> dict
     for rung in range(rungs):
         fraction = search.fraction * float(search.reduction) ** (rung + 1 - rungs)
         trainer, train, validation = set_up(config, seed, task.split, task.data, fraction)
+        targets = len(trainer.std)
 
         def on_epoch(
-            epoch: int, numbers: dict[str, float], first: int = rung * config.epochs
+            epoch: int,
+            numbers: dict[str, float],
+            first: int = rung * config.epochs,
+            targets: int = targets,
         ) -> None:
             patiently(tracking.log_epoch, first + epoch, numbers)
             if by_epoch:
-                _report(study, search, trial, judge(numbers), epoch + 1)
+                _report(study, search, trial, judge(numbers, targets), epoch + 1)
 
         progress = fit(
             trainer,
@@ -165,7 +168,7 @@ def _train(task: Task, study: Study, trial: optuna.Trial, config: Train) -> dict
             Checkpoint(None, trainer, ""),
             on_epoch,
         )
-        errors = judge(progress.history[progress.best_epoch])
+        errors = judge(progress.history[progress.best_epoch], targets)
         if not by_epoch:
             _report(study, search, trial, errors, search.reduction**rung)
     speed = float(np.mean([row["sve_per_second"] for row in progress.history]))
@@ -186,11 +189,10 @@ class _Judge:
         self.constant = float(
             constant_cross_entropy(validation, float(train.mean()), task.data.n).mean()
         )
-        self.properties = len(task.data.names)
 
-    def __call__(self, numbers: Mapping[str, float]) -> dict[str, float]:
+    def __call__(self, numbers: Mapping[str, float], targets: int) -> dict[str, float]:
         return {
-            "property": mean_squared_error(numbers["val_property"], self.properties),
+            "property": mean_squared_error(numbers["val_property"], targets),
             "reconstruction": numbers["val_reconstruction"] / self.constant,
         }
 

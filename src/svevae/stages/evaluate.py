@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from svevae import tracking
-from svevae.config import Params, named_file, train_config
+from svevae.config import Params, named_file
 from svevae.dataset.split import Split
 from svevae.dataset.store import LabelledDataset, open_dataset
 from svevae.files import write_text, written_whole
@@ -20,7 +20,6 @@ from svevae.model.baselines import PorosityBaseline
 from svevae.model.closed_loop import close_loop
 from svevae.model.latent import LatentModel, load_folder
 from svevae.model.metrics import two_point_correlation
-from svevae.model.regressor import regressor_r2
 from svevae.model.sampling import sample_sves
 from svevae.model.scores import Scores
 from svevae.pictures.pipeline import (
@@ -61,10 +60,6 @@ def evaluate(params: Params) -> None:
     reference = porosity_only.predict(test.porosity)
     outputs = assess.run_model(model, test, float(train.porosity.mean()), random)
     baselines = assess.baseline_scores(model.names, train, test, model.latent_dim)
-    regressor = None
-    if settings.regressor_epochs:
-        config = train_config(model.contract.train)
-        regressor = regressor_r2(config, seed, split, data, settings.regressor_epochs)
     PLOTS.mkdir(parents=True, exist_ok=True)
     latent, voxels = sample_sves(model, settings.samples, random)
     samples = {"posterior": voxels, "prior": assess.prior_samples(model, len(voxels), random)}
@@ -85,8 +80,6 @@ def evaluate(params: Params) -> None:
         **vars(properties),
         **vars(assess.voxel_scores(model, outputs)),
         **vars(baselines),
-        regressor_mean_r2=regressor.mean if regressor else None,
-        regressor_r2=regressor.of if regressor else None,
         samples=sample_scores,
         loop_mean_r2=loop_r2.mean if loop_r2 else None,
         loop_r2=loop_r2.of if loop_r2 else None,

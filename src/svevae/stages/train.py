@@ -42,8 +42,7 @@ def train(params: Params) -> None:
     data = open_dataset(split.dataset)
     config, seed = suited(params.train, data), params.base.seed
     for left in [name for name in params.train.augmentation if name not in config.augmentation]:
-        lacked = "a label along x or y" if left == "swap_xy" else "labels along x, y and z"
-        print(f"train.augmentation: {left} is left out: the data lack {lacked}")
+        print(f"train.augmentation: {left} is left out: the data lack a label along x or y")
     if config != params.train:
         params = dataclasses.replace(params, train=config)
     trainer, batches, validation = set_up(config, seed, split, data)
@@ -82,7 +81,7 @@ def train(params: Params) -> None:
         tracking.log_scores({"best_epoch": best, "epochs": len(progress.history)})
         contract = contract_of_training(config, seed, split, data, search)
         model = LatentModel(vae, contract)
-        posterior, grain = calibrate(model, batches.voxels, validation, split, config, seed)
+        posterior, grain = calibrate(model, batches.voxels, validation, config, seed)
         save_folder(FOLDER, vae, dataclasses.replace(contract, grain=grain), posterior)
         _write_history(progress.history)
         write_text(RUN, json.dumps({"run_id": run_id}) + "\n")

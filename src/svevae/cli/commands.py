@@ -219,7 +219,7 @@ def run_predict(options: argparse.Namespace) -> None:
     from svevae.words import counted
 
     model = _model(options)
-    count = predict_file(options.file, options.output, model)
+    count = predict_file(options.file, options.output, model, options.material)
     print(f"{options.output}: properties of {counted(count, 'SVE')}, by {model}")
 
 
@@ -233,7 +233,8 @@ def run_field(options: argparse.Namespace) -> None:
         for field in dataclasses.fields(ImportOptions)
         if hasattr(options, field.name)
     }
-    print(field_file(options.source, options.output, _model(options), ImportOptions(**given)))
+    model, material = _model(options), options.material
+    print(field_file(options.source, options.output, model, ImportOptions(**given), material))
 
 
 def run_sample(options: argparse.Namespace) -> None:
@@ -248,6 +249,7 @@ def run_sample(options: argparse.Namespace) -> None:
             options.count,
             options.seed,
             check_targets(options.target),
+            options.material,
         )
     )
 
@@ -265,6 +267,7 @@ def run_design(options: argparse.Namespace) -> None:
         solve=options.solve,
         seed=options.seed,
         data=options.data,
+        material=options.material,
         work=_work(options),
     )
     plot_design(found, options.output.with_suffix(".png"))
@@ -282,6 +285,7 @@ def run_explore(options: argparse.Namespace) -> None:
         options.browser,
         options.allow_host,
         options.upload_limit << 30,
+        options.material,
     )
 
 

@@ -486,6 +486,15 @@ def _target(text: str) -> tuple[str, float]:
         raise argparse.ArgumentTypeError(f"expected NAME=VALUE, received {text!r}") from None
 
 
+def _material(text: str) -> str | dict[str, float]:
+    if "=" not in text:
+        return text
+    pairs = [_target(pair) for pair in text.split(",")]
+    if len(dict(pairs)) < len(pairs):
+        raise argparse.ArgumentTypeError(f"expected each constant once, received {text!r}")
+    return dict(pairs)
+
+
 def _words(text: str) -> tuple[str, ...]:
     return tuple(text.split(","))
 
@@ -525,6 +534,15 @@ def _add_model_option(command: argparse.ArgumentParser) -> None:
         help=(
             "registry URI or folder (default: models:/svevae@champion, and where there is no"
             " registry or no champion in it, svevae:/champion, which came with svevae)"
+        ),
+    )
+    command.add_argument(
+        "--material",
+        type=_material,
+        metavar="LAW",
+        help=(
+            "the matrix, a preset or E=...,nu=...,s0=...,Q=...,b=... in MPa (default: what FILE"
+            " says, else the model's usual one)"
         ),
     )
 

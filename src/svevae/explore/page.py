@@ -43,16 +43,18 @@ def explore(
     browser: bool,
     allowed: Sequence[str] = (),
     unpacked: int = UNPACKED,
+    material: Any = None,
 ) -> None:
     """Serve the page of the model `uri` until interrupted; SVEs to pick come from `file`, or from
     the model's own data where these are. `allowed` hosts are answered beside this machine's names;
-    a dropped volume may unpack to `unpacked` bytes.
+    a dropped volume may unpack to `unpacked` bytes. The matrix is `material`
+    (`svevae.use.champion.load`).
 
     Raises DataError, TrackingError for the model or the data, ConfigError where the port is taken.
     """
     listening = listen(port)
     with listening:
-        model = load(uri)
+        model = load(uri, material=material)
         path = file or data_of(model)
         data = None if path is None else open_dataset(path, labelled=False)
         port = listening.getsockname()[1]

@@ -9,22 +9,29 @@ from typing import Any
 import keras
 import numpy as np
 
-from svevae.errors import DataError
+from svevae.dataset.label_settings import read_material
+from svevae.errors import DataError, blaming
 from svevae.model.latent import LatentModel, load_folder
+from svevae.model.metal import in_metal
 from svevae.places import DATABASE, carried_champion, nearest_project
 
 REGISTERED = "models:/svevae@champion"
 CARRIED = "svevae:/champion"
 
 
-def load(uri: str | Path | None = None, batch_size: int = 64) -> LatentModel:
+def load(uri: str | Path | None = None, batch_size: int = 64, material: Any = None) -> LatentModel:
     """A model by registry URI (models:/svevae@champion, models:/svevae/3), from a folder such as
     artifacts/model, or the one that came with svevae (svevae:/champion). Without `uri` that of
     `default_model`.
 
-    Raises TrackingError where the registry has no such model or cannot be reached, DataError where
-    a folder holds none.
+    `material`, a preset's name or a mapping of E, nu, s0, Q, b, is the matrix in place of the
+    model's usual one. Raises TrackingError where the registry has no such model or cannot be
+    reached, DataError where a folder holds none, ConfigError for a material that the model does not
+    know.
     """
+    if material is not None:
+        with blaming("--"):
+            return in_metal(load(uri, batch_size), read_material(material))
     if uri is None:
         uri, _ = default_model()
     if str(uri) == CARRIED:

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -22,9 +22,10 @@ from svevae.dataset.journal import Journal, voxel_digest
 from svevae.dataset.label_settings import LabelSettings, parse_settings
 from svevae.dataset.labelling import label_sves
 from svevae.dataset.store import label_record, open_dataset, write_dataset
-from svevae.errors import ConfigError, DataError, SolverError
+from svevae.errors import ConfigError, DataError, SolverError, blaming
 from svevae.files import check_target
 from svevae.model.latent import LatentModel
+from svevae.model.metal import in_metal
 from svevae.model.metrics import QUANTILE_90
 from svevae.model.porosity import NAME, with_porosity
 from svevae.model.sampling import sample_sves
@@ -269,13 +270,15 @@ def design_file(
     solve: int | None,
     seed: int,
     data: Path | None = None,
+    material: Any = None,
     work: Work = HERE,
 ) -> Design:
     """Run `design` with the model at `uri` and write `target`, an SVE file whose rows are in the
     order of their rank.
 
     Beside the contract: /properties_std, /solved (NaN where not solved), /rank (from 1), /distance,
-    /latent and /novelty; /properties are predicted. The same seed gives the same file. Raises
+    /latent and /novelty; /properties are predicted. The matrix is `material`
+    (`svevae.use.champion.load`). The same seed gives the same file. Raises
     DataError, ConfigError, TrackingError.
     """
     check_target(target, [data] if data else [])
@@ -283,8 +286,13 @@ def design_file(
         raise ConfigError(
             f"{target}: expected a name that ends in .h5; the picture beside it gets .png"
         )
-    model = load(uri)
+    model = load(uri, material=material)
     settings = None if solve == 0 else solver_settings(model, uri, data)
+    if data and settings and model.contract.law:
+        if material is not None:
+            raise ConfigError("--material: expected none beside --data, which says it")
+        with blaming(f"{data}: "):
+            model = in_metal(model, settings.material)
     result = design(
         model, targets, count=count, seed=seed, settings=settings, solve=solve, work=work
     )

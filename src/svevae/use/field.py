@@ -7,6 +7,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -116,11 +117,14 @@ def _encoded(model: LatentModel, sves: np.ndarray) -> dict[str, np.ndarray]:
     return {"latent": latent, "porosity": np.where(outside, np.nan, porosity)}
 
 
-def field_file(source: Path, target: Path, uri: str, options: ImportOptions) -> str:
+def field_file(
+    source: Path, target: Path, uri: str, options: ImportOptions, material: Any = None
+) -> str:
     """Write the property fields of a volume as .vtkhdf or .csv (`PropertyField.write`), whole or
     not at all; a report for people.
 
-    `options` say how the volume is read, segmented and cropped, as by `svevae import`. Raises
+    `options` say how the volume is read, segmented and cropped, as by `svevae import`, `material`
+    of what matrix it is (`svevae.use.champion.load`). Raises
     DataError for what is not one volume, for one that is pore all over, for voxels of another size
     than the model's, and for a model that does not say of which material it is.
     """
@@ -136,7 +140,7 @@ def field_file(source: Path, target: Path, uri: str, options: ImportOptions) -> 
     with volumes.named():
         rule = volumes.segment(CACHE / digest)
         [view] = volumes
-    model = load(uri)
+    model = load(uri, material=material)
     law = Law.of(model)
     given = options.voxel_size if options.resample is None else None
     size = given or next(iter(found.edges), None)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from svevae.dataset.curves import laws_of_file
 from svevae.dataset.problems import same_size
 from svevae.dataset.store import open_dataset, write_arrays
 from svevae.errors import DataError
@@ -18,8 +20,11 @@ from svevae.use.champion import load
 from svevae.words import headed
 
 
-def predict_file(source: Path, target: Path, uri: str) -> int:
+def predict_file(source: Path, target: Path, uri: str, material: Any = None) -> int:
     """Predict for all SVEs of `source` and write `target`, whole or not at all; how many SVEs.
+
+    The matrix is `material` (`svevae.use.champion.load`), without it what `source` says of each
+    SVE, without that the model's usual one.
 
     .csv: a row an SVE with part_id, porosity, the properties, their standard deviations and the
     novelty, units in the header. .h5: /properties with names and units, /properties_std, /novelty,
@@ -35,7 +40,7 @@ def predict_file(source: Path, target: Path, uri: str) -> int:
         )
     check_target(target, [source])
     data = open_dataset(source, labelled=False)
-    model = load(uri)
+    model = load(uri, material=material)
     if data.n != model.n:
         raise DataError(
             f"{source}: /voxels: expected SVEs of n = {model.n} as {uri} was trained on, received n"
@@ -48,11 +53,14 @@ def predict_file(source: Path, target: Path, uri: str) -> int:
             f" {trained:g} um: it takes these pores for {trained / said:.3g} times their size",
             file=sys.stderr,
         )
+    known = model.contract.law and material is None
+    laws = laws_of_file(data) if known else None
     columns: dict[str, list[np.ndarray]] = {}
     with tqdm(total=data.count, unit="SVE", desc="predict", disable=not sys.stderr.isatty()) as bar:
-        for _, voxels in data.slabs():
+        for slab, voxels in data.slabs():
             mean, std = model.encode(voxels)
-            properties, properties_std, novelty = model.prediction(mean)
+            law = None if laws is None else laws[slab]
+            properties, properties_std, novelty = model.prediction(mean, law)
             found = {
                 "porosity": voxels.mean((1, 2, 3)),
                 "properties": properties,

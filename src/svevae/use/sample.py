@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,16 +15,24 @@ from svevae.model.sampling import sample_sves
 from svevae.use.champion import load
 
 
-def sample_file(target: Path, uri: str, count: int, seed: int, targets: Mapping[str, float]) -> str:
+def sample_file(
+    target: Path,
+    uri: str,
+    count: int,
+    seed: int,
+    targets: Mapping[str, float],
+    material: Any = None,
+) -> str:
     """Write `count` SVEs, each one part by itself, with the properties that the predictor gives;
     returns what is in it, in words.
 
     Latent vectors come from the aggregate posterior, conditional on `targets`: properties, or the
-    porosity. Beside the contract: /latent, /properties_std and /novelty. The same seed gives the
-    same file. Raises DataError, TrackingError.
+    porosity. The matrix is `material` (`svevae.use.champion.load`). Beside the contract: /latent,
+    /properties_std and /novelty. The same seed gives the same file. Raises DataError,
+    TrackingError.
     """
     check_target(target)
-    model = load(uri)
+    model = load(uri, material=material)
     random = np.random.default_rng(seed)
     wishing = with_porosity(model, random) if NAME in targets else model
     latent, voxels = sample_sves(wishing, count, random, targets)

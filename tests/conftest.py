@@ -29,7 +29,8 @@ from filelock import FileLock
 from hatch_build import kept
 
 from svevae.config import Params, load_params
-from svevae.dataset.store import SVEDataset, open_dataset, write_dataset
+from svevae.dataset.split import split_by_part
+from svevae.dataset.store import LabelledDataset, SVEDataset, open_dataset, write_dataset
 from svevae.places import MODEL_FILES
 
 # in the background of a script it is ignored, which commands under test inherit
@@ -37,6 +38,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).parents[1]
 REFERENCE = ROOT / "data" / "reference_32.h5"  # labels along x and z, by another code
+METALS = ROOT / "data" / "porous_metals_32.h5"  # many kinds of pores, many metals
 OWN = ROOT / "data" / "sve_porous_alsi10mg_32.h5"  # labels along x, y and z, by svevae's solver
 TINY_TRAIN = {
     "latent_dim": 4,
@@ -111,18 +113,21 @@ def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], obje
     return folder
 
 
-def cut_dataset(source: Path, path: Path) -> None:
+def cut_dataset(source: Path, path: Path, step: int | None = None) -> None:
     """Write PARTS parts of SVES_PER_PART SVEs of a dataset, with all their labels."""
     with h5py.File(source, "r") as file:
         part_id = file["part_id"][:]
-        parts = np.unique(part_id)[:: len(np.unique(part_id)) // PARTS][:PARTS]
+        parts = np.unique(part_id)
+        parts = parts[:: step or len(parts) // PARTS][:PARTS]
         index = np.sort(
             np.concatenate([np.flatnonzero(part_id == part)[:SVES_PER_PART] for part in parts])
         )
-        keys = [key for key in file if key not in ("parts", "tension")]
-        keys += [f"tension/{name}" for name in file["tension"] if name != "strain"]
-        arrays = {key: file[key][:][index] for key in keys} | {
-            "tension/strain": file["tension/strain"][:]
+        keys = [key for key in file if key not in ("parts", "tension", "family")]
+        keys += [f"tension/{name}" for name in file["tension"]]
+        arrays = {key: file[key][:] for key in keys}
+        arrays = {
+            key: array if len(array) != len(part_id) else array[index]
+            for key, array in arrays.items()
         }
         names, units = (tuple(file["properties"].attrs[key]) for key in ("names", "units"))
         write_dataset(path, arrays, names, units, dict(file.attrs))
@@ -151,6 +156,36 @@ def tiny_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny(tiny_file: Path) -> SVEDataset:
     return open_dataset(tiny_file)
+
+
+@pytest.fixture(scope="session")
+def metals(tmp_path_factory: pytest.TempPathFactory) -> LabelledDataset:
+    """8 parts of 12 SVEs of all kinds of pores, in 5 metals, with curves along x, y and z."""
+    path = tmp_path_factory.mktemp("metals") / "metals.h5"
+    cut_dataset(METALS, path, step=55)  # every other part is of the usual metal
+    return open_dataset(path)
+
+
+@pytest.fixture(scope="session")
+def metal_model(
+    metals: LabelledDataset, params: Params, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The folder of a model of `metals` that has learnt the properties a little, and no pores."""
+    from svevae.model.calibrate import calibrate, contract_of_training
+    from svevae.model.fit import learn_properties, set_up
+    from svevae.model.latent import LatentModel, save_folder
+
+    split, config = split_by_part(metals, 0.25, 0.25, seed=0), replace(params.train, latent_dim=16)
+    trainer, train, validation = set_up(config, 0, split, metals)
+    learn_properties(trainer, train, validation, 0)
+    contract = contract_of_training(config, 0, split, metals, {})
+    # as if of more metals: what a model knows of them matters less here than how it is asked
+    contract = replace(contract, law_range=((0.27, 0.35), (-4.0, 1.0), (-4.0, 0.0)))
+    model = LatentModel(trainer.vae, contract)
+    posterior, grain = calibrate(model, train.voxels, validation, config, 0)
+    folder = tmp_path_factory.mktemp("metal") / "model"
+    save_folder(folder, trainer.vae, replace(contract, grain=grain), posterior)
+    return folder
 
 
 @pytest.fixture(scope="session")

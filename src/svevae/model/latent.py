@@ -160,19 +160,20 @@ class LatentModel:
         return whole.hexdigest()[:24]
 
     def _predicted(self, latent: np.ndarray, law: np.ndarray | None) -> dict[str, np.ndarray]:
-        latent, predictor = self._checked_latent(latent), self.model.get_layer("predictor")
+        latent = self._checked_latent(latent)
         if not self.contract.law:
             if law is not None:
                 raise DataError(
                     "law: expected none, of a model that knows the metal of its training SVEs alone"
                 )
-            return self._run(predictor, latent)
+            return self._run(self.model.get_layer("predictor"), latent)
         law = np.asarray(self.contract.law if law is None else law, np.float32)
         if law.shape not in ((len(LAW),), (len(latent), len(LAW))):
             raise DataError(
                 f"law: expected {', '.join(LAW)}, once or for each SVE, received shape {law.shape}"
             )
-        return self._run(predictor, latent, np.broadcast_to(law, (len(latent), len(LAW))))
+        law = np.broadcast_to(law, (len(latent), len(LAW)))
+        return self._run(self.model.get_layer("predictor"), latent, law)
 
     def _run(self, model: keras.Model, *x: np.ndarray) -> Any:
         # Not `predict`, which sets up a data pipeline each time: for one SVE 50 times what the

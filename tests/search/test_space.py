@@ -36,15 +36,8 @@ def test_the_shipped_space_is_valid_and_holds_the_shipped_configuration(shipped:
     start = starting_point(space, shipped.train)
     assert start is not None
     assert applied(shipped.train, start) == shipped.train
-    assert {
-        "latent_dim",
-        "kl_weight",
-        "property_weight",
-        "architecture",
-        "width",
-        "depth",
-        "block",
-    } <= set(space)
+    named = {"latent_dim", "kl_weight", "width", "depth", "dense_width", "predictor_width"}
+    assert set(space) == named
 
 
 def test_values_of_a_trial_come_back_as_params_yaml_has_them(params: Params) -> None:

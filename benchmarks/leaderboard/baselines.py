@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from benchmarks.leaderboard.score import carries_load, in_units_of_the_matrix
+from benchmarks.leaderboard.score import in_units_of_the_matrix
 from sklearn.decomposition import PCA
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.linear_model import RidgeCV
@@ -20,6 +20,7 @@ from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
+from svevae.dataset.curves import carries_load
 from svevae.dataset.store import LabelledDataset
 from svevae.model.baselines import PENALTIES, two_point_map
 from svevae.model.elastic import elastic_statistics

@@ -9,18 +9,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from svevae.dataset.curves import carries_load, units_of
 from svevae.dataset.seal import content_digest_of
 from svevae.dataset.store import LabelledDataset, open_dataset
 from svevae.errors import DataError
 from svevae.hdf5 import reading
 from svevae.model.metrics import coverage, r2
-from svevae.physics.alloys import LAW
 
 FAMILIES_APART = ("spinodal", "grains")  # that nobody trains on
 OTHER_METALS = "other metals"
-# of the matrix's modulus along each axis: what carries less is nearly severed, and its Poisson's
-# ratios are any number
-LEAST = 0.02
 
 
 def open_frozen(path: Path, digest: str) -> LabelledDataset:
@@ -40,10 +37,8 @@ def in_units_of_the_matrix(values: np.ndarray, data: LabelledDataset) -> np.ndar
     """(sve, property) moduli over the matrix's E, stresses over its s0, ratios as they are: so that
     a set of several metals is not explained by naming the metal.
     """
-    laws = np.zeros((data.count, len(LAW))) if data.laws is None else data.laws
-    unit = {"E": laws[:, LAW.index("E")], "nu": np.ones(data.count)}
-    kinds = [name.split("_")[0] for name in data.names]
-    return values / np.stack([unit.get(kind, laws[:, LAW.index("s0")]) for kind in kinds], axis=1)
+    assert data.laws is not None
+    return values / units_of(data.names, data.laws)
 
 
 def sets_of(data: LabelledDataset) -> dict[str, np.ndarray]:
@@ -61,13 +56,6 @@ def sets_of(data: LabelledDataset) -> dict[str, np.ndarray]:
     sets |= {name: usual & (names == name) for name in data.families if name not in FAMILIES_APART}
     sets |= {f"{name} (apart)": usual & (names == name) for name in FAMILIES_APART}
     return sets | {OTHER_METALS: whole & ~usual & ~apart}
-
-
-def carries_load(data: LabelledDataset) -> np.ndarray:
-    """(sve,) whether an SVE has LEAST of the matrix's modulus along each axis."""
-    moduli = [i for i, name in enumerate(data.names) if name.startswith("E_")]
-    share = in_units_of_the_matrix(data.properties.astype(float), data)[:, moduli]
-    return (share >= LEAST).all(axis=1)
 
 
 def read_predictions(path: Path, data: LabelledDataset) -> tuple[np.ndarray, np.ndarray | None]:

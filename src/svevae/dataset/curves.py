@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from svevae.dataset.store import SVEDataset, label_record
+from svevae.dataset.store import LabelledDataset, SVEDataset, label_record
 from svevae.hdf5 import reading
 from svevae.physics.alloys import LAW
 from svevae.physics.elasticity import SHEARS, poisson, shear, young
@@ -30,6 +30,8 @@ RATIOS = (("z", "x"), ("z", "y"), ("y", "x"))  # along, across
 CONSTANTS = len(AXES) + len(SHEARS) + len(RATIOS)
 # Poisson's ratios of nearly severed SVEs are any number
 RATIO_RANGE = (-0.5, 1.0)
+# of the matrix's modulus: what carries less is nearly severed, and nobody is judged by it
+LEAST = 0.02
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,17 @@ def units_of(names: tuple[str, ...], laws: np.ndarray) -> np.ndarray:
     columns = [by.get(name.split("_")[0]) for name in names]
     ones = np.ones(len(laws))
     return np.stack([laws[:, LAW.index(name)] if name else ones for name in columns], axis=1)
+
+
+def carries_load(data: LabelledDataset) -> np.ndarray:
+    """(sve,) whether an SVE has LEAST of its matrix's modulus along each axis that the properties
+    name; all of a file that does not say its metals.
+    """
+    laws = laws_of_file(data)
+    moduli = [i for i, name in enumerate(data.names) if name.startswith("E_")]
+    if laws is None or not moduli:
+        return np.ones(data.count, bool)
+    return np.asarray((data.properties[:, moduli] >= LEAST * laws[:, :1]).all(axis=1))
 
 
 def _labelled_by(data: SVEDataset) -> tuple[float, ...] | None:

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.stats import ks_2samp
 
 from svevae.dataset.batches import PackedVoxels
-from svevae.dataset.curves import laws_of_file, units_of, usual_law
+from svevae.dataset.curves import carries_load, laws_of_file, units_of, usual_law
 from svevae.dataset.split import Split
 from svevae.dataset.statistics import pore_sizes
 from svevae.dataset.store import LabelledDataset
@@ -78,8 +78,9 @@ class Subset:
 
 
 def subset(data: LabelledDataset, split: Split, name: str) -> Subset:
-    """The SVEs of one subset of the split."""
-    return Subset.read(data, split.index(name, data.part_id))
+    """The SVEs of one subset of the split, but those that are nearly severed."""
+    index = split.index(name, data.part_id)
+    return Subset.read(data, index[carries_load(data)[index]])
 
 
 @dataclass(frozen=True)
@@ -228,7 +229,7 @@ def other_scores(
     """
     if reason := misfit(model, data):
         raise ConfigError(reason)
-    held = Subset.read(data, np.arange(data.count))
+    held = Subset.read(data, np.flatnonzero(carries_load(data)))
     outputs = run_model(model, held, float(held.porosity.mean()), random)
     reference = porosity_only.predict(held.porosity)
     scores = property_scores(model.names, held.properties, outputs, reference)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from svevae.config import Params, named_file
+from svevae.dataset.curves import LEAST, carries_load, read_curves
 from svevae.dataset.split import SUBSETS, Split, split_by_part
 from svevae.dataset.store import LabelledDataset, open_dataset
 from svevae.pictures.pipeline import plot_properties, plot_sves
@@ -44,10 +45,16 @@ def _not_judged(split: Split, data: LabelledDataset) -> list[str]:
             " SVEs a part or a larger prepare.test_fraction would mend it"
         ]
     lines = []
-    if data.laws is not None and (metals := len(np.unique(data.laws, axis=0))) > 1:
+    metals = 1 if data.laws is None else len(np.unique(data.laws, axis=0))
+    if metals > 1 and read_curves(data) is None:
         lines.append(
-            f"SVEs of {metals} metals: the model does not see /law, so what differs between metals"
-            " is noise to it"
+            f"SVEs of {metals} metals, without curves at the same multiples of s0/E: the model does"
+            " not see /law, so what differs between metals is noise to it"
+        )
+    if severed := int((~carries_load(data))[index].sum()):
+        lines.append(
+            f"{counted(severed, 'test SVE')} with less than {LEAST:.0%} of the matrix's modulus"
+            " along an axis: nearly severed, not judged"
         )
     constant = np.ptp(data.properties[index], axis=0) == 0
     return lines + [

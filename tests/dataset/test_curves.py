@@ -12,6 +12,7 @@ import pytest
 from svevae.dataset.curves import (
     CONSTANTS,
     laws_of_file,
+    pore_free,
     read_curves,
     response_of,
     turned_response,
@@ -25,6 +26,7 @@ from svevae.physics.alloys import strains_of
 from svevae.physics.elasticity import PRESETS, Material
 from svevae.physics.homogenize import Settings, Solver
 from svevae.physics.label import Tension, label
+from svevae.physics.voce import voce_curve
 
 VOCE = PRESETS["as-built-z"]
 TENSION = Tension(("x", "y", "z"), (0.001, 0.004, 0.01))
@@ -128,6 +130,15 @@ def test_units_and_the_usual_law(data: LabelledDataset) -> None:
     laws = np.array([[*vars(Material(70e3, 0.3, 200.0, 300.0, 40.0)).values()][:5], STEEL])
     found = units_of(("E_x", "nu_zx", "yield_y", "flow_z", "porosity"), laws)
     np.testing.assert_array_equal(found, [[70e3, 1, 200, 200, 1], [200e3, 1, 500, 500, 1]])
+    curves = read_curves(data)
+    assert curves is not None
+    strain = np.array([curves.knots[-1] * s0 / E for E, _, s0, *_ in laws])
+    own = np.stack([laws[:, 0], np.ones(2)], axis=1)
+    np.testing.assert_array_equal(pore_free(curves, ("E_x", "nu_zx"), laws), own)
+    found = pore_free(curves, ("yield_z", "flow_z"), laws)
+    E, _, s0, Q, b = laws.T
+    np.testing.assert_allclose(found[:, 0], s0 + Q * (1 - np.exp(-0.002 * b)))
+    np.testing.assert_allclose(found[:, 1], voce_curve(E, s0, Q, b, strain))
     unsaid = LabelledDataset(**(vars(data) | {"attributes": {}}))
     assert usual_law(unsaid, np.vstack([laws, laws[1:]])) == tuple(STEEL)
     assert usual_law(data, laws) == (VOCE.E, VOCE.nu, VOCE.s0, VOCE.Q, VOCE.b)

@@ -68,7 +68,8 @@ def test_the_solver_labels_what_was_decoded(
         ),
     )
     latent = np.array([[1.0, 0.0], [2.0, 0.0], [3.0, 0.0]])
-    solved, predicted = close_loop(model, data, latent, decode(latent).astype(np.uint8))
+    solved, predicted, whole = close_loop(model, data, latent, decode(latent).astype(np.uint8))
+    assert not whole.any()  # across the layers nothing holds
     assert solved.shape == predicted.shape == (3, len(data.names))
     modulus = solved[:, data.names.index("E_z")]
     # layers side by side: the share of the matrix, exactly

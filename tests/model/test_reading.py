@@ -92,3 +92,6 @@ def test_no_stiffness_no_yield_and_a_curve_that_ends_too_early_yields_at_its_end
     np.testing.assert_allclose(found["properties"][0], 0.0, atol=1e-4)
     assert found["properties"][1, 1] > 0
     assert np.isfinite(found["properties_std"]).all()
+    spread = np.full_like(targets, 0.01)
+    found = model.predict([-targets, spread, np.float32([REFERENCE] * 2)], verbose=0)
+    assert (found["properties_std"] > 0).all()

@@ -23,7 +23,7 @@ from svevae.hdf5 import reading
 from svevae.physics.alloys import LAW
 from svevae.physics.elasticity import SHEARS, poisson, shear, young
 from svevae.physics.label import HINGED, property_names
-from svevae.physics.voce import voce_curve
+from svevae.physics.voce import OFFSET, voce_curve
 
 AXES = "xyz"
 RATIOS = (("z", "x"), ("z", "y"), ("y", "x"))  # along, across
@@ -110,6 +110,19 @@ def units_of(names: tuple[str, ...], laws: np.ndarray) -> np.ndarray:
     columns = [by.get(name.split("_")[0]) for name in names]
     ones = np.ones(len(laws))
     return np.stack([laws[:, LAW.index(name)] if name else ones for name in columns], axis=1)
+
+
+def pore_free(curves: Curves, names: tuple[str, ...], laws: np.ndarray) -> np.ndarray:
+    """(sve, property) the same of metals of the `laws` (sve, 5) without pores, where pores have
+    their share: moduli, yield and flow stress; 1 for all else.
+    """
+    E, _, s0, Q, b = laws.T
+    own = {
+        "E": E,
+        "yield": s0 - Q * np.expm1(-b * OFFSET),
+        "flow": voce_curve(E, s0, Q, b, curves.knots[-1] * s0 / E),
+    }
+    return np.stack([own.get(name.split("_")[0], np.ones(len(laws))) for name in names], axis=1)
 
 
 def carries_load(data: LabelledDataset) -> np.ndarray:

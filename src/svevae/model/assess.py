@@ -11,7 +11,7 @@ import numpy as np
 from scipy.stats import ks_2samp
 
 from svevae.dataset.batches import PackedVoxels
-from svevae.dataset.curves import carries_load, laws_of_file, units_of, usual_law
+from svevae.dataset.curves import carries_load, laws_of_file, pore_free, read_curves
 from svevae.dataset.split import Split
 from svevae.dataset.statistics import pore_sizes
 from svevae.dataset.store import LabelledDataset
@@ -48,8 +48,8 @@ class Subset:
     """SVEs with their labels: voxels, properties (sve, property), part_id and porosity (sve,).
 
     `laws` (sve, 5) are those of the metals, None where the file does not say. Properties of several
-    metals are brought to E and s0 of the usual one, so that they differ by what a model has to
-    explain: `scale` (sve, property) is what they were multiplied by.
+    metals are multiplied by `scale` (sve, property), what the usual metal has without pores over
+    what theirs has: they then differ by what pores do, which is to be explained.
     """
 
     voxels: PackedVoxels
@@ -65,14 +65,12 @@ class Subset:
         porosity = np.concatenate(
             [cubes.mean((1, 2, 3), dtype=np.float64) for cubes in voxels.blocks()]
         )
-        laws = laws_of_file(data)
+        laws, curves = laws_of_file(data), read_curves(data)
+        laws = None if laws is None else laws[index]
         scale = np.ones((len(index), len(data.names)))
-        if data.laws is not None and laws is not None:
-            usual = np.array(usual_law(data, laws))
-            laws = laws[index]
-            scale = units_of(data.names, usual[None]) / units_of(data.names, laws)
-        elif laws is not None:
-            laws = laws[index]
+        if curves is not None and laws is not None:
+            usual = pore_free(curves, data.names, np.array([curves.law]))
+            scale = usual / pore_free(curves, data.names, laws)
         properties = data.properties[index].astype(np.float64) * scale
         return cls(voxels, properties, data.part_id[index], porosity, laws, scale)
 

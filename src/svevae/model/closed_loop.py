@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from svevae.dataset.cluster import open_cluster
+from svevae.dataset.curves import LEAST
 from svevae.dataset.journal import Journal
 from svevae.dataset.label_settings import read_settings
 from svevae.dataset.labelling import label_sves
@@ -21,15 +22,19 @@ from svevae.physics.label import property_names
 
 class ClosedLoop(NamedTuple):
     """Properties (sve, property) of sampled SVEs: what the solver finds, and what the predictor
-    gives for their latent vectors.
+    gives for their latent vectors. `whole` (sve,) says which are not nearly severed.
     """
 
     solved: np.ndarray
     predicted: np.ndarray
+    whole: np.ndarray
 
     def r2(self, names: tuple[str, ...]) -> R2:
-        """How much of the solver's values the predictor explains."""
-        return R2.of_columns(names, metrics.r2(self.solved, self.predicted))
+        """How much of the solver's values the predictor explains, of those that are `whole`."""
+        if self.whole.sum() < 2:
+            return R2.of_columns(names, np.full(len(names), np.nan))
+        found = metrics.r2(self.solved[self.whole], self.predicted[self.whole])
+        return R2.of_columns(names, found)
 
 
 def close_loop(
@@ -52,4 +57,6 @@ def close_loop(
             voxels, names, settings, Journal(Path(folder), settings), cluster, batch=4
         )["properties"]
     predicted = model.predict_from_latent(latent)
-    return ClosedLoop(solved.astype(np.float64), predicted.astype(np.float64))
+    moduli = [i for i, name in enumerate(model.names) if name.startswith("E_")]
+    whole = np.asarray((solved[:, moduli] >= LEAST * settings.material.E).all(axis=1))
+    return ClosedLoop(solved.astype(np.float64), predicted.astype(np.float64), whole)

@@ -20,6 +20,7 @@ NEWTON = 12
 # points of the curve between which the yield is looked for: it is then within 1e-4 of that of
 # `svevae.physics.voce.proof_stress`
 POINTS = 257
+LEAST = 1e-2  # of s0: stress of the matrix that the standard deviation of a yield is a share of
 
 
 def reading(names: tuple[str, ...], curves: Curves) -> keras.Model:
@@ -68,7 +69,8 @@ def reading(names: tuple[str, ...], curves: Curves) -> keras.Model:
     here = before * (1 - share)[:, :, None] + after * share[:, :, None]
     strain_at_yield = ops.sum(here * points[:, None, :], axis=2)
     yields = moduli * (strain_at_yield - offset)
-    yields_std = ops.sum(here * std_on_grid * at_points[:, None, :], axis=2)
+    # what has no stiffness yields at 0, and nobody is quite sure of that
+    yields_std = ops.sum(here * std_on_grid * ops.maximum(at_points, LEAST)[:, None, :], axis=2)
     flow, flow_std = (x[:, :, -1] * at_knots[:, -1:] for x in (ratios, ratios_std))
 
     scale = _constants_in_units(E, nu)

@@ -83,12 +83,12 @@ def evaluate(params: Params) -> None:
         samples=sample_scores,
         loop_mean_r2=loop_r2.mean if loop_r2 else None,
         loop_r2=loop_r2.of if loop_r2 else None,
-        loop_sves=len(loop.solved) if loop else None,
+        loop_sves=int(loop.whole.sum()) if loop else None,
         others=other_scores,
     )
     _plot(model, test, outputs, reference, samples, settings.pictures)
     if loop:
-        plot_closed_loop(PLOTS / "loop.png", model.names, model.units, *loop)
+        plot_closed_loop(PLOTS / "loop.png", model.names, model.units, loop.solved, loop.predicted)
     scores.save(METRICS)
     write_text(CARD, model_card(model.contract, scores))
     _log(split, model, scores, test.properties)

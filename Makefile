@@ -15,7 +15,7 @@ repro: $(READY) ## environment, data, pipeline, registered champion; about 20 mi
 	@svevae summary
 
 # What the defaults of params.yaml leave out because `make repro` shall not take an hour: epochs, and a better measured evaluation.
-FULL := -S train.from_search=false -S train.epochs=40 -S train.patience=20 -S evaluate.solved=64 -S evaluate.regressor_epochs=25
+FULL := -S train.from_search=false -S train.epochs=40 -S train.patience=20 -S evaluate.solved=64
 
 full: $(READY) ## the long recipe, better on a GPU; its model, card and figures go to champion/, kept by DVC
 	@dvc pull --quiet data.dvc

@@ -43,6 +43,8 @@ TABLE = (
     ("samples.posterior.pore_size", "samples: pore size"),
     ("samples.prior.porosity", "prior samples: porosity"),
     ("loop_mean_r2", "solver on decoded samples, mean R2 of the predictor"),
+    ("others.sve_porous_alsi10mg_32.mean_r2", "the older file of one metal: mean R2"),
+    ("others.sve_porous_alsi10mg_32.coverage_90", "the same: share in the 90 % intervals"),
     ("others.spheres_32.mean_r2", "spheres: mean R2"),
     ("others.spheres_32.porosity_only_mean_r2", "spheres: mean R2, porosity only"),
     ("others.spheres_32.coverage_90", "spheres: share in the 90 % intervals"),

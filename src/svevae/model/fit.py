@@ -1,5 +1,5 @@
-"""The one training loop, shared by train, search and the regressor's baseline: progress, early
-stopping, a checkpoint an epoch.
+"""The one training loop, shared by train and search: properties first, then epochs with progress,
+early stopping and a checkpoint each.
 """
 
 from __future__ import annotations

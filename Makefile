@@ -9,8 +9,8 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-repro: $(READY) ## environment, data, pipeline, registered champion; about 20 minutes on 2 cores
-	@[ -e artifacts/registered.json ] || echo "The pipeline takes about 20 minutes on 2 cores, most of it in the stages search, train and evaluate. It can be interrupted: run make repro again."
+repro: $(READY) ## environment, data, pipeline, registered champion; about 10 minutes on 2 cores
+	@[ -e artifacts/registered.json ] || echo "The pipeline takes about 10 minutes on 2 cores, most of it in the stages search, train and evaluate. It can be interrupted: run make repro again."
 	@dvc repro --pull
 	@svevae summary
 

@@ -43,7 +43,7 @@ def test_python_examples_run(run: Run, finished: Path, tmp_path: Path) -> None:
     examples = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
     code = "\n".join(example for example in examples if "onnxruntime" not in example)
     code = code.replace("models:/svevae@champion", "models:/svevae/1").replace(
-        "data/sve_porous_alsi10mg_32.h5", "data/tiny.h5"
+        "data/porous_metals_32.h5", "data/tiny.h5"
     )
     shapes = (
         "mean.shape, properties.shape, probability.shape, elastic.stiffness.shape,"

@@ -1,8 +1,8 @@
 """How well a model predicts cubes of a real metal's CT that it was never trained on.
 
 The volume is ductile iron GGG40, 100^3 voxels, its graphite taken for pores (chfem's test data,
-MIT, tests/physics/ggg40_100.npz): 125 overlapping cubes of 32^3, 0 to 63 % porosity, labelled by the
-solver in the model's usual metal. Writes ct.json. `python benchmarks/ct.py [MODEL]` (default:
+MIT, tests/physics/ggg40_100.npz): 125 overlapping cubes of 32^3, 0 to 63 % porosity, labelled by
+the solver in the model's usual metal. Writes ct.json. `python benchmarks/ct.py [MODEL]` (default:
 champion/model; 2 minutes)
 """
 

@@ -63,7 +63,7 @@ def model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> SimpleNamespace:
     """In place of any model that is loaded; the working folder is the test's own."""
     model = stand_in()
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(module, "load", lambda _: model)
+    monkeypatch.setattr(module, "load", lambda _, material: model)
     return model
 
 

@@ -65,10 +65,23 @@ def test_load_without_a_name(
 ) -> None:
     """The carried champion is the one that champion.dvc keeps, by default and by its name."""
     monkeypatch.setattr(places, "_CLONE", champion.parents[1])
-    latent = np.random.default_rng(0).normal(size=(4, 64))
-    wanted = load_folder(champion).predict_from_latent(latent)
+    expected = load_folder(champion)
+    latent = np.random.default_rng(0).normal(size=(4, expected.latent_dim))
+    wanted = expected.predict_from_latent(latent)
     for model in (svevae.load(), svevae.load(CARRIED)):
         np.testing.assert_array_equal(model.predict_from_latent(latent), wanted)
+
+
+def test_the_carried_champion_knows_other_metals(
+    outside: Path, champion: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(places, "_CLONE", champion.parents[1])
+    model = svevae.load(CARRIED, material={"E": 112e3, "nu": 0.33, "s0": 900, "Q": 150, "b": 30})
+    latent = np.zeros((1, model.latent_dim))
+    E, s0 = model.predict(np.zeros((1, 32, 32, 32), np.uint8))[0, [0, 5]]
+    assert pytest.approx(112e3, rel=0.01) == E
+    assert 900 < s0 < 930
+    assert model.response(latent).stress.shape == (1, 3, 11)
 
 
 def test_what_a_clone_must_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

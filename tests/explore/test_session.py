@@ -11,15 +11,16 @@ import pytest
 import tifffile
 
 from svevae.config import Params
-from svevae.dataset.store import SVEDataset, open_dataset, write_dataset
+from svevae.dataset.store import LabelledDataset, SVEDataset, open_dataset, write_dataset
 from svevae.errors import DataError
 from svevae.explore import session, upload
 from svevae.explore.session import Explorer
 from svevae.model.contract import TrainingData
-from svevae.model.latent import LatentModel, Prediction
+from svevae.model.latent import LatentModel, Prediction, load_folder
+from svevae.model.metal import in_metal
 from svevae.model.sampling import Realised
 from svevae.model.vae import build_vae
-from svevae.physics.elasticity import PRESETS
+from svevae.physics.elasticity import PRESETS, Material
 from svevae.physics.voce import voce_curve
 from tests.contracts import make_contract
 
@@ -373,3 +374,32 @@ def test_the_matrix_where_the_contract_does_not_say(params: Params) -> None:
     explorer = Explorer(model)
     assert (explorer.material, explorer.material_known) == (PRESETS["as-built-z"], False)
     assert json.loads(AGED)["E"] == PRESETS["aged-z"].E
+
+
+def test_curves_of_a_model_that_learnt_them(metal_model: Path, metals: LabelledDataset) -> None:
+    """The drawn curve is the model's own, through what it says at each increment; in another metal
+    that of the other. Labels of another metal than the model's are not shown beside it.
+    """
+    model = load_folder(metal_model)
+    assert metals.laws is not None
+    usual = np.flatnonzero(np.isclose(metals.laws, model.contract.law).all(axis=1))[0]
+    other = np.flatnonzero(~np.isclose(metals.laws, model.contract.law).all(axis=1))[0]
+    explorer = Explorer(model, metals)
+    view = explorer.view(explorer.pick(int(usual)), [])
+    response = model.response(view.latent[None])
+    strain, stress, band = explorer.curve(view, "y")
+    inside = np.interp(response.strain[0], strain, stress)
+    np.testing.assert_allclose(inside[2:], response.stress[0, 1][2:], rtol=5e-3)
+    assert stress[-1] == pytest.approx(view.prediction.properties[0, model.names.index("flow_y")])
+    assert (band[0] <= stress).all()
+    assert (stress <= band[1]).all()
+    assert view.solved is not None
+    assert explorer.view(explorer.pick(int(other)), []).solved is None
+    titanium = in_metal(load_folder(metal_model), Material(112e3, 0.33, 900.0, 150.0, 30.0))
+    explorer = Explorer(titanium, metals)
+    assert (explorer.material.E, explorer.material_known) == (112e3, True)
+    view = explorer.view(explorer.pick(int(usual)), [])
+    strain, stress, _ = explorer.curve(view, "y")
+    assert strain[-1] == pytest.approx(explorer.strain[-1])
+    assert stress[-1] > 500
+    assert view.solved is None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -88,8 +89,9 @@ def test_a_law_for_each_sve(model: LatentModel, metals: LabelledDataset) -> None
 
 def test_the_solver_is_asked_in_that_metal(model: LatentModel) -> None:
     """Material and strains of the labels are those of the metal, and the settings are whole."""
-    before = parse_settings(model.contract.labels)
-    after = parse_settings(in_metal(model, TITANIUM).contract.labels)
+    before, changed = parse_settings(model.contract.labels), in_metal(model, TITANIUM).contract
+    after = parse_settings(changed.labels)
+    assert json.loads(changed.data.material) == asdict(TITANIUM)
     assert before is not None
     assert after is not None
     assert after.material == TITANIUM

@@ -114,7 +114,7 @@ def curve_figure(explorer: Explorer, view: View, axis: str) -> dict[str, Any]:
     """Show stress against strain along `axis`: predicted, its band of 90 %, and the solver's curve
     where there is one.
     """
-    strain, stress, band = explorer.curves(view.prediction, axis)
+    strain, stress, band = explorer.curve(view, axis)
     percent = 100 * strain
     around = {
         "x": np.concatenate([percent, percent[::-1]]),

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from svevae.dataset.curves import laws_of_file
 from svevae.dataset.problems import same_size
 from svevae.dataset.store import SVEDataset
 from svevae.errors import ConfigError, DataError
@@ -23,12 +24,13 @@ from svevae.explore.directions import SEED, find_directions
 from svevae.explore.upload import UNPACKED, check_size, file_name, read_upload
 from svevae.hdf5 import reading
 from svevae.model.latent import LatentModel, Prediction
+from svevae.model.metrics import QUANTILE_90
 from svevae.model.sampling import binarise, realise, sample_sves
+from svevae.physics.alloys import laws_of
 from svevae.physics.connectivity import load_path
 from svevae.physics.elasticity import AXES, PRESETS, Material, young
 from svevae.physics.homogenize import Loading, Solver
-from svevae.physics.label import yield_stress
-from svevae.physics.voce import fit_voce, voce_curve
+from svevae.physics.voce import curve_at, fit_voce, proof_stress, voce_curve
 from svevae.scans.importers import Samples
 from svevae.scans.options import ImportOptions
 from svevae.scans.sources import EDGE
@@ -115,7 +117,7 @@ class Explorer:
         self.material, self.material_known = _matrix(model)
         labels = model.contract.labels
         self.strain = np.array(labels["tension"]["strain"] if labels else STRAIN)
-        if data is not None:
+        if data is not None and not model.contract.law:  # else the metal says it
             with reading(data.path, known=True) as file:
                 strain = file.get("tension/strain")
                 if strain is not None and strain.ndim == 1:  # else each SVE has its own
@@ -196,7 +198,7 @@ class Explorer:
                     own = strain[index] if strain.ndim == 2 else strain[:]
                     curves[axis] = (own, file[f"tension/stress_{axis}"][index])
         solved = None
-        if data.properties is not None:
+        if data.properties is not None and self._of_this_metal(data, index):
             solved = Solved(
                 dict(zip(data.names, map(float, data.properties[index]), strict=True)),
                 curves,
@@ -324,9 +326,13 @@ class Explorer:
             report=lambda k: report(f"increment {min(k + 2, count)} of {count}"),
         )
         stress, modulus = path.stress[0, :, AXES[axis]], float(young(elastic.stiffness, axis)[0])
+        law = laws_of(self.material, 1)[0]
+        proof = float(proof_stress(self.strain, stress, np.asarray(modulus), law))
+        if np.isnan(proof):
+            raise DataError(f"the curve ends before the 0.2 % yield, at {self.strain[-1]:g}")
         properties = {
             f"E_{axis}": modulus,
-            f"yield_{axis}": yield_stress(self.strain, stress, modulus),
+            f"yield_{axis}": proof,
             f"flow_{axis}": float(stress[-1]),
         }
         old = self._solved.get(latent.tobytes()) or (None if np.any(moves) else start.solved)
@@ -339,6 +345,34 @@ class Explorer:
             while len(self._solved) > KEPT:
                 self._solved.pop(next(iter(self._solved)))
         return found
+
+    def _of_this_metal(self, data: SVEDataset, index: int) -> bool:
+        """Whether the labels of SVE `index` are those of the model's metal, as far as both say."""
+        laws, law = laws_of_file(data), self.model.contract.law
+        return laws is None or not law or np.allclose(laws[index], law, rtol=1e-6)
+
+    def curve(self, view: View, axis: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """As `curves`, of what a view shows: the model's own curve where it learnt curves."""
+        law = self.model.contract.law
+        if not law:
+            return self.curves(view.prediction, axis)
+        response = self.model.response(view.latent[None])
+        along = [a for a in AXES if f"flow_{a}" in self.model.names].index(axis)
+        at = np.linspace(0, float(response.strain[0, -1]), POINTS)
+        modulus = float(response.constants[0, AXES[axis]])
+        stress = response.stress[0, along]
+        half = QUANTILE_90 * response.stress_std[0, along]
+        middle, low, high = (
+            curve_at(
+                response.strain[0].astype(float),
+                curve.astype(float),
+                np.asarray(modulus * (curve[0] / stress[0] if stress[0] > 0 else 1.0)),
+                np.array(law),
+                at,
+            )
+            for curve in (stress, stress - half, stress + half)
+        )
+        return at, middle, np.stack([low, high])
 
     def curves(
         self, prediction: Prediction, axis: str

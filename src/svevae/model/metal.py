@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from dataclasses import asdict
 
 import numpy as np
@@ -53,5 +54,6 @@ def in_metal(model: LatentModel, material: Material) -> LatentModel:
             "tension": asdict(tension),
             "label_digest": settings.digest(),
         }
-    changed = dataclasses.replace(contract, law=tuple(law.tolist()), labels=labels)
+    described = dataclasses.replace(contract.data, material=json.dumps(asdict(material)))
+    changed = dataclasses.replace(contract, law=tuple(law.tolist()), labels=labels, data=described)
     return LatentModel(model.model, changed, model.batch_size, model.posterior)

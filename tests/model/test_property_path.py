@@ -5,6 +5,7 @@ and stays as it is when the rest is trained.
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -16,8 +17,9 @@ from svevae.dataset.split import split_by_part
 from svevae.dataset.store import SVEDataset
 from svevae.dataset.symmetry import AS_IS
 from svevae.model.baselines import RidgeBaseline
+from svevae.model.checkpoint import Checkpoint
 from svevae.model.elastic import elastic_statistics
-from svevae.model.fit import learn_properties, set_up
+from svevae.model.fit import fit, learn_properties, set_up
 from svevae.model.metrics import r2
 from svevae.model.property_path import property_path, start_from_ridge
 
@@ -108,3 +110,18 @@ def test_without_the_statistics_nothing_is_set(params: Params, tiny: SVEDataset)
     assert np.isfinite(properties).all()
     assert list(batches[0][0]) == ["voxels"]
     assert batches.targets[AS_IS].shape[1] == len(tiny.names)
+
+
+def test_a_training_that_goes_on_has_the_path_that_was_learnt(
+    params: Params, tiny: SVEDataset, tmp_path: Path
+) -> None:
+    """Of a fresh model and a checkpoint, scale of the statistics included."""
+    split = split_by_part(tiny, 0.25, 0.25, seed=0)
+    predicted = []
+    for _ in range(2):
+        session = set_up(replace(params.train, epochs=1), 0, split, tiny)
+        checkpoint = Checkpoint(tmp_path / "train.npz", session.trainer, "one")
+        checkpoint.restore()
+        fit(*session, 1, 1, 0, checkpoint)
+        predicted.append(session.trainer(session.validation[0][0])["targets"])
+    np.testing.assert_allclose(predicted[0], predicted[1], rtol=1e-5)

@@ -22,7 +22,7 @@ from svevae.dataset.symmetry import AS_IS, TURNS, XY, turned_targets
 from svevae.errors import TrainingError, blaming
 from svevae.model.checkpoint import Checkpoint, Progress
 from svevae.model.elastic import elastic_statistics, transposed
-from svevae.model.property_path import freeze, train_property_path
+from svevae.model.property_path import freeze, scale_statistics, train_property_path
 from svevae.model.vae import Read, Trainer, build_vae, compile_trainer
 
 if TYPE_CHECKING:  # the GPU kit trains without pydantic
@@ -73,6 +73,7 @@ def set_up(
         orders = {turn: transposed(turn) for turn in TURNS}
         for batches in (train, validation):
             batches.know(statistics_of(model, batches.voxels), orders)
+        scale_statistics(vae, train)
         freeze(vae)
     trainer = compile_trainer(vae, config, std, len(train))
     return Session(trainer, train, validation)

@@ -16,7 +16,7 @@ from keras import ops
 from sklearn.linear_model import RidgeCV
 from tqdm import tqdm
 
-from svevae.dataset.batches import StatisticsBatches
+from svevae.dataset.batches import Batches, StatisticsBatches
 from svevae.model.baselines import PENALTIES
 from svevae.model.vae import INFORMED, RESPONSE, core_of, warmed_cosine
 
@@ -71,9 +71,17 @@ def property_path(vae: keras.Model) -> keras.Model:
     return keras.Model(tuple(inputs), response([known, *inputs[1:]]))
 
 
+def scale_statistics(vae: keras.Model, train: Batches) -> None:
+    """Scale the elastic statistics over the training SVEs, also where a training goes on: Keras
+    takes a layer's scale from its weights when it is adapted or loaded, not when they are set.
+    """
+    assert train.statistics is not None
+    turned = [train.statistics[:, train.orders[turn]] for turn in train.targets]
+    core_of(vae).get_layer(INFORMED).get_layer("scale").adapt(np.concatenate(turned))
+
+
 def start_from_ridge(vae: keras.Model, train: StatisticsBatches) -> None:
-    """Scale the elastic statistics over the training SVEs, and let the path begin as a ridge
-    regression.
+    """Let the path begin as a ridge regression from the scaled statistics.
 
     The informed latent units start as the principal axes of the standardised targets that the
     regression finds, scaled to variance 1 where they vary enough, the predictor as their linear map
@@ -82,7 +90,6 @@ def start_from_ridge(vae: keras.Model, train: StatisticsBatches) -> None:
     statistics, targets = train.whole()
     informed = core_of(vae).get_layer(INFORMED)
     scale, means = informed.get_layer("scale"), informed.get_layer("means")
-    scale.adapt(statistics)
     scaled = ops.convert_to_numpy(scale(statistics)).astype(np.float64)
     ridge = RidgeCV(PENALTIES).fit(scaled, targets)
     slopes = ridge.coef_.reshape(targets.shape[1], -1)  # of one target scikit-learn drops the axis

@@ -6,14 +6,14 @@
 # weights to a fresh model restores all layers but this one: no error, other outputs.
 # `finalize_state()` takes the weights over.
 #
-# Seen (backends numpy and tensorflow): adapted to 0 and 10 it gives 1.0 for 10, its copy by set_weights
+# Seen (backends jax and tensorflow): adapted to 0 and 10 it gives 1.0 for 10, its copy by set_weights
 # 10.0 with the same weights, and 1.0 after finalize_state().
 set -eu
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/venv"
-"$folder/venv/bin/pip" install --quiet --disable-pip-version-check keras==3.15.1 numpy==2.2.6 scipy==1.15.3
-KERAS_BACKEND=numpy KERAS_HOME="$folder" "$folder/venv/bin/python" - <<'EOF'
+"$folder/venv/bin/pip" install --quiet --disable-pip-version-check keras==3.15.1 numpy==2.2.6 jax==0.6.2
+KERAS_BACKEND=jax KERAS_HOME="$folder" "$folder/venv/bin/python" - <<'EOF'
 import keras
 import numpy as np
 

@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from workers import THREADS, serve
 
-PATCH = 4  # svevae.model.vae.PATCH
+PATCH = 4  # svevae.model.architectures.PATCH
 # mean, log_var (batch, latent), logits (batch, n, n, n), properties, standardised
 Outputs = tuple[Tensor, Tensor, Tensor, Tensor]
 

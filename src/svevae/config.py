@@ -39,7 +39,7 @@ from svevae.sections import (
 )
 
 Backend = Literal["tensorflow", "jax", "torch"]
-Architecture = Literal["conv", "residual", "patch"]  # svevae.model.vae
+Architecture = Literal["conv", "residual", "patch"]  # svevae.model.architectures
 Block = Literal["residual", "bottleneck", "plain"]  # svevae.model.layers
 Augmentation = Literal["flip_x", "flip_y", "flip_z", "swap_xy"]
 ErrorName = Literal["property", "reconstruction", "combined"]  # svevae.search.pick

@@ -14,19 +14,11 @@ import keras
 import numpy as np
 import pytest
 
-from svevae import config as config_module
 from svevae.config import Params, Train, load_params
 from svevae.errors import ConfigError
+from svevae.model.architectures import ARCHITECTURES
 from svevae.model.elastic import elastic_statistics
-from svevae.model.layers import BLOCKS
-from svevae.model.vae import (
-    ARCHITECTURES,
-    RESPONSE,
-    Trainer,
-    build_vae,
-    compile_trainer,
-    parameter_count,
-)
+from svevae.model.vae import Trainer, build_vae, compile_trainer, parameter_count
 
 MEAN, STD = np.array([66_000.0, 0.326]), np.array([4_600.0, 0.005])
 PARAMETERS = {  # of the tiny model with n = 8 and two properties, by architecture and block
@@ -96,12 +88,6 @@ def test_sizes_and_depths_that_are_too_small_or_too_deep(config: Train) -> None:
         build_vae(replace(config, depth=4), 15, MEAN, STD)
 
 
-def test_params_yaml_may_name_each_architecture_and_block() -> None:
-    """config.py has their names, so that a wrong one is found without Keras."""
-    assert set(ARCHITECTURES) == set(config_module.ARCHITECTURES)
-    assert set(BLOCKS) == set(config_module.BLOCKS)
-
-
 @pytest.mark.parametrize(("architecture", "block"), PARAMETERS)
 def test_parameter_count(config: Train, architecture: str, block: str) -> None:
     model = build_vae(replace(config, architecture=architecture, block=block), 8, MEAN, STD)
@@ -112,15 +98,6 @@ def test_parameter_count_of_the_shipped_model() -> None:
     """32^3 voxels and the 11 properties of the shipped dataset."""
     shipped = load_params(Path(__file__).parents[2] / "params.yaml").train
     assert parameter_count(build_vae(shipped, 32, np.ones(11), np.ones(11))) == 1_471_008
-
-
-def test_conv_has_no_blocks(config: Train) -> None:
-    """Whatever `blocks` and `block` say, it is `residual` with `blocks` 0."""
-    residual = build_vae(replace(config, architecture="residual", blocks=0), 8, MEAN, STD)
-    conv = build_vae(replace(config, architecture="conv", blocks=3, block="plain"), 8, MEAN, STD)
-    assert [weight.shape for weight in conv.weights] == [
-        weight.shape for weight in residual.weights
-    ]
 
 
 def test_only_informed_units_reach_the_properties_and_only_the_statistics_reach_them(
@@ -214,14 +191,6 @@ def test_mixed_precision_computes_what_the_loss_reads_in_float32(
     assert "bfloat16" in {layer.compute_dtype for layer in encoder.layers}
     assert {value.dtype for value in [*encoder.outputs, *model.output.values()]} == {"float32"}
     assert np.isfinite(first_step(model, config)["loss"])
-
-
-def test_predictor_speaks_physical_units(config: Train) -> None:
-    """With its last weights at zero the predictor gives the training mean itself."""
-    model = build_vae(config, 8, MEAN, STD)
-    dense = model.get_layer("predictor").get_layer(RESPONSE).get_layer("standardised")
-    dense.set_weights([np.zeros_like(weight) for weight in dense.get_weights()])
-    np.testing.assert_allclose(model(cubes(8))["properties"], np.tile(MEAN, (4, 1)), rtol=1e-6)
 
 
 def test_inference_is_deterministic_and_training_is_not(config: Train) -> None:

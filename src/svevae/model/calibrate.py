@@ -18,9 +18,9 @@ from svevae.dataset.symmetry import AS_IS
 from svevae.model.contract import ModelContract, TrainingData
 from svevae.model.latent import LatentModel
 from svevae.model.posterior import Posterior, fit_posterior
+from svevae.model.predictor import informed_units
 from svevae.model.sampling import fit_grain
 from svevae.model.uncertainty import fit_uncertainty
-from svevae.model.vae import informed_units
 
 GRAIN_SVES = 128  # validation SVEs that the grain of samples is fitted to
 

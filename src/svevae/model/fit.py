@@ -22,8 +22,9 @@ from svevae.dataset.symmetry import AS_IS, TURNS, XY, turned_targets
 from svevae.errors import TrainingError, blaming
 from svevae.model.checkpoint import Checkpoint, Progress
 from svevae.model.elastic import elastic_statistics, transposed
+from svevae.model.predictor import Read
 from svevae.model.property_path import freeze, scale_statistics, train_property_path
-from svevae.model.vae import Read, Trainer, build_vae, compile_trainer
+from svevae.model.vae import Trainer, build_vae, compile_trainer
 
 if TYPE_CHECKING:  # the GPU kit trains without pydantic
     from svevae.config import Train

@@ -18,7 +18,8 @@ from tqdm import tqdm
 
 from svevae.dataset.batches import Batches, StatisticsBatches
 from svevae.model.baselines import PENALTIES
-from svevae.model.vae import INFORMED, RESPONSE, core_of, warmed_cosine
+from svevae.model.predictor import RESPONSE
+from svevae.model.vae import INFORMED, core_of, warmed_cosine
 
 # standard deviation of an informed unit, in those of the targets, that is scaled up to 1
 SMALLEST = 0.05

@@ -22,7 +22,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from svevae.model.metrics import QUANTILE_90
-from svevae.model.vae import FAMILIAR
+from svevae.model.predictor import FAMILIAR
 
 KNOWN = 0.99  # share of the validation SVEs with a novelty below 1
 RIDGE = 10.0  # on b, in SVEs: with few of them the standard deviation is the same everywhere

@@ -18,155 +18,35 @@ are float32 under any dtype policy. Standard deviations and novelty mean somethi
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 from keras import layers, ops
 
-from svevae.dataset.curves import Curves
 from svevae.errors import ConfigError
+from svevae.model.architectures import ARCHITECTURES, Architecture
 from svevae.model.elastic import STATISTICS, elastic_statistics
-from svevae.model.layers import ACTIVATION, BLOCKS, depth_to_space, pool, sample, space_to_depth
+from svevae.model.layers import ACTIVATION, sample
 from svevae.model.losses import kl_divergence, property_loss, reconstruction_loss
-from svevae.model.reading import reading
-from svevae.physics.alloys import LAW
+from svevae.model.predictor import (
+    FAMILIAR,
+    Read,
+    alone,
+    build_predictor,
+    informed_units,
+    usual_law,
+)
 
 if TYPE_CHECKING:  # the GPU kit trains without pydantic
     from svevae.config import Train
 
 SMALLEST = 4  # voxels along the edge of an SVE
-PATCH = 4  # voxels along the edge of a patch in the "patch" architecture
-# channels of the coarsest grid, between it and the dense layers of the "patch" architecture
-SEED_CHANNELS = 16
-INFORMED_UNITS = 16  # at most: 24 were no better (docs/model-log.md)
-# of `get_layer`: the trained part of the encoder, of the elastic statistics and the informed units
-# in it, and the trained part of the predictor
-CORE, INFORMED, RESPONSE = "core", "informed", "response"
-# standard deviations, of statistics, informed units and properties, within which anything but a
-# linear law is learnt
-FAMILIAR = 3.0
+# of `get_layer`: the trained part of the encoder, and what is of the elastic statistics in it
+CORE, INFORMED = "core", "informed"
 # a posterior of std 0.14 at first: the decoder learns to use z before the KL widens it (BCE 0.74
 # against 0.91)
 LOG_VAR_START = -4.0
-
-
-@dataclass(frozen=True)
-class Read:
-    """Properties called `names` that are to be read off `curves`."""
-
-    names: tuple[str, ...]
-    curves: Curves
-
-
-@dataclass(frozen=True)
-class Architecture:
-    """`encode` turns a field (batch, n, n, n, 1) into features (batch, any); `decode` turns latents
-    (batch, latent) into logits.
-
-    `reduction` is the factor between n and the coarsest grid: `build_vae` pads to a multiple of it.
-    """
-
-    encode: Callable[[keras.KerasTensor, Train], keras.KerasTensor]
-    decode: Callable[[keras.KerasTensor, Train, int], keras.KerasTensor]
-    reduction: Callable[[Train], int]
-
-
-def encode_conv(x: keras.KerasTensor, config: Train) -> keras.KerasTensor:
-    """The plain one, `encode_residual` without its blocks: strided convolutions alone."""
-    return encode_residual(x, replace(config, blocks=0))
-
-
-def decode_conv(z: keras.KerasTensor, config: Train, n: int) -> keras.KerasTensor:
-    """The mirror of `encode_conv`: dense, then transposed convolutions alone."""
-    return decode_residual(z, replace(config, blocks=0), n)
-
-
-def encode_residual(x: keras.KerasTensor, config: Train) -> keras.KerasTensor:
-    """One strided 3x3x3 convolution for each of `widths`, each halving the grid, and blocks behind
-    each.
-    """
-    for width in config.widths:
-        x = layers.Conv3D(width, 3, strides=2, padding="same", activation=ACTIVATION)(x)
-        x = _blocks(x, config)
-    return layers.Concatenate()([layers.Flatten()(x), pool(x)])
-
-
-def decode_residual(z: keras.KerasTensor, config: Train, n: int) -> keras.KerasTensor:
-    """The mirror of `encode_residual`: dense, then for each of `widths` blocks and a transposed
-    convolution that doubles the grid.
-    """
-    x = _seed_grid(z, n // 2**config.depth, config.widths[-1])
-    for width in (*reversed(config.widths[:-1]), None):
-        x = _blocks(x, config)
-        x = layers.Conv3DTranspose(
-            width or 1,
-            4,
-            strides=2,
-            padding="same",
-            activation=width and ACTIVATION,
-            bias_initializer="zeros" if width else _rare_pores(),
-        )(x)
-    return x
-
-
-def encode_patch(x: keras.KerasTensor, config: Train) -> keras.KerasTensor:
-    """Patches of 4^3 voxels embedded by a dense layer, then blocks at n/4, n/8, ...
-
-    Features see each level's mean and maximum as well as the coarsest grid itself.
-    """
-    features = []
-    for level, width in enumerate(config.widths):
-        x = layers.Dense(width, activation=ACTIVATION)(space_to_depth(x, 2 if level else PATCH))
-        x = _blocks(x, config)
-        features.append(pool(x))
-    grid = layers.Dense(SEED_CHANNELS, activation=ACTIVATION)(x)
-    return layers.Concatenate()([layers.Flatten()(grid), *features])
-
-
-def decode_patch(z: keras.KerasTensor, config: Train, n: int) -> keras.KerasTensor:
-    """The mirror of `encode_patch`: the last layer writes whole patches."""
-    x = _seed_grid(z, n // _patch_reduction(config), SEED_CHANNELS)
-    x = layers.Dense(config.widths[-1])(x)
-    for width in (*reversed(config.widths[:-1]), None):
-        x = _blocks(x, config)
-        if width:
-            x = depth_to_space(layers.Dense(2**3 * width, activation=ACTIVATION)(x), 2)
-    return depth_to_space(layers.Dense(PATCH**3, bias_initializer=_rare_pores())(x), PATCH)
-
-
-def _blocks(x: keras.KerasTensor, config: Train) -> keras.KerasTensor:
-    for _ in range(config.blocks):
-        x = BLOCKS[config.block](x)
-    return x
-
-
-def _seed_grid(z: keras.KerasTensor, edge: int, channels: int) -> keras.KerasTensor:
-    """Dense layer onto the coarsest grid: (batch, any) -> (batch, edge, edge, edge, channels)."""
-    x = layers.Dense(edge**3 * channels, activation=ACTIVATION)(z)
-    return layers.Reshape((edge, edge, edge, channels))(x)
-
-
-def _rare_pores() -> keras.initializers.Initializer:
-    """Logit of a porosity of 3 %, near which the decoder's last bias settles."""
-    return keras.initializers.Constant(-3.5)
-
-
-def _residual_reduction(config: Train) -> int:
-    return 2**config.depth
-
-
-def _patch_reduction(config: Train) -> int:
-    return PATCH * 2 ** (config.depth - 1)
-
-
-ARCHITECTURES = {
-    "conv": Architecture(encode_conv, decode_conv, _residual_reduction),
-    "residual": Architecture(encode_residual, decode_residual, _residual_reduction),
-    "patch": Architecture(encode_patch, decode_patch, _patch_reduction),
-}
 
 
 def build_vae(
@@ -206,23 +86,11 @@ def build_vae(
     logits = layers.Reshape((n, n, n), dtype="float32")(field)
     decoder = keras.Model(z, logits, name="decoder")
 
-    predictor = _predictor(config, mean, std, read)
+    predictor = build_predictor(config, mean, std, read)
     encoded = encoder(voxels)
-    known = [encoded[0]] if read is None else [encoded[0], _law(read.curves)(encoded[0])]
-    outputs = _outputs(encoded, decoder, predictor(_alone(known)))
+    known = [encoded[0]] if read is None else [encoded[0], usual_law(read.curves)(encoded[0])]
+    outputs = _outputs(encoded, decoder, predictor(alone(known)))
     return keras.Model(voxels, outputs, name="svevae")
-
-
-def _law(curves: Curves) -> layers.Dense:
-    """The usual law for each SVE, whatever it is."""
-    return layers.Dense(
-        len(LAW),
-        kernel_initializer="zeros",
-        bias_initializer=keras.initializers.Constant(list(curves.law)),
-        trainable=False,
-        dtype="float32",
-        name="law",
-    )
 
 
 def _outputs(
@@ -258,13 +126,13 @@ def training_model(vae: keras.Model) -> keras.Model:
         name: keras.Input(tensor.shape[1:], name=name)
         for name, tensor in zip(names, core.inputs, strict=True)
     }
-    encoded = core(_alone([inputs[name] for name in names]))
+    encoded = core(alone([inputs[name] for name in names]))
     known = [encoded[0]]
     if len(predictor.inputs) > 1:
         inputs["law"] = keras.Input(predictor.inputs[1].shape[1:], name="law")
         known.append(inputs["law"])
     scaled = predictor.get_layer("physical_units").output
-    predicted = keras.Model(_alone(predictor.inputs), {"targets": scaled})(_alone(known))
+    predicted = keras.Model(alone(predictor.inputs), {"targets": scaled})(alone(known))
     return keras.Model(inputs, _outputs(encoded, vae.get_layer("decoder"), predicted))
 
 
@@ -314,7 +182,7 @@ def _core(
         dtype="float32",
     )(h)
     return keras.Model(
-        _alone(inputs),
+        alone(inputs),
         [latent_mean, latent_log_var, sample(decoded_mean, latent_log_var)],
         name=CORE if config.elastic else "encoder",
     )
@@ -334,84 +202,6 @@ def _informed(config: Train, targets: int) -> keras.Model:
     h = layers.Concatenate(dtype="float32")([h, scaled])
     means = layers.Dense(informed_units(config, targets), name="means", dtype="float32")(h)
     return keras.Model(statistics, means, name=INFORMED)
-
-
-def informed_units(config: Train, targets: int) -> int:
-    """How many latent units the `targets` of the predictor follow from, the first ones: as many as
-    INFORMED_UNITS, one for each target, and half of all units allow.
-
-    All of them where the encoder has no elastic statistics.
-    """
-    if not config.elastic:
-        return config.latent_dim
-    return min(targets, INFORMED_UNITS, max(1, config.latent_dim // 2))
-
-
-def _predictor(config: Train, mean: np.ndarray, std: np.ndarray, read: Read | None) -> keras.Model:
-    """Latent vectors (batch, latent), and the laws (batch, 5) where curves are read -> properties
-    and their standard deviations, and how new the latent vector is.
-
-    With `elastic` the properties follow from the units that have the elastic statistics, see
-    `_core`. The frozen layers `log_std` and `whitening` are as `svevae.model.uncertainty` fits
-    them after training.
-    """
-    z = keras.Input((config.latent_dim,), name="latent")
-    inputs, known = [z], [z[:, : informed_units(config, len(mean))]]
-    if read is not None:
-        law = keras.Input((len(LAW),), name="law")
-        inputs, known = [z, law], [*known, law]
-    standardised = _response(config, len(mean), read)(_alone(known))
-    scale, shift = list(map(float, std)), list(map(float, mean))
-
-    def frozen(units: int, name: str) -> layers.Dense:
-        return layers.Dense(
-            units, kernel_initializer="zeros", trainable=False, dtype="float32", name=name
-        )
-
-    whitened = frozen(config.latent_dim, "whitening")(z)
-    novelty = ops.sqrt(ops.mean(ops.square(whitened), axis=-1, keepdims=True))
-    # Far outside the validation SVEs an exponential would say anything.
-    within = ops.clip(known[0], -FAMILIAR, FAMILIAR)
-    spread = ops.exp(frozen(len(mean), "log_std")(within)) * ops.maximum(novelty, 1.0)
-    targets = layers.Rescaling(scale, shift, name="physical_units", dtype="float32")(standardised)
-    spread = layers.Rescaling(scale, name="physical_std", dtype="float32")(spread)
-    if read is None:
-        outputs = {"properties": targets, "properties_std": spread}
-    else:
-        outputs = reading(read.names, read.curves)([targets, spread, law])
-    return keras.Model(_alone(inputs), outputs | {"novelty": novelty}, name="predictor")
-
-
-def _alone(tensors: list[keras.KerasTensor]) -> keras.KerasTensor | list[keras.KerasTensor]:
-    """What Keras wants in place of a list of one."""
-    return tensors[0] if len(tensors) == 1 else tensors
-
-
-def _response(config: Train, targets: int, read: Read | None) -> keras.Model:
-    """Informed units, and the law where curves are read -> standardised targets (batch, target)."""
-    known = keras.Input((informed_units(config, targets),), name="informed")
-    inputs = [known]
-    if read is not None:
-        law = keras.Input((len(LAW),), name="law")
-        inputs.append(law)
-        known = layers.Concatenate(dtype="float32")([known, _law_features(read.curves, law)])
-    h = layers.Dense(config.predictor_width, activation=ACTIVATION, name="hidden")(
-        ops.clip(known, -FAMILIAR, FAMILIAR)
-    )
-    h = layers.Dropout(config.dropout)(h)
-    h = layers.Concatenate(dtype="float32")([h, known])
-    standardised = layers.Dense(targets, name="standardised", dtype="float32")(h)
-    return keras.Model(_alone(inputs), standardised, name=RESPONSE)
-
-
-def _law_features(curves: Curves, law: keras.KerasTensor) -> keras.KerasTensor:
-    """`svevae.dataset.curves.law_features`, standardised: (batch, 3)."""
-    E, nu, s0, Q, b = (law[:, i : i + 1] for i in range(len(LAW)))
-    hardening, rate = (ops.log(ops.maximum(x, 1e-30)) for x in (Q / s0, b * s0 / E))
-    scale = 1 / np.array(curves.law_std)
-    return layers.Rescaling(
-        scale.tolist(), (-np.array(curves.law_mean) * scale).tolist(), dtype="float32"
-    )(layers.Concatenate(dtype="float32")([nu, hardening, rate]))
 
 
 class Trainer(keras.Model):

@@ -85,7 +85,6 @@ class Batches(keras.utils.PyDataset):
                 f" has {', '.join(data.names)}"
             )
         self.voxels = PackedVoxels(data, index)
-        self.properties = data.properties[index]
         self.laws: np.ndarray | None = None
         if curves is not None:
             laws = laws_of_file(data)

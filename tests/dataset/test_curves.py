@@ -23,22 +23,13 @@ from svevae.dataset.store import LabelledDataset, open_dataset, write_dataset
 from svevae.dataset.symmetry import TURNS, Turn
 from svevae.model.reading import reading
 from svevae.physics.alloys import strains_of
-from svevae.physics.elasticity import PRESETS, Material
+from svevae.physics.elasticity import Material
 from svevae.physics.homogenize import Settings, Solver
-from svevae.physics.label import Tension, label
+from svevae.physics.label import label
 from svevae.physics.voce import voce_curve
+from tests.dataset.test_symmetry import TENSION, VOCE, boxes
 
-VOCE = PRESETS["as-built-z"]
-TENSION = Tension(("x", "y", "z"), (0.001, 0.004, 0.01))
 STEEL = np.array([200e3, VOCE.nu, 500.0, 300.0, 20.0])
-
-
-def boxes() -> np.ndarray:
-    """(2, 8, 8, 8): a box of another length along each axis; a pore beside a crack across z."""
-    voxels = np.zeros((2, 8, 8, 8), np.uint8)
-    voxels[0, 1:3, 2:5, 1:7] = 1
-    voxels[1, :, :, 4] = voxels[1, 2, 3, 1] = 1
-    return voxels
 
 
 def labelled(path: Path, voxels: np.ndarray, laws: np.ndarray | None = None) -> LabelledDataset:

@@ -10,7 +10,7 @@ any backend:
 
 with the sub-models `encoder`, `decoder` and `predictor` under `get_layer`. Trained on stress-strain
 curves, it gives these too, as `svevae.model.reading` has them; its predictor takes the latent
-vectors and the law of the matrix, the whole model has the law of most of its training SVEs. Outputs
+vectors and the law of the matrix, the whole model has the law that its file is labelled by. Outputs
 are float32 under any dtype policy. Standard deviations and novelty mean something once
 `svevae.model.uncertainty` has fitted them.
 """

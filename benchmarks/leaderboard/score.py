@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from svevae.dataset.curves import carries_load, units_of
+from svevae.dataset.curves import carries_load
 from svevae.dataset.seal import content_digest_of
 from svevae.dataset.store import LabelledDataset, open_dataset
 from svevae.errors import DataError
@@ -38,7 +38,10 @@ def in_units_of_the_matrix(values: np.ndarray, data: LabelledDataset) -> np.ndar
     a set of several metals is not explained by naming the metal.
     """
     assert data.laws is not None
-    return values / units_of(data.names, data.laws)
+    E, _, s0, *_ = data.laws.T
+    unit = {"E": E, "yield": s0, "flow": s0}
+    columns = [unit.get(name.split("_")[0], np.ones(data.count)) for name in data.names]
+    return values / np.stack(columns, axis=1)
 
 
 def sets_of(data: LabelledDataset) -> dict[str, np.ndarray]:

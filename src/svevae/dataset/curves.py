@@ -102,19 +102,9 @@ def usual_law(data: SVEDataset, laws: np.ndarray) -> tuple[float, ...]:
     return _labelled_by(data) or tuple(kinds[counts.argmax()].tolist())
 
 
-def units_of(names: tuple[str, ...], laws: np.ndarray) -> np.ndarray:
-    """(sve, property) what properties are measured by in metals of the `laws` (sve, 5): moduli by
-    E, stresses by s0, all else by 1.
-    """
-    by = {"E": "E", "yield": "s0", "flow": "s0"}
-    columns = [by.get(name.split("_")[0]) for name in names]
-    ones = np.ones(len(laws))
-    return np.stack([laws[:, LAW.index(name)] if name else ones for name in columns], axis=1)
-
-
 def pore_free(curves: Curves, names: tuple[str, ...], laws: np.ndarray) -> np.ndarray:
-    """(sve, property) the same of metals of the `laws` (sve, 5) without pores, where pores have
-    their share: moduli, yield and flow stress; 1 for all else.
+    """(sve, property) what metals of the `laws` (sve, 5) have without pores: moduli, yield and flow
+    stress in MPa; 1 for all else.
     """
     E, _, s0, Q, b = laws.T
     own = {

@@ -12,10 +12,10 @@ from svevae.config import Params
 from svevae.dataset.split import split_by_part
 from svevae.dataset.store import SVEDataset
 from svevae.dataset.symmetry import AS_IS
-from svevae.model.calibrate import calibrate, contract_of_training
+from svevae.model.calibrate import GRAINS, calibrate, contract_of_training, fit_grain
 from svevae.model.fit import set_up
 from svevae.model.latent import LatentModel
-from svevae.model.sampling import GRAINS
+from svevae.model.sampling import binarise
 
 
 def test_a_model_is_calibrated_in_place(params: Params, tiny: SVEDataset) -> None:
@@ -29,6 +29,21 @@ def test_a_model_is_calibrated_in_place(params: Params, tiny: SVEDataset) -> Non
     prediction = model.prediction(model.encode(validation.voxels[:])[0])
     away = np.abs(prediction.properties - validation.targets[AS_IS]) / prediction.std
     assert (away <= 1.6449).mean() == pytest.approx(0.9, abs=0.08)
+
+
+def test_fit_grain_finds_the_one_that_made_the_voxels() -> None:
+    probability = np.full((160, 16, 16, 16), 0.1)
+    truth = binarise(probability, 1.5, np.random.default_rng(1))
+    assert fit_grain(truth, probability, np.random.default_rng(2)) == 1.5
+
+
+def test_fit_grain_of_sves_without_pores() -> None:
+    assert (
+        fit_grain(
+            np.zeros((4, 8, 8, 8), np.uint8), np.zeros((4, 8, 8, 8)), np.random.default_rng(0)
+        )
+        == GRAINS[0]
+    )
 
 
 def test_the_contract_of_a_training(params: Params, tiny: SVEDataset) -> None:

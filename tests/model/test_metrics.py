@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import ks_2samp
 
 from svevae.model import metrics
 
@@ -80,6 +81,13 @@ def test_coverage_of_normal_errors() -> None:
         [0.9, 0.999],
         atol=0.005,
     )
+
+
+def test_distribution_distance_is_scipys() -> None:
+    a, b = np.random.default_rng(0).integers(0, 9, (2, 40))
+    assert metrics.distribution_distance(a, b[:30]) == pytest.approx(ks_2samp(a, b[:30]).statistic)
+    assert metrics.distribution_distance(np.zeros(1), np.zeros(1)) == 0
+    assert metrics.distribution_distance(np.zeros(1), np.ones(3)) == 1
 
 
 def test_half_distances_divide_parts_not_sves() -> None:

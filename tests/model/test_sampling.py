@@ -10,7 +10,7 @@ from scipy.ndimage import gaussian_filter
 
 from svevae.model.latent import Prediction
 from svevae.model.metrics import two_point_correlation
-from svevae.model.sampling import binarise, fit_grain, realise
+from svevae.model.sampling import binarise, realise
 
 
 @pytest.mark.parametrize("grain", [0.0, 1.0])
@@ -31,12 +31,6 @@ def test_grain_makes_pores_of_several_voxels() -> None:
     assert fine[1] == pytest.approx(0.01, rel=0.1)  # independent voxels
     assert coarse[1] > 0.05
     assert fine[0] == pytest.approx(coarse[0], rel=0.1)
-
-
-def test_fit_grain_finds_the_one_that_made_the_voxels() -> None:
-    probability = np.full((40, 16, 16, 16), 0.1)
-    truth = binarise(probability, 1.5, np.random.default_rng(1))
-    assert fit_grain(truth, probability, np.random.default_rng(2)) == 1.5
 
 
 def test_realise_keeps_the_draw_whose_properties_are_the_predicted_ones() -> None:

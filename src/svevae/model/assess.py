@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import ks_2samp
 
 from svevae.dataset.batches import PackedVoxels
 from svevae.dataset.curves import carries_load, laws_of_file, pore_free, read_curves
@@ -316,8 +315,8 @@ _DISTANCES: dict[str, Callable[[_Pores, _Pores], float]] = {
     "two_point": lambda a, b: metrics.correlation_distance(
         a.two_point.mean(axis=0), b.two_point.mean(axis=0)
     ),
-    "porosity": lambda a, b: _distribution_distance(a.porosity, b.porosity),
-    "pore_size": lambda a, b: _distribution_distance(a.all_sizes(), b.all_sizes()),
+    "porosity": lambda a, b: metrics.distribution_distance(a.porosity, b.porosity),
+    "pore_size": lambda a, b: metrics.distribution_distance(a.all_sizes(), b.all_sizes()),
 }
 
 
@@ -344,8 +343,3 @@ def sample_scores(
             return None
         ratios[name] = distance(made, true) / max(float(np.quantile(halves, 0.95)), 1e-12)
     return SampleScores(**ratios)
-
-
-def _distribution_distance(a: np.ndarray, b: np.ndarray) -> float:
-    """Kolmogorov and Smirnov's: the largest difference of two empirical distribution functions."""
-    return float(ks_2samp(a, b, method="asymp").statistic)

@@ -111,6 +111,15 @@ def correlation_distance(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.sqrt(np.square(a - b).mean()) / mean) if mean > 0 else math.inf
 
 
+def distribution_distance(a: np.ndarray, b: np.ndarray) -> float:
+    """Kolmogorov and Smirnov's: the largest difference of the empirical distribution functions of
+    two samples (any,) and (other,), neither empty.
+    """
+    everywhere = np.concatenate([a, b])
+    below = [np.searchsorted(np.sort(x), everywhere, "right") / len(x) for x in (a, b)]
+    return float(np.abs(below[0] - below[1]).max())
+
+
 def half_distances(
     part_id: np.ndarray,
     distance: Callable[[np.ndarray, np.ndarray], float],

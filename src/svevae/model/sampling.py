@@ -14,11 +14,9 @@ from scipy.special import ndtri
 from tqdm import tqdm
 
 from svevae.errors import DataError
-from svevae.model.metrics import two_point_correlation
 from svevae.model.protocols import GenerativeModel
 from svevae.model.wishes import OutOfReachError, in_words, sample_latent
 
-GRAINS = (0.0, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5)  # voxels, that `fit_grain` tries
 # Shifts of the quantile of a pore's probability that `realise` tries.
 OFFSETS = (0.0, -0.6, -0.4, -0.25, -0.12, 0.12, 0.25, 0.4, 0.6)
 STEPS, STEP_LENGTHS = 30, (0.1, 0.2, 0.4)  # moves of the field
@@ -169,18 +167,6 @@ def _field(shape: tuple[int, ...], grain: float, random: np.random.Generator) ->
 
 def _quantile(probability: np.ndarray) -> np.ndarray:
     return ndtri(np.clip(probability.astype(np.float64), 1e-12, 1 - 1e-12)).astype(np.float32)
-
-
-def fit_grain(voxels: np.ndarray, probability: np.ndarray, random: np.random.Generator) -> float:
-    """The grain with which `binarise` makes of reconstructions (sve, n, n, n) the two-point
-    correlation of the SVEs (sve, n, n, n).
-    """
-    truth = two_point_correlation(voxels)
-    misfit = [
-        np.square(two_point_correlation(binarise(probability, grain, random)) - truth).sum()
-        for grain in GRAINS
-    ]
-    return GRAINS[int(np.argmin(misfit))]
 
 
 def _smoothed_std(grain: float, n: int) -> float:

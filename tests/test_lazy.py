@@ -33,9 +33,9 @@ FACES = {
         " PropertyField SegmentationShift fit_trend generate_bars load_multiscale"
     ),
     "svevae.physics": (
-        "Elastic GENERATORS Labels Loading Material PRESETS Path PorousMaterial Response Settings"
-        " Solver Tension fit_voce hashin_shtrikman load_path make_part parameter_names poisson"
-        " property_names pull voce_curve voigt_bound yield_stress young"
+        "Elastic GENERATORS Hardening Labels Loading Material PRESETS Path PorousMaterial Response"
+        " Settings Solver Tension fit_voce hashin_shtrikman load_path make_part parameter_names"
+        " poisson property_names pull voce_curve voigt_bound yield_stress young"
     ),
     "svevae.pictures": "dataset_figure design_figure scatter_figure",
     "svevae.reports": "model_card",

@@ -15,6 +15,7 @@ from scipy.integrate import solve_ivp
 from svevae.errors import ConfigError
 from svevae.physics import elasticity, plasticity, porous
 from svevae.physics.elasticity import PRESETS, PorousMaterial, dilatancy, plastic_poisson
+from svevae.physics.hardening import Hardening
 from svevae.physics.homogenize import Loading, Settings, Solver
 from svevae.physics.microstructure import make_part
 from svevae.physics.plasticity import Constants, PlasticState, inner
@@ -63,6 +64,19 @@ def points(nu_p: np.ndarray) -> tuple[jax.Array, jax.Array, PlasticState, Consta
     return strain, jnp.asarray(0.01 * RNG.normal(size=(COUNT, 1, 1, 1))), state, constants
 
 
+def tables(concave: bool = False) -> jax.Array:
+    """A table of 12 points for each material, of steps in plastic strain from 1e-5 to 1e-2; steep
+    where it will, or less steep from step to step.
+    """
+    steps = 10 ** RNG.uniform(-5, -2, (COUNT, 1, 1, 1, 12))
+    rises = RNG.uniform(0, 60, steps.shape)
+    if concave:
+        rises = -np.sort(-rises / steps, axis=-1) * steps
+    strain, stress = np.cumsum(steps, axis=-1), np.cumsum(rises, axis=-1) + 50
+    # the first step leads to the first point
+    return jnp.asarray(Hardening(strain - strain[..., :1], stress).lines())
+
+
 def equivalent(deviator: jax.Array, pressure: jax.Array, a: jax.Array) -> np.ndarray:
     return np.sqrt(
         (1.5 * np.asarray(inner(deviator, deviator)) + 9 * np.asarray(a * pressure**2))
@@ -105,8 +119,25 @@ def test_without_strength_it_flows(dtype: str) -> None:
 
 def test_stress_lies_on_the_yield_surface_or_within() -> None:
     strain, dilatation, state, constants = points(RNG.uniform(0, 0.5, COUNT))
+    _lies_on(strain, dilatation, state, constants)
+
+
+def test_stress_lies_on_the_table_or_within() -> None:
+    """Steps over none, one and many points of tables that differ, steep, flat and convex."""
+    strain, dilatation, state, constants = points(RNG.uniform(0, 0.5, COUNT))
+    _lies_on(strain, dilatation, state, constants._replace(hardening=tables()))
+
+
+def _lies_on(
+    strain: jax.Array, dilatation: jax.Array, state: PlasticState, constants: Constants
+) -> None:
     stress, pressure, _, new = elliptic_return(strain, dilatation, state, constants)
     limit = constants.s0 + constants.Q * (1 - jnp.exp(-constants.b * new.accumulated))
+    if constants.hardening is not None:
+        table = np.asarray(constants.hardening)[..., 0, 0, 0]
+        accumulated = np.asarray(new.accumulated).ravel()
+        found = [np.interp(p, *table[:, :2, k].T) for k, p in enumerate(accumulated)]
+        limit = jnp.reshape(jnp.array(found), limit.shape)
     plastic = np.asarray(new.accumulated > state.accumulated)
     share = equivalent(stress, pressure, constants.dilatancy) / np.asarray(limit)
     assert 0.5 < plastic.mean() < 0.9
@@ -133,8 +164,10 @@ def test_the_work_of_the_plastic_strain_is_that_of_the_equivalent_stress() -> No
     np.testing.assert_allclose(work, expected, rtol=1e-9, atol=1e-12)
 
 
-def test_tangent_is_the_derivative_and_symmetric() -> None:
+@pytest.mark.parametrize("tabulated", [False, True])
+def test_tangent_is_the_derivative_and_symmetric(tabulated: bool) -> None:
     strain, dilatation, state, constants = points(RNG.uniform(0, 0.5, COUNT))
+    constants = constants._replace(hardening=tables(concave=True) if tabulated else None)
     moves = [
         (jnp.asarray(RNG.normal(size=strain.shape)), jnp.asarray(RNG.normal(size=dilatation.shape)))
         for _ in range(2)
@@ -219,6 +252,46 @@ def test_tension_is_that_of_the_matrix_but_for_the_contraction(nu_p: float) -> N
     np.testing.assert_allclose(
         path.strain[0, :, 0], -MATRIX.nu * stress / MATRIX.E - nu_p * plastic, rtol=1e-6
     )
+
+
+@pytest.mark.parametrize("by", ["numba", "jax"])
+def test_tension_is_that_of_the_table(by: str) -> None:
+    """Of two SVEs with tables of their own, beyond the last point too; a plastic Poisson's ratio
+    does not matter.
+    """
+    strain = np.array([0.001, 0.004, 0.01, 0.03])
+    stress = np.array([[100, 180, 250, 300], [90, 200, 200, 210]]).reshape(2, 1, 1, 1, 4)
+    table = Hardening(np.array([0, 0.001, 0.005, 0.02]), stress)
+    material = PorousMaterial(MATRIX.E, MATRIX.nu, nu_p=0.3, hardening=table)
+    solver, loading = Solver((2, 2, 2), EXACT, by=by), Loading.uniaxial_stress("z", strain)
+    path = solver.path(material, loading, np.zeros((2, 2, 2, 2), np.uint8))
+    expected = table.tension(np.full((2, 1, 1, 1), MATRIX.E), strain).reshape(2, -1)
+    np.testing.assert_allclose(path.stress[:, :, 2], expected, rtol=1e-6)
+    plastic = strain - expected / MATRIX.E
+    np.testing.assert_allclose(
+        path.strain[:, :, 0], -MATRIX.nu * expected / MATRIX.E - 0.3 * plastic, rtol=1e-6
+    )
+    second = material.take(np.array([1]))
+    alone = solver.path(second, loading, np.zeros((1, 2, 2, 2), np.uint8))
+    np.testing.assert_allclose(alone.stress, path.stress[1:], rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("by", ["numba", "jax"])
+def test_a_fine_table_is_voces_law(by: str) -> None:
+    """1,000 points of it, under shear and pressure, and back."""
+    strain = np.linspace(0, 0.05, 1001)
+    table = Hardening(strain, MATRIX.s0 - MATRIX.Q * np.expm1(-MATRIX.b * strain))
+    loading = Loading.prescribed_strain(
+        np.outer([0.002, 0.01, 0.004], [1.0, -0.3, 0.2, 0.5, 0.1, -0.2])
+    )
+    found = [
+        Solver((1, 1, 1), EXACT, by=by).path(material, loading).stress
+        for material in (
+            PorousMaterial(MATRIX.E, MATRIX.nu, MATRIX.s0, MATRIX.Q, MATRIX.b, 0.3),
+            PorousMaterial(MATRIX.E, MATRIX.nu, nu_p=0.3, hardening=table),
+        )
+    ]
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-6, atol=1e-3)
 
 
 def test_pressure_alone_makes_it_yield() -> None:

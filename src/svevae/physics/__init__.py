@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         voigt_bound,
         young,
     )
+    from svevae.physics.hardening import Hardening
     from svevae.physics.homogenize import Elastic, Loading, Path, Settings, Solver
     from svevae.physics.label import Labels, Tension, property_names, yield_stress
     from svevae.physics.microstructure import GENERATORS, make_part, parameter_names
@@ -32,6 +33,7 @@ __all__ = [
     "GENERATORS",
     "PRESETS",
     "Elastic",
+    "Hardening",
     "Labels",
     "Loading",
     "Material",
@@ -59,6 +61,7 @@ __getattr__ = lazy(
     __name__,
     {
         "Elastic": "homogenize",
+        "Hardening": "hardening",
         "GENERATORS": "microstructure",
         "Labels": "label",
         "Loading": "homogenize",

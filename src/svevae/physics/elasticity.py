@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from svevae.errors import ConfigError
+from svevae.physics.hardening import Hardening
 
 # of 48 SVEs of the reference dataset that the solver pulled, of spheres 2.6: `python
 # benchmarks/contraction.py`
@@ -89,15 +90,23 @@ class PorousMaterial(Material):
     (`svevae.physics.porous`).
 
     `nu_p` is the plastic Poisson's ratio, lateral over axial plastic strain under uniaxial tension;
-    1/2 keeps the volume. Raises ConfigError for an `nu_p` outside (-1, 0.5], and as `Material`.
+    1/2 keeps the volume. `hardening`, where it is there, is the flow stress in place of s0, Q and
+    b. Raises ConfigError for an `nu_p` outside (-1, 0.5], and as `Material`.
     """
 
     nu_p: float | np.ndarray = 0.5
+    hardening: Hardening | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
         value = np.asarray(self.nu_p, float)
         _require("nu_p", value, (value > -1) & (value <= 0.5), "between -1 and 0.5, or 0.5")
+
+    def take(self, index: np.ndarray) -> PorousMaterial:
+        """Select the SVEs `index`."""
+        own = super().take(index)
+        assert isinstance(own, PorousMaterial)
+        return own if self.hardening is None else replace(own, hardening=self.hardening.take(index))
 
 
 def _require(name: str, value: np.ndarray, good: np.ndarray, expected: str) -> None:
@@ -126,8 +135,10 @@ def dilatancy(nu_p: np.ndarray | float) -> np.ndarray:
 
 class VoxelMaterial(NamedTuple):
     """A material as the solver takes it: bulk and shear modulus (sve, x, y, z), zero in pores; the
-    Voce constants s0, Q and b, each (sve or 1, x or 1, y or 1, z or 1); and the `dilatancy` of a
-    porous material, None where plastic flow keeps its volume. MPa.
+    Voce constants s0, Q and b, each (sve or 1, x or 1, y or 1, z or 1); the `dilatancy` of a porous
+    material, None where plastic flow keeps its volume; and its table `hardening`, (point, 3, sve or
+    1, x or 1, y or 1, z or 1) as `svevae.physics.hardening.Hardening.lines`, None where Voce's law
+    is taken. MPa.
     """
 
     bulk: np.ndarray
@@ -136,6 +147,7 @@ class VoxelMaterial(NamedTuple):
     Q: np.ndarray
     b: np.ndarray
     dilatancy: np.ndarray | None = None
+    hardening: np.ndarray | None = None
 
 
 # LPBF AlSi10Mg. Published Voce constants were not found: s0 and Q are fits through the 0.2 % yield

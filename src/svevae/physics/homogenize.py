@@ -296,8 +296,12 @@ class Solver:
         solid = 1.0 if voxels is None else np.asarray(voxels) == 0
         bulk, shear = moduli(material.E, material.nu)
         plastic = [np.asarray(value, float) for value in (material.s0, material.Q, material.b)]
-        plastic += [dilatancy(material.nu_p)] if isinstance(material, PorousMaterial) else []
+        table = None
+        if isinstance(material, PorousMaterial):
+            plastic += [dilatancy(material.nu_p)]
+            table = None if material.hardening is None else material.hardening.lines()
         shapes = [np.shape(value) for value in (bulk, *plastic)]
+        shapes += [] if table is None else [table.shape[2:]]
         whole: tuple[int, ...] = ()
         with suppress(ValueError):
             whole = np.broadcast_shapes(np.shape(solid), (1, *self.shape), *shapes)
@@ -312,7 +316,7 @@ class Solver:
                 " SVEs in all"
             )
         plastic = [value.reshape((1,) * (4 - value.ndim) + value.shape) for value in plastic]
-        return VoxelMaterial(bulk, shear, *plastic)
+        return VoxelMaterial(bulk, shear, *plastic)._replace(hardening=table)
 
     def _check_increment(
         self, increment: str, residual: np.ndarray, names: Sequence[str] | None

@@ -13,7 +13,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +21,8 @@ from scipy.fft import next_fast_len
 
 from svevae.errors import ConfigError, DataError, SolverError
 from svevae.physics.connectivity import load_path
-from svevae.physics.elasticity import DEVIATORIC_BASIS, Material
+from svevae.physics.elasticity import DEVIATORIC_BASIS, Material, PorousMaterial
+from svevae.physics.hardening import Hardening
 from svevae.physics.homogenize import Loading, Path, Settings, Solver
 from svevae.physics.voce import OFFSET
 
@@ -126,14 +127,15 @@ def pull(
         "s0": (0.0, np.inf),
         "nu_p": (0.5, 0.5),
     }
-    inner = {
-        f.name: np.asarray(getattr(material, f.name), float) for f in dataclasses.fields(material)
-    } | {"E": stiff}
-    fields = {
+    inner = {name: np.asarray(value, float) for name, value in _numbers(material).items()}
+    inner |= {"E": stiff}
+    fields: dict[str, Any] = {
         name: _embed(np.broadcast_to(field, (count, *shape)), cell, *ends.get(name, (0.0, 0.0)))
         for name, field in inner.items()
     }
-    whole = type(material)(**fields)
+    if (table := _table(material)) is not None:
+        fields["hardening"] = _embed_table(table, (count, *shape), cell)
+    whole = dataclasses.replace(material, **fields)
     shear = largest / (
         2
         * (
@@ -228,11 +230,13 @@ def _shape(
     if any(edge % block for edge in outline.shape):
         raise DataError(f"block: expected one that divides {outline.shape}, received {block}")
     given = {"pores": np.shape(pores)} if pores is not None else {}
-    given |= {
-        f.name: np.shape(getattr(material, f.name))
-        for f in dataclasses.fields(material)
-        if np.ndim(getattr(material, f.name))
-    }
+    given |= {name: np.shape(value) for name, value in _numbers(material).items() if np.ndim(value)}
+    if (table := _table(material)) is not None:
+        given |= {
+            f"hardening.{name}": value.shape[:-1]
+            for name, value in vars(table).items()
+            if value.ndim > 1
+        }
     for name, shape in given.items():
         if len(shape) != 4 or shape[1:] != outline.shape:
             raise DataError(
@@ -243,6 +247,16 @@ def _shape(
     if len(counts) > 1:
         raise DataError(f"expected one number of parts, received {given}")
     return (counts.pop() if counts else 1), outline.shape
+
+
+def _numbers(material: Material) -> dict[str, float | np.ndarray]:
+    """The fields of a material but for its table."""
+    named = {f.name: getattr(material, f.name) for f in dataclasses.fields(material)}
+    return {name: value for name, value in named.items() if name != "hardening"}
+
+
+def _table(material: Material) -> Hardening | None:
+    return material.hardening if isinstance(material, PorousMaterial) else None
 
 
 def _embed(
@@ -256,3 +270,18 @@ def _embed(
     whole[:, :x, :y, :z] = field
     whole[:, :x, :y, z:] = grip
     return whole
+
+
+def _embed_table(table: Hardening, shape: tuple[int, ...], cell: tuple[int, int, int]) -> Hardening:
+    """Tables of parts of `shape` (part, x, y, z) in the cell: the grip never yields, what is void
+    has no strength.
+    """
+    points = table.stress.shape[-1]
+    strain, stress = (
+        np.broadcast_to(value, (*shape, points)) for value in (table.strain, table.stress)
+    )
+    anywhere = strain[0, 0, 0, 0]  # strains that grow, where none are used
+    return Hardening(
+        np.stack([_embed(strain[..., k], cell, at, at) for k, at in enumerate(anywhere)], axis=-1),
+        np.stack([_embed(stress[..., k], cell, 0.0, np.inf) for k in range(points)], axis=-1),
+    )

@@ -18,7 +18,9 @@ class Constants(NamedTuple):
     """Material of every voxel: bulk and shear modulus (sve, x, y, z), and the Voce constants, each
     (sve or 1, x or 1, y or 1, z or 1).
 
-    `dilatancy` is that of `svevae.physics.porous`, None where plastic flow keeps its volume.
+    `dilatancy` is that of `svevae.physics.porous`, None where plastic flow keeps its volume;
+    `hardening` (point, 3, sve or 1, x or 1, y or 1, z or 1) its table of plastic strain, flow
+    stress and slope, None where Voce's law is taken.
     """
 
     bulk: jax.Array
@@ -27,6 +29,7 @@ class Constants(NamedTuple):
     Q: jax.Array
     b: jax.Array
     dilatancy: jax.Array | None = None
+    hardening: jax.Array | None = None
 
 
 class PlasticState(NamedTuple):
@@ -74,7 +77,7 @@ def radial_return(
     """Stress deviator, consistent tangent and new state at the strain `deviator` (5, 8, sve, x, y,
     z).
     """
-    bulk, shear, s0, Q, b, _ = constants
+    bulk, shear, s0, Q, b, *_ = constants
     trial = 2 * shear * (deviator - state.strain)
     squared = inner(trial, trial)
     norm = jnp.sqrt(jnp.where(squared > 0, squared, 1.0))

@@ -7,10 +7,13 @@ V. S. Deshpande and N. A. Fleck, J. Mech. Phys. Solids 48 (2000) 1253: the equiv
 
 q the von Mises and p the mean stress, nu_p the plastic Poisson's ratio: lateral over axial plastic
 strain under uniaxial tension, where the equivalent stress is the stress and the accumulated plastic
-strain that along the axis, whatever nu_p is. Arrays as in `plasticity`.
+strain that along the axis, whatever nu_p is. It hardens by Voce's law or by a table
+(`svevae.physics.hardening`). Arrays as in `plasticity`.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -27,8 +30,12 @@ def elliptic_return(
 
     With k the plastic increment over (1 + a) times the equivalent stress, the trial stresses shrink
     to 1 / (1 + 3 mu k) and 1 / (1 + 9 a K k) of themselves; k is where that meets the flow stress.
+
+    The tangent is exact where the slope of the hardening times the plastic increment is at most the
+    flow stress, as under all concave hardening. Elsewhere, which a step over a convex corner of a
+    table may reach, its rank-one part would add stiffness, and is left out.
     """
-    bulk, shear, _, _, _, a = constants
+    bulk, shear, a = constants.bulk, constants.shear, constants.dilatancy
     assert a is not None  # else `plasticity.radial_return` is called
     assert state.dilatation is not None
     trial, pressure = 2 * shear * (deviator - state.strain), bulk * (dilatation - state.dilatation)
@@ -58,6 +65,10 @@ def elliptic_return(
     return stress, mean, tangent, new
 
 
+# flow stress, and how fast it rises, after more plastic strain
+Flow = Callable[[jax.Array], tuple[jax.Array, jax.Array]]
+
+
 def _multiplier(
     q: jax.Array, pressure: jax.Array, accumulated: jax.Array, constants: Constants
 ) -> tuple[jax.Array, ...]:
@@ -66,28 +77,19 @@ def _multiplier(
 
     Newton's method on the flow stress over the equivalent stress, which is nearly linear in k.
     """
-    bulk, shear, s0, Q, b, a = constants
+    a = constants.dilatancy
     assert a is not None
-    s0 = jnp.maximum(s0, WEAKEST * shear)
-    left = Q * jnp.exp(-b * accumulated)
-    tolerance, strength = 8 * jnp.finfo(q.dtype).eps, jnp.where(jnp.isfinite(s0), s0, 0.0) + Q
+    if constants.hardening is None:
+        start, strength, flow = _voce(q, accumulated, constants)
+    else:
+        start, strength, flow = _line(q, pressure, accumulated, constants)
+    tolerance = 8 * jnp.finfo(q.dtype).eps
 
     def at(k: jax.Array) -> tuple[jax.Array, ...]:
-        deviatoric, spherical = q / (1 + 3 * shear * k), pressure / (1 + 9 * a * bulk * k)
-        equivalent = jnp.sqrt((deviatoric**2 + 9 * a * spherical**2) / (1 + a))
-        some = jnp.where(equivalent > 0, equivalent, 1.0)
-        falls = (
-            (
-                3 * shear * deviatoric**2 / (1 + 3 * shear * k)
-                + 81 * a**2 * bulk * spherical**2 / (1 + 9 * a * bulk * k)
-            )
-            / (1 + a)
-            / some
-        )
-        rest = left * jnp.exp(-b * (1 + a) * k * equivalent)
-        harder = b * rest
+        equivalent, falls = _equivalent(k, q, pressure, constants)
+        flow_stress, harder = flow((1 + a) * k * equivalent)
         slope = falls * (1 - harder * (1 + a) * k) + harder * (1 + a) * equivalent
-        return equivalent, s0 + Q - rest, falls, harder, slope
+        return equivalent, flow_stress, falls, harder, slope
 
     def unfinished(carry: tuple[jax.Array, int]) -> jax.Array:
         k, count = carry
@@ -112,6 +114,69 @@ def _multiplier(
             count + 1,
         )
 
-    k, _ = jax.lax.while_loop(unfinished, improve, (jnp.zeros_like(q), 0))
+    k, _ = jax.lax.while_loop(unfinished, improve, (start, 0))
     equivalent, _, _, harder, slope = at(k)
     return k, equivalent, slope, harder
+
+
+def _equivalent(
+    k: jax.Array, q: jax.Array, pressure: jax.Array, constants: Constants
+) -> tuple[jax.Array, jax.Array]:
+    """Equivalent stress at the multiplier k, and how fast it falls."""
+    bulk, shear, a = constants.bulk, constants.shear, constants.dilatancy
+    assert a is not None
+    deviatoric, spherical = q / (1 + 3 * shear * k), pressure / (1 + 9 * a * bulk * k)
+    equivalent = jnp.sqrt((deviatoric**2 + 9 * a * spherical**2) / (1 + a))
+    some = jnp.where(equivalent > 0, equivalent, 1.0)
+    falls = (
+        (
+            3 * shear * deviatoric**2 / (1 + 3 * shear * k)
+            + 81 * a**2 * bulk * spherical**2 / (1 + 9 * a * bulk * k)
+        )
+        / (1 + a)
+        / some
+    )
+    return equivalent, falls
+
+
+def _voce(
+    q: jax.Array, accumulated: jax.Array, constants: Constants
+) -> tuple[jax.Array, jax.Array, Flow]:
+    """Where to begin, the largest flow stress, and the flow stress of Voce's law."""
+    Q, b = constants.Q, constants.b
+    s0 = jnp.maximum(constants.s0, WEAKEST * constants.shear)
+    left = Q * jnp.exp(-b * accumulated)
+
+    def flow(slip: jax.Array) -> tuple[jax.Array, jax.Array]:
+        rest = left * jnp.exp(-b * slip)
+        return s0 + Q - rest, b * rest
+
+    return jnp.zeros_like(q), jnp.where(jnp.isfinite(s0), s0, 0.0) + Q, flow
+
+
+def _line(
+    q: jax.Array, pressure: jax.Array, accumulated: jax.Array, constants: Constants
+) -> tuple[jax.Array, jax.Array, Flow]:
+    """The line of the table that the return ends on: where to begin on it, its flow stress at
+    `accumulated`, and the flow stress along it.
+
+    At the multiplier that would bring a Gauss point to a point of the table, an equivalent stress
+    above the flow stress says that the return goes beyond: the excess falls with the multiplier,
+    so it ends on the line that begins at the last such point.
+    """
+    a, table = constants.dilatancy, constants.hardening
+    assert a is not None
+    assert table is not None
+
+    def follow(before: tuple[jax.Array, ...], point: jax.Array) -> tuple[tuple, None]:
+        strain, stress, slope = point
+        stress = jnp.maximum(stress, WEAKEST * constants.shear)
+        ahead = strain - accumulated
+        k = jnp.where(ahead > 0, ahead / ((1 + a) * stress), 0.0)
+        beyond = (ahead <= 0) | (_equivalent(k, q, pressure, constants)[0] > stress)
+        here = k, stress - slope * ahead, slope
+        return tuple(jnp.where(beyond, *pair) for pair in zip(here, before, strict=True)), None
+
+    (start, begins, slope), _ = jax.lax.scan(follow, (jnp.zeros_like(q),) * 3, table)
+    strength = jnp.where(jnp.isfinite(begins), jnp.abs(begins), 0.0)
+    return start, strength, lambda slip: (begins + slope * slip, jnp.broadcast_to(slope, q.shape))

@@ -66,12 +66,14 @@ class Batch:
         cases, where their displacements are there.
         """
         self._samples = []
+        *own, table = self.material
+        whole = [field for field in own if field is not None]
+        whole += [] if table is None else list(table.reshape(-1, *table.shape[2:]))
         for sve, strain in enumerate(mean):
             shapes = (self.material.bulk.shape, (1, *self.shape))
             fields = [
                 np.broadcast_to(field, shapes[len(field) == 1])[min(sve, len(field) - 1)]
-                for field in self.material
-                if field is not None
+                for field in whole
             ]
             sample = Sample(fields, self.dtype)
             sample.start(None if displacement is None else displacement[:, :, sve], strain)

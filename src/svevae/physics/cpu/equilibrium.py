@@ -231,14 +231,14 @@ class Increment(NamedTuple):
 
 
 class Sample:
-    """One SVE on its path: `fields` are bulk, shear, s0, Q and b, and of a porous material its
-    dilatancy, each (x, y, z).
+    """One SVE on its path: `fields` are bulk, shear, s0, Q and b, of a porous material its
+    dilatancy, and of its table plastic strain, flow stress and slope at each point, each (x, y, z).
     """
 
     def __init__(self, fields: Sequence[np.ndarray], dtype: str):
         self.bulk, self.shear = (float(field.mean(dtype=float)) for field in fields[:2])
         self._material = _rows(fields, dtype)
-        porous = len(fields) == 6
+        porous = len(fields) > 5
         self._tangent_rows = POROUS_TANGENT_ROWS if porous else TANGENT_ROWS
         state = POROUS_STATE_ROWS if porous else STATE_ROWS
         self._state = np.zeros((*self._material.shape[:3], state * ROW), dtype)

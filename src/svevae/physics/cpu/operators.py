@@ -94,7 +94,7 @@ def stress_forces(u, mean, material, state, tangent, s, sums, out, edge, first, 
                 here, now = material[i, j, piece], state[i, j, piece]
                 if len(now) > STATE_ROWS * ROW:
                     elliptic_return(s, here, now)
-                    elliptic_tangent(s, here, now, tangent[i, j, piece])
+                    elliptic_tangent(s, here, tangent[i, j, piece])
                 else:
                     radial_return(s, here, now)
                     consistent_tangent(s, here, tangent[i, j, piece])

@@ -10,10 +10,11 @@ import numpy as np
 from svevae.physics.cpu.element import DILATATION, GAUSS_POINTS, SCRATCH_ROWS
 from svevae.physics.cpu.rows import ROW, STRIDE, kernel
 
-# rows of the material: bulk and shear modulus, s0, Q, b, and of a porous one its dilatancy
-BULK, SHEAR, S0, Q, B, DILATANCY = range(0, 6 * ROW, ROW)
-# of the state: eight for each of five deviators of plastic strain; 1 - exp(-b p), eight; the mean p
-# of the voxel; volume, eight
+# rows of the material: bulk and shear modulus, s0, Q, b, of a porous one its dilatancy, and where
+# it hardens by a table plastic strain, flow stress and slope at each point
+BULK, SHEAR, S0, Q, B, DILATANCY, TABLE = range(0, 7 * ROW, ROW)
+# of the state: eight for each of five deviators of plastic strain; 1 - exp(-b p), or p where there
+# is a table, eight; the mean p of the voxel; volume, eight
 HARDENING, ACCUMULATED, VOLUME = 40 * ROW, 48 * ROW, 49 * ROW
 STATE_ROWS, POROUS_STATE_ROWS = 49, 57
 # of the tangent: flow, as the plastic strain, then isotropic, bulk, spherical
@@ -27,6 +28,9 @@ EXCESS = (SCRATCH_ROWS + 24) * STRIDE  # 8: of that over the flow stress, 0 wher
 SLIP = (SCRATCH_ROWS + 32) * STRIDE  # 8: growth of p
 SLOPE = (SCRATCH_ROWS + 40) * STRIDE  # 8: of the excess over the slip, downwards
 PRESSURE = (SCRATCH_ROWS + 48) * STRIDE  # 8: trial mean stress of a porous material
+# 8 each, in place of two above: flow stress before the slip of the line that a table's return ends
+# on, and how fast it rises, of any porous material
+BEGINS, HARDER = EXCESS, SLOPE
 _MEAN = (SCRATCH_ROWS + 56) * STRIDE
 ALL_ROWS = SCRATCH_ROWS + 57
 MOST = 30  # iterations of a return

@@ -10,9 +10,11 @@ import numpy as np
 from svevae.physics.cpu.element import DILATATION, GAUSS_POINTS
 from svevae.physics.cpu.plasticity import (
     ACCUMULATED,
+    BEGINS,
     BULK,
     DILATANCY,
     HARDENING,
+    HARDER,
     ISOTROPIC,
     MISES,
     MOST,
@@ -21,6 +23,7 @@ from svevae.physics.cpu.plasticity import (
     SHEAR,
     SLIP,
     SPHERICAL,
+    TABLE,
     TANGENT_BULK,
     VOLUME,
     B,
@@ -34,8 +37,8 @@ from svevae.physics.elasticity import WEAKEST
 
 @kernel
 def elliptic_return(s, material, state):
-    """Trial stresses at GAUSS_POINTS, instead of strains; MISES, PRESSURE and SLIP of the return
-    from them.
+    """Trial stresses at GAUSS_POINTS, instead of strains; MISES, PRESSURE, SLIP and HARDER of the
+    return from them.
     """
     number = s.dtype.type
     two, root, zero = number(2), number(1.5**0.5), number(0)
@@ -54,16 +57,20 @@ def elliptic_return(s, material, state):
             t[MISES + k] = root * np.sqrt(a * a + b * b + c * c + d * d + e * e)
             t[PRESSURE + k] = material[BULK + k] * (s[DILATATION + k] - strain[VOLUME + k])
             t[SLIP + k] = zero
-        for _ in range(MOST):
-            if not _improve(t, material, strain):
-                break
+        if len(material) > TABLE:
+            _find_line(t, material, strain)
+            for _ in range(MOST):
+                if not _improve_on_line(t, material):
+                    break
+        else:
+            for _ in range(MOST):
+                if not _improve(t, material, strain):
+                    break
 
 
 @kernel
-def _at(k, q, p, shear, bulk, a, s0, Q, b, hardening):
-    """Equivalent and flow stress at the multiplier k, how fast the one falls, how fast the other
-    rises with the plastic strain, and the slope of their difference, downwards.
-    """
+def _equivalent(k, q, p, shear, bulk, a):
+    """Equivalent stress at the multiplier k, and how fast it falls."""
     number = type(k)
     zero, one, three, nine = number(0), number(1), number(3), number(9)
     soft, softer = one + three * shear * k, one + nine * a * bulk * k
@@ -73,60 +80,117 @@ def _at(k, q, p, shear, bulk, a, s0, Q, b, hardening):
     falls = three * shear * deviatoric * deviatoric / soft
     falls += number(81) * a * a * bulk * spherical * spherical / softer
     falls /= (one + a) * some
-    left = Q * (one - hardening)
-    gone = left * saturation(b * (one + a) * k * equivalent)
-    harder = b * (left - gone)
-    slope = falls * (one - harder * (one + a) * k) + harder * (one + a) * equivalent
-    return equivalent, s0 + Q * hardening + gone, falls, harder, slope
+    return equivalent, falls
 
 
 @kernel
-def _flow_stress(material, k):
-    """The yield stress s0 of a voxel, a little of it where it is none."""
-    least = type(material[0])(WEAKEST) * material[SHEAR + k]
-    s0 = material[S0 + k]
-    return s0 if s0 > least else least
+def _stepped(k, a, equivalent, falls, flow, harder):
+    """The multiplier after a step of Newton's method on the flow stress over the equivalent stress,
+    which is nearly linear in it.
+    """
+    number = type(k)
+    zero, one = number(0), number(1)
+    some = equivalent if equivalent > zero else one
+    rise = harder * (one + a) * (equivalent - falls * k) + falls * flow / some
+    going = rise > zero and (k > zero or equivalent > flow)
+    new = k + (equivalent - flow) / (rise if going else one)
+    new = new if new > zero else zero
+    return new if going else k
+
+
+@kernel
+def _far(k, equivalent, flow, tolerance):
+    """1 where the equivalent stress is not near the flow stress, or is above it without a slip."""
+    number = type(k)
+    far = equivalent - flow
+    far = -far if k > number(0) and far < number(0) else far
+    return 1 if far > tolerance else 0
 
 
 @kernel
 def _improve(t, material, strain):
-    """One step of Newton's method for SLIP, on the flow stress over the equivalent stress, which is
-    nearly linear in it; whether any Gauss point was not done.
+    """One step for SLIP under Voce's law; whether any Gauss point was not done. HARDER is that
+    before the step.
     """
     number = type(t[0])
-    zero, one = number(0), number(1)
-    tolerance = number(8) * number(np.finfo(t.dtype).eps)
+    zero, one, tolerance = number(0), number(1), number(8 * np.finfo(t.dtype).eps)
     unfinished = 0
     for k in range(ROW):
-        slip, s0 = t[SLIP + k], _flow_stress(material, k)
-        equivalent, flow, falls, _, slope = _at(
+        slip, a, Q_, b = t[SLIP + k], material[DILATANCY + k], material[Q + k], material[B + k]
+        equivalent, falls = _equivalent(
             slip,
             t[MISES + k],
             t[PRESSURE + k],
             material[SHEAR + k],
             material[BULK + k],
-            material[DILATANCY + k],
-            s0,
-            material[Q + k],
-            material[B + k],
-            strain[HARDENING + k],
+            a,
         )
-        strength = (s0 if np.isfinite(s0) else zero) + material[Q + k]
-        far = equivalent - flow
-        over = far > zero
-        far = -far if slip > zero and not over else far
-        unfinished += 1 if far > tolerance * (equivalent + strength) else 0
-        some = equivalent if equivalent > zero else one
-        rise = slope - falls + falls * flow / some
-        going = rise > zero and (slip > zero or over)
-        new = slip + (equivalent - flow) / (rise if going else one)
-        new = new if new > zero else zero
-        t[SLIP + k] = new if going else slip
+        s0, least = material[S0 + k], number(WEAKEST) * material[SHEAR + k]
+        s0 = s0 if s0 > least else least
+        left = Q_ * (one - strain[HARDENING + k])
+        gone = left * saturation(b * (one + a) * slip * equivalent)
+        flow, harder = s0 + Q_ * strain[HARDENING + k] + gone, b * (left - gone)
+        strength = (s0 if np.isfinite(s0) else zero) + Q_
+        unfinished += _far(slip, equivalent, flow, tolerance * (equivalent + strength))
+        t[SLIP + k] = _stepped(slip, a, equivalent, falls, flow, harder)
+        t[HARDER + k] = harder
     return unfinished > 0
 
 
 @kernel
-def elliptic_tangent(s, material, state, tangent):
+def _find_line(t, material, strain):
+    """BEGINS and HARDER of the line that the return ends on, and as SLIP where to begin on it: see
+    `svevae.physics.porous`.
+    """
+    number = type(t[0])
+    zero, one = number(0), number(1)
+    for point in range(TABLE, len(material), 3 * ROW):
+        passed = 0
+        for k in range(ROW):
+            shear, a = material[SHEAR + k], material[DILATANCY + k]
+            stress, least = material[point + ROW + k], number(WEAKEST) * shear
+            stress = stress if stress > least else least
+            ahead = material[point + k] - strain[HARDENING + k]
+            slip = ahead / ((one + a) * stress) if ahead > zero else zero
+            equivalent, _ = _equivalent(
+                slip, t[MISES + k], t[PRESSURE + k], shear, material[BULK + k], a
+            )
+            beyond = ahead <= zero or equivalent > stress
+            slope = material[point + 2 * ROW + k]
+            t[SLIP + k] = slip if beyond else t[SLIP + k]
+            t[BEGINS + k] = stress - slope * ahead if beyond else t[BEGINS + k]
+            t[HARDER + k] = slope if beyond else t[HARDER + k]
+            passed += 1 if beyond else 0
+        if passed == 0:
+            break
+
+
+@kernel
+def _improve_on_line(t, material):
+    """One step for SLIP on the line of a table; whether any Gauss point was not done."""
+    number = type(t[0])
+    zero, one, tolerance = number(0), number(1), number(8 * np.finfo(t.dtype).eps)
+    unfinished = 0
+    for k in range(ROW):
+        slip, a, harder = t[SLIP + k], material[DILATANCY + k], t[HARDER + k]
+        equivalent, falls = _equivalent(
+            slip,
+            t[MISES + k],
+            t[PRESSURE + k],
+            material[SHEAR + k],
+            material[BULK + k],
+            a,
+        )
+        begins = t[BEGINS + k]
+        flow = begins + harder * (one + a) * slip * equivalent
+        strength = abs(begins) if np.isfinite(begins) else zero
+        unfinished += _far(slip, equivalent, flow, tolerance * (equivalent + strength))
+        t[SLIP + k] = _stepped(slip, a, equivalent, falls, flow, harder)
+    return unfinished > 0
+
+
+@kernel
+def elliptic_tangent(s, material, tangent):
     """Stress at GAUSS_POINTS and mean stress at DILATATION from the trial stress after
     `elliptic_return`; its tangent, added to MEAN_TANGENT.
     """
@@ -137,22 +201,13 @@ def elliptic_tangent(s, material, state, tangent):
         s[DILATATION + k] = zero
         tangent[TANGENT_BULK + k] = zero
     for g in range(8):
-        t, strain, flow = s[g * STRIDE :], state[g * ROW :], tangent[g * ROW :]
+        t, flow = s[g * STRIDE :], tangent[g * ROW :]
         for k in range(ROW):
             q, p, slip = t[MISES + k], t[PRESSURE + k], t[SLIP + k]
             shear, bulk, a = material[SHEAR + k], material[BULK + k], material[DILATANCY + k]
-            equivalent, _, _, harder, slope = _at(
-                slip,
-                q,
-                p,
-                shear,
-                bulk,
-                a,
-                _flow_stress(material, k),
-                material[Q + k],
-                material[B + k],
-                strain[HARDENING + k],
-            )
+            equivalent, falls = _equivalent(slip, q, p, shear, bulk, a)
+            harder = t[HARDER + k]
+            slope = falls * (one - harder * (one + a) * slip) + harder * (one + a) * equivalent
             shrink, spherical = (
                 one / (one + three * shear * slip),
                 one / (one + nine * a * bulk * slip),
@@ -179,13 +234,14 @@ def elliptic_tangent(s, material, state, tangent):
 def commit_porous(s, material, state):
     """Let the state follow `elliptic_return`."""
     number = s.dtype.type
-    zero, one, three, nine = number(0), number(1), number(3), number(9)
+    one, three, nine = number(1), number(3), number(9)
+    tabulated = len(material) > TABLE
     for g in range(8):
         t, strain, mean = s[g * STRIDE :], state[g * ROW :], state[ACCUMULATED:]
         for k in range(ROW):
             q, p, slip = t[MISES + k], t[PRESSURE + k], t[SLIP + k]
             shear, bulk, a = material[SHEAR + k], material[BULK + k], material[DILATANCY + k]
-            equivalent, _, _, _, _ = _at(slip, q, p, shear, bulk, a, zero, zero, zero, zero)
+            equivalent, _ = _equivalent(slip, q, p, shear, bulk, a)
             shrink, spherical = (
                 one / (one + three * shear * slip),
                 one / (one + nine * a * bulk * slip),
@@ -195,6 +251,9 @@ def commit_porous(s, material, state):
                 strain[8 * c * ROW + k] += along * t[GAUSS_POINTS + 8 * c * STRIDE + k]
             strain[VOLUME + k] += nine * a * slip * spherical * p
             grown = (one + a) * slip * equivalent
-            left = one - strain[HARDENING + k]
-            strain[HARDENING + k] += left * saturation(material[B + k] * grown)
+            if tabulated:
+                strain[HARDENING + k] += grown
+            else:
+                left = one - strain[HARDENING + k]
+                strain[HARDENING + k] += left * saturation(material[B + k] * grown)
             mean[k] += number(1 / 8) * grown

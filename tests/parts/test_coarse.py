@@ -10,7 +10,7 @@ from svevae.parts.fields import Law, PropertyField
 from svevae.physics.voce import voce_curve
 
 NAMES, UNITS = ("E_z", "nu_zx", "nu_zy", "yield_z", "flow_z"), ("MPa", "-", "-", "MPa", "MPa")
-COARSE = Coarse(Law(0.03, 40.0, 0.33), (0.001, 0.004, 0.01), 1e-4, refine=1)
+COARSE = Coarse(Law((0.03,), 40.0, 0.33), (0.001, 0.004, 0.01), 1e-4, refine=1)
 
 
 def field(E: float = 65e3) -> PropertyField:

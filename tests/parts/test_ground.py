@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from types import SimpleNamespace
 
+import h5py
 import numpy as np
 import pytest
 
@@ -66,6 +67,18 @@ def test_porosity_only_follows_the_dataset(ground: Ground) -> None:
     mean = ground.data.properties[:, ground.data.names.index("E_z")].mean()
     assert stiffness[0] == pytest.approx(mean, rel=0.02)
     assert stiffness[1] < stiffness[0]
+
+
+def test_porosity_only_has_curves(ground: Ground) -> None:
+    """At the mean porosity about the mean curve; the last strain's stress is the flow stress."""
+    porosity = np.full((1, 1, 1), ground.data.porosity().mean())
+    values = np.zeros((1, 1, 1, len(ground.data.names)))
+    field = PropertyField.known(ground.data.names, ground.data.units, values, porosity, 320.0)
+    found = ground.porosity_only(field)
+    curve = [float(one.squeeze()) for one in found.tension(ground.law.strain).values()]
+    assert curve[-1] == pytest.approx(float(found.column("flow_z").squeeze()), rel=1e-3)
+    with h5py.File(DATA) as file:
+        np.testing.assert_allclose(curve, file["tension/stress_z"][:].mean(axis=0), rtol=0.02)
 
 
 def test_a_file_that_does_not_say_how_it_was_labelled(tiny_file: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from svevae.model.latent import Prediction
 from svevae.parts.ground import generate_bars
 from svevae.parts.sampler import PartSampler
+from tests.contracts import make_contract
 
 N = 8
 
@@ -25,6 +26,7 @@ def model() -> SimpleNamespace:
         units=("MPa",),
         encode=lambda voxels: (voxels.mean((1, 2, 3), dtype=np.float32)[:, None], None),
         prediction=lambda latent: Prediction(10 * latent, 0 * latent, latent[:, 0]),
+        contract=make_contract(),
     )
 
 

@@ -14,6 +14,8 @@ from svevae.errors import DataError
 from svevae.files import written_whole
 from svevae.model.latent import LatentModel
 from svevae.physics.elasticity import PorousMaterial, plastic_poisson
+from svevae.physics.hardening import Hardening
+from svevae.physics.knee import tension_table
 from svevae.physics.voce import OFFSET, fit_voce
 
 AXIS = "z"  # of the tension that parts are under and that properties are read from
@@ -22,13 +24,17 @@ VOID = 0.5  # an SVE with more pore than this is air around the part, not materi
 
 @dataclass(frozen=True)
 class Law:
-    """How properties become a material: total strain of the flow stress, Voce's exponent b and
-    Poisson's ratio nu of the matrix.
+    """How properties become a material: total strains of the labelled curve, at whose last the flow
+    stress is, Voce's exponent b and Poisson's ratio nu of the matrix.
     """
 
-    flow_strain: float
+    strain: tuple[float, ...]
     b: float
     nu: float
+
+    @property
+    def flow_strain(self) -> float:
+        return self.strain[-1]
 
     @classmethod
     def of(cls, model: LatentModel) -> Law:
@@ -42,9 +48,8 @@ class Law:
                 " strains; this one does not"
             )
             raise DataError(f"contract.json: labels: {text}")
-        return cls(
-            record["tension"]["strain"][-1], record["material"]["b"], record["material"]["nu"]
-        )
+        matrix = record["material"]
+        return cls(tuple(record["tension"]["strain"]), matrix["b"], matrix["nu"])
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,8 @@ class PropertyField:
     and novelty (x, y, z).
 
     `edge` is that of an SVE in micrometres. `std` and `novelty` are zero where the properties do
-    not come from a predictor.
+    not come from a predictor. `hardening`, of one part (1, x, y, z, point), is the flow stress
+    along AXIS where whole curves are known, None where yield and flow stress alone are.
     """
 
     names: tuple[str, ...]
@@ -63,6 +69,7 @@ class PropertyField:
     porosity: np.ndarray
     novelty: np.ndarray
     edge: float
+    hardening: Hardening | None = None
 
     @classmethod
     def known(
@@ -72,6 +79,7 @@ class PropertyField:
         values: np.ndarray,
         porosity: np.ndarray,
         edge: float,
+        hardening: Hardening | None = None,
     ) -> PropertyField:
         """Make a field of known properties, e.g. the solver's; std and novelty are zero."""
         return cls(
@@ -82,6 +90,7 @@ class PropertyField:
             porosity,
             np.zeros_like(porosity),
             edge,
+            hardening,
         )
 
     @classmethod
@@ -90,12 +99,23 @@ class PropertyField:
     ) -> PropertyField:
         """Predict a field from latent vectors (x, y, z, latent) and porosities (x, y, z)."""
         shape = latent.shape[:3]
-        prediction = model.prediction(latent.reshape(-1, latent.shape[-1]))
+        flat = latent.reshape(-1, latent.shape[-1])
+        prediction = model.prediction(flat)
         values, std = (
             array.reshape(*shape, -1).astype(float)
             for array in (prediction.properties, prediction.std)
         )
         edge = model.n * (model.voxel_size or 1.0)
+        hardening = None
+        if model.contract.law and f"E_{AXIS}" in model.names:
+            axes = [name.removeprefix("E_") for name in model.names if name.startswith("E_")]
+            response = model.response(flat)
+            hardening = tension_table(
+                response.strain[0].astype(float),
+                response.stress[:, axes.index(AXIS)].reshape(1, *shape, -1).astype(float),
+                values[None, ..., model.names.index(f"E_{AXIS}")],
+                np.array(model.contract.law),
+            )
         return cls(
             model.names,
             model.units,
@@ -104,6 +124,7 @@ class PropertyField:
             porosity,
             prediction.novelty.reshape(shape).astype(float),
             edge,
+            hardening,
         )
 
     @classmethod
@@ -130,16 +151,39 @@ class PropertyField:
     def drawn(self, random: np.random.Generator) -> PropertyField:
         """Draw the values from the predictor's uncertainty, independently for each SVE and each
         property.
+
+        The hardening moves with yield and flow stress: up to the former it is scaled as this is,
+        from the latter on as that is, and linearly between.
         """
-        return replace(
-            self, values=self.values + self.std * random.standard_normal(self.values.shape)
+        values = self.values + self.std * random.standard_normal(self.values.shape)
+        drawn = replace(self, values=values)
+        if self.hardening is None:
+            return drawn
+        before, after = (
+            [field.column(f"{kind}_{AXIS}")[None, ..., None] for kind in ("yield", "flow")]
+            for field in (self, drawn)
         )
+        early, late = (
+            np.divide(new, old, out=np.ones_like(old), where=old > 0).clip(0)
+            for new, old in zip(after, before, strict=True)
+        )
+        stress, span = self.hardening.stress, before[1] - before[0]
+        share = np.divide(stress - before[0], span, out=np.ones_like(stress), where=span > 0)
+        moved = stress * (early + share.clip(0, 1) * (late - early))
+        return replace(drawn, hardening=self.hardening.with_stress(moved))
 
     def homogeneous(self) -> PropertyField:
-        """Put the mean properties of the part everywhere."""
+        """Put the mean properties of the part everywhere, and the mean of its curves."""
         mean = self.values[self.solid].mean(axis=0)
+        table = self.hardening
+        if table is not None:
+            own = (value[:, self.solid].mean(axis=1) for value in (table.strain, table.stress))
+            table = Hardening(*(np.broadcast_to(one, table.stress.shape) for one in own))
         return replace(
-            self, values=np.broadcast_to(mean, self.values.shape), std=np.zeros_like(self.std)
+            self,
+            values=np.broadcast_to(mean, self.values.shape),
+            std=np.zeros_like(self.std),
+            hardening=table,
         )
 
     def column(self, name: str) -> np.ndarray:
@@ -204,13 +248,24 @@ class PropertyField:
             "Q": np.hypot(strength / span, slope * flow),
         }
 
+    def tension(self, strain: tuple[float, ...]) -> dict[str, np.ndarray]:
+        """Stress (x, y, z) in MPa under tension along AXIS at each of the total strains, called
+        stress_0.0123; nothing where no curves are known, 0 in the void.
+        """
+        if self.hardening is None:
+            return {}
+        E = np.where(self.solid, self.column(f"E_{AXIS}"), 0.0).clip(0)
+        stress = self.hardening.tension(E[None], np.array(strain))[0]
+        return {f"stress_{at:.4g}": stress[..., k] for k, at in enumerate(strain)}
+
     def write(self, path: Path, law: Law) -> None:
         """Write .vtkhdf for ParaView, or a .csv table of element centroids for other finite element
         codes, whole or not at all.
 
         Columns: x, y, z [um] of the centre of the SVE, porosity, E, nu, s0, Q, b, nu_p, standard
-        deviations of the first four, novelty. Where an SVE touches the outside of the field of
-        view, porosity and novelty are NaN, all else is 0.
+        deviations of E, nu, s0 and Q, novelty, and, where whole curves are known, the stress of
+        tension at each strain of the labels. Where an SVE touches the outside of the field of view,
+        porosity and novelty are NaN, all else is 0.
         """
         constants, known = self.constants(law), ~np.isnan(self.porosity)
         std = {name: np.where(known, one, 0.0) for name, one in self.constants_std(law).items()}
@@ -219,9 +274,11 @@ class PropertyField:
         columns |= {f"{name}_std": value for name, value in std.items()} | {
             "novelty": np.where(known, self.novelty, np.nan)
         }
+        columns |= self.tension(law.strain)
         if path.suffix == ".csv":
             centre = (np.indices(self.porosity.shape) + 0.5) * self.edge
             units = {"E": " [MPa]", "s0": " [MPa]", "Q": " [MPa]"}
+            units |= {name: " [MPa]" for name in columns if name.startswith("stress_")}
             table = {
                 f"{axis} [um]": place.ravel() for axis, place in zip("xyz", centre, strict=True)
             }
@@ -240,13 +297,27 @@ class PropertyField:
 def material_of(fields: list[PropertyField], law: Law, refine: int = 1) -> PorousMaterial:
     """The material of parts of one shape, a batch for `svevae.physics.part.pull`, `refine` elements
     along each edge of an SVE.
+
+    It hardens as the curves of the fields, or by Voce's law where any has none.
     """
     constants = [field.constants(law) for field in fields]
 
-    def stacked(name: str) -> np.ndarray:
-        values = np.stack([constant[name] for constant in constants])
+    def refined(values: np.ndarray) -> np.ndarray:
         for axis in (1, 2, 3):
             values = values.repeat(refine, axis)
         return values
 
-    return PorousMaterial(**{name: stacked(name) for name in constants[0]})
+    tables = [field.hardening for field in fields]
+    known = [table for table in tables if table is not None]
+    hardening = None
+    if len(known) == len(tables):
+        hardening = Hardening(
+            *(
+                refined(np.concatenate([vars(table)[name] for table in known]))
+                for name in ("strain", "stress")
+            )
+        )
+    return PorousMaterial(
+        **{name: refined(np.stack([one[name] for one in constants])) for name in constants[0]},
+        hardening=hardening,
+    )

@@ -16,13 +16,19 @@ from svevae.dataset.label_settings import LabelSettings, read_settings
 from svevae.dataset.labelling import label_sves
 from svevae.dataset.store import LabelledDataset, open_dataset
 from svevae.errors import DataError, blaming
+from svevae.hdf5 import reading
 from svevae.model.baselines import PorosityBaseline
 from svevae.model.latent import LatentModel
 from svevae.parts.direct import FOLDER
 from svevae.parts.fields import Law, PropertyField
+from svevae.physics.alloys import laws_of
 from svevae.physics.elasticity import Material, poisson
+from svevae.physics.hardening import Hardening
+from svevae.physics.knee import tension_table
 from svevae.physics.label import Tension, property_names
 from svevae.physics.microstructure import make_part, random_parameters
+
+CURVE = "tension/stress_z"
 
 
 @dataclass(frozen=True)
@@ -52,7 +58,7 @@ class Ground:
 
     @property
     def law(self) -> Law:
-        return Law(self.labels.tension.strain[-1], float(self.material.b), float(self.material.nu))
+        return Law(self.labels.tension.strain, float(self.material.b), float(self.material.nu))
 
     def check(self, model: LatentModel) -> None:
         """Raise DataError where the model was trained on other SVEs."""
@@ -68,14 +74,28 @@ class Ground:
                 )
 
     def porosity_only(self, field: PropertyField) -> PropertyField:
-        """Predict the properties of a field from the porosity of each SVE alone, by a cubic
-        polynomial fitted to all SVEs of the dataset.
+        """Predict properties and curves of a field from the porosity of each SVE alone, by cubic
+        polynomials fitted to all SVEs of the dataset.
         """
-        baseline = PorosityBaseline(self.data.porosity(), self.data.properties)
-        values = baseline.predict(field.porosity.ravel()).reshape(*field.porosity.shape, -1)
+        with reading(self.data.path, known=True) as file:
+            # of several metals each SVE has strains of its own
+            known = CURVE in file and file["tension/strain"].ndim == 1
+            curves = file[CURVE][:] if known else np.zeros((self.data.count, 0))
+        columns = np.hstack([self.data.properties, curves])
+        found = PorosityBaseline(self.data.porosity(), columns).predict(field.porosity.ravel())
+        values = found[:, : len(self.data.names)].reshape(*field.porosity.shape, -1)
+        curves = found[:, len(self.data.names) :].reshape(*field.porosity.shape, -1)
+        table = None
+        if curves.shape[-1]:
+            table = self._table(values[..., self.data.names.index("E_z")], curves)
         return PropertyField.known(
-            self.data.names, self.data.units, values, field.porosity, field.edge
+            self.data.names, self.data.units, values, field.porosity, field.edge, table
         )
+
+    def _table(self, modulus: np.ndarray, stress: np.ndarray) -> Hardening:
+        """The hardening of SVEs (x, y, z) of curves (x, y, z, increment) along z."""
+        law, strain = laws_of(self.material, 1)[0], np.array(self.labels.tension.strain)
+        return tension_table(strain, stress[None].astype(float), modulus[None], law)
 
     def solve(self, pores: np.ndarray, n: int, cluster: Cluster) -> PropertyField:
         """Label a part (x, y, z), 1 where there is a pore, SVE by SVE with the solver; labels are
@@ -92,12 +112,15 @@ class Ground:
         shape = tuple(edge // n for edge in pores.shape)
         porosity = sves.mean((1, 2, 3)).reshape(shape)
         edge = n * (self.data.voxel_size or 1.0)
+        values = values.reshape(*shape, -1)
+        modulus = values[..., properties.index("E_z")]
         return PropertyField.known(
             (*properties, "nu_zx", "nu_zy"),
             (*units, "-", "-"),
-            values.reshape(*shape, -1),
+            values,
             porosity,
             edge,
+            self._table(modulus, columns[CURVE].reshape(*shape, -1)),
         )
 
 

@@ -141,28 +141,49 @@ def _improve(t, material, strain):
 def _find_line(t, material, strain):
     """BEGINS and HARDER of the line that the return ends on, and as SLIP where to begin on it: see
     `svevae.physics.porous`.
+
+    HARDER first counts the points of the table that the return goes beyond, the first ones.
     """
     number = type(t[0])
-    zero, one = number(0), number(1)
+    zero, one, three, nine = number(0), number(1), number(3), number(9)
+    least = number(WEAKEST)
+    for k in range(ROW):
+        t[HARDER + k] = zero
     for point in range(TABLE, len(material), 3 * ROW):
-        passed = 0
+        ahead = 0
         for k in range(ROW):
-            shear, a = material[SHEAR + k], material[DILATANCY + k]
-            stress, least = material[point + ROW + k], number(WEAKEST) * shear
-            stress = stress if stress > least else least
-            ahead = material[point + k] - strain[HARDENING + k]
-            slip = ahead / ((one + a) * stress) if ahead > zero else zero
-            equivalent, _ = _equivalent(
-                slip, t[MISES + k], t[PRESSURE + k], shear, material[BULK + k], a
+            ahead += 1 if material[point + k] > strain[HARDENING + k] else 0
+        if ahead == 0:
+            for k in range(ROW):
+                t[HARDER + k] += one
+            continue
+        beyond = 0
+        for k in range(ROW):
+            shear, a, stress = (
+                material[SHEAR + k],
+                material[DILATANCY + k],
+                material[point + ROW + k],
             )
-            beyond = ahead <= zero or equivalent > stress
-            slope = material[point + 2 * ROW + k]
-            t[SLIP + k] = slip if beyond else t[SLIP + k]
-            t[BEGINS + k] = stress - slope * ahead if beyond else t[BEGINS + k]
-            t[HARDER + k] = slope if beyond else t[HARDER + k]
-            passed += 1 if beyond else 0
-        if passed == 0:
+            bulk, way = material[BULK + k], material[point + k] - strain[HARDENING + k]
+            stress = stress if stress > least * shear else least * shear
+            # the multiplier is way / (one + a) / stress
+            scale = (one + a) * stress
+            deviatoric = t[MISES + k] * scale / (scale + three * shear * way)
+            spherical = t[PRESSURE + k] * scale / (scale + nine * a * bulk * way)
+            square = deviatoric * deviatoric + nine * a * spherical * spherical
+            more = one if way <= zero or square > scale * stress else zero
+            t[HARDER + k] += more
+            beyond += 1 if more > zero else 0
+        if beyond == 0:
             break
+    for k in range(ROW):
+        point = TABLE + (int(t[HARDER + k]) - 1) * 3 * ROW + k
+        stress, floor = material[point + ROW], least * material[SHEAR + k]
+        stress = stress if stress > floor else floor
+        way, slope = material[point] - strain[HARDENING + k], material[point + 2 * ROW]
+        t[SLIP + k] = way / ((one + material[DILATANCY + k]) * stress) if way > zero else zero
+        t[BEGINS + k] = stress - slope * way
+        t[HARDER + k] = slope
 
 
 @kernel

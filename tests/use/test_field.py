@@ -15,7 +15,7 @@ import PIL.Image
 import pytest
 
 from svevae.errors import DataError
-from svevae.model.latent import Prediction
+from svevae.model.latent import Prediction, Response
 from svevae.scans import volumes
 from svevae.scans.options import ImportOptions
 from svevae.scans.segmentation import segmentation
@@ -153,6 +153,25 @@ def test_a_volume_becomes_a_table(model: SimpleNamespace, tmp_path: Path) -> Non
     model.encoded = 0
     field_file(tmp_path / "scan.npy", tmp_path / "scan.vtkhdf", "any", ImportOptions())
     assert model.encoded == 0
+
+
+def test_a_model_of_curves_writes_them(model: SimpleNamespace, tmp_path: Path) -> None:
+    """Beside the constants, and the report says which columns."""
+    law, strain = (70e3, 0.33, 200.0, 300.0, 40.0), np.array([[0.01, 0.03]])
+    model.contract = make_contract(labels=LABELS, law=law)
+
+    def response(latent: np.ndarray) -> Response:
+        stress = (1 - latent)[:, None] * np.array([300.0, 400.0])
+        return Response(strain.repeat(len(latent), 0), stress, 0 * stress, np.zeros(0))
+
+    model.response = response
+    np.save("scan.npy", VOLUME)
+    said = field_file(tmp_path / "scan.npy", tmp_path / "scan.csv", "any", ImportOptions())
+    assert "tension along z at 2 strains, stress_0.01 to stress_0.03: nearer than s0" in said
+    table = pd.read_csv("scan.csv", index_col="sve")
+    dense = 1 - table["porosity"]
+    np.testing.assert_allclose(table["stress_0.01 [MPa]"], 300 * dense, rtol=1e-4)
+    np.testing.assert_allclose(table["stress_0.03 [MPa]"], 400 * dense, rtol=1e-4)
 
 
 def test_air_around_a_part_is_told(model: SimpleNamespace, tmp_path: Path) -> None:

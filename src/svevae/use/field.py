@@ -18,7 +18,7 @@ from svevae.dataset.vtk import SUFFIXES
 from svevae.errors import DataError
 from svevae.files import check_target, load_arrays, save_arrays
 from svevae.model.latent import LatentModel
-from svevae.parts.fields import Law, PropertyField
+from svevae.parts.fields import AXIS, Law, PropertyField
 from svevae.scans.options import ImportOptions
 from svevae.scans.segmentation import Segmentation
 from svevae.scans.sources import Source
@@ -208,6 +208,12 @@ def _report(tiles: Tiles, field: PropertyField, law: Law) -> list[str]:
         for name in ("E", "s0", "Q")
     ]
     lines.append(f"{', '.join(ranges)} MPa; Voce's b is the matrix's, {law.b:g}")
+    if field.hardening is not None:
+        ends = f"stress_{law.strain[0]:.4g} to stress_{law.strain[-1]:.4g}"
+        lines.append(
+            f"tension along {AXIS} at {counted(len(law.strain), 'strain')}, {ends}: nearer than s0,"
+            " Q and b, which go through yield and flow stress alone"
+        )
     if unfamiliar := int((field.novelty[solid] > 1).sum()):
         lines.append(
             f"{counted(unfamiliar, 'SVE')} unlike those that the model was trained on (novelty"

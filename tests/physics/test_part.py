@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from svevae.errors import ConfigError, DataError, SolverError
-from svevae.physics.elasticity import PRESETS, Material
+from svevae.physics.elasticity import PRESETS, Material, PorousMaterial
+from svevae.physics.hardening import Hardening
 from svevae.physics.homogenize import Loading, Path, Settings, Solver
 from svevae.physics.part import block_means, pull
 from svevae.physics.voce import voce_curve
@@ -40,6 +41,21 @@ def test_a_free_bar_is_under_uniaxial_stress() -> None:
     )
     assert found.at(0.002) == pytest.approx(stress[1], rel=1e-6)
     assert found.lateral_at(0.002) == pytest.approx(found.lateral[0, 1])
+
+
+def test_tables_stand_in_their_places() -> None:
+    """A strong half beside a weak one: the grips, which never yield, stretch both alike, and the
+    load is near the mean of their curves, which the ends, held by the grips, do not follow.
+    """
+    modulus, nu = 70e3, 0.0  # and flow without contraction, so that neither half holds the other
+    stress = np.array([[100.0, 150.0], [200.0, 260.0]])[:, None, None].repeat(3, 1).repeat(6, 2)
+    table = Hardening(np.array([0.0, 0.06]), stress[None])
+    material = PorousMaterial(modulus, nu, nu_p=0.0, hardening=table)
+    found = pull(material, np.ones((2, 3, 6), bool), STRAIN, grip=2, settings=EXACT)
+    moduli = np.full((1, 2, 3, 6), modulus)
+    for k, strain in enumerate(found.strain[0]):
+        expected = table.tension(moduli, np.array([strain])).mean()
+        assert found.stress[0, k] == pytest.approx(expected, rel=0.02)
 
 
 def test_layers_in_series_and_columns_in_parallel() -> None:
@@ -139,6 +155,12 @@ def test_what_cannot_be_pulled() -> None:
         DataError, match=r"block: expected one that divides \(3, 2, 6\), received 2"
     ):
         pull(MATRIX, BAR, STRAIN, block=2)
+    table = Hardening(np.array([0.0, 0.01]), np.full((1, 2, 2, 6, 2), 100.0))
+    with pytest.raises(
+        DataError,
+        match=r"hardening.stress: expected shape \(part, 3, 2, 6\), received \(1, 2, 2, 6\)",
+    ):
+        pull(PorousMaterial(70e3, 0.33, hardening=table), BAR, STRAIN)
     with pytest.raises(DataError, match="one number of parts"):
         pull(Material(np.ones((3, *BAR.shape)), 0.3), BAR, STRAIN, np.zeros((2, *BAR.shape)))
     with pytest.raises(

@@ -24,7 +24,7 @@ from __future__ import annotations
 import numpy as np
 
 from svevae.physics.hardening import Hardening
-from svevae.physics.voce import linear_from, voce_curve
+from svevae.physics.voce import voce_curve
 
 SHARE = 7.0
 # of n: what is rounder is no knee, what is sharper the matrix's
@@ -68,9 +68,10 @@ def round_curve(
             sharp = reference(strain[last], 1 / middle) > kept
             low, high = np.where(sharp, middle, low), np.where(sharp, high, middle)
         n = 2 / (low + high)
-    ratio = stress / reference(strain, n)
-    along = np.broadcast_to(at, (*start.shape[:-1], len(at)))
-    return linear_from(start, strain, ratio, along) * reference(at, n)
+    ratio = np.append(start, stress / reference(strain, n), axis=-1)
+    knots = np.append(0.0, strain)
+    between = np.stack([np.interp(at, knots, one) for one in np.eye(len(knots))])
+    return ratio @ between * reference(at, n)
 
 
 def tension_table(

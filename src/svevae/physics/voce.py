@@ -82,23 +82,14 @@ def curve_at(
     E, _, s0, Q, b = np.moveaxis(np.asarray(law, float)[..., None], -2, 0)
     matrix = voce_curve(E, s0, Q, b, strain)
     start = np.asarray(modulus, float)[..., None] / E
-    ratio = stress / np.where(matrix > 0, matrix, np.inf)
-    return linear_from(start, strain, ratio, at) * voce_curve(E, s0, Q, b, at)
-
-
-def linear_from(
-    start: np.ndarray, strain: np.ndarray, ratio: np.ndarray, at: np.ndarray
-) -> np.ndarray:
-    """Values (..., any) at the strains `at` (..., any), linear from `start` (..., 1) at 0 through
-    `ratio` (..., increment) at `strain` (..., increment), and as the last beyond it.
-    """
-    knots = np.concatenate([np.zeros_like(start), np.broadcast_to(strain, ratio.shape)], axis=-1)
-    values = np.concatenate([start, ratio], axis=-1)
+    ratio = np.concatenate([start, stress / np.where(matrix > 0, matrix, np.inf)], axis=-1)
+    knots = np.concatenate([np.zeros_like(start), np.broadcast_to(strain, stress.shape)], axis=-1)
     right = (knots[..., None, :] <= at[..., :, None]).sum(axis=-1).clip(1, knots.shape[-1] - 1)
     left = right - 1
     x0, x1 = np.take_along_axis(knots, left, -1), np.take_along_axis(knots, right, -1)
-    y0, y1 = np.take_along_axis(values, left, -1), np.take_along_axis(values, right, -1)
-    return y0 + np.minimum((at - x0) / (x1 - x0), 1.0) * (y1 - y0)
+    y0, y1 = np.take_along_axis(ratio, left, -1), np.take_along_axis(ratio, right, -1)
+    share = np.minimum((at - x0) / (x1 - x0), 1.0)
+    return (y0 + share * (y1 - y0)) * voce_curve(E, s0, Q, b, at)
 
 
 def proof_stress(

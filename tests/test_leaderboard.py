@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import re
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +15,10 @@ import pandas as pd
 import pytest
 import yaml
 from benchmarks.leaderboard import __main__ as leaderboard
+from benchmarks.leaderboard import networks
 from benchmarks.leaderboard.baselines import predict
+from benchmarks.leaderboard.convolutional import Regressor
+from benchmarks.leaderboard.learning import Recipe, Task, rate_at, train
 from benchmarks.leaderboard.score import (
     FAMILIES_APART,
     OTHER_METALS,
@@ -25,7 +31,7 @@ from benchmarks.leaderboard.score import (
 )
 
 from svevae.dataset.store import LabelledDataset, open_dataset, write_dataset
-from svevae.errors import DataError
+from svevae.errors import DataError, TrainingError
 from svevae.physics.alloys import draw_printed
 from svevae.physics.label import property_names
 from tests.conftest import ROOT
@@ -202,3 +208,137 @@ def test_the_table_of_the_page_is_what_was_measured() -> None:
     folder = ROOT / "benchmarks" / "leaderboard"
     results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
     assert as_table(results) in (folder / "README.md").read_text(encoding="utf-8")
+
+
+CONVOLUTIONS, MONAI = networks.NETWORKS
+TINY = Recipe(30, 1e-2, {"stem": 8, "grids": [[8]], "dense": 32}, batch=10, weight_decay=1e-4)
+TINY_VAE = {"widths": [8, 16], "latent": 8, "dense": 32, "norm": "batch", "property_weight": 1e3}
+STAND_INS = {CONVOLUTIONS: TINY, MONAI: replace(TINY, model=TINY_VAE)}
+
+
+@pytest.fixture
+def task() -> Task:
+    """24 SVEs of 6^3 voxels, whose targets along x, y and z are how far their pores are from the
+    middle plane, on the mean: mirrors do not matter, the order of the axes does.
+    """
+    rng = np.random.default_rng(1)
+    cubes = (rng.random((24, 6, 6, 6)) < 0.2).astype(np.uint8)
+    turns = np.array(list(itertools.permutations(range(3))))
+    distances = distances_of(cubes)
+    bits = np.packbits(cubes.reshape(24, -1), axis=1)
+    laws = rng.standard_normal((24, 4)).astype(np.float32)
+    return Task(6, bits, laws, turns, np.stack([distances[:, turn] for turn in turns]), bits, laws)
+
+
+def distances_of(cubes: np.ndarray) -> np.ndarray:
+    """(sve, 3) the mean distance of pores from the middle planes."""
+    distance = np.abs(np.arange(cubes.shape[1]) - (cubes.shape[1] - 1) / 2)
+    along = [cubes.sum(axis=across) @ distance for across in ((2, 3), (1, 3), (1, 2))]
+    return (np.stack(along, axis=1) / cubes.sum(axis=(1, 2, 3))[:, None]).astype(np.float32)
+
+
+def test_networks_see_mirrors_and_turns_that_the_labels_know(task: Task) -> None:
+    """Each epoch shows every SVE once, in another way than the epoch before, with the labels of
+    what it shows; the same epoch of the same seed shows the same.
+    """
+    recipe = replace(TINY, batch=8)
+    first, again, second = (
+        [np.concatenate(each) for each in zip(*task.batches(recipe, epoch), strict=True)]
+        for epoch in (0, 0, 1)
+    )
+    for voxels, laws, targets in (first, second):
+        np.testing.assert_allclose(targets, distances_of(voxels), rtol=1e-6)
+        np.testing.assert_array_equal(np.sort(laws, axis=0), np.sort(task.laws, axis=0))
+    for a, b, c in zip(first, again, second, strict=True):
+        np.testing.assert_array_equal(a, b)
+        assert (a != c).any()
+
+
+def test_the_learning_rate_rises_and_falls() -> None:
+    rates = [rate_at(step, 10, replace(TINY, epochs=10, rate=2.0)) for step in range(1, 101)]
+    assert rates[0] == pytest.approx(0.2)
+    assert max(rates) == rates[9] == pytest.approx(2.0, rel=0.03)
+    assert 0 < rates[-1] < 1e-3
+
+
+def test_a_network_goes_on_where_it_was_stopped(task: Task, tmp_path: Path) -> None:
+    """Stopped in its third epoch, it begins that again and comes to what it would have come to; a
+    checkpoint of another training is not taken.
+    """
+    recipe, kept = replace(TINY, epochs=4), tmp_path / "checkpoint.npz"
+
+    def steps(learner: Regressor, known: str = "this") -> list[int]:
+        return [done for done, _ in train(learner, task, recipe, kept, known)]
+
+    whole = Regressor(recipe, task)
+    assert steps(whole) == [0, 1, 2, 3, 4, 5, 6, 7, 8]
+    assert steps(Regressor(recipe, task)) == [8]
+    stopped = train(Regressor(recipe, task), task, recipe, kept, "other")
+    assert [next(stopped)[0] for _ in range(6)] == [0, 1, 2, 3, 4, 5]
+    stopped.close()
+    resumed = Regressor(recipe, task)
+    assert steps(resumed, "other") == [4, 5, 6, 7, 8]
+    for name, array in whole.state().items():
+        np.testing.assert_allclose(resumed.state()[name], array, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        CONVOLUTIONS,
+        pytest.param(
+            MONAI,
+            marks=pytest.mark.skipif(
+                not networks.PEERS.is_file(), reason="`sh benchmarks/run.sh` makes .venv-benchmark"
+            ),
+        ),
+    ],
+)
+def test_networks_predict(
+    path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture,
+    name: str,
+) -> None:
+    """Of a linear law they know most, in all metals; asked again, they have nothing to train."""
+    with h5py.File(path) as file:
+        digest = file.attrs["content_digest"].decode()
+    monkeypatch.setattr(leaderboard, "frozen", lambda: {"file": str(path), "digest": digest})
+    monkeypatch.setattr(leaderboard, "RESULTS", tmp_path / "results.json")
+    monkeypatch.setattr(leaderboard, "PREDICTIONS", tmp_path)
+    stand_in = replace(networks.NETWORKS[name], recipe=STAND_INS[name])
+    monkeypatch.setitem(networks.NETWORKS, name, stand_in)
+    monkeypatch.setattr("sys.argv", ["x", "networks", "--only", name, "--train", str(path)])
+    for rate in (r"0/3\d\d\d .*SVE/s", r"(3\d\d\d)/\1 "):
+        leaderboard.main()
+        assert re.search(rate, capsys.readouterr().err)
+        found = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))[name]
+        assert found["all families"]["mean_r2"] > 0.8
+        assert found[OTHER_METALS]["mean_r2"] > 0.8
+
+
+def test_a_network_says_what_to_install(tmp_path: Path) -> None:
+    """Where its Python is not there, or has no PyTorch, before anything is trained."""
+    monai = networks.NETWORKS[MONAI]
+    for python, lacks in (
+        (tmp_path / ".venv-benchmark" / "bin" / "python", ("torch", "monai")),
+        (Path(sys.executable), ("torch_that_is_not_there",)),
+    ):
+        with pytest.raises(
+            DataError,
+            match=f"{python}: expected a Python with {' and '.join(lacks)}; .*pip install -r"
+            " benchmarks/requirements.txt",
+        ):
+            networks.check(replace(monai, python=python, imports=lacks))
+    networks.check(networks.NETWORKS[CONVOLUTIONS])
+
+
+def test_a_network_that_fails_is_told(tmp_path: Path) -> None:
+    broken = replace(networks.NETWORKS[CONVOLUTIONS], module="that_is_not_there")
+    with pytest.raises(
+        TrainingError, match=r"broken: that_is_not_there\.py ended with exit code 1"
+    ):
+        networks.run("broken", broken, tmp_path, "")
+    with pytest.raises(DataError, match=r"--only: expected .*, received broken"):
+        networks.named("broken")

@@ -1,4 +1,6 @@
-"""`python -m benchmarks.leaderboard score MINE.csv`, `baselines`, `table`; see README.md."""
+"""`python -m benchmarks.leaderboard score MINE.csv`, `baselines`, `networks`, `table`; see
+README.md.
+"""
 
 from __future__ import annotations
 
@@ -43,6 +45,27 @@ def baselines(options: argparse.Namespace) -> None:
     table(options)
 
 
+def networks(options: argparse.Namespace) -> None:
+    from benchmarks.leaderboard.networks import check, named, predict, validate
+
+    from svevae.dataset.store import open_dataset
+
+    data = open_frozen(ROOT / frozen()["file"], frozen()["digest"])
+    train, chosen = open_dataset(options.train), named(options.only)
+    for network in chosen.values():
+        check(network)
+    for name, network in chosen.items():
+        if options.validate:
+            found = validate(name, network, train, PREDICTIONS / f"{name}, validation")
+            print(f"{name}: mean R2 {found.mean():.4f}, worst {found.min():.3f}")
+        else:
+            path = PREDICTIONS / f"{name}.csv"
+            predict(name, network, train, data, path)
+            keep(name, scores(data, *read_predictions(path, data)))
+    if not options.validate:
+        table(options)
+
+
 def table(_: argparse.Namespace) -> None:
     print(as_table(json.loads(RESULTS.read_text(encoding="utf-8"))))
 
@@ -66,8 +89,15 @@ def main() -> None:
     one.add_argument("--name", help="keep the scores in results.json under this name")
     one.set_defaults(run=score)
     two = commands.add_parser("baselines", help="fit, predict and score the baselines")
-    two.add_argument("--train", type=Path, default=ROOT / "data" / "porous_metals_32.h5")
     two.set_defaults(run=baselines)
+    three = commands.add_parser("networks", help="train, predict and score the networks")
+    three.add_argument("--only", metavar="NAME", help="one of them, as the table calls it")
+    three.add_argument(
+        "--validate", action="store_true", help="score on an eighth of the training parts instead"
+    )
+    three.set_defaults(run=networks)
+    for each in (two, three):
+        each.add_argument("--train", type=Path, default=ROOT / "data" / "porous_metals_32.h5")
     commands.add_parser("table", help="print the table").set_defaults(run=table)
     options = parser.parse_args()
     try:
@@ -75,6 +105,9 @@ def main() -> None:
     except SvevaeError as error:
         print(f"leaderboard: {error}", file=sys.stderr)
         raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        print("leaderboard: interrupted", file=sys.stderr)
+        raise SystemExit(130) from None
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import re
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -316,6 +317,28 @@ def test_networks_predict(
         found = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))[name]
         assert found["all families"]["mean_r2"] > 0.8
         assert found[OTHER_METALS]["mean_r2"] > 0.8
+
+
+def test_recipes_are_chosen_by_parts_that_are_trained_on(
+    data: LabelledDataset, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Parts are on one side alone, an eighth of them apart; the truth about these has R2 = 1."""
+    sides = {}
+
+    def know(
+        name: str, network: networks.Network, train: LabelledDataset, seen: np.ndarray, *rest: Any
+    ) -> np.ndarray:
+        test, new, _ = rest
+        sides["seen"], sides["new"] = train.part_id[seen], test.part_id[new]
+        assert network.recipe.epochs == 2
+        return in_units_of_the_matrix(test.properties.astype(float), test)[new]
+
+    monkeypatch.setattr(networks, "learn", know)
+    found = networks.validate(MONAI, networks.NETWORKS[MONAI], data, 2, tmp_path)
+    np.testing.assert_array_equal(found, 1)
+    seen, new = set(sides["seen"]), set(sides["new"])
+    assert not seen & new
+    assert len(new) == round(len(seen | new) / 8)
 
 
 def test_a_network_says_what_to_install(tmp_path: Path) -> None:

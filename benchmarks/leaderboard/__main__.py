@@ -56,7 +56,8 @@ def networks(options: argparse.Namespace) -> None:
         check(network)
     for name, network in chosen.items():
         if options.validate:
-            found = validate(name, network, train, PREDICTIONS / f"{name}, validation")
+            folder = PREDICTIONS / f"{name}, validation"
+            found = validate(name, network, train, options.validate, folder)
             print(f"{name}: mean R2 {found.mean():.4f}, worst {found.min():.3f}")
         else:
             path = PREDICTIONS / f"{name}.csv"
@@ -93,7 +94,10 @@ def main() -> None:
     three = commands.add_parser("networks", help="train, predict and score the networks")
     three.add_argument("--only", metavar="NAME", help="one of them, as the table calls it")
     three.add_argument(
-        "--validate", action="store_true", help="score on an eighth of the training parts instead"
+        "--validate",
+        type=int,
+        metavar="EPOCHS",
+        help="train so long without an eighth of the training parts, and score on these alone",
     )
     three.set_defaults(run=networks)
     for each in (two, three):

@@ -13,7 +13,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -58,7 +58,7 @@ NETWORKS = {
         "convolutional",
         ("keras",),
         Path(sys.executable),
-        Recipe(16, 2e-3, {"stem": 16, "grids": [[32], [64, 64], [128, 128]], "dense": 256}),
+        Recipe(20, 2e-3, {"stem": 16, "grids": [[32], [64, 64], [128, 128]], "dense": 256}),
     ),
     "MONAI VAE": Network(
         "monai_vae",
@@ -66,7 +66,7 @@ NETWORKS = {
         PEERS,
         Recipe(
             12,
-            1e-3,
+            3e-3,
             {
                 "widths": [32, 64, 128, 256],
                 "latent": 64,
@@ -117,13 +117,16 @@ def predict(
     pd.DataFrame(found, columns=list(test.names)).to_csv(path, index_label="sve")
 
 
-def validate(name: str, network: Network, train: LabelledDataset, folder: Path) -> np.ndarray:
-    """(property,) R2 on an eighth of the parts of `train`, of the network trained on the others:
-    what the recipes were chosen by. Raises as `learn`.
+def validate(
+    name: str, network: Network, train: LabelledDataset, epochs: int, folder: Path
+) -> np.ndarray:
+    """(property,) R2 on an eighth of the parts of `train`, of the network trained on the others for
+    so many epochs: what the recipes were chosen by. Raises as `learn`.
     """
     split, whole = split_by_part(train, 1 / 8, 1 / 8, seed=0), carries_load(train)
     apart = np.isin(train.part_id, split.parts["validation"])
-    found = learn(name, network, train, whole & ~apart, train, whole & apart, folder)
+    short = replace(network, recipe=replace(network.recipe, epochs=epochs))
+    found = learn(name, short, train, whole & ~apart, train, whole & apart, folder)
     true = in_units_of_the_matrix(train.properties.astype(float), train)
     return r2(true[whole & apart], found)
 

@@ -1,9 +1,10 @@
 """How long `svevae field` takes, and how much memory, beside the build of an earlier commit.
 
 Makes a volume of greys with 2 % of pores, checks the earlier commit out beside this one, and runs
-both commands in turn on the same file and model, each with an empty cache, then this one again with
-its cache. Writes field.json: seconds of wall clock and CPU, and the largest memory in MiB.
-`python benchmarks/field.py [EDGE] [COMMIT]` (default: 384 voxels, 74f22d3; 10 minutes)
+both commands in turn on the same file, each with an empty cache and a model of its own recipe,
+trained for an epoch, then this one again with its cache. Writes field.json: seconds of wall clock
+and CPU, and the largest memory in MiB.
+`python -m benchmarks.field [EDGE] [COMMIT]` (default: 384 voxels, 74f22d3; 10 minutes)
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from benchmarks.training import FILE, lay, stage
 
 HERE = Path(__file__).resolve().parent
 RESULT = HERE / "field.json"
@@ -53,28 +55,39 @@ def timed(source: Path, folder: Path, model: Path) -> dict[str, float]:
     }
 
 
+def trained(source: Path, folder: Path) -> Path:
+    """A model of the recipe of the build at `source`, after one epoch."""
+    lay(source, folder, HERE.parent / FILE, times=0.0)
+    stage(source, folder, "prepare")
+    stage(source, folder, "train")
+    return folder / "artifacts" / "model"
+
+
 def main() -> None:
     edge = int(sys.argv[1]) if len(sys.argv) > 1 else EDGE
     commit = sys.argv[2] if len(sys.argv) > 2 else COMMIT
     root = HERE.parent
     found: dict[str, object] = {"voxels_along_each_edge": edge, "earlier_commit": commit}
     with tempfile.TemporaryDirectory() as place:
-        earlier, model = Path(place) / "build", Path(place) / "model"
+        earlier = Path(place) / "build"
         subprocess.run(
             ["git", "worktree", "add", "-q", "--detach", str(earlier), commit],
             cwd=root,
             check=True,
         )
         try:
-            from svevae.places import carried_champion
-
-            model.symlink_to(carried_champion())
-            for name, source in (("earlier", earlier), ("now", root), ("again", root)):
-                folder = Path(place) / ("now" if name == "again" else name)
+            builds = {"earlier": earlier, "now": root}
+            models = {
+                name: trained(source, Path(place) / f"{name}-training")
+                for name, source in builds.items()
+            }
+            for name in ("earlier", "now", "again"):
+                build = "now" if name == "again" else name
+                folder = Path(place) / build
                 folder.mkdir(exist_ok=True)
                 if not (folder / "scan.npy").exists():
                     write_scan(folder / "scan.npy", edge)
-                found[name] = timed(source, folder, model)
+                found[name] = timed(builds[build], folder, models[build])
                 print(name, found[name], flush=True)
         finally:
             subprocess.run(["git", "worktree", "remove", "--force", str(earlier)], cwd=root)

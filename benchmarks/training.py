@@ -50,14 +50,14 @@ def stage(source: Path, folder: Path, name: str) -> float:
     return time.perf_counter() - begun
 
 
-def lay(source: Path, folder: Path, file: Path, times: int) -> None:
-    """A project with the parameters of the build, `times` their epochs, but for what would have
-    nothing to do with the training.
+def lay(source: Path, folder: Path, file: Path, times: float = 1.0) -> None:
+    """A project with the parameters of the build, `times` their epochs, at least one, but for what
+    would have nothing to do with the training.
     """
     params = yaml.safe_load((source / "params.yaml").read_text(encoding="utf-8"))
     params["prepare"]["dataset"] = str(file)
     params["train"]["from_search"] = False
-    params["train"]["epochs"] *= times
+    params["train"]["epochs"] = max(1, round(times * params["train"]["epochs"]))
     params["evaluate"] |= {"samples": 8, "solved": 0, "pictures": 1, "others": []}
     if "regressor_epochs" in params["evaluate"]:
         params["evaluate"]["regressor_epochs"] = 0

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -235,3 +236,20 @@ def test_full_disk(run: Run, project: Path) -> None:
     finally:
         run("umount", folder, cwd=project)
     assert "No space left on device" in message
+
+
+def test_keras_comes_without_what_nobody_needs() -> None:
+    """TensorFlow imports JAX where it finds it, Keras matplotlib: 0.1 GiB in every command. Both
+    can be imported afterwards.
+    """
+    script = """
+import sys
+from svevae.cli.commands import GUESTS, _import_keras
+_import_keras("tensorflow")
+assert sys.modules["keras"] and not set(GUESTS) & set(sys.modules)
+import jax, matplotlib
+assert jax.numpy.ones(2).sum() == 2
+"""
+    subprocess.run(
+        [sys.executable, "-c", script], check=True, timeout=PATIENCE, capture_output=True
+    )

@@ -5,14 +5,15 @@ that needs them: Keras takes seconds, and `svevae --help` must not.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import os
 import sys
 import tempfile
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from svevae import __version__
 from svevae.places import check_experiment_is_kept
@@ -43,7 +44,7 @@ def _work(options: argparse.Namespace) -> Work:
     return Work(options.workers, options.scheduler)
 
 
-def _alone(options: argparse.Namespace) -> AbstractContextManager[None]:
+def _alone(options: argparse.Namespace) -> contextlib.AbstractContextManager[None]:
     """The lock of a stage: what `dvc` started lives on where `dvc` is killed, and would write the
     same files as the next one.
     """
@@ -298,6 +299,22 @@ def run_ui(options: argparse.Namespace) -> None:
         tracking.serve_page(listening, answered, lambda app: GuardedASGI(app, answered))
 
 
+# what TensorFlow and Keras import where they find it, and nothing here has of them: 0.1 GiB
+GUESTS = ("jax", "matplotlib", "sklearn", "IPython")
+
+
+@contextlib.contextmanager
+def _as_if_absent(names: Iterable[str]) -> Iterator[None]:
+    """Modules look as if they were not installed, unless they are imported already."""
+    hidden: dict[str, Any] = {name: None for name in names if name not in sys.modules}
+    sys.modules.update(hidden)
+    try:
+        yield
+    finally:
+        for name in hidden:
+            del sys.modules[name]
+
+
 def _import_keras(backend: str) -> None:
     """Import Keras on `backend`, unless KERAS_BACKEND names another, without the start-up chatter
     of TensorFlow's C++ side.
@@ -311,8 +328,10 @@ def _import_keras(backend: str) -> None:
     with tempfile.TemporaryFile() as chatter:
         stderr = os.dup(2)
         os.dup2(chatter.fileno(), 2)
+        named = os.environ["KERAS_BACKEND"]
         try:
-            import keras
+            with _as_if_absent(name for name in GUESTS if name != named):
+                import keras
 
             keras.ops.zeros(1)  # the first tensor finds the devices, and says so
         except BaseException:

@@ -2,20 +2,23 @@
 
 Makes a volume of greys with 2 % of pores, checks the earlier commit out beside this one, and runs
 both commands in turn on the same file, each with an empty cache and a model of its own recipe,
-trained for an epoch, then this one again with its cache. Writes field.json: seconds of wall clock
-and CPU, and the largest memory in MiB.
+trained for an epoch, then this one again with its cache; all that twice. Writes field.json: seconds
+of wall clock and CPU, and the largest memory in MiB.
 `python -m benchmarks.field [EDGE] [COMMIT]` (default: 384 voxels, 74f22d3; 10 minutes)
 """
 
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from benchmarks.training import FILE, lay, stage
@@ -23,6 +26,7 @@ from benchmarks.training import FILE, lay, stage
 HERE = Path(__file__).resolve().parent
 RESULT = HERE / "field.json"
 EDGE, COMMIT = 384, "74f22d3"
+ROUNDS = 2  # the faster of them counts
 COMMAND = "from svevae.cli import main; main(['field', 'scan.npy', '-o', 'scan.csv', '-m', {!r}])"
 
 
@@ -37,6 +41,15 @@ def write_scan(path: Path, edge: int) -> None:
         noise = random.normal(0, 8, (edge, edge)).astype(np.float32)
         scan[x] = np.clip(np.where(pore, 70, 180) + noise, 0, 255)
     scan.flush()
+
+
+def write_elsewhere(path: Path, edge: int) -> None:
+    """`write_scan` in a process of its own: what is mapped here, when a command is started, counts
+    as the largest memory of that command.
+    """
+    writer = multiprocessing.get_context("spawn").Process(target=write_scan, args=(path, edge))
+    writer.start()
+    writer.join()
 
 
 def timed(source: Path, folder: Path, model: Path) -> dict[str, float]:
@@ -67,7 +80,7 @@ def main() -> None:
     edge = int(sys.argv[1]) if len(sys.argv) > 1 else EDGE
     commit = sys.argv[2] if len(sys.argv) > 2 else COMMIT
     root = HERE.parent
-    found: dict[str, object] = {"voxels_along_each_edge": edge, "earlier_commit": commit}
+    found: dict[str, Any] = {"voxels_along_each_edge": edge, "earlier_commit": commit}
     with tempfile.TemporaryDirectory() as place:
         earlier = Path(place) / "build"
         subprocess.run(
@@ -81,14 +94,17 @@ def main() -> None:
                 name: trained(source, Path(place) / f"{name}-training")
                 for name, source in builds.items()
             }
-            for name in ("earlier", "now", "again"):
+            for name in ROUNDS * ("earlier", "now", "again"):
                 build = "now" if name == "again" else name
                 folder = Path(place) / build
                 folder.mkdir(exist_ok=True)
                 if not (folder / "scan.npy").exists():
-                    write_scan(folder / "scan.npy", edge)
-                found[name] = timed(builds[build], folder, models[build])
-                print(name, found[name], flush=True)
+                    write_elsewhere(folder / "scan.npy", edge)
+                if name != "again":
+                    shutil.rmtree(folder / ".checkpoints", ignore_errors=True)
+                took = timed(builds[build], folder, models[build])
+                print(name, took, flush=True)
+                found[name] = min(found.get(name, took), took, key=lambda each: each["seconds"])
         finally:
             subprocess.run(["git", "worktree", "remove", "--force", str(earlier)], cwd=root)
     found["processors"] = len(os.sched_getaffinity(0))

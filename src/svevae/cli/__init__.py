@@ -28,6 +28,7 @@ EXTRAS = {  # what `pip install svevae` leaves out: modules by the extra that ha
     ),
     "explore": ("dash", "werkzeug"),
     "formats": ("SimpleITK", "vtk", "zarr"),
+    "mesh": ("meshio",),
     "onnx": ("tf2onnx",),
 }
 

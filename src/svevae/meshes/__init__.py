@@ -1,7 +1,9 @@
 """Other people's meshes of parts, for finite element codes: read, with the numbers and sets of
 their authors.
 
-`read_mesh` reads Abaqus and CalculiX's .inp, and through meshio whatever else people have.
+`read_mesh` reads Abaqus and CalculiX's .inp, and through meshio whatever else people have. `binned`
+puts materials of SVEs into as few as an error allows, `write_deck` writes a mesh with them and a
+`Pull` as a deck that both codes run, `write_vtu` the same for ParaView.
 """
 
 from __future__ import annotations
@@ -11,9 +13,35 @@ from typing import TYPE_CHECKING
 from svevae.lazy import lazy
 
 if TYPE_CHECKING:
+    from svevae.meshes.bins import Bins, Curves, binned
+    from svevae.meshes.deck import Pull, write_deck
     from svevae.meshes.mesh import Block, Mesh
     from svevae.meshes.reading import read_mesh
+    from svevae.meshes.vtu import write_vtu
 
-__all__ = ["Block", "Mesh", "read_mesh"]
+__all__ = [
+    "Bins",
+    "Block",
+    "Curves",
+    "Mesh",
+    "Pull",
+    "binned",
+    "read_mesh",
+    "write_deck",
+    "write_vtu",
+]
 
-__getattr__ = lazy(__name__, {"Block": "mesh", "Mesh": "mesh", "read_mesh": "reading"})
+__getattr__ = lazy(
+    __name__,
+    {
+        "Bins": "bins",
+        "Block": "mesh",
+        "Curves": "bins",
+        "Mesh": "mesh",
+        "Pull": "deck",
+        "binned": "bins",
+        "read_mesh": "reading",
+        "write_deck": "deck",
+        "write_vtu": "vtu",
+    },
+)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from svevae.errors import DataError
-from svevae.meshes.elements import ELEMENTS, quadrature
+from svevae.meshes.elements import ELEMENTS, HEXAHEDRON, quadrature
 from svevae.words import counted, some
 
 CHUNK = 1 << 14  # elements whose Gauss points are in memory at a time
@@ -107,21 +107,24 @@ class Mesh:
         return np.concatenate(centres), np.concatenate(volumes)
 
     def oriented(self) -> Mesh:
-        """The nodes of all elements in the other order, where each is inverted: a convention of
-        their author, as MED has it.
+        """The nodes of a block in the other order, where each element of it is inverted: a
+        convention of its author, as MED has it, and meshio of wedges in .vtu files.
         """
+        blocks, turned = [], set()
         for block in self.blocks:
+            element = ELEMENTS[block.kind]
             # three edges from the first corner of a form make a right-handed frame
-            ends = {4: (1, 2, 3), 6: (1, 2, 3), 8: (1, 3, 4)}[
-                len(ELEMENTS[block.kind].family.corners)
-            ]
+            ends = (1, 3, 4) if element.family is HEXAHEDRON else (1, 2, 3)
             corner = self.points[self.rows(block.nodes[:, (0, *ends)])]
-            if (np.linalg.det(corner[:, 1:] - corner[:, :1]) >= 0).any():
-                return self
-        blocks = [
-            replace(one, nodes=one.nodes[:, ELEMENTS[one.kind].mirror]) for one in self.blocks
-        ]
-        remark = "all elements had the other orientation: their nodes are in Abaqus's order now"
+            if (np.linalg.det(corner[:, 1:] - corner[:, :1]) < 0).all():
+                block = replace(block, nodes=block.nodes[:, element.mirror])
+                turned.add(block.kind)
+            blocks.append(block)
+        if not turned:
+            return self
+        remark = (
+            f"all {', '.join(sorted(turned))} had the other orientation: their nodes are turned"
+        )
         return replace(self, blocks=tuple(blocks), remarks=(*self.remarks, remark))
 
     def used(self) -> np.ndarray:

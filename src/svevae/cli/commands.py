@@ -225,6 +225,7 @@ def run_predict(options: argparse.Namespace) -> None:
 
 def run_field(options: argparse.Namespace) -> None:
     _import_keras("tensorflow")
+    from svevae.errors import ConfigError
     from svevae.scans.options import ImportOptions
     from svevae.use.field import field_file
 
@@ -234,7 +235,18 @@ def run_field(options: argparse.Namespace) -> None:
         if hasattr(options, field.name)
     }
     model, material = _model(options), options.material
-    print(field_file(options.source, options.output, model, ImportOptions(**given), material))
+    if options.mesh is None:
+        for name in ("pull", "hold", "strain", "displacement"):
+            if getattr(options, name) is not None:
+                raise ConfigError(f"--{name}: expected --mesh MESH with it")
+        print(field_file(options.source, options.output, model, ImportOptions(**given), material))
+        return
+    from svevae.use.on_mesh import MeshOptions, deck_file
+
+    chosen = {field.name: getattr(options, field.name) for field in dataclasses.fields(MeshOptions)}
+    placed = MeshOptions(**chosen)
+    read = ImportOptions(**given)
+    print(deck_file(options.source, options.output, model, read, placed, material))
 
 
 def run_sample(options: argparse.Namespace) -> None:

@@ -182,15 +182,19 @@ class Mesh:
                 blocks.append(replace(block, numbers=block.numbers[here], nodes=block.nodes[here]))
         left = replace(self, blocks=tuple(blocks), node_sets={}, element_sets={}, surfaces={})
         nodes, elements = left.used(), left.elements
-        there = np.isin(self.numbers, nodes)
+        there, sets = np.isin(self.numbers, nodes), _within(self.element_sets, elements)
         return replace(
             left,
             numbers=self.numbers[there],
             points=self.points[there],
             node_sets=_within(self.node_sets, nodes),
-            element_sets=_within(self.element_sets, elements),
+            element_sets=sets,
             surfaces={
-                name: tuple(one for one in pairs if not one[0].isdigit() or int(one[0]) in elements)
+                name: tuple(
+                    one
+                    for one in pairs
+                    if (int(one[0]) in elements if one[0].isdigit() else sets[one[0]].size)
+                )
                 for name, pairs in self.surfaces.items()
             },
         )

@@ -28,16 +28,16 @@ def test_stress_is_within_the_tolerance(tolerance: float) -> None:
     """At strains between those of the table and beyond, too."""
     own, at = curves(300), np.linspace(1e-4, 0.15, 700)
     bins = binned(own, tolerance)
-    off = np.abs(bins.curves.tension(at)[bins.which] / own.tension(at) - 1)
+    off = np.abs(bins.curves.tension(at, bins.slack)[bins.which] / own.tension(at) - 1)
     assert off.max() < tolerance + 5e-5  # LEAST moves strains where all is elastic
-    assert bins.error <= tolerance * (1 + 1e-6)
+    assert off.max() - 5e-5 < bins.error < tolerance + 5e-5
     pressure = [one.E / (1 - 2 * one.nu) for one in (bins.curves, own)]
     np.testing.assert_allclose(pressure[0][bins.which], pressure[1], rtol=tolerance)
 
 
 def test_a_larger_error_needs_fewer_bins() -> None:
     own = curves(300)
-    counts = [len(binned(own, tolerance).curves) for tolerance in (1e-9, 0.002, 0.02, 0.5)]
+    counts = [len(binned(own, tolerance).curves) for tolerance in (1e-9, 0.002, 0.02, 0.9)]
     assert counts[0] == 300
     assert counts[3] == 1
     assert sorted(counts, reverse=True) == counts
@@ -54,9 +54,14 @@ def test_what_is_alike_is_one_material() -> None:
 
 
 def test_plastic_strains_begin_at_zero_and_grow() -> None:
-    plastic = curves(50).plastic()
-    assert not plastic[:, 0].any()
-    assert (np.diff(plastic) > 0).all()
+    """Of a table without the points that are as good as elastic."""
+    own = curves(50)
+    for slack, least in ((0.0, 5), (0.001, 5), (0.2, 2)):
+        tables = [own.table(k, slack) for k in range(50)]
+        assert all(plastic[0] == 0 and (np.diff(plastic) > 0).all() for _, plastic in tables)
+        assert min(len(plastic) for _, plastic in tables) >= least
+    whole, short = (len(own.table(0, slack)[0]) for slack in (0.0, 0.2))
+    assert short < whole
 
 
 def test_bad_tolerance() -> None:

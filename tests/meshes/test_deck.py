@@ -30,7 +30,7 @@ CURVES = Curves(
 def halves(mesh: Mesh) -> tuple[Bins, np.ndarray]:
     """Elements of the two materials in turn."""
     which = np.arange(len(mesh.elements)) % 2
-    return Bins(CURVES, np.arange(2), 0.0), which
+    return Bins(CURVES, np.arange(2)), which
 
 
 @pytest.mark.parametrize("kind", ELEMENTS)

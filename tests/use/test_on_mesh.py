@@ -50,7 +50,7 @@ def write_mesh(mesh: Mesh, name: str = "mesh.inp") -> Path:
     """A file of a mesh, with one material that nobody reads."""
     one = Curves(np.ones(1), np.ones(1), np.zeros(1), np.ones((1, 1)))
     path = Path(name).resolve()
-    write_deck(path, mesh, Bins(one, np.zeros(1, int), 0.0), np.zeros(len(mesh.elements), int))
+    write_deck(path, mesh, Bins(one, np.zeros(1, int)), np.zeros(len(mesh.elements), int))
     return path
 
 

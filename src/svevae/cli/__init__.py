@@ -32,7 +32,15 @@ EXTRAS = {  # what `pip install svevae` leaves out: modules by the extra that ha
     "onnx": ("tf2onnx",),
 }
 
-AFRESH = ("check", "export", "predict", "sample", "scatter", "show")  # they keep nothing on disk
+AFRESH = (
+    "check",
+    "export",
+    "predict",
+    "run",
+    "sample",
+    "scatter",
+    "show",
+)  # they keep nothing on disk
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -146,7 +146,7 @@ def _lines(
 
 def _materials(elements: np.ndarray, bins: Bins, which: np.ndarray) -> Iterator[str]:
     """A set, a material and a section for each bin that has elements, by its number from 1."""
-    curves, plastic = bins.curves, bins.curves.plastic()
+    curves = bins.curves
     order = np.argsort(which, kind="stable")
     used, starts = np.unique(which[order], return_index=True)
     for k, members in zip(used.tolist(), np.split(elements[order], starts[1:]), strict=True):
@@ -157,7 +157,7 @@ def _materials(elements: np.ndarray, bins: Bins, which: np.ndarray) -> Iterator[
         yield "*ELASTIC"
         yield f"{curves.E[k]:.7g}, {curves.nu[k]:.7g}"
         yield "*PLASTIC"
-        for stress, strain in zip(curves.stress[k], plastic[k], strict=True):
+        for stress, strain in zip(*curves.table(k, bins.slack), strict=True):
             yield f"{stress:.7g}, {strain:.7g}"
         yield f"*SOLID SECTION, ELSET={name}, MATERIAL={name}"
 

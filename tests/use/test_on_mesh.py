@@ -4,6 +4,7 @@ without, what is refused. A stand-in encodes the porosity.
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,15 +13,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from svevae.cli import main
 from svevae.errors import DataError
 from svevae.meshes.bins import Bins, Curves
 from svevae.meshes.deck import write_deck
 from svevae.meshes.inp import read_inp
 from svevae.meshes.mesh import Mesh
 from svevae.model.latent import Response
+from svevae.parts.fields import PropertyField
 from svevae.scans.options import ImportOptions
 from svevae.use import field as module
-from svevae.use.on_mesh import MeshOptions, deck_file
+from svevae.use.on_mesh import MeshOptions, curves_of, deck_file
 from tests.contracts import make_contract
 from tests.meshes.bars import bar
 from tests.use.test_field import LABELS, VOLUME, stand_in
@@ -158,3 +161,47 @@ def test_bad_files(model: SimpleNamespace) -> None:
     model.contract = make_contract(labels=LABELS)
     with pytest.raises(DataError, match=r"law: expected a model that predicts whole curves"):
         deck(MeshOptions(path))
+
+
+@pytest.mark.skipif(shutil.which("ccx") is None, reason="needs CalculiX, apt install calculix-ccx")
+def test_a_bar_of_sves_from_the_shell(
+    model: SimpleNamespace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """2 x 2 x 2 SVEs by 8 elements each: its force lies between that of SVEs that share the stress
+    and of SVEs that share the strain, at each increment.
+    """
+    write_mesh(bar("C3D8", (4, 4, 4), 0.02))
+    options = ["--mesh", "mesh.inp", "-o", "part.inp", "-m", "any", "--voxel-size", "10"]
+    options += ["--pull", "zmax", "--hold", "zmin", "--strain", "0.02"]
+    assert main(["field", "scan.npy", *options]) == 0
+    assert "next: svevae run part.inp" in capsys.readouterr().out
+    assert main(["run", "part.inp"]) == 0
+    said = capsys.readouterr().out
+    load = pd.read_csv("part-load.csv", index_col="increment")
+    assert Path("part-load.png").is_file()
+    assert f"{load['force [N]'].iloc[-1]:.5g} N at 0.0016 mm" in said
+    table = pd.read_csv("part.csv", index_col="element")
+    dense = 1 - table["porosity"].to_numpy()
+    curves, _ = curves_of(solid_field(model, dense))
+    strain = load["strain"].to_numpy()
+    parallel = curves.tension(strain).mean(axis=0)
+    grid, at = np.linspace(0, 0.06, 3001), np.linspace(1, parallel[-1], 1000)
+    series = np.mean([np.interp(at, one, grid) for one in curves.tension(grid)], axis=0)
+    stress = load["force [N]"].to_numpy() / 0.08**2
+    assert (stress < 1.002 * parallel).all()
+    assert (stress > 0.998 * np.interp(strain, series, at)).all()
+
+
+def solid_field(model: SimpleNamespace, dense: np.ndarray) -> PropertyField:
+    """SVEs of these densities."""
+    porosity = 1 - dense[:, None, None]
+    return PropertyField.predicted(model, porosity[..., None], porosity)
+
+
+def test_options_of_a_mesh_need_a_mesh(
+    model: SimpleNamespace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["field", "scan.npy", "-o", "a.csv", "-m", "any", "--pull", "TOP"]) == 2
+    assert "--pull: expected --mesh MESH with it" in capsys.readouterr().err
+    assert main(["run", "a.inp"]) == 2
+    assert "a.inp: cannot be read" in capsys.readouterr().err

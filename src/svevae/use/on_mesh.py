@@ -262,8 +262,8 @@ def _summary(mesh: Mesh, bins: Bins, chosen: MeshOptions) -> str:
     elements, nodes = counted(len(mesh.elements), "element"), counted(len(mesh.numbers), "node")
     materials, sves = counted(len(bins.curves), "material"), counted(len(bins.which), "SVE")
     return (
-        f"{elements} ({counts}), {nodes}, {materials} for {sves}, stress within"
-        f" {chosen.tolerance:.3g} of each SVE's ({bins.error:.3%} at most)"
+        f"{elements} ({counts}), {nodes}, {materials} for {sves}, stress within {bins.error:.2%} of"
+        f" each SVE's own ({chosen.tolerance:.3g} asked for)"
     )
 
 

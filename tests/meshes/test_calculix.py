@@ -18,6 +18,9 @@ from svevae.meshes.calculix import Load, read_load, run_deck
 from svevae.meshes.deck import Pull, write_deck
 from svevae.meshes.elements import ELEMENTS
 from svevae.meshes.mesh import Mesh
+from svevae.physics.elasticity import PorousMaterial
+from svevae.physics.hardening import Hardening
+from svevae.physics.part import pull
 from tests.meshes.bars import bar
 
 needs_ccx = pytest.mark.skipif(
@@ -132,3 +135,54 @@ def test_what_was_reached_is_kept(tmp_path: Path) -> None:
         [150.0, 300.0],
     )
     assert read_load(tmp_path / "b.dat", step) is None
+
+
+@needs_ccx
+def test_a_bar_of_sves_as_our_own_solver_pulls_it(tmp_path: Path) -> None:
+    """2 x 2 x 4 SVEs of two elements each way, E and strength scattered by a tenth, between elastic
+    grips: a solver by FFT on a periodic cell and CalculiX give one load curve, to 0.4 %.
+
+    In ours the grip lies between a bar and the next; here half of it at each end. Its own
+    elongation is taken off.
+    """
+    shape, fine, grip = (2, 2, 4), 2, 10 * 70e3
+    factor = np.random.default_rng(1).uniform(0.8, 1.0, shape)
+    for axis in range(3):
+        factor = factor.repeat(fine, axis)
+    scale = factor.ravel()
+    own = Curves(STRAIN, 70e3 * scale, np.full(scale.shape, 0.33), STRESS * scale[:, None])
+    tables = [own.table(k, 0.0) for k in range(factor.size)]
+    stress, plastic = (
+        np.array(one).reshape(1, *factor.shape, -1) for one in zip(*tables, strict=True)
+    )
+    nothing = np.zeros((1, *factor.shape))
+    material = PorousMaterial(
+        E=70e3 * factor[None],
+        nu=nothing + 0.33,
+        s0=nothing,
+        Q=nothing,
+        b=nothing,
+        nu_p=nothing + 0.5,
+        hardening=Hardening(plastic, stress),
+    )
+    aims = np.array([0.0005, 0.001, 0.002, 0.004, 0.008, 0.014])
+    ours = pull(material, np.ones(factor.shape, bool), aims, grip=fine)
+
+    x, y, z = factor.shape
+    mesh = bar("C3D8I", (x, y, z + fine))
+    inner = np.full((x, y, z + fine), factor.size)
+    inner[..., fine // 2 : -fine // 2] = np.arange(factor.size).reshape(x, y, z)
+    curves = Curves(
+        STRAIN,
+        np.append(own.E, grip),
+        np.append(own.nu, 0.33),
+        np.vstack([own.stress, grip * STRAIN]),  # elastic as far as it is strained
+    )
+    path = tmp_path / "a.inp"
+    bins = Bins(curves, np.arange(len(curves)), slack=1e-3)
+    ends = Pull.between(mesh, "TOP", "BOTTOM", displacement=0.018 * z)
+    write_deck(path, mesh, bins, inner.ravel(), pull=ends)
+    load = run_deck(path)
+    elongation = load.displacement - load.force * fine / (grip * x * y)
+    force = np.interp(ours.strain[0], elongation / z, load.force / (x * y))
+    np.testing.assert_allclose(force, ours.stress[0], rtol=4e-3)

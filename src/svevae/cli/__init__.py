@@ -28,10 +28,19 @@ EXTRAS = {  # what `pip install svevae` leaves out: modules by the extra that ha
     ),
     "explore": ("dash", "werkzeug"),
     "formats": ("SimpleITK", "vtk", "zarr"),
+    "mesh": ("meshio",),
     "onnx": ("tf2onnx",),
 }
 
-AFRESH = ("check", "export", "predict", "sample", "scatter", "show")  # they keep nothing on disk
+AFRESH = (
+    "check",
+    "export",
+    "predict",
+    "run",
+    "sample",
+    "scatter",
+    "show",
+)  # they keep nothing on disk
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -226,6 +226,7 @@ def run_predict(options: argparse.Namespace) -> None:
 
 def run_field(options: argparse.Namespace) -> None:
     _import_keras("tensorflow")
+    from svevae.errors import ConfigError
     from svevae.scans.options import ImportOptions
     from svevae.use.field import field_file
 
@@ -235,7 +236,47 @@ def run_field(options: argparse.Namespace) -> None:
         if hasattr(options, field.name)
     }
     model, material = _model(options), options.material
-    print(field_file(options.source, options.output, model, ImportOptions(**given), material))
+    if options.mesh is None:
+        for name in ("pull", "hold", "strain", "displacement"):
+            if getattr(options, name) is not None:
+                raise ConfigError(f"--{name}: expected --mesh MESH with it")
+        print(field_file(options.source, options.output, model, ImportOptions(**given), material))
+        return
+    from svevae.use.on_mesh import MeshOptions, deck_file
+
+    chosen = {field.name: getattr(options, field.name) for field in dataclasses.fields(MeshOptions)}
+    placed = MeshOptions(**chosen)
+    read = ImportOptions(**given)
+    print(deck_file(options.source, options.output, model, read, placed, material))
+
+
+def run_run(options: argparse.Namespace) -> None:
+    from svevae.errors import DataError, SolverError
+    from svevae.files import check_target
+    from svevae.meshes.calculix import run_deck
+    from svevae.pictures.mesh import plot_load
+
+    deck = options.deck
+    table = options.output or deck.with_name(f"{deck.stem}-load.csv")
+    picture = table.with_suffix(".png")
+    if table.suffix != ".csv":
+        raise DataError(f"{table}: expected a name that ends in .csv")
+    for path in (table, picture):
+        check_target(path, [deck])
+    load = run_deck(deck)
+    load.write(table)
+    plot_load(picture, load)
+    if not load.whole:
+        raise SolverError(
+            f"{deck}: CalculiX stopped at a displacement of {load.displacement[-1]:.4g}"
+            f" {load.unit}, see {deck.with_suffix('.log')}; up to there: {table}, {picture}"
+        )
+    found = load.yield_load
+    said = "no yield yet" if found is None else f"yield load {found:.5g} N"
+    print(
+        f"{table}, {picture}: {said} (0.2 % of {load.length:.4g} {load.unit}), {load.force[-1]:.5g}"
+        f" N at {load.displacement[-1]:.4g} {load.unit}, {len(load.force)} increments"
+    )
 
 
 def run_sample(options: argparse.Namespace) -> None:

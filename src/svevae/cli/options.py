@@ -205,11 +205,26 @@ def make_parser() -> argparse.ArgumentParser:
         "--output",
         type=Path,
         required=True,
-        help="a .vtkhdf file for ParaView, or a .csv table of elements",
+        help=(
+            "a .vtkhdf file for ParaView, or a .csv table of elements; with --mesh an .inp deck,"
+            " and a .csv table and a .vtu file beside it"
+        ),
     )
+    _add_mesh_options(field)
     _add_volume_options(field)
     _add_model_option(field)
     field.set_defaults(run=commands.run_field)
+
+    text = "run a deck of `svevae field --mesh` by CalculiX: force against displacement, yield load"
+    deck = parsers.add_parser("run", help=text, description=f"{text[0].upper()}{text[1:]}.")
+    deck.add_argument("deck", type=Path, help="an .inp file with a step of tension")
+    deck.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        help="a .csv table; a picture has its name with .png (default: DECK-load.csv)",
+    )
+    deck.set_defaults(run=commands.run_run)
 
     explore = parsers.add_parser(
         "explore",
@@ -433,6 +448,73 @@ def _add_volume_options(command: argparse.ArgumentParser) -> None:
         "--dataset",
         help="array of the voxels in a file of several, e.g. .npz, HDF5, .dream3d, .vti, Zarr; or"
         " the UID of a DICOM series",
+    )
+
+
+def _add_mesh_options(command: argparse.ArgumentParser) -> None:
+    mesh = command.add_argument_group(
+        "onto a mesh", "a deck for CalculiX and Abaqus with the properties of each element's SVE"
+    )
+    mesh.add_argument(
+        "--mesh",
+        type=Path,
+        metavar="MESH",
+        help="solid elements: .inp of Abaqus or CalculiX, .msh, .vtu, .med and others of meshio",
+    )
+    mesh.add_argument(
+        "--mesh-unit",
+        dest="unit",
+        choices=["um", "mm", "cm", "m"],
+        default="mm",
+        help="of the mesh's coordinates (default: mm, so that forces are in newtons)",
+    )
+    mesh.add_argument(
+        "--origin",
+        type=_finite,
+        nargs=3,
+        default=(0.0, 0.0, 0.0),
+        metavar=("X", "Y", "Z"),
+        help="corner of the scan's first voxel in the mesh's unit (default: 0 0 0)",
+    )
+    mesh.add_argument(
+        "--without",
+        choices=["error", "nearest", "drop"],
+        default="error",
+        help=(
+            "what becomes of elements outside the scan or in air: give them the nearest SVE's"
+            " material, or leave them out (default: error)"
+        ),
+    )
+    mesh.add_argument(
+        "--stress-error",
+        dest="tolerance",
+        type=_finite,
+        default=0.002,
+        metavar="FRACTION",
+        help="of SVEs that share a material, at most (default: 0.002, which is 0.2 %%)",
+    )
+    mesh.add_argument(
+        "--keep-types", action="store_true", help="leave C3D8 as it is (default: C3D8I)"
+    )
+    for option, verb in (("--pull", "moves"), ("--hold", "is held")):
+        mesh.add_argument(
+            option,
+            metavar="FACE",
+            help=f"a step of tension in which this {verb}: a set of nodes, a surface, or XMIN"
+            " to ZMAX of the box round the mesh",
+        )
+    mesh.add_argument(
+        "--strain", type=_finite, metavar="FRACTION", help="of the distance of the two faces"
+    )
+    mesh.add_argument(
+        "--displacement", type=_finite, metavar="LENGTH", help="in the mesh's unit, instead"
+    )
+    mesh.add_argument(
+        "--increments",
+        type=_positive,
+        default=50,
+        metavar="N",
+        help="of the step (default: %(default)s)",
     )
 
 

@@ -258,6 +258,17 @@ class PropertyField:
         stress = self.hardening.tension(E[None], np.array(strain))[0]
         return {f"stress_{at:.4g}": stress[..., k] for k, at in enumerate(strain)}
 
+    def columns(self, law: Law) -> dict[str, np.ndarray]:
+        """What `write` has of each SVE, (x, y, z) each, beside its centre."""
+        constants, known = self.constants(law), ~np.isnan(self.porosity)
+        std = {name: np.where(known, one, 0.0) for name, one in self.constants_std(law).items()}
+        columns = {"E": constants["E"], "porosity": self.porosity}
+        columns |= {name: constants[name] for name in ("nu", "s0", "Q", "b", "nu_p")}
+        columns |= {f"{name}_std": value for name, value in std.items()} | {
+            "novelty": np.where(known, self.novelty, np.nan)
+        }
+        return columns | self.tension(law.strain)
+
     def write(self, path: Path, law: Law) -> None:
         """Write .vtkhdf for ParaView, or a .csv table of element centroids for other finite element
         codes, whole or not at all.
@@ -267,31 +278,25 @@ class PropertyField:
         tension at each strain of the labels. Where an SVE touches the outside of the field of view,
         porosity and novelty are NaN, all else is 0.
         """
-        constants, known = self.constants(law), ~np.isnan(self.porosity)
-        std = {name: np.where(known, one, 0.0) for name, one in self.constants_std(law).items()}
-        columns = {"E": constants["E"], "porosity": self.porosity}
-        columns |= {name: constants[name] for name in ("nu", "s0", "Q", "b", "nu_p")}
-        columns |= {f"{name}_std": value for name, value in std.items()} | {
-            "novelty": np.where(known, self.novelty, np.nan)
-        }
-        columns |= self.tension(law.strain)
+        columns = self.columns(law)
         if path.suffix == ".csv":
             centre = (np.indices(self.porosity.shape) + 0.5) * self.edge
-            units = {"E": " [MPa]", "s0": " [MPa]", "Q": " [MPa]"}
-            units |= {name: " [MPa]" for name in columns if name.startswith("stress_")}
             table = {
                 f"{axis} [um]": place.ravel() for axis, place in zip("xyz", centre, strict=True)
             }
-            table |= {
-                f"{name}{units.get(name.removesuffix('_std'), '')}": value.ravel()
-                for name, value in columns.items()
-            }
+            table |= {column_head(name): value.ravel() for name, value in columns.items()}
             with written_whole(path) as beside:
                 pd.DataFrame(table).to_csv(beside, index_label="sve", float_format="%.7g")
         else:
             write_vtkhdf(
                 path, {name: value.astype(np.float32) for name, value in columns.items()}, self.edge
             )
+
+
+def column_head(name: str) -> str:
+    """The head of a column of `PropertyField.columns` in a table, with its unit."""
+    stress = name.startswith("stress_") or name.removesuffix("_std") in ("E", "s0", "Q")
+    return f"{name} [MPa]" if stress else name
 
 
 def material_of(fields: list[PropertyField], law: Law, refine: int = 1) -> PorousMaterial:

@@ -13,13 +13,16 @@ if TYPE_CHECKING:
     from svevae.use.champion import load
     from svevae.use.design import Design, design_file
     from svevae.use.field import encode_volume, field_file
+    from svevae.use.on_mesh import MeshOptions, deck_file
     from svevae.use.predict import predict_file
     from svevae.use.sample import sample_file
     from svevae.use.scatter import Scatter, scatter_of_file
 
 __all__ = [
     "Design",
+    "MeshOptions",
     "Scatter",
+    "deck_file",
     "design_file",
     "encode_volume",
     "field_file",
@@ -33,7 +36,9 @@ __getattr__ = lazy(
     __name__,
     {
         "Design": "design",
+        "MeshOptions": "on_mesh",
         "Scatter": "scatter",
+        "deck_file": "on_mesh",
         "design_file": "design",
         "encode_volume": "field",
         "field_file": "field",

@@ -117,23 +117,24 @@ def _encoded(model: LatentModel, sves: np.ndarray) -> dict[str, np.ndarray]:
     return {"latent": latent, "porosity": np.where(outside, np.nan, porosity)}
 
 
-def field_file(
-    source: Path, target: Path, uri: str, options: ImportOptions, material: Any = None
-) -> str:
-    """Write the property fields of a volume as .vtkhdf or .csv (`PropertyField.write`), whole or
-    not at all; a report for people.
-
-    `options` say how the volume is read, segmented and cropped, as by `svevae import`, `material`
-    of what matrix it is (`svevae.use.champion.load`). Raises
-    DataError for what is not one volume, for one that is pore all over, for voxels of another size
-    than the model's, and for a model that does not say of which material it is.
+@dataclass(frozen=True)
+class Scan:
+    """A volume and the properties of its SVEs. `edge` is that of a voxel in micrometres, None where
+    neither file nor model says; `remarks` tell people how it was segmented and what was taken for
+    granted.
     """
-    if target.suffix not in (".csv", *SUFFIXES):
-        raise DataError(
-            f"{target}: expected a name that ends in .csv or {' or '.join(SUFFIXES)}, received"
-            f" {target.suffix or 'none'}"
-        )
-    check_target(target, [source])
+
+    tiles: Tiles
+    field: PropertyField
+    law: Law
+    edge: float | None
+    remarks: tuple[str, ...]
+
+
+def read_scan(source: Path, uri: str, options: ImportOptions, material: Any = None) -> Scan:
+    """Read, segment and encode a volume, and predict the properties of its SVEs; the arguments and
+    errors of `field_file`.
+    """
     found = _one_volume(source, options)
     digest = source_digest([found], options)
     volumes = Volumes(found, options)
@@ -153,14 +154,36 @@ def field_file(
             f"{source}: expected a part, received a volume that is pore in every SVE, or"
             " outside the field of view; say what pores are with --pores"
         )
-    field.write(target, law)
-    lines = _report(tiles, field, law)
+    remarks = volumes.remarks(rule)
+    summary, *rest = _report(tiles, field, law)
     if size is None and model.voxel_size:
-        lines.append(
+        rest.append(
             f"voxel size unknown, taken for the {model.voxel_size:g} um that the model was trained"
             " on; --voxel-size says it"
         )
-    return "\n  ".join([f"{target}: {lines[0]}", *volumes.remarks(rule), *lines[1:]])
+    return Scan(tiles, field, law, model.voxel_size or size, (summary, *remarks, *rest))
+
+
+def field_file(
+    source: Path, target: Path, uri: str, options: ImportOptions, material: Any = None
+) -> str:
+    """Write the property fields of a volume as .vtkhdf or .csv (`PropertyField.write`), whole or
+    not at all; a report for people.
+
+    `options` say how the volume is read, segmented and cropped, as by `svevae import`, `material`
+    of what matrix it is (`svevae.use.champion.load`). Raises
+    DataError for what is not one volume, for one that is pore all over, for voxels of another size
+    than the model's, and for a model that does not say of which material it is.
+    """
+    if target.suffix not in (".csv", *SUFFIXES):
+        raise DataError(
+            f"{target}: expected a name that ends in .csv or {' or '.join(SUFFIXES)}, received"
+            f" {target.suffix or 'none'}"
+        )
+    check_target(target, [source])
+    scan = read_scan(source, uri, options, material)
+    scan.field.write(target, scan.law)
+    return "\n  ".join([f"{target}: {scan.remarks[0]}", *scan.remarks[1:]])
 
 
 def _one_volume(source: Path, options: ImportOptions) -> Source:

@@ -1,0 +1,149 @@
+"""CalculiX: a deck run by `ccx`, and force against displacement read from what it printed."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from svevae.errors import DataError, SolverError
+from svevae.files import written_whole
+from svevae.meshes.deck import OURS, read_pull
+from svevae.physics.voce import OFFSET
+
+# newtons of a force that is MPa times the square of the mesh's unit
+NEWTONS = {"um": 1e-6, "mm": 1.0, "cm": 100.0, "m": 1e6}
+EVERY = 0.2  # seconds between looks at how far it is
+SHOWN = 8  # lines of what ccx said
+TOTAL = re.compile(
+    rf"total force \(fx,fy,fz\) for set {OURS}PULL and time\s+(\S+)\s+(\S+)\s+(\S+)\s+(\S+)"
+)
+
+
+@dataclass(frozen=True)
+class Load:
+    """Force [N] on the pulled face at each displacement, (increment,) both, from the first
+    increment on; `length` is the distance of the faces, in the `unit` of displacements. `whole`
+    says whether the end of the step was reached.
+    """
+
+    displacement: np.ndarray
+    force: np.ndarray
+    length: float
+    unit: str
+    whole: bool = True
+
+    @property
+    def stiffness(self) -> float:
+        """Force over displacement at the first increment."""
+        return float(self.force[0] / self.displacement[0])
+
+    @property
+    def yield_load(self) -> float | None:
+        """Force [N] where the displacement is 0.2 % of the length beyond the elastic one, linear
+        between increments; None where it was not reached.
+        """
+        plastic = self.displacement - self.force / self.stiffness
+        if plastic[-1] < OFFSET * self.length:
+            return None
+        return float(np.interp(OFFSET * self.length, plastic, self.force))
+
+    def write(self, path: Path) -> None:
+        """Write a .csv table, whole or not at all."""
+        table = {
+            f"displacement [{self.unit}]": self.displacement,
+            "strain": self.displacement / self.length,
+            "force [N]": self.force,
+        }
+        with written_whole(path) as beside:
+            pd.DataFrame(table).to_csv(beside, index_label="increment", float_format="%.7g")
+
+
+def run_deck(deck: Path) -> Load:
+    """Run a deck with a step of tension, in its folder; what CalculiX writes stays beside it, what
+    it says in a file .log. Its threads are those of the variable OMP_NUM_THREADS, one by default.
+
+    Raises DataError where there is no ccx, no such step, or ccx refuses the deck, whose last lines
+    are shown. Where it stops on the way, what was reached is returned.
+    """
+    step = read_pull(deck)
+    program = shutil.which("ccx")
+    if program is None:
+        raise DataError(
+            "ccx: expected CalculiX on PATH, found none: apt install calculix-ccx, conda install"
+            " calculix, or calculix.de; Abaqus runs the deck too"
+        )
+    for suffix in (".dat", ".sta"):  # of a run before
+        deck.with_suffix(suffix).unlink(missing_ok=True)
+    log = deck.with_suffix(".log")
+    with log.open("w", encoding="utf-8") as said:
+        process = subprocess.Popen(
+            [program, "-i", deck.stem], cwd=deck.parent, stdout=said, stderr=subprocess.STDOUT
+        )
+        try:
+            _watch(process, deck.with_suffix(".sta"))
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+    load = read_load(deck.with_suffix(".dat"), step)
+    if load is None:
+        raise SolverError(
+            f"{deck}: expected CalculiX to run it, it ended with {process.returncode} before the"
+            f" first increment:\n  {_last_words(log)}"
+        )
+    return load
+
+
+def read_load(path: Path, step: dict[str, float | str]) -> Load | None:
+    """Force and displacement of the step of tension from a .dat file; None where there are none."""
+    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    rows = np.array([[float(one) for one in found] for found in TOTAL.findall(text)])
+    if not len(rows):
+        return None
+    total, unit = float(step["displacement"]), str(step["unit"])
+    force = rows[:, 1 + int(step["axis"])] * np.sign(total) * NEWTONS[unit]
+    whole = bool(rows[-1, 0] > 1 - 1e-6)
+    return Load(rows[:, 0] * abs(total), force, float(step["length"]), unit, whole)
+
+
+def _last_words(log: Path) -> str:
+    """What ccx said from its first error on, or last."""
+    lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    errors = [k for k, line in enumerate(lines) if "*ERROR" in line]
+    shown = lines[errors[0] :][:SHOWN] if errors else lines[-SHOWN:]
+    return "\n  ".join(shown)
+
+
+def _watch(process: subprocess.Popen, status: Path) -> None:
+    """Wait for ccx, and show how much of the step its file of increments says is done."""
+    with tqdm(
+        total=100, unit="%", desc="ccx", disable=not sys.stderr.isatty(), bar_format="{l_bar}{bar}"
+    ) as bar:
+        while process.poll() is None:
+            time.sleep(EVERY)
+            done = _done(status)
+            if done is not None:
+                bar.set_postfix_str(f"increment {done[0]}")
+                bar.update(100 * done[1] - bar.n)
+
+
+def _done(status: Path) -> tuple[int, float] | None:
+    """The last increment of a .sta file that converged, and the time that it reached."""
+    try:
+        lines = status.read_text(errors="replace").splitlines()
+    except OSError:
+        return None
+    for line in reversed(lines):
+        fields = line.split()
+        if len(fields) == 7 and fields[0].isdigit() and not fields[2].endswith("U"):
+            return int(fields[1]), float(fields[5])
+    return None

@@ -1,0 +1,156 @@
+"""The keywords of an .inp file of Abaqus or CalculiX and the data below each, before anybody asks
+what they mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from svevae.errors import DataError
+
+DEEPEST = 20  # files that include each other
+
+
+@dataclass
+class Keyword:
+    """A keyword `name`, in capitals and without blanks (NODE, SOLIDSECTION), its parameters (None
+    for one without a value), and the data lines below it with the `places` that they came from.
+    """
+
+    name: str
+    parameters: dict[str, str | None]
+    place: str
+    lines: list[str] = field(default_factory=list)
+    places: list[tuple[Path, int]] = field(default_factory=list)
+
+    def get(self, parameter: str) -> str | None:
+        """The value of a parameter, in capitals; None where there is none."""
+        value = self.parameters.get(parameter)
+        return None if value is None else capitals(value)
+
+    def error(self, line: int, expected: str, received: object) -> DataError:
+        """A DataError about a data line, by its index."""
+        file, number = self.places[line]
+        return DataError(f"{file}, line {number}: expected {expected}, received {received!r}")
+
+    def rows(self) -> list[list[str]]:
+        """The fields of each data line, without empty ones at its end."""
+        found = []
+        for line in self.lines:
+            fields = [field.strip() for field in line.split(",")]
+            while fields and not fields[-1]:
+                fields.pop()
+            found.append(fields)
+        return found
+
+    def numbers(self, width: int, what: str) -> np.ndarray:
+        """Data as a table of whole numbers, `width` in a row, (row, width); a row may go on over
+        several lines, and ends where a line ends.
+        """
+        rows = self.rows()
+        ends = np.cumsum([len(row) for row in rows])
+        total = int(ends[-1]) if len(ends) else 0
+        due = width * np.arange(1, total // width + 1)
+        good = np.isin(due, ends)
+        if not good.all() or total % width:
+            # the line in which the first row that is not whole begins
+            whole = int(np.argmin(good)) if not good.all() else total // width
+            line = int(np.searchsorted(ends, whole * width, side="right"))
+            raise self.error(line, what, self.lines[line].strip())
+        try:
+            flat = np.array([field for row in rows for field in row], dtype=np.int64)
+        except (ValueError, OverflowError):
+            for line, row in enumerate(rows):
+                for text in row:
+                    if not text.lstrip("+-").isdigit():
+                        raise self.error(line, "whole numbers", text) from None
+            raise
+        return flat.reshape(-1, width)
+
+
+def capitals(text: str) -> str:
+    """A name as Abaqus and CalculiX compare it: in capitals, without quotes and blanks."""
+    return "".join(text.replace('"', "").split()).upper()
+
+
+def read_keywords(path: Path) -> list[Keyword]:
+    """All keywords of a file and of those that it includes, in order.
+
+    *INCLUDE is replaced by what its file has, and INPUT= of another keyword is data below it; both
+    names are sought from the folder of the file that names them. Raises DataError, which names file
+    and line, where a file cannot be read, includes itself, or begins with data.
+    """
+    found: list[Keyword] = []
+    for file, number, text in _lines(path, ()):
+        if not text.startswith("*"):
+            if not found:
+                raise DataError(
+                    f"{file}, line {number}: expected a keyword, such as *NODE, received"
+                    f" {text[:60]!r}"
+                )
+            found[-1].lines.append(text)
+            found[-1].places.append((file, number))
+            continue
+        name, parameters = _parsed(text)
+        found.append(Keyword(name, parameters, f"{file}, line {number}"))
+        if (other := parameters.get("INPUT")) is not None:
+            for place in _lines(_beside(file, number, other), (file,)):
+                found[-1].lines.append(place[2])
+                found[-1].places.append(place[:2])
+    return found
+
+
+def _lines(path: Path, above: tuple[Path, ...]) -> Iterator[tuple[Path, int, str]]:
+    """(file, number, text) of the lines that count; keywords on one line each."""
+    if path in above or len(above) > DEEPEST:
+        raise DataError(f"{path}: expected a file that does not include itself")
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
+    if "\0" in text:
+        raise DataError(f"{path}: expected a text file, received binary data")
+    begun, started = "", 0
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.startswith("**") or not line.strip():
+            continue
+        if begun or line.startswith("*"):
+            begun, started = begun + line.strip(), started or number
+            if begun.endswith(","):  # goes on in the next line
+                continue
+            name, parameters = _parsed(begun)
+            if name == "INCLUDE":
+                other = parameters.get("INPUT")
+                if not other:
+                    raise DataError(
+                        f"{path}, line {started}: expected *INCLUDE, INPUT=FILE, received {begun!r}"
+                    )
+                yield from _lines(_beside(path, started, other), (*above, path))
+            else:
+                yield path, started, begun
+            begun, started = "", 0
+        else:
+            yield path, number, line
+    if begun:
+        yield path, started, begun
+
+
+def _parsed(text: str) -> tuple[str, dict[str, str | None]]:
+    name, *rest = text[1:].split(",")
+    parameters: dict[str, str | None] = {}
+    for one in rest:
+        key, equals, value = one.partition("=")
+        if key.strip():
+            parameters[capitals(key)] = value.strip() if equals else None
+    return capitals(name), parameters
+
+
+def _beside(path: Path, number: int, name: str) -> Path:
+    other = path.parent / name.strip('"')
+    if not other.is_file():
+        raise DataError(f"{path}, line {number}: expected a file to include, received {name!r}")
+    return other

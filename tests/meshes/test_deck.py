@@ -1,0 +1,111 @@
+"""Decks: numbers and sets round trip by our reader and by meshio; lines that CalculiX can read."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import meshio
+import numpy as np
+import pytest
+
+from svevae.errors import DataError
+from svevae.meshes.bins import Bins, Curves
+from svevae.meshes.deck import Pull, read_pull, write_deck
+from svevae.meshes.elements import ELEMENTS
+from svevae.meshes.inp import read_inp
+from svevae.meshes.keywords import read_keywords
+from svevae.meshes.mesh import Mesh
+from svevae.meshes.reading import NAMES
+from tests.meshes.bars import bar
+
+CURVES = Curves(
+    np.array([0.002, 0.01, 0.05]),
+    np.array([70e3, 50e3]),
+    np.array([0.33, 0.3]),
+    np.array([[140.0, 200.0, 250.0], [100.0, 150.0, 190.0]]),
+)
+
+
+def halves(mesh: Mesh) -> tuple[Bins, np.ndarray]:
+    """Elements of the two materials in turn."""
+    which = np.arange(len(mesh.elements)) % 2
+    return Bins(CURVES, np.arange(2)), which
+
+
+@pytest.mark.parametrize("kind", ELEMENTS)
+def test_nothing_is_lost(kind: str, tmp_path: Path) -> None:
+    """By our reader with numbers and surfaces, by meshio with sets."""
+    mesh, path = bar(kind, (2, 1, 3), 1 / 3), tmp_path / "a.inp"
+    mesh = replace(mesh, surfaces={"SKIN": (("ALL", "S1"),)}, points=mesh.points - 1e-5 * np.pi)
+    write_deck(path, mesh, *halves(mesh), pull=Pull.between(mesh, "TOP", "BOTTOM", 0.02))
+    found = read_inp(path)
+    np.testing.assert_array_equal(found.numbers, mesh.numbers)
+    np.testing.assert_allclose(found.points, mesh.points, rtol=1e-12)
+    assert found.surfaces == mesh.surfaces
+    [block], [given] = found.blocks, mesh.blocks
+    assert block.kind == kind
+    np.testing.assert_array_equal(block.numbers, given.numbers)
+    np.testing.assert_array_equal(block.nodes, given.nodes)
+    for name in ("TOP", "BOTTOM"):
+        np.testing.assert_array_equal(found.node_sets[name], np.sort(mesh.node_sets[name]))
+    np.testing.assert_array_equal(found.element_sets["SVEVAE_2"], mesh.elements[1::2])
+    if kind == "C3D15":
+        return  # meshio 5.3.5 cannot hold it
+    other = meshio.read(path)
+    [cells] = other.cells
+    assert cells.type == NAMES[kind]
+    np.testing.assert_array_equal(cells.data, mesh.rows(given.nodes))
+    np.testing.assert_array_equal(
+        np.sort(other.point_sets["TOP"]), np.sort(mesh.rows(mesh.node_sets["TOP"]))
+    )
+
+
+def test_lines_fit_both_codes(tmp_path: Path) -> None:
+    """Fields of 20 characters, 16 of them in a line; a material for each bin that is used."""
+    mesh, path = bar("C3D20", (2, 2, 2), 1e-7 * np.pi), tmp_path / "a.inp"
+    mesh = replace(mesh, points=mesh.points - 1e-101 * np.pi)
+    bins, _ = halves(mesh)
+    write_deck(path, mesh, bins, np.ones(8, int), ["scan.tif"])
+    for line in path.read_text().splitlines():
+        fields = line.rstrip(",").split(",")
+        assert line.startswith("*") or (
+            len(fields) <= 16 and max(len(field.strip()) for field in fields) <= 20
+        )
+    found = {keyword.name: keyword for keyword in read_keywords(path)}
+    assert found["MATERIAL"].parameters == {"NAME": "SVEVAE_2"}
+    assert found["ELASTIC"].rows() == [["50000", "0.3"]]
+    assert found["PLASTIC"].rows() == [["100", "0"], ["150", "0.007"], ["190", "0.0462"]]
+    assert "STEP" not in found
+    with pytest.raises(DataError, match=r"a\.inp: expected a deck with a step of tension"):
+        read_pull(path)
+
+
+def test_a_deck_is_a_mesh_again(tmp_path: Path) -> None:
+    """The sets that the first one made are made anew."""
+    mesh, path = bar("C3D8I", (1, 1, 2)), tmp_path / "a.inp"
+    write_deck(path, mesh, *halves(mesh), pull=Pull.between(mesh, "ZMIN", "ZMAX", 0.02))
+    once = path.read_text()
+    again = read_inp(path)
+    write_deck(path, again, *halves(again), pull=Pull.between(again, "ZMIN", "ZMAX", 0.02))
+    assert path.read_text() == once
+    said = read_pull(path)
+    assert said == {"axis": 2, "length": 2.0, "displacement": -0.04, "unit": "mm"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("TOP", "TOP", 0.1), "expected faces without a common node, received 51 in both"),
+        (("TOP", "BOTTOM"), "--strain, --displacement: expected one of them, above 0, received 0"),
+        (("TOP", "BOTTOM", None, -1.0), "received -1"),
+        (("LID", "BOTTOM", 0.1), "LID: expected a set of nodes"),
+        (("TOP", "CORNER", 0.1), "expected faces that lie along x, y or z of each other"),
+    ],
+)
+def test_bad_faces(arguments: tuple, message: str) -> None:
+    mesh = bar("C3D8")
+    below = mesh.numbers[(mesh.points == [0, 0, 0]).all(axis=1)]
+    mesh = replace(mesh, node_sets={**mesh.node_sets, "CORNER": below})
+    with pytest.raises(DataError, match=message):
+        Pull.between(mesh, *arguments)

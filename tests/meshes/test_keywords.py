@@ -1,0 +1,46 @@
+"""Keywords and data of .inp files: case, comments, continuation, includes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from svevae.errors import DataError
+from svevae.meshes.keywords import read_keywords
+
+
+def test_keywords_and_their_data(tmp_path: Path) -> None:
+    """Written as the two manuals allow."""
+    (tmp_path / "more.txt").write_text("3, 4,\n** a comment\n5\n")
+    (tmp_path / "nodes.inp").write_text("*node\n1, 0., 0., 0.\n")
+    path = tmp_path / "a.inp"
+    path.write_text(
+        "*include, input=nodes.inp\n2, 1., 0., 0.\n*Solid Section,\n elset=A, material=steel\n\n"
+        '*Elset, elset="my set", GENERATE\n1, 5\n*NSET, NSET=B, INPUT=more.txt\n'
+    )
+    found = read_keywords(path)
+    assert [keyword.name for keyword in found] == ["NODE", "SOLIDSECTION", "ELSET", "NSET"]
+    assert found[0].rows() == [["1", "0.", "0.", "0."], ["2", "1.", "0.", "0."]]
+    assert found[1].parameters == {"ELSET": "A", "MATERIAL": "steel"}
+    assert found[2].get("ELSET") == "MYSET"
+    assert found[2].parameters["GENERATE"] is None
+    assert found[3].rows() == [["3", "4"], ["5"]]
+    assert found[3].places == [(tmp_path / "more.txt", 1), (tmp_path / "more.txt", 3)]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("1, 2\n", "a.inp, line 1: expected a keyword"),
+        ("*NODE\n*INCLUDE\n", r"line 2: expected \*INCLUDE, INPUT=FILE"),
+        ("*INCLUDE, INPUT=b.inp\n", "line 1: expected a file to include, received 'b.inp'"),
+        ("*INCLUDE, INPUT=a.inp\n", "a.inp: expected a file that does not include itself"),
+        ("\0\0", "a.inp: expected a text file"),
+    ],
+)
+def test_bad_files(text: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.inp"
+    path.write_text(text)
+    with pytest.raises(DataError, match=message):
+        read_keywords(path)

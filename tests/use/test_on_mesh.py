@@ -1,0 +1,210 @@
+"""Properties of a scan on the elements of a mesh: which SVE an element gets, what is said of those
+without, what is refused. A stand-in encodes the porosity.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from svevae.cli import main
+from svevae.errors import DataError
+from svevae.meshes.bins import Bins, Curves
+from svevae.meshes.deck import write_deck
+from svevae.meshes.inp import read_inp
+from svevae.meshes.mesh import Mesh
+from svevae.model.latent import Response
+from svevae.parts.fields import PropertyField
+from svevae.scans.options import ImportOptions
+from svevae.use import field as module
+from svevae.use.on_mesh import MeshOptions, curves_of, deck_file
+from tests.contracts import make_contract
+from tests.meshes.bars import bar
+from tests.use.test_field import LABELS, VOLUME, stand_in
+
+LAW = (70e3, 0.33, 200.0, 300.0, 40.0)
+
+
+@pytest.fixture
+def model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> SimpleNamespace:
+    """Predicts whole curves; SVEs of 4 voxels of 10 um, so 0.04 mm. The folder has a scan."""
+    model = stand_in()
+    model.contract = make_contract(labels=LABELS, law=LAW)
+
+    def response(latent: np.ndarray) -> Response:
+        stress = (1 - latent)[:, None] * np.array([300.0, 400.0])
+        strain = np.array([[0.01, 0.03]]).repeat(len(latent), 0)
+        return Response(strain, stress, 0 * stress, np.zeros(0))
+
+    model.response = response
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(module, "load", lambda _, material: model)
+    np.save("scan.npy", VOLUME)
+    return model
+
+
+def write_mesh(mesh: Mesh, name: str = "mesh.inp") -> Path:
+    """A file of a mesh, with one material that nobody reads."""
+    one = Curves(np.ones(1), np.ones(1), np.zeros(1), np.ones((1, 1)))
+    path = Path(name).resolve()
+    write_deck(path, mesh, Bins(one, np.zeros(1, int)), np.zeros(len(mesh.elements), int))
+    return path
+
+
+def deck(chosen: MeshOptions, **options: object) -> tuple[str, Mesh, pd.DataFrame]:
+    said = deck_file(Path("scan.npy"), Path("part.inp"), "any", ImportOptions(**options), chosen)
+    assert Path("part.vtu").is_file()
+    return said, read_inp(Path("part.inp")), pd.read_csv("part.csv", index_col="element")
+
+
+def porosity(x: int, y: int, z: int) -> float:
+    return VOLUME[4 * x : 4 * x + 4, 4 * y : 4 * y + 4, 4 * z : 4 * z + 4].mean()
+
+
+def test_each_element_gets_its_sve(model: SimpleNamespace) -> None:
+    """2 x 2 x 2 elements as large as the SVEs, and their numbers 7, 14 and so on."""
+    path = write_mesh(bar("C3D8", (2, 2, 2), 0.04))
+    chosen = MeshOptions(path, pull="TOP", hold="BOTTOM", strain=0.02)
+    said, mesh, table = deck(chosen)
+    expected = [porosity(x, y, z) for x in range(2) for y in range(2) for z in range(2)]
+    np.testing.assert_allclose(table["porosity"], expected, rtol=1e-6)
+    np.testing.assert_allclose(table["E [MPa]"], 70e3 * (1 - np.array(expected)), rtol=1e-6)
+    assert table.index.tolist() == mesh.elements.tolist() == list(range(7, 63, 7))
+    assert mesh.blocks[0].kind == "C3D8I"
+    materials = len(set(expected))
+    assert f"part.inp: 8 elements (8 of C3D8I), 27 nodes, {materials} materials for" in said
+    found = re.search(r"stress within ([\d.]+)% of each SVE's own \(0\.002 asked for\)", said)
+    assert found is not None
+    assert float(found[1]) <= 0.2
+    assert "C3D8 is written as C3D8I" in said
+    assert "TOP (9 nodes) moves by 0.0016 mm along z, BOTTOM (9 nodes) is held" in said
+    assert "next: svevae run part.inp" in said
+    for k, number in enumerate(mesh.elements):
+        own = f"SVEVAE_{table['material'].iloc[k]}"
+        assert number in mesh.element_sets[own]
+
+
+def test_a_scan_is_placed_by_its_origin(model: SimpleNamespace) -> None:
+    """In micrometres, shifted by an SVE along x and y; a crop does not move what it leaves."""
+    mesh = bar("C3D8", (1, 1, 2), 40.0)
+    path = write_mesh(replace(mesh, points=mesh.points + np.array([40.0, 0, 0])))
+    here = MeshOptions(path, unit="um", keep_types=True)
+    _, same, table = deck(here)
+    assert table["porosity"].tolist() == pytest.approx([porosity(1, 0, 0), porosity(1, 0, 1)])
+    assert same.blocks[0].kind == "C3D8"
+    _, _, table = deck(replace(here, origin=(40.0, -40.0, 0.0)))
+    assert table["porosity"].tolist() == pytest.approx([porosity(0, 1, 0), porosity(0, 1, 1)])
+    _, _, table = deck(here, crop=((4, 10), (0, 8), (0, 9)))
+    assert table["porosity"].tolist() == pytest.approx([porosity(1, 0, 0), porosity(1, 0, 1)])
+
+
+def test_elements_without_material(model: SimpleNamespace) -> None:
+    """One in air, one outside the scan: refused by name, given the nearest, or left out."""
+    volume = VOLUME[:8, :4, :8].copy()
+    volume[4:, :, 4:] = 1
+    np.save("scan.npy", volume)
+    path = write_mesh(bar("C3D8I", (2, 1, 3), 0.04))
+    with pytest.raises(
+        DataError,
+        match=r"mesh.inp: expected material round each element, received 3 elements without:"
+        r" 2 outside the scan, 1 in SVEs .*: 21, 35, 42; --without nearest or drop",
+    ):
+        deck(MeshOptions(path))
+    said, mesh, table = deck(MeshOptions(path, without="nearest"))
+    assert "3 elements without material have that of the nearest SVE: 2 outside the scan" in said
+    a, b, c = porosity(0, 0, 0), porosity(0, 0, 1), porosity(1, 0, 0)
+    assert table["porosity"].tolist()[:4] == pytest.approx([a, b, b, c])
+    assert table["porosity"].iloc[4] in (pytest.approx(b), pytest.approx(c))  # as near
+    said, mesh, table = deck(MeshOptions(path, without="drop"))
+    assert "3 elements without material are left out" in said
+    assert mesh.elements.tolist() == table.index.tolist() == [7, 14, 28]
+    assert "TOP" not in mesh.node_sets
+
+
+def test_large_elements_are_told(model: SimpleNamespace) -> None:
+    path = write_mesh(bar("C3D20R", (1, 1, 1), 0.08))
+    assert "1 element larger than an SVE of 0.04 mm" in deck(MeshOptions(path))[0]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"pull": "TOP"}, "--pull, --hold: expected both or none, received one"),
+        ({"strain": 0.1}, "--strain, --displacement: expected --pull and --hold with it"),
+        ({"pull": "TOP", "hold": "ZMIN"}, "--strain, --displacement: expected one of them with"),
+        ({"pull": "LID", "hold": "ZMIN", "strain": 0.1}, "LID: expected a set of nodes, a surface"),
+        ({"tolerance": 0.0}, "--stress-error: expected a fraction between 0 and 1, received 0"),
+        (
+            {"unit": "m"},
+            r"expected elements in the scan, received a mesh from .* to .* m; --mesh-un",
+        ),
+        ({"mesh": Path("part.inp")}, r"part.inp: expected the file of a mesh, received none"),
+    ],
+)
+def test_bad_options(change: dict, message: str, model: SimpleNamespace) -> None:
+    path = write_mesh(bar("C3D8", (1, 1, 2), 0.04))
+    with pytest.raises(DataError, match=message):
+        deck(MeshOptions(**{"mesh": path} | change))
+    assert not Path("part.inp").exists()
+
+
+def test_bad_files(model: SimpleNamespace) -> None:
+    path = write_mesh(bar("C3D8", (1, 1, 2), 0.04))
+    with pytest.raises(DataError, match=r"expected a name that ends in .inp for a deck"):
+        deck_file(Path("scan.npy"), Path("a.csv"), "any", ImportOptions(), MeshOptions(path))
+    with pytest.raises(DataError, match=r"mesh.inp: expected another file than the source"):
+        deck_file(Path("scan.npy"), path, "any", ImportOptions(), MeshOptions(path))
+    model.contract = make_contract(labels=LABELS)
+    with pytest.raises(DataError, match=r"law: expected a model that predicts whole curves"):
+        deck(MeshOptions(path))
+
+
+@pytest.mark.skipif(shutil.which("ccx") is None, reason="needs CalculiX, apt install calculix-ccx")
+def test_a_bar_of_sves_from_the_shell(
+    model: SimpleNamespace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """2 x 2 x 2 SVEs by 8 elements each: its force lies between that of SVEs that share the stress
+    and of SVEs that share the strain, at each increment.
+    """
+    write_mesh(bar("C3D8", (4, 4, 4), 0.02))
+    options = ["--mesh", "mesh.inp", "-o", "part.inp", "-m", "any", "--voxel-size", "10"]
+    options += ["--pull", "zmax", "--hold", "zmin", "--strain", "0.02"]
+    assert main(["field", "scan.npy", *options]) == 0
+    assert "next: svevae run part.inp" in capsys.readouterr().out
+    assert main(["run", "part.inp"]) == 0
+    said = capsys.readouterr().out
+    load = pd.read_csv("part-load.csv", index_col="increment")
+    assert Path("part-load.png").is_file()
+    assert f"{load['force [N]'].iloc[-1]:.5g} N at 0.0016 mm" in said
+    table = pd.read_csv("part.csv", index_col="element")
+    dense = 1 - table["porosity"].to_numpy()
+    curves, _ = curves_of(solid_field(model, dense))
+    strain = load["strain"].to_numpy()
+    parallel = curves.tension(strain).mean(axis=0)
+    grid, at = np.linspace(0, 0.06, 3001), np.linspace(1, parallel[-1], 1000)
+    series = np.mean([np.interp(at, one, grid) for one in curves.tension(grid)], axis=0)
+    stress = load["force [N]"].to_numpy() / 0.08**2
+    assert (stress < 1.002 * parallel).all()
+    assert (stress > 0.998 * np.interp(strain, series, at)).all()
+
+
+def solid_field(model: SimpleNamespace, dense: np.ndarray) -> PropertyField:
+    """SVEs of these densities."""
+    porosity = 1 - dense[:, None, None]
+    return PropertyField.predicted(model, porosity[..., None], porosity)
+
+
+def test_options_of_a_mesh_need_a_mesh(
+    model: SimpleNamespace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["field", "scan.npy", "-o", "a.csv", "-m", "any", "--pull", "TOP"]) == 2
+    assert "--pull: expected --mesh MESH with it" in capsys.readouterr().err
+    assert main(["run", "a.inp"]) == 2
+    assert "a.inp: cannot be read" in capsys.readouterr().err

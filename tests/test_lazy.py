@@ -22,6 +22,9 @@ FACES = {
         " write_vtkhdf"
     ),
     "svevae.explore": "Explorer explore make_app",
+    "svevae.meshes": (
+        "Bins Block Curves Load Mesh Pull binned read_mesh run_deck write_deck write_vtu"
+    ),
     "svevae.model": (
         "ARCHITECTURES Architecture GenerativeModel LatentModel ModelContract OutOfReachError"
         " PorosityBaseline Posterior Prediction RidgeBaseline Scores Trainer VoxelPCA build_vae"
@@ -46,8 +49,8 @@ FACES = {
         "JOURNAL Study Ticket finalists front open_journal open_storage parse_space score"
     ),
     "svevae.use": (
-        "Design Scatter design_file encode_volume field_file load predict_file sample_file"
-        " scatter_of_file"
+        "Design MeshOptions Scatter deck_file design_file encode_volume field_file load"
+        " predict_file sample_file scatter_of_file"
     ),
 }
 

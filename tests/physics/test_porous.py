@@ -117,20 +117,12 @@ def test_without_strength_it_flows(dtype: str) -> None:
     np.testing.assert_array_equal(stress[:, :, ~weak.ravel()], expected[:, :, ~weak.ravel()])
 
 
-def test_stress_lies_on_the_yield_surface_or_within() -> None:
+@pytest.mark.parametrize("tabulated", [False, True])
+def test_stress_lies_on_the_yield_surface_or_within(tabulated: bool) -> None:
+    """Also by steps over none, one and many points of tables that differ, steep, flat, convex."""
     strain, dilatation, state, constants = points(RNG.uniform(0, 0.5, COUNT))
-    _lies_on(strain, dilatation, state, constants)
-
-
-def test_stress_lies_on_the_table_or_within() -> None:
-    """Steps over none, one and many points of tables that differ, steep, flat and convex."""
-    strain, dilatation, state, constants = points(RNG.uniform(0, 0.5, COUNT))
-    _lies_on(strain, dilatation, state, constants._replace(hardening=tables()))
-
-
-def _lies_on(
-    strain: jax.Array, dilatation: jax.Array, state: PlasticState, constants: Constants
-) -> None:
+    if tabulated:
+        constants = constants._replace(hardening=tables())
     stress, pressure, _, new = elliptic_return(strain, dilatation, state, constants)
     limit = constants.s0 + constants.Q * (1 - jnp.exp(-constants.b * new.accumulated))
     if constants.hardening is not None:

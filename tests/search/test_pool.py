@@ -207,18 +207,24 @@ def test_a_leader_gives_signs_of_life(study: Study, monkeypatch: pytest.MonkeyPa
 def test_runs_of_trials_that_run_no_more_are_ended(
     study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also of those that had not named their run yet. That of a running trial stays open."""
+    """Also of those that had not named their run yet, or named another. That of a running trial
+    stays open, and that of a finished one ends as it did.
+    """
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
-    study.issue([Ticket(0, 1), Ticket(1, 1)])
-    trials = [study.claim(0), study.claim(0)]
-    study.study.tell(trials[0], 0.5)
+    study.issue([Ticket(number, 1) for number in range(3)])
+    trials = [study.claim(0) for _ in range(3)]
     with tracking.run("search") as parent:
         runs = []
         client = tracking.mlflow.MlflowClient()
-        for trial in trials:  # of workers that are no more, so nobody ends them
+        # of workers that are no more, so nobody ends them
+        for trial in (*trials, trials[0]):
             tags = {"svevae.study": "s", "svevae.trial": str(trial.number)}
             tags["mlflow.parentRunId"] = parent
             runs.append(client.create_run(tracking.experiment_id(), tags=tags).info.run_id)
         assert set(tracking.open_trial_runs(parent)) == set(runs)
+        trials[0].set_user_attr("run_id", runs[0])
+        study.study.tell(trials[0], 0.5)
+        study.study.tell(trials[2], state=optuna.trial.TrialState.PRUNED)
         end_stray_runs(parent, [study])
-        assert set(tracking.open_trial_runs(parent)) == {runs[1]}
+        statuses = [client.get_run(run_id).info.status for run_id in runs]
+        assert statuses == ["FINISHED", "RUNNING", "KILLED", "FAILED"]

@@ -11,6 +11,7 @@ from pathlib import Path
 import keras
 import mlflow
 import numpy as np
+import optuna
 import pytest
 from optuna.trial import FrozenTrial, TrialState
 
@@ -21,7 +22,7 @@ from svevae.dataset.store import SVEDataset
 from svevae.search import trial as module
 from svevae.search.space import parse_space
 from svevae.search.storage import open_journal
-from svevae.search.study import Study, Ticket
+from svevae.search.study import DIED, Study, Ticket
 from svevae.search.task import Task
 from svevae.search.trial import make_pruner, run_trial
 
@@ -216,6 +217,41 @@ def test_an_interrupted_trial_stays_running_and_its_run_is_killed(
     assert trial.state == TrialState.RUNNING
     assert mlflow_run(trial).info.status == "KILLED"
     assert mlflow.active_run() is None
+
+
+def test_all_figures_of_a_trial_are_logged_by_when_the_study_knows_it(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last trial ends the search, which ends its workers."""
+    study, run = start()
+    tell, logged = study.study.tell, []
+
+    def told(trial: optuna.Trial, *arguments: object, **options: object) -> FrozenTrial:
+        logged.append(mlflow.get_run(trial.user_attrs["run_id"]).data)
+        return tell(trial, *arguments, **options)
+
+    monkeypatch.setattr(study.study, "tell", told)
+    trial = run({})
+    (data,) = logged
+    assert data.metrics.keys() == mlflow_run(trial).data.metrics.keys()
+    assert data.metrics["validation/property_error"] == trial.values[0]
+    assert data.tags["svevae.reason"] == ""
+
+
+def test_the_run_of_a_trial_that_was_given_up_is_not_finished(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study, run = start()
+    score = module.tracking.log_scores
+
+    def give_up(figures: dict[str, float]) -> None:
+        score(figures)
+        study.give_up(study.trials()[0], DIED)
+
+    monkeypatch.setattr(module.tracking, "log_scores", give_up)
+    trial = run({})
+    assert trial.state == TrialState.FAIL
+    assert mlflow_run(trial).info.status != "FINISHED"
 
 
 @pytest.mark.slow

@@ -24,6 +24,7 @@ from svevae.search.study import (
     DIED,
     INTERRUPTED,
     LEADER,
+    RUN_STATUS,
     LeaderWatch,
     Study,
     Ticket,
@@ -132,16 +133,19 @@ def give_up_lost(study: Study, watch: Watch, lost: str = DIED) -> None:
 
 def end_stray_runs(parent_run_id: str, studies: Iterable[Study]) -> None:
     """End the runs of trials that no longer run: a worker may be ended between making a run and
-    naming it in its trial, or while it ends one.
+    naming it in its trial, or while it ends one, which then ends as its trial did.
     """
-    running = {
-        (study.study.study_name, str(trial.number))
+    trials = {
+        (study.study.study_name, str(trial.number)): trial
         for study in studies
-        for trial in study.trials(TrialState.RUNNING)
+        for trial in study.trials()
     }
     for run_id, tags in tracking.open_trial_runs(parent_run_id).items():
-        if (tags.get("svevae.study"), tags.get("svevae.trial")) not in running:
+        trial = trials.get((tags.get("svevae.study", ""), tags.get("svevae.trial", "")))
+        if trial is None or trial.user_attrs.get("run_id", run_id) != run_id:
             tracking.end_lost_run(run_id)
+        elif trial.state != TrialState.RUNNING:
+            tracking.end_lost_run(run_id, RUN_STATUS.get(trial.state, "FAILED"))
 
 
 def run_to_the_end(study: Study, tickets: Sequence[Ticket], pool: Pool, name: str) -> None:

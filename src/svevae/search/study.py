@@ -35,6 +35,11 @@ CARRIED = ("ticket", "seed", "finalist", "params_yaml")  # by whichever trial ha
 TERMS = "contract"  # the user attribute of a study that holds its terms
 LEADER = "leader"  # the user attribute of a study with the last sign of life of its leader
 DIED, INTERRUPTED = "its worker died", "its worker was interrupted"  # values of `lost`
+RUN_STATUS = {  # of a trial's run in MLflow
+    TrialState.COMPLETE: "FINISHED",
+    TrialState.PRUNED: "KILLED",
+    TrialState.FAIL: "FAILED",
+}
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 

@@ -27,16 +27,11 @@ from svevae.model.metrics import constant_cross_entropy
 from svevae.search.pick import score
 from svevae.search.space import applied
 from svevae.search.storage import OUTAGES, patiently, repeatedly
-from svevae.search.study import BEAT, Study
+from svevae.search.study import BEAT, RUN_STATUS, Study
 from svevae.search.task import Task
 
 RUNGS = 3  # portions of the training SVEs, where the pruner hands out these instead of epochs
 LONGEST_REASON = 500  # characters
-STATUS = {  # of MLflow
-    TrialState.COMPLETE: "FINISHED",
-    TrialState.PRUNED: "KILLED",
-    TrialState.FAIL: "FAILED",
-}
 
 
 def make_pruner(search: Search) -> optuna.pruners.BasePruner:
@@ -79,16 +74,10 @@ def run_trial(
             patiently(trial.set_user_attr, "run_id", run_id)
             notes, values, state = _outcome(task, study, trial)
             notes |= {"seconds": time.monotonic() - began, "device": device}
-            _finish(study, trial, notes, values, state)
-        figures = {
-            f"validation/{name}_error": value for name, value in notes.get("errors", {}).items()
-        }
-        figures |= {
-            key: notes[key] for key in ("seconds", "sve_per_second", "best_epoch") if key in notes
-        }
-        patiently(tracking.log_scores, figures)
-        patiently(tracking.set_tags, {"svevae.reason": notes.get("reason", "")})
-        status = STATUS[state]
+            # before the study knows: with the last trial the search is over and ends its workers
+            _log_figures(notes)
+            if _finish(study, trial, notes, values, state):
+                status = RUN_STATUS[state]
     finally:
         patiently(tracking.end_trial_run, run_id, status)
         keras.backend.clear_session()
@@ -227,13 +216,25 @@ def _finish(
     notes: Mapping[str, Any],
     values: list[float] | None,
     state: TrialState,
-) -> None:
+) -> bool:
+    """End the trial. Returns False if it had been given up."""
     try:
         for key, value in notes.items():
             patiently(trial.set_user_attr, key, value)
         patiently(study.study.tell, trial, values, state, skip_if_finished=True)
     except UpdateFinishedTrialError:  # it was given up for lost, and another has its ticket
         print(f"trial {trial.number} came too late: it had been given up", flush=True)
+        return False
+    return True
+
+
+def _log_figures(notes: Mapping[str, Any]) -> None:
+    figures = {f"validation/{name}_error": value for name, value in notes.get("errors", {}).items()}
+    figures |= {
+        key: notes[key] for key in ("seconds", "sve_per_second", "best_epoch") if key in notes
+    }
+    patiently(tracking.log_scores, figures)
+    patiently(tracking.set_tags, {"svevae.reason": notes.get("reason", "")})
 
 
 def _log_params(task: Task, trial: optuna.Trial, config: Train) -> None:

@@ -121,10 +121,10 @@ def check_run(run_id: str) -> None:
         ) from error
 
 
-def end_lost_run(run_id: str) -> None:
-    """Mark the run of a process that is no more as failed; the store may lack it."""
+def end_lost_run(run_id: str, status: str = "FAILED") -> None:
+    """End the run of a process that is no more; the store may lack it."""
     try:
-        mlflow.MlflowClient().set_terminated(run_id, "FAILED")
+        mlflow.MlflowClient().set_terminated(run_id, status)
     except (MlflowException, SQLAlchemyError, requests.RequestException):
         return
 

@@ -1,12 +1,14 @@
 """How near the curves that parts are made of come to what the solver finds in fine steps, between
-the few strains of the labels.
+the few strains of the labels, and the 0.2 % yields that are read off them.
 
 `svevae.physics.knee.SHARE` was fitted to these SVEs: of each family and metal of the file those
 that have 40 to 99 % of the matrix's modulus, some at random. The solver pulls them along z in 37
-steps, of which the labels' eleven are given. Writes knee.json: for the round curve, and for that
-whose ratio to the matrix's own is linear between labels, the error in % over the curve from 0.7
-yield strains on (root mean square), at its worst strain (root mean square and largest over SVEs),
-and the latter by family. `python benchmarks/knee.py` (5 minutes; `dvc pull data.dvc` first)
+steps, of which the labels' eleven are given. Writes knee.json: for the round curve, for that whose
+ratio to the matrix's own is linear between labels, and for one that is linear itself, the error in
+% over the curve from 0.7 yield strains on (root mean square), at its worst strain (root mean square
+and largest over SVEs), the latter by family, and that of the 0.2 % yield (mean, root mean square
+and largest) beside the one of the fine curve. `python benchmarks/knee.py` (5 minutes; `dvc pull
+data.dvc` first)
 """
 
 from __future__ import annotations
@@ -21,8 +23,9 @@ from tqdm import tqdm
 from svevae.dataset.store import open_dataset
 from svevae.physics.elasticity import Material
 from svevae.physics.homogenize import Loading, Solver
-from svevae.physics.knee import round_curve
-from svevae.physics.voce import curve_at
+from svevae.physics.knee import RoundCurve
+from svevae.physics.label import yield_stress
+from svevae.physics.voce import voce_curve
 
 RESULT = Path(__file__).with_suffix(".json")
 FILE = "data/porous_metals_32.h5"
@@ -32,13 +35,33 @@ STEPS = (8, 8, 4, 4, 2, 2, 2, 2, 2, 2)  # between the labels
 KNEE = 0.7  # in yield strains
 
 
-def errors(reading: str, curve: dict[str, np.ndarray]) -> np.ndarray:
-    """Errors in % of one SVE's curve, from the knee on, where `reading` is "round" or "matrix"."""
+def read(reading: str, curve: dict[str, np.ndarray]) -> np.ndarray:
+    """The curve of one SVE at all its strains, read from those of the labels alone."""
     strain, stress, law = curve["strain"], curve["stress"], curve["law"]
     labels = np.cumsum(np.append(0, STEPS))
-    read = {"round": round_curve, "matrix": curve_at}[reading]
-    found = read(strain[labels], stress[labels], curve["modulus"], law, strain)
-    return 100 * (found / stress - 1)[strain > KNEE * law[2] / law[0]]
+    if reading == "round":
+        return RoundCurve(strain[labels], stress[labels], curve["modulus"], law)(strain)
+    knots = np.append(0.0, strain[labels])
+    if reading == "linear":
+        return np.interp(strain, knots, np.append(0.0, stress[labels]))
+    matrix = voce_curve(*law[[0, 2, 3, 4]], strain)
+    ratio = np.append(curve["modulus"] / law[0], stress[labels] / matrix[labels])
+    return matrix * np.interp(strain, knots, ratio)
+
+
+def errors(reading: str, curve: dict[str, np.ndarray]) -> np.ndarray:
+    """Errors in % of one SVE's curve from the knee on."""
+    after = curve["strain"] > KNEE * curve["law"][2] / curve["law"][0]
+    return 100 * (read(reading, curve) / curve["stress"] - 1)[after]
+
+
+def yield_error(reading: str, curve: dict[str, np.ndarray]) -> float:
+    """Error in % of one SVE's 0.2 % yield; both are read off curves in fine steps."""
+    strain, modulus = curve["strain"], float(curve["modulus"])
+    found, true = (
+        yield_stress(strain, stress, modulus) for stress in (read(reading, curve), curve["stress"])
+    )
+    return 100 * (found / true - 1)
 
 
 def solved() -> list[dict[str, np.ndarray]]:
@@ -73,14 +96,20 @@ def solved() -> list[dict[str, np.ndarray]]:
 def main() -> None:
     curves = solved()
     found: dict[str, object] = {"sves": len(curves)}
-    for reading in ("round", "matrix"):
+    for reading in ("round", "matrix", "linear"):
         off = [errors(reading, curve) for curve in curves]
         worst = np.array([np.abs(one).max() for one in off])
         families = np.array([curve["family"] for curve in curves])
+        yields = np.array([yield_error(reading, curve) for curve in curves])
         found[reading] = {
             "over_the_curve": float(np.sqrt(np.mean([np.square(one).mean() for one in off]))),
             "at_the_worst_strain": float(np.sqrt(np.square(worst).mean())),
             "largest": float(worst.max()),
+            "yield": {
+                "mean": float(yields.mean()),
+                "root_mean_square": float(np.sqrt(np.square(yields).mean())),
+                "largest": float(np.abs(yields).max()),
+            },
             "by_family": {
                 str(kind): float(np.sqrt(np.square(worst[families == kind]).mean()))
                 for kind in np.unique(families)

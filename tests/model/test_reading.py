@@ -8,8 +8,9 @@ import pytest
 from svevae.dataset.curves import Curves
 from svevae.model.reading import reading
 from svevae.physics.alloys import PRINTED
+from svevae.physics.knee import proof_stress
 from svevae.physics.label import property_names
-from svevae.physics.voce import proof_stress, voce_curve
+from svevae.physics.voce import voce_curve
 
 AXES = ("x", "y", "z")
 REFERENCE = np.array([70_000.0, 0.33, 216.0, 312.0, 40.0])

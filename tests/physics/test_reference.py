@@ -15,8 +15,8 @@ import pytest
 
 from svevae.physics.elasticity import PRESETS, VOLUMETRIC, hashin_shtrikman, voigt_bound
 from svevae.physics.homogenize import Settings, Solver
+from svevae.physics.knee import proof_stress
 from svevae.physics.label import Labels, Tension, label
-from svevae.physics.voce import proof_stress
 from tests.conftest import REFERENCE
 
 VOCE = PRESETS["as-built-z"]
@@ -88,7 +88,7 @@ def apart_from_reference(
     reference: dict[str, np.ndarray], index: int, found: Labels
 ) -> tuple[float, float, float]:
     """`apart` from an SVE of the reference. Its yields are read off its own curves as ours are: the
-    file has them linear between increments, 0.1 % lower.
+    file has them linear between increments, up to 1.3 % lower.
     """
     curves = [reference[f"tension/stress_{axis}"][index] for axis in "xz"]
     properties = reference["properties"][index].copy()
@@ -97,7 +97,7 @@ def apart_from_reference(
         modulus = properties[found.names.index(f"E_{axis}")]
         place = found.names.index(f"yield_{axis}")
         ours = proof_stress(reference["tension/strain"], curve, modulus, law)
-        assert properties[place] == pytest.approx(float(ours), rel=2e-3)
+        assert properties[place] == pytest.approx(float(ours), rel=1.5e-2)
         properties[place] = ours
     return apart(found, reference["stiffness"][index], curves, properties)
 

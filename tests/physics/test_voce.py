@@ -13,7 +13,7 @@ from scipy.optimize import brentq
 
 from svevae.physics.elasticity import PRESETS
 from svevae.physics.homogenize import Loading, Settings, Solver
-from svevae.physics.voce import OFFSET, curve_at, fit_voce, proof_stress, voce_curve
+from svevae.physics.voce import OFFSET, fit_voce, voce_curve
 
 REFERENCE = Path(__file__).parents[2] / "data" / "reference_32.h5"
 STRAIN = np.linspace(0, 0.03, 61)
@@ -90,62 +90,3 @@ def test_the_curve_is_the_solvers_without_pores() -> None:
     )
     expected = voce_curve(material.E, material.s0, material.Q, material.b, strain)
     np.testing.assert_allclose(path.stress[0, :, 2], expected, rtol=1e-6)
-
-
-# Curves beside the matrix's own
-
-LAWS = np.array([[70_000.0, 0.33, 216.0, 312.0, 40.0], [190_000.0, 0.29, 450.0, 300.0, 10.0]])
-COARSE = np.array([[0.002, 0.006, 0.012], [0.002, 0.006, 0.012]])  # (curve, increment)
-
-
-def coarse_curves() -> tuple[np.ndarray, np.ndarray]:
-    """The matrix's stress at COARSE and its modulus, for both LAWS."""
-    E, _, s0, Q, b = LAWS.T[..., None]
-    return voce_curve(E, s0, Q, b, COARSE), LAWS[:, 0]
-
-
-def test_the_matrix_is_exact_between_its_increments() -> None:
-    """And on the elastic line, and beyond the last increment; a share of it is that share."""
-    stress, modulus = coarse_curves()
-    at = np.tile([0.0, 0.001, 0.002, 0.0031, 0.009, 0.02], (2, 1))
-    E, _, s0, Q, b = LAWS.T[..., None]
-    exact = voce_curve(E, s0, Q, b, at)
-    np.testing.assert_allclose(curve_at(COARSE, stress, modulus, LAWS, at), exact, rtol=1e-12)
-    half = curve_at(COARSE, stress / 2, modulus / 2, LAWS, at)
-    np.testing.assert_allclose(half, exact / 2, rtol=1e-12)
-
-
-def test_the_curve_passes_through_its_increments() -> None:
-    """Whatever the curve, here of a ratio to the matrix that falls from 0.9 to 0.6; in the middle
-    between two increments the ratio is their mean.
-    """
-    matrix, modulus = coarse_curves()
-    stress = matrix * [0.8, 0.7, 0.6]
-    found = curve_at(COARSE, stress, 0.9 * modulus, LAWS, COARSE)
-    np.testing.assert_allclose(found, stress, rtol=1e-12)
-    E, _, s0, Q, b = LAWS.T[..., None]
-    for at, ratio in ((0.001, 0.85), (0.004, 0.75), (0.009, 0.65), (0.05, 0.6)):
-        there = np.full((2, 1), at)
-        found = curve_at(COARSE, stress, 0.9 * modulus, LAWS, there)
-        np.testing.assert_allclose(found, ratio * voce_curve(E, s0, Q, b, there), rtol=1e-12)
-
-
-def test_proof_stress_of_the_matrix() -> None:
-    """s0 + Q (1 - exp(-0.002 b)) from three increments, and half of that for half the matrix."""
-    stress, modulus = coarse_curves()
-    _, _, s0, Q, b = LAWS.T
-    exact = s0 + Q * (1 - np.exp(-0.002 * b))
-    np.testing.assert_allclose(proof_stress(COARSE, stress, modulus, LAWS), exact, rtol=1e-9)
-    half = proof_stress(COARSE, stress / 2, modulus / 2, LAWS)
-    np.testing.assert_allclose(half, exact / 2, rtol=1e-9)
-
-
-def test_proof_stress_of_a_curve_that_ends_early_and_of_none() -> None:
-    """NaN where the last increment lies above the line from 0.2 %; 0 for a modulus of 0."""
-    stress, modulus = coarse_curves()
-    early = COARSE * [[1.0], [0.3]]  # to 0.36 %, where the second law is elastic to 0.24 %
-    E, _, s0, Q, b = LAWS.T[..., None]
-    found = proof_stress(early, voce_curve(E, s0, Q, b, early), modulus, LAWS)
-    assert found[0] > 0
-    assert np.isnan(found[1])
-    np.testing.assert_array_equal(proof_stress(COARSE, 0 * stress, 0 * modulus, LAWS), [0, 0])

@@ -30,7 +30,8 @@ from svevae.physics.alloys import laws_of
 from svevae.physics.connectivity import load_path
 from svevae.physics.elasticity import AXES, PRESETS, Material, young
 from svevae.physics.homogenize import Loading, Solver
-from svevae.physics.voce import curve_at, fit_voce, proof_stress, voce_curve
+from svevae.physics.knee import RoundCurve, proof_stress
+from svevae.physics.voce import fit_voce, voce_curve
 from svevae.scans.importers import Samples
 from svevae.scans.options import ImportOptions
 from svevae.scans.sources import EDGE
@@ -363,13 +364,12 @@ class Explorer:
         stress = response.stress[0, along]
         half = QUANTILE_90 * response.stress_std[0, along]
         middle, low, high = (
-            curve_at(
+            RoundCurve(
                 response.strain[0].astype(float),
                 curve.astype(float),
                 np.asarray(modulus * (curve[0] / stress[0] if stress[0] > 0 else 1.0)),
                 np.array(law),
-                at,
-            )
+            )(at)
             for curve in (stress, stress - half, stress + half)
         )
         return at, middle, np.stack([low, high])

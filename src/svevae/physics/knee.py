@@ -1,11 +1,10 @@
-"""The knee of a porous metal: what its tension curve is between the few strains of its labels, and
-the table of hardening that reproduces it.
+"""The knee of a porous metal: what its tension curve is between the few strains of its labels, the
+0.2 % yield read from it, and the table of hardening that reproduces it.
 
 Pores make a metal yield bit by bit: long before the bulk of it beside pores, where stress gathers,
 so that the knee of its curve is round where that of the matrix is sharp. The labels have two or
-three strains about the knee, and a ratio to the matrix's curve that is linear between them, as
-`svevae.physics.voce.curve_at` takes it, is up to 12 % too strong there. So the ratio is taken to a
-curve that is as round as the SVE's own:
+three strains about the knee, and a ratio to the matrix's curve that is linear between them is up to
+12 % too strong there. So the ratio is taken to a curve that is as round as the SVE's own:
 
     R = (1 - w) M + w S,    S = P x / (1 + x^n)^(1/n),    x = E strain / P,
 
@@ -24,12 +23,14 @@ from __future__ import annotations
 import numpy as np
 
 from svevae.physics.hardening import Hardening
-from svevae.physics.voce import voce_curve
+from svevae.physics.voce import OFFSET, voce_curve
 
 SHARE = 7.0
 # of n: what is rounder is no knee, what is sharper the matrix's
 ROUND, SHARP = 2.0, 60.0
-BISECTIONS = 40
+# of what a knee can lose: less is rounding
+LEAST_LOST = 1e-6
+BISECTIONS = 40  # 1e-12 of what is looked for
 # between the strains of the labels, in units of the matrix's yield strain: fine about the knee,
 # then in growing steps
 ABOUT, STEP, GROWTH = (0.5, 1.5), 0.1, 1.3
@@ -41,44 +42,99 @@ REACH = 5.0
 LEAST = 1e-4
 
 
-def round_curve(
-    strain: np.ndarray, stress: np.ndarray, modulus: np.ndarray, law: np.ndarray, at: np.ndarray
-) -> np.ndarray:
-    """Stress (..., any) at the strains `at` (any,) of curves (..., increment) at `strain`
-    (increment,) that start at 0 with the slope `modulus` (...); `law` (5,) is the matrix's, (E, nu,
-    s0, Q, b). Beyond the last strain the ratio to the round curve stays.
+class RoundCurve:
+    """Curves (..., increment) at `strain` (..., increment) that start at 0 with the slope `modulus`
+    (...), between their increments as above; `law` (..., 5) is the matrix's, (E, nu, s0, Q, b).
     """
-    E, _, s0, Q, b = np.asarray(law, float)
-    start = np.asarray(modulus, float)[..., None] / E
-    share = 1 - np.clip(start, 0.0, 1.0) ** SHARE
 
-    def reference(strain: np.ndarray, n: np.ndarray) -> np.ndarray:
+    def __init__(
+        self, strain: np.ndarray, stress: np.ndarray, modulus: np.ndarray, law: np.ndarray
+    ):
+        self._law = np.moveaxis(np.asarray(law, float)[..., None], -2, 0)
+        E, _, s0, _, _ = self._law
+        start = np.asarray(modulus, float)[..., None] / E
+        self._share = 1 - np.clip(start, 0.0, 1.0) ** SHARE
+        # the last increment before the matrix yields
+        before = (strain < s0 / E).sum(axis=-1, keepdims=True) - 1
+        at = _along(strain, np.maximum(before, 0))
+        elastic = E * start * at
+        kept = _along(stress, np.maximum(before, 0)) / np.where(elastic > 0, elastic, 1.0)
+        lost = (1 - kept) / np.maximum(self._share, np.finfo(float).tiny)
+        self._n = np.where(before >= 0, sharpness(lost, E / s0 * at), SHARP)
+        self._knots = np.concatenate([np.zeros_like(strain[..., :1]), strain], axis=-1)
+        self._ratio = np.concatenate([start, stress / self._reference(strain)], axis=-1)
+
+    def __call__(self, at: np.ndarray) -> np.ndarray:
+        """Stress (..., any) at the strains `at` (..., any). Beyond the last increment the ratio to
+        the round curve stays.
+        """
+        right = (self._knots[..., None, :] <= at[..., None]).sum(axis=-1)
+        right = right.clip(1, self._knots.shape[-1] - 1)
+        x0, x1 = (_along(self._knots, k) for k in (right - 1, right))
+        y0, y1 = (_along(self._ratio, k) for k in (right - 1, right))
+        share = np.minimum((at - x0) / (x1 - x0), 1.0)
+        return (y0 + share * (y1 - y0)) * self._reference(at)
+
+    def _reference(self, strain: np.ndarray) -> np.ndarray:
+        E, _, s0, Q, b = self._law
         matrix = voce_curve(E, s0, Q, b, strain)
         flow = s0 - Q * np.expm1(-b * (strain - matrix / E))
-        x = E * strain / flow
-        return (1 - share) * matrix + share * E * strain * (1 + x**n) ** (-1 / n)
+        return (1 - self._share) * matrix + self._share * flow * knee(E * strain / flow, self._n)
 
-    n = np.full(start.shape, SHARP)
-    if (before := np.flatnonzero(strain < s0 / E)).size:
-        last = before[-1:]
-        kept = stress[..., last] / np.where(start > 0, start, 1.0)
-        low, high = np.full(start.shape, 1 / SHARP), np.full(start.shape, 1 / ROUND)
-        for _ in range(BISECTIONS):
-            middle = (low + high) / 2
-            sharp = reference(strain[last], 1 / middle) > kept
-            low, high = np.where(sharp, middle, low), np.where(sharp, high, middle)
-        n = 2 / (low + high)
-    ratio = np.append(start, stress / reference(strain, n), axis=-1)
-    knots = np.append(0.0, strain)
-    between = np.stack([np.interp(at, knots, one) for one in np.eye(len(knots))])
-    return ratio @ between * reference(at, n)
+
+def _along(values: np.ndarray, index: np.ndarray) -> np.ndarray:
+    """values[..., index] (..., any), where what stands before the last axis broadcasts."""
+    shape = np.broadcast_shapes(values.shape[:-1], index.shape[:-1])
+    return np.take_along_axis(
+        np.broadcast_to(values, shape + values.shape[-1:]),
+        np.broadcast_to(index, shape + index.shape[-1:]),
+        -1,
+    )
+
+
+def knee(x: np.ndarray, n: np.ndarray) -> np.ndarray:
+    """x / (1 + x^n)^(1/n), the round knee between x and 1."""
+    return np.minimum(x, 1.0) * (1 + np.minimum(x, 1 / np.maximum(x, 1.0)) ** n) ** (-1 / n)
+
+
+def sharpness(lost: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """The n at which the knee at `x`, below 1, has lost the share `lost` of x."""
+    lost = np.maximum(lost, LEAST_LOST)
+    low, high = np.full(lost.shape, 1 / SHARP), np.full(lost.shape, 1 / ROUND)
+    for _ in range(BISECTIONS):
+        middle = (low + high) / 2
+        sharp = 1 - knee(x, 1 / middle) / x < lost
+        low, high = np.where(sharp, middle, low), np.where(sharp, high, middle)
+    return 2 / (low + high)
+
+
+def proof_stress(
+    strain: np.ndarray,
+    stress: np.ndarray,
+    modulus: np.ndarray,
+    law: np.ndarray,
+    offset: float = OFFSET,
+) -> np.ndarray:
+    """Stress (...) in MPa at which a `RoundCurve` of these meets the line of slope `modulus` (...)
+    through (`offset`, 0). 0 for a modulus of 0, NaN where a curve ends above that line.
+    """
+    curve, modulus = RoundCurve(strain, stress, modulus, law), np.asarray(modulus, float)
+    last = np.broadcast_to(strain, np.shape(stress))[..., -1]
+    low, high = np.zeros(modulus.shape), last.astype(float)
+    for _ in range(BISECTIONS):
+        middle = (low + high) / 2
+        above = curve(middle[..., None])[..., 0] > modulus * (middle - offset)
+        low, high = np.where(above, middle, low), np.where(above, high, middle)
+    ended = stress[..., -1] >= modulus * (last - offset)
+    return np.where(modulus > 0, np.where(ended, np.nan, modulus * (high - offset)), 0.0)
 
 
 def tension_table(
     strain: np.ndarray, stress: np.ndarray, modulus: np.ndarray, law: np.ndarray
 ) -> Hardening:
     """The hardening of materials of Young's `modulus` (sve, x, y, z) that answer to uniaxial
-    tension as `round_curve` says: its arguments, with curves (sve, x, y, z, increment).
+    tension as a `RoundCurve` of these does: `strain` (increment,), `stress` (sve, x, y, z,
+    increment), `law` (5,).
 
     The table has the strains of the labels among its points, so that there the curve is exact. It
     begins at half the first, as good as elastic, and goes on to REACH times the last, since parts
@@ -94,7 +150,7 @@ def tension_table(
         [np.zeros_like(stress[..., :1]), stress, np.full_like(stress[..., :1], np.inf)], axis=-1
     )
     flow = np.clip(
-        round_curve(strain, stress, modulus, law, at), ends[..., before], ends[..., 1 + after]
+        RoundCurve(strain, stress, modulus, law)(at), ends[..., before], ends[..., 1 + after]
     )
     flow = np.where(solid[..., None], np.maximum.accumulate(flow, axis=-1), 0.0)
     plastic = at - flow / np.where(solid, modulus, 1.0)[..., None]

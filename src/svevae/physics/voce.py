@@ -1,5 +1,5 @@
-"""Tension curves beside that of the bulk matrix: read between their increments, and a Voce law
-through what is predicted of one: its modulus, its 0.2 % yield stress and its flow stress.
+"""Tension curves of Voce's law: that of a bulk material, and the one through what is predicted of
+a porous SVE: its modulus, its 0.2 % yield stress and its flow stress.
 
 A porous SVE yields bit by bit, and yet its curve under uniaxial stress is near that of a bulk
 material with the matrix's b,
@@ -15,7 +15,6 @@ import numpy as np
 
 OFFSET = 0.002  # plastic strain at the yield stress: the 0.2 % proof stress of ISO 6892-1
 NEWTON = 50
-BISECTIONS = 40  # 1e-12 of the last strain
 
 
 def fit_voce(
@@ -67,50 +66,3 @@ def voce_curve(
         if (done | np.isnan(new)).all():
             break
     return E * (strain - plastic)
-
-
-def curve_at(
-    strain: np.ndarray, stress: np.ndarray, modulus: np.ndarray, law: np.ndarray, at: np.ndarray
-) -> np.ndarray:
-    """Stress at the strains `at` (..., any) of curves (..., increment) that start at 0 with the
-    slope `modulus` (...); `law` (..., 5) is the matrix's, (E, nu, s0, Q, b).
-
-    Between two increments the ratio to the matrix's own curve is linear in strain, so that a
-    pore-free curve is exact and the knee of any other is where the matrix has it. Beyond the last
-    increment the ratio stays.
-    """
-    E, _, s0, Q, b = np.moveaxis(np.asarray(law, float)[..., None], -2, 0)
-    matrix = voce_curve(E, s0, Q, b, strain)
-    start = np.asarray(modulus, float)[..., None] / E
-    ratio = np.concatenate([start, stress / np.where(matrix > 0, matrix, np.inf)], axis=-1)
-    knots = np.concatenate([np.zeros_like(start), np.broadcast_to(strain, stress.shape)], axis=-1)
-    right = (knots[..., None, :] <= at[..., :, None]).sum(axis=-1).clip(1, knots.shape[-1] - 1)
-    left = right - 1
-    x0, x1 = np.take_along_axis(knots, left, -1), np.take_along_axis(knots, right, -1)
-    y0, y1 = np.take_along_axis(ratio, left, -1), np.take_along_axis(ratio, right, -1)
-    share = np.minimum((at - x0) / (x1 - x0), 1.0)
-    return (y0 + share * (y1 - y0)) * voce_curve(E, s0, Q, b, at)
-
-
-def proof_stress(
-    strain: np.ndarray,
-    stress: np.ndarray,
-    modulus: np.ndarray,
-    law: np.ndarray,
-    offset: float = OFFSET,
-) -> np.ndarray:
-    """Stress (...) in MPa at which curves as `curve_at` takes them meet the line of slope `modulus`
-    (...) through (`offset`, 0). 0 for a modulus of 0, NaN where a curve ends above that line.
-    """
-    modulus = np.asarray(modulus, float)
-    strain = np.broadcast_to(strain, np.shape(stress))
-    ends = stress[..., -1] - modulus * (strain[..., -1] - offset)
-    low, high = np.zeros(modulus.shape), strain[..., -1].astype(float)
-    for _ in range(BISECTIONS):
-        middle = (low + high) / 2
-        above = curve_at(strain, stress, modulus, law, middle[..., None])[..., 0] > modulus * (
-            middle - offset
-        )
-        low, high = np.where(above, middle, low), np.where(above, high, middle)
-    found = np.where(ends < 0, modulus * (high - offset), np.nan)
-    return np.where(modulus > 0, found, 0.0)

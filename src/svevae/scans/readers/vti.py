@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ import numpy as np
 from svevae.errors import DataError
 from svevae.scans.readers.base import (
     DEFLATE,
+    MICROMETRES,
     Format,
     Header,
     Wanted,
@@ -24,7 +26,25 @@ from svevae.scans.readers.base import (
 if TYPE_CHECKING:
     import vtk
 
-METRE = 1e6  # DAMASK's unit, in micrometres
+
+@contextmanager
+def watched(path: Path, kind: str) -> Iterator[Callable[[], None]]:
+    """Turns what VTK prints while the context lasts into a DataError, at its end and where the
+    function that it gives is called. `kind` is what `path` should be, such as "a .vti file of VTK".
+    """
+    import vtk
+
+    window, before = vtk.vtkStringOutputWindow(), vtk.vtkOutputWindow.GetInstance()
+    verbosity = vtk.vtkLogger.GetCurrentVerbosityCutoff()
+    vtk.vtkLogger.SetStderrVerbosity(vtk.vtkLogger.VERBOSITY_OFF)
+    vtk.vtkOutputWindow.SetInstance(window)
+    try:
+        with reading_as(path, kind):
+            yield partial(_no_errors, window)
+            _no_errors(window)
+    finally:
+        vtk.vtkOutputWindow.SetInstance(before)
+        vtk.vtkLogger.SetStderrVerbosity(verbosity)
 
 
 @contextmanager
@@ -34,21 +54,12 @@ def opened(path: Path) -> Iterator[vtk.vtkXMLImageDataReader]:
     """
     import vtk
 
-    window, before = vtk.vtkStringOutputWindow(), vtk.vtkOutputWindow.GetInstance()
-    verbosity = vtk.vtkLogger.GetCurrentVerbosityCutoff()
-    vtk.vtkLogger.SetStderrVerbosity(vtk.vtkLogger.VERBOSITY_OFF)
-    vtk.vtkOutputWindow.SetInstance(window)
-    try:
-        with reading_as(path, "a .vti file of VTK"):
-            reader = vtk.vtkXMLImageDataReader()
-            reader.SetFileName(str(path))
-            reader.UpdateInformation()
-            _no_errors(window)
-            yield reader
-            _no_errors(window)
-    finally:
-        vtk.vtkOutputWindow.SetInstance(before)
-        vtk.vtkLogger.SetStderrVerbosity(verbosity)
+    with watched(path, "a .vti file of VTK") as no_errors:
+        reader = vtk.vtkXMLImageDataReader()
+        reader.SetFileName(str(path))
+        reader.UpdateInformation()
+        no_errors()
+        yield reader
 
 
 def _no_errors(window: vtk.vtkStringOutputWindow) -> None:
@@ -106,12 +117,33 @@ def vti_header(path: Path, wanted: Wanted) -> Header:
     with opened(path) as reader:
         information = reader.GetOutputInformation(0)
         spacing = information.Get(vtk.vtkDataObject.SPACING())
+        origin = information.Get(vtk.vtkDataObject.ORIGIN())
         direction = information.Get(vtk.vtkDataObject.DIRECTION()) or tuple(np.eye(3).ravel())
         damask = "material" in _shapes(reader)
-    notes = turned(direction, 3)
-    if not damask:
-        return Header("zyx", (), (*notes, "VTK has no units: the voxel size is not known"))
-    return Header("zyx", tuple(METRE * edge for edge in reversed(spacing)), notes)
+    unit = wanted.lengths.unit or ("m" if damask else None)
+    return image_header(spacing, origin, turned(direction, 3), unit)
 
 
-VTI = Format((".vti",), read_vti, vti_header, of_arrays=True, apart=True)
+def image_header(
+    spacing: Sequence[float],
+    origin: Sequence[float],
+    notes: tuple[str, ...] = (),
+    unit: str | None = None,
+) -> Header:
+    """What an image says whose lengths are in `unit`, None where that is not known."""
+    if any(origin):
+        place = ", ".join(f"{x:.6g}" for x in origin)
+        notes = (*notes, f"the origin of the image is at ({place}){f' {unit}' if unit else ''}")
+    if unit is None:
+        return Header(
+            "zyx",
+            (),
+            (
+                *notes,
+                "VTK has no units: the voxel size is not known; --unit says that of its spacing",
+            ),
+        )
+    return Header("zyx", tuple(MICROMETRES[unit] * edge for edge in reversed(spacing)), notes)
+
+
+VTI = Format((".vti",), read_vti, vti_header, of_arrays=True, apart=True, unitless=True)

@@ -38,16 +38,18 @@ def cuboid(*corners: float):
     return source.GetOutput()
 
 
-def save(path: Path, *shells, text: bool = False) -> Path:
-    """All shells in one file, of the format of its suffix."""
+def save(path: Path, *shells: vtk.vtkPolyData, text: bool = False) -> Path:
+    """All shells in one file of the format of its suffix, without normals of points."""
     together = vtk.vtkAppendPolyData()
     for shell in shells:
         together.AddInputData(shell)
     triangles = vtk.vtkTriangleFilter()
     triangles.SetInputConnection(together.GetOutputPort())
+    triangles.Update()
+    triangles.GetOutput().GetPointData().Initialize()  # normals, which are not read
     writer = WRITERS[path.suffix]()
     writer.SetFileName(str(path))
-    writer.SetInputConnection(triangles.GetOutputPort())
+    writer.SetInputData(triangles.GetOutput())
     if path.suffix in (".stl", ".ply", ".vtk"):
         (writer.SetFileTypeToASCII if text else writer.SetFileTypeToBinary)()
     writer.Write()

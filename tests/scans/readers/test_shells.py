@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import vtk
 from vtk.util.numpy_support import vtk_to_numpy
 
 from svevae.errors import DataError
@@ -16,7 +17,7 @@ N = 24
 FILE = Path("pores.stl")
 
 
-def surface(*shells) -> tuple[np.ndarray, np.ndarray]:
+def surface(*shells: vtk.vtkPolyData) -> tuple[np.ndarray, np.ndarray]:
     """Points and triangles of all shells; squares are halved."""
     points, triangles, start = [], [], 0
     for shell in shells:
@@ -29,11 +30,11 @@ def surface(*shells) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate(points), np.concatenate(triangles).astype(np.int32)
 
 
-def laid(*shells) -> Shells:
+def laid(*shells: vtk.vtkPolyData) -> Shells:
     return closed(FILE, *surface(*shells), np.zeros(3), 1.0)
 
 
-def fill(*shells, n: int = N) -> np.ndarray:
+def fill(*shells: vtk.vtkPolyData, n: int = N) -> np.ndarray:
     return filled(laid(*shells), (n, n, n))
 
 

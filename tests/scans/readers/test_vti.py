@@ -11,7 +11,7 @@ import vtk
 from vtk.util.numpy_support import numpy_to_vtk
 
 from svevae.errors import DataError
-from svevae.scans.volume import notes_of, read_volume, voxel_edges
+from svevae.scans.volume import Lengths, notes_of, read_volume, voxel_edges
 from tests.scans.readers.volumes import GREYS, SHAPE
 
 
@@ -56,8 +56,22 @@ def test_one_of_several_arrays_of_vtk(tmp_path: Path, points: bool) -> None:
     assert voxel_edges(path) is None
     assert [note.partition(",")[0] for note in notes_of(path)] == [
         "voxels are taken as stored",
-        "VTK has no units: the voxel size is not known",
+        "VTK has no units: the voxel size is not known; --unit says that of its spacing",
     ]
+    assert voxel_edges(path, lengths=Lengths("mm")) == (1000, 1000, 1000)
+
+
+def test_spacing_and_origin(tmp_path: Path) -> None:
+    """Of an image of VTK in the unit that people say; of DAMASK in metres."""
+    path = save_vtk(tmp_path / "grid.vti", True)
+    text = path.read_bytes().replace(
+        b'Origin="0 0 0" Spacing="1 1 1"', b'Origin="0 3 0.5" Spacing="2 3 4"'
+    )
+    path.write_bytes(text)
+    assert voxel_edges(path, lengths=Lengths("um")) == (2, 3, 4)
+    assert notes_of(path, lengths=Lengths("um"))[1:] == (
+        "the origin of the image is at (0, 3, 0.5) um",
+    )
 
 
 @pytest.mark.parametrize("share", [0, 0.2, 0.6, 0.9])

@@ -22,7 +22,6 @@ from svevae.scans.readers.base import (
     Lengths,
     Wanted,
     allow,
-    fits,
     free_memory,
 )
 from svevae.scans.readers.shells import Shells, closed, filled, listed
@@ -106,7 +105,11 @@ def _laid_as_now(path: Path, lengths: Lengths, size: int, changed: int) -> Laid:
                 f" {' x '.join(f'{count:.6g}' for count in exact)} voxels"
             )
     x, y, z = (int(count) for count in counts)
-    fits(path, (x, y, z), np.dtype(np.uint8))
+    if x * y * z > (free := free_memory()):
+        raise DataError(
+            f"{path}: expected at most the {free} bytes of memory that are free, received a box of"
+            f" {x} x {y} x {z} voxels: another --unit or --voxel-size?"
+        )
     return closed(path, points, triangles, low, edge), low, (x, y, z)
 
 
@@ -175,7 +178,9 @@ def _check_stl(path: Path) -> None:
         if b"endsolid" in tail.lower():
             return
         raise DataError(f"{path}: expected endsolid at the end of an .stl file, received none: cut")
-    received = f"a header of {count} in {size}" if len(head) == HEAD else f"{size} bytes"
+    received = (
+        f"a header of {count} triangles in {size} bytes" if len(head) == HEAD else f"{size} bytes"
+    )
     raise DataError(
         f"{path}: expected an .stl file, {HEAD} bytes and {FACET} for each triangle, received"
         f" {received}"

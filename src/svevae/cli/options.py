@@ -501,9 +501,11 @@ def _add_mesh_options(command: argparse.ArgumentParser) -> None:
         "--origin",
         type=_finite,
         nargs=3,
-        default=(0.0, 0.0, 0.0),
         metavar=("X", "Y", "Z"),
-        help="corner of the scan's first voxel in the mesh's unit (default: 0 0 0)",
+        help=(
+            "corner of the scan's first voxel in the mesh's unit (default: where the file says, of"
+            " surfaces and VTK images with --unit; else 0 0 0)"
+        ),
     )
     mesh.add_argument(
         "--without",

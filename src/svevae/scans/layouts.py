@@ -144,7 +144,11 @@ def _source(name: str, paths: list[Path], options: ImportOptions) -> Source:
         )
     )
     axes = options.axes or vol.default_axes(paths[0], options.dataset)
-    return Source(name, samples, files, axes, edges, notes=(*notes, *_overruled(paths, options)))
+    notes = (*notes, *_overruled(paths, options))
+    corner = None
+    if len(paths) == 1 and options.axes is None:
+        corner = vol.corner_of(paths[0], options.dataset, options.lengths)
+    return Source(name, samples, files, axes, edges, notes=notes, corner=corner)
 
 
 def _overruled(paths: list[Path], options: ImportOptions) -> list[str]:

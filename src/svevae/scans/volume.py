@@ -48,6 +48,7 @@ __all__ = [
     "Box",
     "Lengths",
     "arrays_of",
+    "corner_of",
     "crop",
     "default_axes",
     "files_of",
@@ -208,6 +209,15 @@ def notes_of(
     that is taken for granted, where the voxels of surfaces lie.
     """
     return _header(path, dataset, lengths).notes
+
+
+def corner_of(
+    path: Path, dataset: str | None = None, lengths: Lengths = NO_LENGTHS
+) -> tuple[float, float, float] | None:
+    """Where the outer corner of the first voxel is along x, y and z in micrometres; None where
+    `path` does not say.
+    """
+    return _header(path, dataset, lengths).corner
 
 
 def oriented(array: np.ndarray, axes: str, where: str) -> np.ndarray:

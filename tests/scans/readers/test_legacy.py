@@ -10,7 +10,7 @@ import vtk
 from vtk.util.numpy_support import numpy_to_vtk
 
 from svevae.errors import DataError
-from svevae.scans.volume import Lengths, notes_of, read_volume, voxel_edges
+from svevae.scans.volume import Lengths, corner_of, notes_of, read_volume, voxel_edges
 from tests.scans.readers.surfaces import cuboid, save
 from tests.scans.readers.volumes import GREYS, SHAPE
 
@@ -45,6 +45,10 @@ def test_images(tmp_path: Path, points: bool, text: bool) -> None:
     assert voxel_edges(path) is None
     assert voxel_edges(path, lengths=Lengths("mm")) == (10, 20, 30)
     assert voxel_edges(path, lengths=Lengths("um")) == (0.01, 0.02, 0.03)
+    # the origin is the centre of the first point, or the corner of the first cell
+    corner = np.array([1000, 2000, -3000]) - (np.array([5, 10, 15]) if points else 0)
+    np.testing.assert_allclose(corner_of(path, lengths=Lengths("mm")), corner)
+    assert corner_of(path) is None
     origin = "the origin of the image is at (1, 2, -3)"
     assert notes_of(path, lengths=Lengths("mm")) == (f"{origin} mm",)
     assert notes_of(path) == (

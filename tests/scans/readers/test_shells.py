@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -186,3 +187,45 @@ def test_flat_triangles_alone() -> None:
     points = np.array([(5.0, 5, 5), (7, 5, 5), (5, 7, 5)])
     with pytest.raises(DataError, match="received no triangle with an area"):
         closed(FILE, points, np.array([(0, 1, 1)], np.int32), np.zeros(3), 1.0)
+
+
+def test_tetrahedra_share_a_cube_out() -> None:
+    """Six that fill a cube, their faces and edges through centres: each voxel is in one of them."""
+    steps = np.eye(3)[list(itertools.permutations(range(3)))]  # along x, y and z in every order
+    ends = np.concatenate([np.zeros((6, 1, 3)), np.cumsum(steps, axis=1)], axis=1)
+    found = []
+    for corners in 2.5 + 8 * ends:
+        faces = np.array([(0, 2, 1), (0, 1, 3), (1, 2, 3), (0, 3, 2)])
+        if np.linalg.det(corners[1:] - corners[0]) < 0:
+            faces = faces[:, ::-1]
+        found.append(filled(closed(FILE, corners, faces, np.zeros(3), 1.0), (N, N, N)))
+    np.testing.assert_array_equal(sum(found), fill(cuboid(2.5, 2.5, 2.5, 10.5, 10.5, 10.5)))
+
+
+def turns(points: np.ndarray, triangles: np.ndarray, centres: np.ndarray) -> np.ndarray:
+    """How often triangles wind round `centres` (centre, 3): their solid angles over 4 pi
+    (A. van Oosterom and J. Strackee, IEEE Trans. Biomed. Eng. 30, 1983).
+    """
+    total = np.zeros(len(centres))
+    for triangle in triangles:
+        a, b, c = (points[i] - centres for i in triangle)
+        long = [np.linalg.norm(one, axis=1) for one in (a, b, c)]
+        dots = [(b * c).sum(axis=1), (c * a).sum(axis=1), (a * b).sum(axis=1)]
+        below = np.prod(long, axis=0) + sum(d * e for d, e in zip(dots, long, strict=True))
+        total += 2 * np.arctan2((a * np.cross(b, c)).sum(axis=1), below)
+    return total / (4 * np.pi)
+
+
+def test_tetrahedra_anyhow() -> None:
+    """Overlapping, half of them wound inwards, some beyond the box: where solid angles say."""
+    rng, n = np.random.default_rng(0), 8
+    middles = np.indices((n, n, n)).reshape(3, -1).T + 0.5
+    faces = np.array([(0, 2, 1), (0, 1, 3), (1, 2, 3), (0, 3, 2)])
+    for _ in range(40):
+        points = rng.uniform(-2, n + 2, (20, 3))
+        triangles = np.concatenate([faces + 4 * i for i in range(5)])
+        exact = turns(points, triangles, middles)
+        sure = np.abs(exact - np.rint(exact)) < 0.01
+        assert sure.mean() > 0.99
+        found = filled(closed(FILE, points, triangles, np.zeros(3), 1.0), (n, n, n)).ravel()
+        np.testing.assert_array_equal(found[sure], (np.rint(exact) != 0)[sure])

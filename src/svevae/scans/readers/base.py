@@ -84,12 +84,14 @@ class Wanted:
 @dataclass(frozen=True)
 class Header:
     """What a file says of its volume: what its `axes` mean, slowest first; the `edges` of a voxel
-    in micrometres in that order, empty where unknown; `notes` for people.
+    in micrometres in that order, empty where unknown; `notes` for people; the `corner` of the first
+    voxel along x, y and z in micrometres, None where the file does not place itself.
     """
 
     axes: str
     edges: tuple[float, ...] = ()
     notes: tuple[str, ...] = ()
+    corner: tuple[float, float, float] | None = None
 
 
 @dataclass(frozen=True)

@@ -44,8 +44,8 @@ def read_legacy(path: Path, wanted: Wanted) -> np.ndarray:
 def legacy_header(path: Path, wanted: Wanted) -> Header:
     if _is_surface(path):
         return surface_header(path, wanted)
-    spacing, origin = apart(path, read_place, path)
-    return image_header(spacing, origin, (), wanted.lengths.unit)
+    spacing, origin, points = apart(path, read_place, path, wanted.dataset)
+    return image_header(spacing, origin, points, wanted.lengths.unit)
 
 
 def _is_surface(path: Path) -> bool:
@@ -62,39 +62,39 @@ def _is_surface(path: Path) -> bool:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[vtk.vtkStructuredPointsReader]:
+def _read(path: Path) -> Iterator[vtk.vtkStructuredPoints]:
+    """The image of a file, with all its arrays, if its size and memory allow what it claims."""
     import vtk
 
+    fits(path, _points(path), np.dtype(np.uint8), path.stat().st_size, BITS)
     with watched(path, KIND) as no_errors:
         reader = vtk.vtkStructuredPointsReader()
         reader.SetFileName(str(path))
         reader.ReadAllScalarsOn()
         reader.ReadAllFieldsOn()
-        reader.UpdateInformation()
+        reader.Update()
         no_errors()
-        yield reader
+        yield reader.GetOutput()
 
 
-def read_place(path: Path) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Spacing and origin of an image along x, y and z."""
-    import vtk
-
-    with _opened(path) as reader:
-        information = reader.GetOutputInformation(0)
-        return (
-            information.Get(vtk.vtkDataObject.SPACING()),
-            information.Get(vtk.vtkDataObject.ORIGIN()),
-        )
+def read_place(
+    path: Path, dataset: str | None
+) -> tuple[tuple[float, ...], tuple[float, ...], bool]:
+    """Spacing and origin of an image along x, y and z, and whether points have the numbers of the
+    array, not cells.
+    """
+    with _read(path) as data:
+        cells = data.GetCellData()
+        names = [cells.GetArrayName(i) for i in range(cells.GetNumberOfArrays())]
+        points = dataset not in names if dataset else not names
+        return data.GetSpacing(), data.GetOrigin(), points
 
 
 def read_image(path: Path, wanted: Wanted) -> np.ndarray:
     """The array (z, y, x) of an image, of cells or of points."""
     from vtk.util.numpy_support import vtk_to_numpy
 
-    fits(path, _points(path), np.dtype(np.uint8), path.stat().st_size, BITS)
-    with _opened(path) as reader:
-        reader.Update()
-        data = reader.GetOutput()
+    with _read(path) as data:
         points = tuple(reversed(data.GetDimensions()))
         cells = tuple(max(n - 1, 1) for n in points)
         arrays = {}

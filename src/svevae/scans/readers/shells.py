@@ -23,6 +23,7 @@ from svevae.scans.view import slabs
 from svevae.words import counted
 
 STEPS = 1 << 16  # of the lattice, in a voxel
+FINE = 1 << 10  # parts of a step that heights are rounded to
 FARTHEST = 1 << 14  # voxels from the corner of the box: products of lengths are exact in int64
 PAIRS = 1 << 19  # of a triangle and a line that are worked on at a time
 LARGE = 1 << 24  # voxels that take long enough for a bar
@@ -226,5 +227,7 @@ def _hits(
     rise = (shares[:, 1] * (z[:, 1] - z[:, 0]) + shares[:, 2] * (z[:, 2] - z[:, 0])) / shares.sum(
         axis=1
     )
+    # without what rounding adds: pores that share a face through a centre are told apart by it
+    heights = np.rint((z[:, 0] + rise) * FINE) / FINE
     # seen from above, a triangle that is anticlockwise has its outside up
-    return hit, z[:, 0] + rise, -sides[0][hit].astype(np.int32)
+    return hit, heights, -sides[0][hit].astype(np.int32)

@@ -66,7 +66,8 @@ def surface_header(path: Path, wanted: Wanted) -> Header:
             ", the box around the pores: the part is larger and its porosity smaller, --box says"
             " its corners"
         )
-    return Header("xyz", notes=(f"{found}; voxels from {span}",))
+    x, y, z = (float(place) for place in corner * MICROMETRES[lengths.unit])
+    return Header("xyz", notes=(f"{found}; voxels from {span}",), corner=(x, y, z))
 
 
 def _laid(path: Path, lengths: Lengths) -> Laid:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -117,23 +118,41 @@ def vti_header(path: Path, wanted: Wanted) -> Header:
     with opened(path) as reader:
         information = reader.GetOutputInformation(0)
         spacing = information.Get(vtk.vtkDataObject.SPACING())
-        origin = information.Get(vtk.vtkDataObject.ORIGIN())
+        extent = information.Get(vtk.vtkStreamingDemandDrivenPipeline.WHOLE_EXTENT())
+        # where the first point is, whose number need not be 0
+        origin = np.add(
+            information.Get(vtk.vtkDataObject.ORIGIN()), np.multiply(spacing, extent[::2])
+        )
         direction = information.Get(vtk.vtkDataObject.DIRECTION()) or tuple(np.eye(3).ravel())
         damask = "material" in _shapes(reader)
+        points = _of_points(reader, wanted.dataset or ("material" if damask else None))
     unit = wanted.lengths.unit or ("m" if damask else None)
-    return image_header(spacing, origin, turned(direction, 3), unit)
+    found = image_header(spacing, origin, points, unit)
+    turns = turned(direction, 3)
+    return replace(found, notes=(*turns, *found.notes), corner=None if turns else found.corner)
+
+
+def _of_points(reader: vtk.vtkXMLImageDataReader, name: str | None) -> bool:
+    """Whether an array has a number for each point, not for each cell; of the only one if it is not
+    named.
+    """
+    cells = [reader.GetCellArrayName(i) for i in range(reader.GetNumberOfCellArrays())]
+    return name not in cells if name else not cells
 
 
 def image_header(
     spacing: Sequence[float],
     origin: Sequence[float],
-    notes: tuple[str, ...] = (),
+    points: bool,
     unit: str | None = None,
 ) -> Header:
-    """What an image says whose lengths are in `unit`, None where that is not known."""
+    """What an image says whose lengths are in `unit`, None where that is not known. The origin is
+    the centre of the first voxel where `points` have the numbers, its corner where cells have.
+    """
+    notes: tuple[str, ...] = ()
     if any(origin):
         place = ", ".join(f"{x:.6g}" for x in origin)
-        notes = (*notes, f"the origin of the image is at ({place}){f' {unit}' if unit else ''}")
+        notes = (f"the origin of the image is at ({place}){f' {unit}' if unit else ''}",)
     if unit is None:
         return Header(
             "zyx",
@@ -143,7 +162,12 @@ def image_header(
                 "VTK has no units: the voxel size is not known; --unit says that of its spacing",
             ),
         )
-    return Header("zyx", tuple(MICROMETRES[unit] * edge for edge in reversed(spacing)), notes)
+    x, y, z = (
+        float(MICROMETRES[unit] * (place - (edge / 2 if points else 0)))
+        for place, edge in zip(origin, spacing, strict=True)
+    )
+    edges = tuple(MICROMETRES[unit] * edge for edge in reversed(spacing))
+    return Header("zyx", edges, notes, (x, y, z))
 
 
 VTI = Format((".vti",), read_vti, vti_header, of_arrays=True, apart=True, unitless=True)

@@ -93,14 +93,15 @@ def _check_closed(
     keys += np.maximum(starts, ends)
     keys *= 2
     keys += starts < ends
+    del starts, ends
     keys.sort()
     ways = (keys & 1).astype(np.int8)
     keys >>= 1
-    first = np.flatnonzero(np.diff(keys, prepend=-1))
-    if not len(first):
+    if not len(keys):
         raise DataError(f"{path}: expected closed surfaces, received no triangle with an area")
+    first = np.append(0, np.flatnonzero(keys[1:] != keys[:-1]) + 1)
     times = np.diff(first, append=len(keys))
-    net = 2 * np.add.reduceat(ways.astype(np.int32), first) - times
+    net = 2 * np.add.reduceat(ways, first, dtype=np.int64) - times
     if not net.any():
         return
     is_open = times % 2 == 1

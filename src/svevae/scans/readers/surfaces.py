@@ -24,7 +24,7 @@ from svevae.scans.readers.base import (
     allow,
     free_memory,
 )
-from svevae.scans.readers.shells import Shells, closed, filled, listed
+from svevae.scans.readers.shells import FARTHEST, Shells, closed, filled, listed
 from svevae.scans.readers.vti import watched
 from svevae.words import counted
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 SUFFIXES = (".stl", ".vtp", ".ply", ".obj")
 PACKED = 16  # bytes in memory for one of a file that is not compressed, at most
 HEAD, FACET = 84, 50  # bytes of a binary .stl: before the triangles, and of each
+LONGEST = 1e9  # voxels that floats still tell apart, along an axis
 WHOLE = 1e-3  # of a voxel that a box may be off
 Surface = tuple[np.ndarray, np.ndarray]  # points (point, 3); triangles (triangle, 3) of them
 Laid = tuple[Shells, np.ndarray, tuple[int, int, int]]
@@ -79,6 +80,7 @@ def _laid(path: Path, lengths: Lengths) -> Laid:
 
 
 @lru_cache(maxsize=1)
+@np.errstate(over="ignore", divide="ignore", invalid="ignore")  # what is too far is refused
 def _laid_as_now(path: Path, lengths: Lengths, size: int, changed: int) -> Laid:
     """`_laid` of a file as it is now: read once for its notes and its voxels."""
     points, triangles = apart(path, read_triangles, path)
@@ -94,24 +96,42 @@ def _laid_as_now(path: Path, lengths: Lengths, size: int, changed: int) -> Laid:
             f" surfaces span {listed(low)} to {listed(high)} {lengths.unit}"
         )
     edge = lengths.edge / MICROMETRES[lengths.unit]
+    if not (high - low).max() < edge * LONGEST:
+        raise DataError(
+            f"{path}: expected surfaces of at most {LONGEST:g} voxels, received some from"
+            f" {listed(low)} to {listed(high)} {lengths.unit}: another --unit or --voxel-size?"
+        )
     if lengths.box is None:
         counts = np.maximum(np.ceil((high - low) / edge - WHOLE), 1)
     else:
         low, high = np.reshape(lengths.box, (2, 3))
-        exact = (high - low) / edge
-        counts = np.rint(exact)
-        if (np.abs(exact - counts) > WHOLE).any() or counts.min() < 1:
-            raise DataError(
-                f"{path}: expected a --box of whole voxels of {edge:g} {lengths.unit}, received"
-                f" {' x '.join(f'{count:.6g}' for count in exact)} voxels"
-            )
+        counts = _whole(path, (high - low) / edge)
+    _check_counts(path, counts)
     x, y, z = (int(count) for count in counts)
-    if x * y * z > (free := free_memory()):
-        raise DataError(
-            f"{path}: expected at most the {free} bytes of memory that are free, received a box of"
-            f" {x} x {y} x {z} voxels: another --unit or --voxel-size?"
-        )
     return closed(path, points, triangles, low, edge), low, (x, y, z)
+
+
+def _whole(path: Path, counts: np.ndarray) -> np.ndarray:
+    """`counts` of voxels along the edges of a box, rounded. DataError where they are not whole."""
+    found = np.rint(counts)
+    if (np.abs(counts - found) > WHOLE).any() or found.min() < 1:
+        raise DataError(
+            f"{path}: expected a --box of whole voxels, received"
+            f" {' x '.join(f'{count:.6g}' for count in counts)} voxels"
+        )
+    return found
+
+
+def _check_counts(path: Path, counts: np.ndarray) -> None:
+    """DataError for more voxels than memory has free, or than the lattice has along an axis."""
+    free = free_memory()
+    most = f"{FARTHEST} along an axis" if counts.max() > FARTHEST else f"the {free} of free memory"
+    if counts.max() > FARTHEST or np.prod(counts) > free:
+        raise DataError(
+            f"{path}: expected at most {most}, received a box of"
+            f" {' x '.join(f'{count:g}' for count in counts)} voxels: another --unit or"
+            " --voxel-size?"
+        )
 
 
 def read_triangles(path: Path) -> Surface:

@@ -9,6 +9,8 @@ import meshio
 import numpy as np
 import pytest
 import vtk
+from scipy.ndimage import gaussian_filter
+from skimage.measure import marching_cubes
 
 from svevae.errors import DataError
 from svevae.scans.volume import Lengths, notes_of, read_volume, voxel_edges
@@ -105,6 +107,28 @@ def test_several_solids_in_one_text(tmp_path: Path) -> None:
     np.testing.assert_array_equal(
         read_volume(path, lengths=LENGTHS), read_volume(whole, lengths=LENGTHS)
     )
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_surfaces_of_marching_cubes(tmp_path: Path, turned: bool) -> None:
+    """Winding pores whose surface runs through lines of centres, in a text of six digits, whichever
+    way round: the very voxels that it was made of.
+    """
+    greys = gaussian_filter(np.random.default_rng(0).standard_normal((32, 32, 32)), 2)
+    voxels = np.zeros(greys.shape, np.uint8)
+    voxels[1:-1, 1:-1, 1:-1] = (greys > np.quantile(greys, 0.8))[1:-1, 1:-1, 1:-1]
+    points, triangles, _, _ = marching_cubes(voxels.astype(np.float32), 0.5)
+    corners = 0.01 * (points + 0.5)[triangles[:, ::-1] if turned else triangles]
+    facets = [
+        "facet normal 0 0 0\nouter loop\n"
+        + "".join(f"vertex {x:.6e} {y:.6e} {z:.6e}\n" for x, y, z in facet)
+        + "endloop\nendfacet\n"
+        for facet in corners
+    ]
+    path = tmp_path / "pores.stl"
+    path.write_text(f"solid pores\n{''.join(facets)}endsolid pores\n")
+    found = read_volume(path, lengths=Lengths("mm", 10.0, (0, 0, 0, 0.32, 0.32, 0.32)))
+    np.testing.assert_array_equal(found, voxels)
 
 
 def test_a_binary_file_that_begins_with_solid(tmp_path: Path) -> None:

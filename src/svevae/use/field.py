@@ -5,6 +5,7 @@ by layer of SVEs.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import numpy as np
 from tqdm import tqdm
 
 from svevae.dataset.cut import cut
+from svevae.dataset.journal import voxel_digest
 from svevae.dataset.problems import same_size
 from svevae.dataset.vtk import SUFFIXES
 from svevae.errors import DataError
@@ -20,6 +22,7 @@ from svevae.files import check_target, load_arrays, save_arrays
 from svevae.model.latent import LatentModel
 from svevae.parts.fields import AXIS, Law, PropertyField
 from svevae.scans.options import ImportOptions
+from svevae.scans.rim import filled
 from svevae.scans.segmentation import Segmentation
 from svevae.scans.sources import Source
 from svevae.scans.view import OUTSIDE, View
@@ -28,17 +31,20 @@ from svevae.use.champion import load
 from svevae.words import counted, some
 
 CACHE = Path(".checkpoints/field")
+# (shape of a volume, edge of its voxels in micrometres) -> (x, y, z) bool
+Covers = Callable[[tuple[int, int, int], float], np.ndarray]
 
 
 @dataclass(frozen=True)
 class Tiles:
     """A view of a volume (x, y, z) as SVEs of n voxels, binary by `rule`; at the far borders mirror
-    images fill up the last ones.
+    images fill up the last ones. With `rim` they do so, too, in SVEs that are partly outside.
     """
 
     view: View
     n: int
     rule: Segmentation
+    rim: bool = False
 
     @property
     def axis(self) -> int:
@@ -81,8 +87,8 @@ def encode_volume(model: LatentModel, tiles: Tiles, folder: Path) -> tuple[np.nd
     """Encode all SVEs: latent means (x, y, z, latent) and porosities (x, y, z); each layer is
     cached in `folder` when it is done.
 
-    The porosity of SVEs that touch the outside of the field of view is NaN. Memory: two layers of
-    SVEs, and the latent codes.
+    The porosity of SVEs that touch the outside is NaN, with `tiles.rim` of those that are mostly
+    outside. Memory: two layers of SVEs, and the latent codes.
     """
     codes, porosity = [], []
     others = [count for axis, count in enumerate(tiles.shape) if axis != tiles.axis]
@@ -94,7 +100,7 @@ def encode_volume(model: LatentModel, tiles: Tiles, folder: Path) -> tuple[np.nd
             path = folder / f"layer-{i:05d}.npz"
             found = load_arrays(path)
             if found is None:
-                found = _encoded(model, tiles.layer(i))
+                found = _encoded(model, tiles.layer(i), tiles.rim)
                 save_arrays(path, found)
             codes.append(found["latent"].reshape(*others, -1))
             porosity.append(found["porosity"].reshape(others))
@@ -102,11 +108,15 @@ def encode_volume(model: LatentModel, tiles: Tiles, folder: Path) -> tuple[np.nd
     return np.stack(codes, tiles.axis), np.stack(porosity, tiles.axis)
 
 
-def _encoded(model: LatentModel, sves: np.ndarray) -> dict[str, np.ndarray]:
+def _encoded(model: LatentModel, sves: np.ndarray, rim: bool) -> dict[str, np.ndarray]:
     """Latent means and porosities of binary SVEs. Those that are solid, or pore, all through are
-    encoded once, as are those that touch the outside, whose codes are not used.
+    encoded once, as are those outside, whose codes are not used.
     """
-    outside = (sves == OUTSIDE).any(axis=(1, 2, 3))
+    if rim:
+        sves, whole = filled(sves)
+        outside = ~whole
+    else:
+        outside = (sves == OUTSIDE).any(axis=(1, 2, 3))
     porosity = np.count_nonzero(sves, axis=(1, 2, 3)) / sves[0].size
     porosity[outside] = 0.0
     alike = outside | (porosity == 0) | (porosity == 1)
@@ -146,9 +156,18 @@ class Scan:
         return x, y, z
 
 
-def read_scan(source: Path, uri: str, options: ImportOptions, material: Any = None) -> Scan:
+def read_scan(
+    source: Path,
+    uri: str,
+    options: ImportOptions,
+    material: Any = None,
+    covers: Covers | None = None,
+) -> Scan:
     """Read, segment and encode a volume, and predict the properties of its SVEs; the arguments and
     errors of `field_file`.
+
+    `covers` says which voxels are the part, whose air around it is no pore: SVEs that are partly
+    outside are filled up by mirror images, those that are mostly outside have no material.
     """
     found = _one_volume(source, options)
     digest = source_digest([found], options)
@@ -161,8 +180,12 @@ def read_scan(source: Path, uri: str, options: ImportOptions, material: Any = No
     given = options.voxel_size if options.resample is None else None
     size = given or next(iter(found.edges), None)
     _check_voxels(source, size, model)
-    tiles = Tiles(view, model.n, rule)
-    latent, porosity = encode_volume(model, tiles, CACHE / digest / model.digest()[:24])
+    edge, folder = model.voxel_size or size, model.digest()[:24]
+    if covers is not None:
+        view, told = _within(view, covers, edge)
+        folder += f"-{told}"
+    tiles = Tiles(view, model.n, rule, covers is not None)
+    latent, porosity = encode_volume(model, tiles, CACHE / digest / folder)
     field = PropertyField.predicted(model, latent, porosity)
     if not field.solid.any():
         raise DataError(
@@ -176,8 +199,21 @@ def read_scan(source: Path, uri: str, options: ImportOptions, material: Any = No
             f"voxel size unknown, taken for the {model.voxel_size:g} um that the model was trained"
             " on; --voxel-size says it"
         )
-    edge = model.voxel_size or size
     return Scan(tiles, field, law, edge, (summary, *remarks, *rest), found.corner)
+
+
+def _within(view: View, covers: Covers, edge: float | None) -> tuple[View, str]:
+    """What of a view `covers` says is the part, and a digest of it."""
+    if edge is None:
+        raise DataError(
+            "--voxel-size: expected micrometres for --mesh; neither file nor model says them"
+        )
+    x, y, z = view.volume.shape
+    mask = covers((x, y, z), edge)
+    digest = voxel_digest(mask)
+    if view.mask is not None:
+        mask &= view.mask != 0
+    return replace(view, mask=mask), digest
 
 
 def field_file(
@@ -233,10 +269,10 @@ def _report(tiles: Tiles, field: PropertyField, law: Law) -> list[str]:
             f" {padded}"
         )
     if left_out := int(np.isnan(field.porosity).sum()):
-        lines.append(
-            f"{counted(left_out, 'SVE')} touching the outside of the field of view: no material"
-            " there, porosity nan"
-        )
+        where = "touching the outside of the field of view"
+        if tiles.rim:
+            where = "mostly outside of the part"
+        lines.append(f"{counted(left_out, 'SVE')} {where}: no material there, porosity nan")
     if air := int((~solid).sum()) - left_out:
         lines.append(
             f"{counted(air, 'SVE')} mostly pore, taken for air around the part: no material there"

@@ -24,7 +24,8 @@ from svevae.model.latent import Response
 from svevae.parts.fields import PropertyField
 from svevae.scans.options import ImportOptions
 from svevae.use import field as module
-from svevae.use.on_mesh import MeshOptions, curves_of, deck_file
+from svevae.use.mesh_options import MeshOptions
+from svevae.use.on_mesh import curves_of, deck_file
 from tests.contracts import make_contract
 from tests.meshes.bars import bar
 from tests.use.test_field import LABELS, VOLUME, stand_in

@@ -145,7 +145,7 @@ def read_scan(source: Path, uri: str, options: ImportOptions, material: Any = No
     law = Law.of(model)
     given = options.voxel_size if options.resample is None else None
     size = given or next(iter(found.edges), None)
-    _check_voxels(source, size, model)
+    check_voxels(source, size, model)
     tiles = Tiles(view, model.n, rule)
     latent, porosity = encode_volume(model, tiles, CACHE / digest / model.digest()[:24])
     field = PropertyField.predicted(model, latent, porosity)
@@ -225,12 +225,17 @@ def _report(tiles: Tiles, field: PropertyField, law: Law) -> list[str]:
         lines.append(
             f"{counted(air, 'SVE')} mostly pore, taken for air around the part: no material there"
         )
-    constants = field.constants(law)
+    return lines + describe(field, law)
+
+
+def describe(field: PropertyField, law: Law) -> list[str]:
+    """Tell people what properties a field has, and how many of its SVEs are unfamiliar."""
+    solid, constants = field.solid, field.constants(law)
     ranges = [
         f"{name} {constants[name][solid].min():.4g} to {constants[name][solid].max():.4g}"
         for name in ("E", "s0", "Q")
     ]
-    lines.append(f"{', '.join(ranges)} MPa; Voce's b is the matrix's, {law.b:g}")
+    lines = [f"{', '.join(ranges)} MPa; Voce's b is the matrix's, {law.b:g}"]
     if field.hardening is not None:
         ends = f"stress_{law.strain[0]:.4g} to stress_{law.strain[-1]:.4g}"
         lines.append(
@@ -245,7 +250,8 @@ def _report(tiles: Tiles, field: PropertyField, law: Law) -> list[str]:
     return lines
 
 
-def _check_voxels(source: Path, size: float | None, model: LatentModel) -> None:
+def check_voxels(source: Path, size: float | None, model: LatentModel) -> None:
+    """Raise DataError where voxels have another size than those that a model was trained on."""
     if size and model.voxel_size and not same_size(size, model.voxel_size):
         expected = f"voxels of {model.voxel_size:g} um as the model was trained on"
         raise DataError(f"{source}: expected {expected}, received {size:g} um; resample the volume")

@@ -1,0 +1,97 @@
+"""The surface of a mesh, and how far from it points are."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from svevae.meshes.elements import ELEMENTS, Element
+from svevae.meshes.mesh import Mesh
+
+NEAR = 8  # triangles that are looked at first
+PAIRS = 1 << 18  # of points and triangles, in memory at a time
+
+
+def triangles_of(mesh: Mesh) -> np.ndarray:
+    """The faces that belong to one element alone, as triangles (triangle, corner, 3); faces with
+    nodes between corners are cut at these.
+    """
+    corners, cut = [], []
+    for block in mesh.blocks:
+        element = ELEMENTS[block.kind]
+        for number in range(1, len(element.family.faces) + 1):
+            places = list(element.family.faces[number - 1])
+            own = np.sort(block.nodes[:, places], axis=1)
+            corners.append(np.pad(own, [(0, 0), (0, 4 - len(places))], constant_values=-1))
+            cut.append([block.nodes[:, list(one)] for one in _cut(element, number)])
+    _, which, times = np.unique(
+        np.concatenate(corners), axis=0, return_inverse=True, return_counts=True
+    )
+    ends = np.cumsum([0, *map(len, corners)])
+    outer = times[which.ravel()] == 1
+    rows = [
+        nodes[outer[start:stop]]
+        for (start, stop), triangles in zip(pairwise(ends.tolist()), cut, strict=True)
+        for nodes in triangles
+    ]
+    return mesh.points[mesh.rows(np.concatenate(rows))]
+
+
+def _cut(element: Element, number: int) -> list[tuple[int, int, int]]:
+    """The places of the nodes of the triangles that a face consists of."""
+    corners = element.family.faces[number - 1]
+    if not element.quadratic:
+        return [(corners[0], one, other) for one, other in pairwise(corners[1:])]
+    edges = [set(edge) for edge in element.family.edges]
+    first = len(element.family.corners)
+    ring = [(one, corners[(k + 1) % len(corners)]) for k, one in enumerate(corners)]
+    between = [first + edges.index(set(pair)) for pair in ring]
+    tips = [(corner, between[k], between[k - 1]) for k, corner in enumerate(corners)]
+    return tips + [(between[0], one, other) for one, other in pairwise(between[1:])]
+
+
+def distance(triangles: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """The distance (point,) of points (point, 3) from the nearest of some triangles (triangle,
+    corner, 3).
+
+    Of each point the triangles with the nearest centroids are looked at, more of them as long as
+    one farther off might be nearer: the result is exact.
+    """
+    centroids = triangles.mean(axis=1)
+    reach = np.linalg.norm(triangles - centroids[:, None], axis=2).max()
+    tree = cKDTree(centroids)
+    found, left, count = np.full(len(at), np.inf), np.arange(len(at)), NEAR
+    while left.size:
+        count = min(count, len(triangles))
+        later = []
+        for rows in np.array_split(left, -(-len(left) * count // PAIRS)):
+            far, near = tree.query(at[rows], count)
+            far, near = far.reshape(len(rows), -1), near.reshape(len(rows), -1)
+            found[rows] = _distances(at[rows], triangles[near]).min(axis=1)
+            later.append(rows[far[:, -1] - reach < found[rows]])
+        left = np.concatenate(later) if count < len(triangles) else np.empty(0, int)
+        count *= 4
+    return found
+
+
+def _distances(at: np.ndarray, triangles: np.ndarray) -> np.ndarray:
+    """(point, any) the distance of each point from triangles (point, any, corner, 3) of its own."""
+    normal = np.cross(
+        triangles[:, :, 1] - triangles[:, :, 0], triangles[:, :, 2] - triangles[:, :, 0]
+    )
+    size = np.linalg.norm(normal, axis=-1)
+    edges = np.full(size.shape, np.inf)
+    above = size > 0  # where the foot of the point lies in the triangle
+    for k in range(3):
+        edge = triangles[:, :, (k + 1) % 3] - triangles[:, :, k]
+        offset = at[:, None] - triangles[:, :, k]
+        length = np.maximum((edge**2).sum(-1), np.finfo(float).tiny)
+        share = ((offset * edge).sum(-1) / length).clip(0, 1)
+        edges = np.minimum(edges, np.linalg.norm(offset - share[..., None] * edge, axis=-1))
+        above &= (np.cross(edge, offset) * normal).sum(-1) >= 0
+    height = np.abs(((at[:, None] - triangles[:, :, 0]) * normal).sum(-1)) / np.where(
+        above, size, 1
+    )
+    return np.where(above, height, edges)

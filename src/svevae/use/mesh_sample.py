@@ -18,10 +18,12 @@ import numpy as np
 from scipy.optimize import brentq
 
 from svevae.dataset.curves import laws_of_file
+from svevae.dataset.digest import file_md5
 from svevae.dataset.label_settings import read_material
 from svevae.dataset.statistics import read_position
 from svevae.dataset.store import SVEDataset, open_dataset
 from svevae.errors import DataError, blaming
+from svevae.files import load_arrays, save_arrays
 from svevae.meshes.mesh import Mesh
 from svevae.meshes.points import points_of
 from svevae.model.latent import LatentModel
@@ -31,7 +33,7 @@ from svevae.parts.latent_field import LatentField
 from svevae.physics.alloys import LAW
 from svevae.scans.options import ImportOptions
 from svevae.use.champion import load
-from svevae.use.field import check_voxels, describe
+from svevae.use.field import CACHE, check_voxels, describe
 from svevae.use.mesh_options import MeshOptions
 from svevae.use.mesh_places import Grid
 from svevae.use.mesh_porosity import Asked, read_porosity
@@ -68,8 +70,8 @@ class Process:
 
     @classmethod
     def encoded(cls, data: SVEDataset, model: LatentModel) -> Process:
-        """Encode the SVEs of a file. Raises DataError where it does not say which are neighbours,
-        or where these overlap.
+        """Encode the SVEs of a file, once: what is done is kept in `CACHE`. Raises DataError where
+        it does not say which are neighbours, or where these overlap.
         """
         position, stride = read_position(data), data.attributes.get("stride", data.n)
         if position is None:
@@ -81,7 +83,12 @@ class Process:
                 f"{data.path}: stride: expected SVEs side by side, {data.n} voxels apart, received"
                 f" {stride}"
             )
-        return cls(data.path, encode_sves(model, data, ()), data.porosity(), data.part_id, position)
+        kept = CACHE / f"codes-{file_md5(data.path)[:24]}-{model.digest()}.npz"
+        found = load_arrays(kept)
+        if found is None:
+            found = {"latent": encode_sves(model, data, ()), "porosity": data.porosity()}
+            save_arrays(kept, found)
+        return cls(data.path, found["latent"], found["porosity"], data.part_id, position)
 
     def sample(
         self,

@@ -22,7 +22,7 @@ def test_volumes_and_centroids_are_those_of_the_elements(kind: str) -> None:
     np.testing.assert_allclose(total, volumes, rtol=1e-12)
     for axis in range(3):
         own = np.bincount(points.element, points.volume * points.at[:, axis]) / total
-        np.testing.assert_allclose(own, centres[:, axis], atol=0.01)
+        np.testing.assert_allclose(own, centres[:, axis], atol=0.03)
 
 
 def test_small_elements_have_their_centroid() -> None:

@@ -11,8 +11,9 @@ import numpy as np
 from svevae.meshes.elements import pieces
 from svevae.meshes.mesh import CHUNK, Mesh
 
-ALONG = 3  # points along each edge of a cell; odd, so that none lies on a border between two
-MOST = 30  # along the longest edge of an element
+ALONG = 3  # points along each edge of a cell, in an element of a few of them
+FINE = 12  # along the edge of an element, up to which a cell has more than one along its own
+MOST = 30  # along the edge of an element
 ROUNDING = 1e-6
 
 
@@ -28,9 +29,10 @@ class Points:
 
 
 def points_of(mesh: Mesh, cell: float) -> tuple[Points, np.ndarray]:
-    """The centroid of each element that is at most as large as a cube of the edge `cell`, and about
-    `ALONG` points along each edge of such a cube in those that are larger; which these are,
-    (element,) bool. Raises DataError as `Mesh.geometry`.
+    """The centroid of each element that is at most as large as a cube of the edge `cell`, and in
+    those that are larger one to `ALONG` points along each edge of such a cube, fewer where it is
+    longer than `MOST` of them; which these are, (element,) bool. Raises DataError as
+    `Mesh.geometry`.
     """
     centres, volumes = mesh.geometry()
     larger = volumes > cell**3 * (1 + ROUNDING)
@@ -41,7 +43,9 @@ def points_of(mesh: Mesh, cell: float) -> tuple[Points, np.ndarray]:
         own = np.flatnonzero(larger[start : start + len(block.numbers)])
         corners = mesh.points[mesh.rows(block.nodes[own])]
         spans = np.ptp(corners, axis=1).max(axis=1) if own.size else np.empty(0)
-        counts = np.ceil(ALONG * spans / cell - ROUNDING).clip(ALONG, MOST).astype(int)
+        cells = spans / cell
+        each = np.floor(FINE / cells + ROUNDING).clip(1, ALONG)
+        counts = np.ceil(each * cells - ROUNDING).clip(ALONG, MOST).astype(int)
         for count in np.unique(counts):
             here = counts == count
             found += _within(block.kind, int(count), corners[here], start + own[here])

@@ -9,6 +9,7 @@ from scipy.spatial import cKDTree
 
 from svevae.meshes.elements import ELEMENTS, Element
 from svevae.meshes.mesh import Mesh
+from svevae.physics.cpu.rows import kernel
 
 NEAR = 8  # triangles that are looked at first
 PAIRS = 1 << 18  # of points and triangles, in memory at a time
@@ -69,29 +70,50 @@ def distance(triangles: np.ndarray, at: np.ndarray) -> np.ndarray:
         for rows in np.array_split(left, -(-len(left) * count // PAIRS)):
             far, near = tree.query(at[rows], count)
             far, near = far.reshape(len(rows), -1), near.reshape(len(rows), -1)
-            found[rows] = _distances(at[rows], triangles[near]).min(axis=1)
-            later.append(rows[far[:, -1] - reach < found[rows]])
+            own = found[rows]
+            _nearest(at[rows], triangles, near, own)
+            found[rows] = own
+            later.append(rows[far[:, -1] - reach < own])
         left = np.concatenate(later) if count < len(triangles) else np.empty(0, int)
         count *= 4
     return found
 
 
-def _distances(at: np.ndarray, triangles: np.ndarray) -> np.ndarray:
-    """(point, any) the distance of each point from triangles (point, any, corner, 3) of its own."""
-    normal = np.cross(
-        triangles[:, :, 1] - triangles[:, :, 0], triangles[:, :, 2] - triangles[:, :, 0]
-    )
-    size = np.linalg.norm(normal, axis=-1)
-    edges = np.full(size.shape, np.inf)
-    above = size > 0  # where the foot of the point lies in the triangle
-    for k in range(3):
-        edge = triangles[:, :, (k + 1) % 3] - triangles[:, :, k]
-        offset = at[:, None] - triangles[:, :, k]
-        length = np.maximum((edge**2).sum(-1), np.finfo(float).tiny)
-        share = ((offset * edge).sum(-1) / length).clip(0, 1)
-        edges = np.minimum(edges, np.linalg.norm(offset - share[..., None] * edge, axis=-1))
-        above &= (np.cross(edge, offset) * normal).sum(-1) >= 0
-    height = np.abs(((at[:, None] - triangles[:, :, 0]) * normal).sum(-1)) / np.where(
-        above, size, 1
-    )
-    return np.where(above, height, edges)
+@kernel
+def _nearest(at: np.ndarray, triangles: np.ndarray, near: np.ndarray, found: np.ndarray) -> None:
+    """Lower `found` (point,) to the distance of each point (point, 3) from those of the triangles
+    (triangle, corner, 3) whose places are `near` (point, any).
+
+    Where the foot of a point lies within a triangle it is the height above it, else the distance
+    from an edge.
+    """
+    edge, offset, normal = np.empty((3, 3)), np.empty((3, 3)), np.empty(3)
+    for i in range(len(at)):
+        for j in range(near.shape[1]):
+            corner = triangles[near[i, j]]
+            for k in range(3):
+                for c in range(3):
+                    edge[k, c] = corner[(k + 1) % 3, c] - corner[k, c]
+                    offset[k, c] = at[i, c] - corner[k, c]
+            size = height = 0.0
+            for c in range(3):
+                d, e = (c + 1) % 3, (c + 2) % 3
+                normal[c] = edge[0, d] * edge[1, e] - edge[0, e] * edge[1, d]
+                size += normal[c] * normal[c]
+                height += normal[c] * offset[0, c]
+            above = size > 0
+            for k in range(3):
+                length = dot = side = 0.0
+                for c in range(3):
+                    d, e = (c + 1) % 3, (c + 2) % 3
+                    length += edge[k, c] * edge[k, c]
+                    dot += edge[k, c] * offset[k, c]
+                    side += normal[c] * (edge[k, d] * offset[k, e] - edge[k, e] * offset[k, d])
+                share = min(max(dot / length, 0.0), 1.0) if length > 0 else 0.0
+                apart = 0.0
+                for c in range(3):
+                    apart += (offset[k, c] - share * edge[k, c]) ** 2
+                found[i] = min(found[i], np.sqrt(apart))
+                above = above and side >= 0
+            if above:
+                found[i] = min(found[i], abs(height) / np.sqrt(size))

@@ -34,6 +34,7 @@ def test_axes_of_a_turned_scan(rotation: tuple, x: tuple, z: tuple) -> None:
     [
         ({"porosity": "0.1"}, "--porosity: expected --sample SEED with it"),
         ({"sample": 1, "origin": (1.0, 0, 0)}, "--origin: expected none with --sample"),
+        ({"sample": -1}, "--sample: expected a seed from 0 on, received -1"),
         ({"step": Path("no.inp")}, "--step no.inp: expected a file with a step, received none"),
         (
             {"step": Path(__file__), "pull": "A", "hold": "B", "strain": 0.1},

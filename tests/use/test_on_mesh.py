@@ -230,6 +230,8 @@ def test_the_porosity_of_a_sampled_part(model: SimpleNamespace) -> None:
     assert "mean porosity of the part 13.750%, 13.750% asked for" in said
     with pytest.raises(DataError, match=r"--porosity: expected a mean between .* received 0.9"):
         sampled(replace(chosen, porosity="0.9"))
+    with pytest.raises(DataError, match=r"part.csv: expected another file than the source part.cs"):
+        sampled(replace(chosen, porosity="part.csv"))
 
 
 @pytest.mark.skipif(shutil.which("ccx") is None, reason="needs CalculiX, apt install calculix-ccx")

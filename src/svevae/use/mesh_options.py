@@ -60,6 +60,8 @@ class MeshOptions:
             raise DataError(f"--step {self.step}: expected a file with a step, received none")
         if self.porosity is not None and self.sample is None:
             raise DataError("--porosity: expected --sample SEED with it")
+        if self.sample is not None and self.sample < 0:
+            raise DataError(f"--sample: expected a seed from 0 on, received {self.sample}")
         if self.sample is not None and any(self.origin):
             raise DataError(
                 "--origin: expected none with --sample, whose part fills the box round the mesh"

@@ -56,6 +56,7 @@ def deck_file(
         )
     table, picture = target.with_suffix(".csv"), target.with_suffix(".vtu")
     read = [source, chosen.mesh, *([chosen.step] if chosen.step else [])]
+    read += [Path(chosen.porosity)] if chosen.porosity else []
     for path in (target, table, picture):
         check_target(path, read)
     mesh = read_mesh(chosen.mesh)

@@ -17,18 +17,18 @@ WITHOUT = ("error", "nearest", "drop")  # what to do with elements round which t
 @dataclass(frozen=True)
 class MeshOptions:
     """How a mesh takes properties. `origin` is the corner of the scan's first voxel in the `unit`
-    of the mesh, about which the scan is turned by `rotation`: degrees about x, then y, then z of
-    the mesh; `without` says what becomes of elements round which there is no material; stresses are
-    within `tolerance`; `keep_types` leaves C3D8 as it is. `pull` and `hold` name faces, moved by
-    `strain` of their distance or by `displacement` in the unit of the mesh; `step` is a file with
-    a step of the user's own.
+    of the mesh, None: where its file says, or 0, 0, 0; about it the scan is turned by `rotation`,
+    degrees about x, then y, then z of the mesh; `without` says what becomes of elements round which
+    there is no material; stresses are within `tolerance`; `keep_types` leaves C3D8 as it is. `pull`
+    and `hold` name faces, moved by `strain` of their distance or by `displacement` in the unit of
+    the mesh; `step` is a file with a step of the user's own.
 
     `sample` is the seed of a part that is sampled in place of a scan, `porosity` what it has, as
     `svevae.use.mesh_porosity.read_porosity` takes it.
     """
 
     mesh: Path
-    origin: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    origin: tuple[float, float, float] | None = None
     unit: str = "mm"
     without: str = "error"
     tolerance: float = 0.002
@@ -62,7 +62,7 @@ class MeshOptions:
             raise DataError("--porosity: expected --sample SEED with it")
         if self.sample is not None and self.sample < 0:
             raise DataError(f"--sample: expected a seed from 0 on, received {self.sample}")
-        if self.sample is not None and any(self.origin):
+        if self.sample is not None and self.origin is not None:
             raise DataError(
                 "--origin: expected none with --sample, whose part fills the box round the mesh"
             )

@@ -51,7 +51,9 @@ class Grid:
         # voxels are counted from the first of the file, also where it is cropped
         low = np.array([span.start for span in scan.tiles.view.box]) * voxel
         high = low + np.array(scan.tiles.view.shape) * voxel
-        edge, origin = scan.tiles.n * voxel, np.array(chosen.origin)
+        corner = np.array(scan.corner or (0.0, 0.0, 0.0)) / UNITS[chosen.unit]
+        origin = corner if chosen.origin is None else np.array(chosen.origin)
+        edge = scan.tiles.n * voxel
         return cls(scan.tiles.shape, edge, low, high, origin, chosen.turned, chosen.unit, "scan")
 
     @classmethod

@@ -247,5 +247,7 @@ def _check_options(options: ImportOptions) -> None:
     """Raises DataError for what is said of a volume: SOURCE is none."""
     for field in dataclasses.fields(options):
         if field.name != "voxel_size" and getattr(options, field.name) != field.default:
-            name = {"skip": "skip-header"}.get(field.name, field.name.replace("_", "-"))
+            name = {"skip": "skip-header", "length_unit": "unit"}.get(
+                field.name, field.name.replace("_", "-")
+            )
             raise DataError(f"--{name}: expected none with --sample, whose SOURCE is an SVE file")

@@ -11,7 +11,7 @@ import pytest
 
 from svevae.errors import DataError
 from svevae.meshes.bins import Bins, Curves
-from svevae.meshes.deck import Pull, read_pull, write_deck
+from svevae.meshes.deck import Pull, from_folder, read_pull, write_deck
 from svevae.meshes.elements import ELEMENTS
 from svevae.meshes.inp import read_inp
 from svevae.meshes.keywords import read_keywords
@@ -109,3 +109,16 @@ def test_bad_faces(arguments: tuple, message: str) -> None:
     mesh = replace(mesh, node_sets={**mesh.node_sets, "CORNER": below})
     with pytest.raises(DataError, match=message):
         Pull.between(mesh, *arguments)
+
+
+def test_a_step_is_named_from_the_folder_of_the_deck(tmp_path: Path) -> None:
+    mesh, deck = bar("C3D8", (2, 1, 1)), tmp_path / "decks" / "part.inp"
+    deck.parent.mkdir()
+    assert from_folder(tmp_path / "decks" / "a.inp", deck) == "a.inp"
+    name = from_folder(tmp_path / "steps" / "a.inp", deck)
+    assert name == "../steps/a.inp"
+    write_deck(deck, mesh, *halves(mesh), step=name)
+    assert deck.read_text().endswith("\n*INCLUDE, INPUT=../steps/a.inp\n")
+    for bad in ("my step.inp", "a,b.inp", f"{'a' * 120}.inp"):
+        with pytest.raises(DataError, match="of at most 100 characters without blanks and commas"):
+            from_folder(tmp_path / bad, deck)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +16,7 @@ import pandas as pd
 import pytest
 
 from svevae.cli import main
+from svevae.dataset.store import write_dataset
 from svevae.errors import DataError
 from svevae.meshes.bins import Bins, Curves
 from svevae.meshes.deck import write_deck
@@ -24,7 +26,9 @@ from svevae.model.latent import Response
 from svevae.parts.fields import PropertyField
 from svevae.scans.options import ImportOptions
 from svevae.use import field as module
-from svevae.use.on_mesh import MeshOptions, curves_of, deck_file
+from svevae.use import mesh_sample
+from svevae.use.mesh_options import MeshOptions
+from svevae.use.on_mesh import curves_of, deck_file
 from tests.contracts import make_contract
 from tests.meshes.bars import bar
 from tests.scans.readers.surfaces import cuboid, save
@@ -46,7 +50,8 @@ def model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> SimpleNamespace:
 
     model.response = response
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(module, "load", lambda _, material: model)
+    for one in (module, mesh_sample):
+        monkeypatch.setattr(one, "load", lambda _, material: model)
     np.save("scan.npy", VOLUME)
     return model
 
@@ -141,9 +146,130 @@ def test_elements_without_material(model: SimpleNamespace) -> None:
     assert "TOP" not in mesh.node_sets
 
 
-def test_large_elements_are_told(model: SimpleNamespace) -> None:
-    path = write_mesh(bar("C3D20R", (1, 1, 1), 0.08))
-    assert "1 element larger than an SVE of 0.04 mm" in deck(MeshOptions(path))[0]
+@pytest.mark.parametrize("kind", ["C3D8I", "C3D20R"])
+def test_a_large_element_has_the_average_of_its_sves(kind: str, model: SimpleNamespace) -> None:
+    """8 SVEs in an element; standard deviations are those of the mean of 8 independent ones."""
+    path = write_mesh(bar(kind, (1, 1, 1), 0.08))
+    said, _, table = deck(MeshOptions(path))
+    assert "1 element larger than an SVE of 0.04 mm: averages over their volume, of 8 SVEs" in said
+    assert "1 material for 0 SVEs and 1 average, stress within" in said
+    own = np.array([porosity(x, y, z) for x in range(2) for y in range(2) for z in range(2)])
+    row = table.loc[7]
+    assert row["porosity"] == pytest.approx(own.mean())
+    assert row["E [MPa]"] == pytest.approx(70e3 * (1 - own.mean()), rel=1e-6)
+    std = 0.01 * 70e3 * np.sqrt(np.square(1 - own).sum()) / 8
+    assert row["E_std [MPa]"] == pytest.approx(std, rel=1e-6)
+    assert (row["sves"], row["novelty"]) == (8, pytest.approx(own.max()))
+    assert row["stress_0.01 [MPa]"] == pytest.approx(300 * (1 - own.mean()), rel=1e-6)
+    written = Path("part.inp").read_text()
+    assert f"{70e3 * (1 - own.mean()):.7g}, {0.33 * (1 - own.mean()):.7g}" in written
+
+
+def test_a_turned_scan_of_two_halves(model: SimpleNamespace) -> None:
+    """Dense below and porous above along z; turned by 90 degrees about y, z comes along x and x
+    along -z, so that the origin goes up by the width.
+    """
+    volume = np.zeros((4, 4, 8), np.uint8)
+    volume[::2, :, 4:] = 1
+    np.save("scan.npy", volume)
+    path = write_mesh(bar("C3D8", (4, 2, 2), 0.02))
+    chosen = MeshOptions(path, rotation=(0.0, 90.0, 0.0), origin=(0.0, 0.0, 0.04))
+    said, _, table = deck(chosen)
+    assert "tension along z of the scan, 90 degrees from z of the mesh" in said
+    expected = np.where(table["x [mm]"] < 0.04, 0.0, 0.5)
+    np.testing.assert_array_equal(table["porosity"], expected)
+    said, _, _ = deck(replace(chosen, pull="XMAX", hold="XMIN", strain=0.01))
+    assert "degrees from" not in said
+    with pytest.raises(DataError, match=r"--mesh-unit, --origin and --rotation place it"):
+        deck(replace(chosen, origin=(0.0, 0.0, 0.0)))
+
+
+def write_process() -> np.ndarray:
+    """A file of 8 parts of 2 x 2 x 4 SVEs, of 0 to 40 % porosity: (sve,)."""
+    random = np.random.default_rng(5)
+    level = random.uniform(0.05, 0.35, 128)
+    voxels = (random.random((128, 4, 4, 4)) < level[:, None, None, None]).astype(np.uint8)
+    position = np.tile(np.array(list(np.ndindex(2, 2, 4))), (8, 1))
+    arrays = {"voxels": voxels, "part_id": np.repeat(np.arange(8), 16), "position": position}
+    write_dataset("process.h5", arrays, (), (), {"voxel_size_um": 10.0})
+    return voxels.mean((1, 2, 3))
+
+
+def sampled(chosen: MeshOptions) -> tuple[str, str, pd.DataFrame]:
+    said = deck_file(Path("process.h5"), Path("part.inp"), "any", ImportOptions(), chosen)
+    return said, Path("part.inp").read_text(), pd.read_csv("part.csv", index_col="element")
+
+
+def test_a_sampled_part(model: SimpleNamespace) -> None:
+    """The same seed, the same deck; codes are encoded once."""
+    known = write_process()
+    chosen = MeshOptions(write_mesh(bar("C3D8", (4, 4, 8), 0.02)), sample=3)
+    said, first, table = sampled(chosen)
+    assert (
+        "2 x 2 x 4 SVEs of 4^3 voxels sampled with seed 3 from a latent field of 128 SVEs of 8"
+        f" parts of process.h5, porosity {known.mean():.3%}" in said
+    )
+    assert f"mean porosity of the part {table['porosity'].mean():.3%}, none asked for" in said
+    assert table["sve"].nunique() == 16
+    assert table["porosity"].nunique() > 8
+    assert known.min() <= table["porosity"].min()
+    assert table["porosity"].max() <= known.max()
+    assert sampled(chosen)[1] == first
+    assert model.encoded == 128
+    assert sampled(replace(chosen, sample=4))[1] != first
+
+
+def test_the_porosity_of_a_sampled_part(model: SimpleNamespace) -> None:
+    """Its mean; one that is the same everywhere; that of another part; by the distance to the
+    surface: 0.01 mm of the outer elements, of all but 16 of 128.
+    """
+    write_process()
+    chosen = MeshOptions(write_mesh(bar("C3D8", (4, 4, 8), 0.02)), sample=0)
+    said, _, table = sampled(replace(chosen, porosity="0.3"))
+    assert "mean porosity of the part 30.000%, 30.000% asked for" in said
+    assert table["porosity"].mean() == pytest.approx(0.3, abs=1e-6)
+    assert table["porosity"].std() > 0.01
+    table["porosity"].to_csv("given.csv")
+    _, _, again = sampled(replace(chosen, sample=1, porosity="given.csv"))
+    np.testing.assert_allclose(again["porosity"], table["porosity"], atol=1e-3)
+    _, _, table = sampled(replace(chosen, porosity="0:0.2"))
+    np.testing.assert_allclose(table["porosity"], 0.2, atol=1e-6)
+    np.testing.assert_allclose(table["E [MPa]"], 70e3 * 0.8, rtol=0.1)
+    said, _, table = sampled(replace(chosen, porosity="0.01:0.1,0.03:0.3"))
+    # of the 8 elements of an SVE one lies within, at 0.03 mm; of those at half the height two
+    within = table["z [mm]"].between(0.04, 0.12)
+    np.testing.assert_allclose(table["porosity"][within], (6 * 0.1 + 2 * 0.3) / 8, atol=1e-3)
+    np.testing.assert_allclose(table["porosity"][~within], (7 * 0.1 + 0.3) / 8, atol=1e-3)
+    assert "mean porosity of the part 13.750%, 13.750% asked for" in said
+    with pytest.raises(DataError, match=r"--porosity: expected a mean between .* received 0.9"):
+        sampled(replace(chosen, porosity="0.9"))
+    with pytest.raises(DataError, match=r"part.csv: expected another file than the source part.cs"):
+        sampled(replace(chosen, porosity="part.csv"))
+
+
+@pytest.mark.skipif(shutil.which("ccx") is None, reason="needs CalculiX, apt install calculix-ccx")
+def test_a_step_of_the_user(model: SimpleNamespace) -> None:
+    """A sampled deck of one porosity stretched in its elastic range, all faces free to contract:
+    force / area is E times strain. The deck lies in another folder than the step.
+    """
+    write_process()
+    path = write_mesh(bar("C3D8", (2, 2, 2), 0.04))
+    lines = ["*BOUNDARY", "BOTTOM, 3, 3", "11, 1, 2", "*STEP", "*STATIC", "*BOUNDARY"]
+    lines += ["TOP, 3, 3, 8e-5", "*NODE PRINT, NSET=TOP, TOTALS=ONLY", "RF", "*END STEP"]
+    Path("steps").mkdir()
+    Path("steps/pull.inp").write_text("\n".join([*lines, ""]))
+    Path("decks").mkdir()
+    chosen = MeshOptions(path, sample=0, porosity="0:0.2", step=Path("steps/pull.inp"))
+    target = Path("decks/part.inp")
+    said = deck_file(Path("process.h5"), target, "any", ImportOptions(), chosen)
+    assert "step: ../steps/pull.inp, included; next, in decks: ccx part" in said
+    assert target.read_text().endswith("*INCLUDE, INPUT=../steps/pull.inp\n")
+    subprocess.run(["ccx", "part"], cwd="decks", check=True, stdout=subprocess.DEVNULL)
+    force = float(Path("decks/part.dat").read_text().split()[-1])
+    table = pd.read_csv("decks/part.csv")
+    parallel = table["E [MPa]"].mean()
+    series = 1 / (1 / table["E [MPa]"].to_numpy().reshape(4, 2)).mean(axis=1)
+    assert series.mean() * 0.998 <= force / (0.08**2 * 1e-3) <= parallel * 1.002
 
 
 @pytest.mark.parametrize(
@@ -208,6 +334,27 @@ def test_a_bar_of_sves_from_the_shell(
     assert (stress > 0.998 * np.interp(strain, series, at)).all()
 
 
+@pytest.mark.skipif(shutil.which("ccx") is None, reason="needs CalculiX, apt install calculix-ccx")
+def test_a_sampled_bar_from_the_shell(
+    model: SimpleNamespace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Pulled along x, of which people are told; its stress lies between those of its SVEs."""
+    write_process()
+    write_mesh(bar("C3D8", (4, 4, 4), 0.02))
+    options = ["--mesh", "mesh.inp", "-o", "part.inp", "-m", "any", "--sample", "7"]
+    options += ["--porosity", "0.2", "--pull", "xmax", "--hold", "xmin", "--strain", "0.02"]
+    assert main(["field", "process.h5", *options]) == 0
+    said = capsys.readouterr().out
+    assert "mean porosity of the part 20.000%, 20.000% asked for" in said
+    assert "tension along z of the sample, 90 degrees from x, along which the part" in said
+    assert main(["run", "part.inp"]) == 0
+    load = pd.read_csv("part-load.csv", index_col="increment")
+    stress = load["force [N]"].iloc[-1] / 0.08**2
+    table = pd.read_csv("part.csv", index_col="element")
+    assert load["strain"].iloc[-1] == pytest.approx(0.02)
+    assert table["stress_0.01 [MPa]"].min() < stress < table["stress_0.03 [MPa]"].max()
+
+
 def solid_field(model: SimpleNamespace, dense: np.ndarray) -> PropertyField:
     """SVEs of these densities."""
     porosity = 1 - dense[:, None, None]
@@ -219,5 +366,7 @@ def test_options_of_a_mesh_need_a_mesh(
 ) -> None:
     assert main(["field", "scan.npy", "-o", "a.csv", "-m", "any", "--pull", "TOP"]) == 2
     assert "--pull: expected --mesh MESH with it" in capsys.readouterr().err
+    assert main(["field", "scan.npy", "-o", "a.csv", "-m", "any", "--sample", "0"]) == 2
+    assert "--sample: expected --mesh MESH with it" in capsys.readouterr().err
     assert main(["run", "a.inp"]) == 2
     assert "a.inp: cannot be read" in capsys.readouterr().err

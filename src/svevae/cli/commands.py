@@ -237,12 +237,14 @@ def run_field(options: argparse.Namespace) -> None:
     }
     model, material = _model(options), options.material
     if options.mesh is None:
-        for name in ("pull", "hold", "strain", "displacement"):
+        alone = ("pull", "hold", "strain", "displacement", "step", "sample", "porosity")
+        for name in alone:
             if getattr(options, name) is not None:
                 raise ConfigError(f"--{name}: expected --mesh MESH with it")
         print(field_file(options.source, options.output, model, ImportOptions(**given), material))
         return
-    from svevae.use.on_mesh import MeshOptions, deck_file
+    from svevae.use.mesh_options import MeshOptions
+    from svevae.use.on_mesh import deck_file
 
     chosen = {field.name: getattr(options, field.name) for field in dataclasses.fields(MeshOptions)}
     placed = MeshOptions(**chosen)

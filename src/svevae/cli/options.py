@@ -199,7 +199,8 @@ def make_parser() -> argparse.ArgumentParser:
         " interrupted"
     )
     field = parsers.add_parser("field", help=text, description=f"{text[0].upper()}{text[1:]}.")
-    field.add_argument("source", type=Path, help="a volume, as for `svevae import`")
+    text = "a volume, as for `svevae import`; with --sample an SVE file"
+    field.add_argument("source", type=Path, help=text)
     field.add_argument(
         "-o",
         "--output",
@@ -508,6 +509,35 @@ def _add_mesh_options(command: argparse.ArgumentParser) -> None:
         ),
     )
     mesh.add_argument(
+        "--rotation",
+        type=_finite,
+        nargs=3,
+        default=(0.0, 0.0, 0.0),
+        metavar=("RX", "RY", "RZ"),
+        help=(
+            "degrees by which the scan is turned about --origin: first about x of the mesh, then"
+            " about y, then about z (default: 0 0 0)"
+        ),
+    )
+    mesh.add_argument(
+        "--sample",
+        type=_count,
+        metavar="SEED",
+        help=(
+            "SOURCE is an SVE file of parts of a process: fill the box round the mesh with a part"
+            " that is sampled from a latent field fitted to them; the same seed, the same part"
+        ),
+    )
+    mesh.add_argument(
+        "--porosity",
+        metavar="P",
+        help=(
+            "of a sample: its mean, a fraction; or DISTANCE:POROSITY,... by the distance to the"
+            " surface of the mesh in its unit, linear between, constant beyond; or a .csv file with"
+            " the columns element and porosity, or .npy (default: as in SOURCE)"
+        ),
+    )
+    mesh.add_argument(
         "--without",
         choices=["error", "nearest", "drop"],
         default="error",
@@ -539,6 +569,12 @@ def _add_mesh_options(command: argparse.ArgumentParser) -> None:
     )
     mesh.add_argument(
         "--displacement", type=_finite, metavar="LENGTH", help="in the mesh's unit, instead"
+    )
+    mesh.add_argument(
+        "--step",
+        type=Path,
+        metavar="FILE",
+        help="your own step, which the deck includes in place of one of tension",
     )
     mesh.add_argument(
         "--increments",

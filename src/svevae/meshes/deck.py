@@ -10,6 +10,7 @@ Beyond the last point of *PLASTIC both codes keep the stress, and CalculiX cuts 
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ OURS = (
     "SVEVAE_"  # what names of the deck's own sets begin with; a mesh's sets called so are not kept
 )
 WIDTH = 16  # entries of a line, as many as Abaqus reads
+LONGEST = 100  # characters of the name of a file; CalculiX reads 132 of a line
 ALONG = 0.9  # of the distance of two faces, the least share along an axis
 PULL = re.compile(r"\*\* svevae pull (\{.*\})$", re.MULTILINE)
 
@@ -91,15 +93,33 @@ def write_deck(
     which: np.ndarray,
     heading: Sequence[str] = (),
     pull: Pull | None = None,
+    step: str | None = None,
 ) -> None:
     """Write a deck whole or not at all: `which` (element,) is the material of each element, in the
-    order of `mesh.elements`. Materials without an element are left out.
+    order of `mesh.elements`. Materials without an element are left out. `step` is the name of a
+    file that is included at the end.
 
     Sets of the mesh whose names begin with OURS are those of a deck before, and are not written.
     """
     with written_whole(path) as beside, beside.open("w", encoding="utf-8", newline="\n") as file:
-        for line in _lines(mesh, bins, which, heading, pull):
+        for line in _lines(mesh, bins, which, heading, pull, step):
             file.write(line + "\n")
+
+
+def from_folder(file: Path, deck: Path) -> str:
+    """The name of a file as a deck includes it: from the deck's folder, where codes run it. Raises
+    DataError for one that CalculiX does not read.
+    """
+    here, there = deck.parent.resolve(), file.resolve()
+    name = (os.path.relpath(there, here) if there.anchor == here.anchor else str(there)).replace(
+        "\\", "/"
+    )
+    if len(name) > LONGEST or re.search(r"[\s,]", name):
+        raise DataError(
+            f"--step {file}: expected a name of at most {LONGEST} characters without blanks and"
+            f" commas, received {name}; put it beside {deck.name}"
+        )
+    return name
 
 
 def read_pull(path: Path) -> dict[str, float | str]:
@@ -119,7 +139,12 @@ def read_pull(path: Path) -> dict[str, float | str]:
 
 
 def _lines(
-    mesh: Mesh, bins: Bins, which: np.ndarray, heading: Sequence[str], pull: Pull | None
+    mesh: Mesh,
+    bins: Bins,
+    which: np.ndarray,
+    heading: Sequence[str],
+    pull: Pull | None,
+    step: str | None,
 ) -> Iterator[str]:
     yield "*HEADING"
     yield from (line.lstrip("*") for line in heading or ("svevae",))
@@ -142,6 +167,8 @@ def _lines(
     yield from _materials(mesh.elements, bins, which)
     if pull is not None:
         yield from _step(mesh, pull)
+    if step is not None:
+        yield f"*INCLUDE, INPUT={step}"
 
 
 def _materials(elements: np.ndarray, bins: Bins, which: np.ndarray) -> Iterator[str]:

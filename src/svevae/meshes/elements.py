@@ -145,7 +145,32 @@ def quadrature(name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     exact, and centroids too, but for C3D15 and C3D20 with curved edges.
     """
     element = ELEMENTS[name]
-    points, weights = _gauss(element.family, 3 if element.quadratic else 2)
+    count = 3 if element.quadratic else 2
+    rules = [roots_jacobi(count, power, 0) for power in (*element.family.weight, 0)]
+    points, weights = _collapsed(element.family, rules)
+    return weights, *_shape_functions(element, points)
+
+
+@cache
+def pieces(name: str, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """As `quadrature`, at the middles of `count`^3 pieces that a type of element is cut into, along
+    the edges of the cube that collapses into the form; a weight is the volume of a piece.
+    """
+    element = ELEMENTS[name]
+    ends = np.linspace(-1.0, 1.0, count + 1)
+    middles, left = (ends[1:] + ends[:-1]) / 2, 1 - ends
+    rules = [
+        (middles, -np.diff(left ** (power + 1)) / (power + 1))
+        for power in (*element.family.weight, 0)
+    ]
+    points, weights = _collapsed(element.family, rules)
+    return weights, *_shape_functions(element, points)
+
+
+def _shape_functions(element: Element, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Shape functions (point, node) and their derivatives (point, 3, node) at reference points
+    (point, 3).
+    """
     exponents = np.array(element.family.quadratic if element.quadratic else element.family.linear)
 
     def powers(at: np.ndarray, shift: int | None = None) -> np.ndarray:
@@ -158,14 +183,15 @@ def quadrature(name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
     shape = np.linalg.inv(powers(element.nodes))
     derivatives = np.stack([powers(points, axis) @ shape for axis in range(3)], axis=1)
-    return weights, powers(points) @ shape, derivatives
+    return powers(points) @ shape, derivatives
 
 
-def _gauss(family: Family, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Gauss points (point, 3) and weights (point,), `count` along each axis of the cube -1 to 1
-    that collapses into the form (Duffy 1982), by Gauss and Jacobi's rule for its weights.
+def _collapsed(
+    family: Family, rules: list[tuple[np.ndarray, np.ndarray]]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Points (point, 3) and weights (point,) of a form, from places and weights along each axis of
+    the cube -1 to 1 that collapses into it (Duffy 1982).
     """
-    rules = [roots_jacobi(count, power, 0) for power in (*family.weight, 0)]
     u, v, w = (grid.ravel() for grid in np.meshgrid(*(rule[0] for rule in rules), indexing="ij"))
     weights = np.prod(np.meshgrid(*(rule[1] for rule in rules), indexing="ij"), axis=0).ravel()
     if family is HEXAHEDRON:

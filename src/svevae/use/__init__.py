@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from svevae.use.champion import load
     from svevae.use.design import Design, design_file
     from svevae.use.field import encode_volume, field_file
-    from svevae.use.on_mesh import MeshOptions, deck_file
+    from svevae.use.mesh_options import MeshOptions
+    from svevae.use.on_mesh import deck_file
     from svevae.use.predict import predict_file
     from svevae.use.sample import sample_file
     from svevae.use.scatter import Scatter, scatter_of_file
@@ -36,7 +37,7 @@ __getattr__ = lazy(
     __name__,
     {
         "Design": "design",
-        "MeshOptions": "on_mesh",
+        "MeshOptions": "mesh_options",
         "Scatter": "scatter",
         "deck_file": "on_mesh",
         "design_file": "design",

@@ -31,8 +31,9 @@ from svevae.use.champion import load
 from svevae.words import counted, some
 
 CACHE = Path(".checkpoints/field")
-# (shape of a volume, edge of its voxels in micrometres) -> (x, y, z) bool
-Covers = Callable[[tuple[int, int, int], float], np.ndarray]
+Corner = tuple[float, float, float]
+# (shape of a volume, edge of its voxels and its corner in micrometres) -> (x, y, z) bool
+Covers = Callable[[tuple[int, int, int], float, Corner | None], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,7 @@ class Scan:
     """A volume and the properties of its SVEs. `edge` is that of a voxel in micrometres, None where
     neither file nor model says; `remarks` tell people how it was segmented and what was taken for
     granted; `corner` is that of the first voxel of the file in micrometres, None where this does
-    not place itself.
+    not place itself. `share` (x, y, z) of each SVE is the part, where the user has said what is.
     """
 
     tiles: Tiles
@@ -140,7 +141,8 @@ class Scan:
     law: Law
     edge: float | None
     remarks: tuple[str, ...]
-    corner: tuple[float, float, float] | None = None
+    corner: Corner | None = None
+    share: np.ndarray | None = None
 
     @property
     def begin(self) -> tuple[float, float, float]:
@@ -179,11 +181,18 @@ def read_scan(
     law = Law.of(model)
     given = options.voxel_size if options.resample is None else None
     size = given or next(iter(found.edges), None)
-    _check_voxels(source, size, model)
-    edge, folder = model.voxel_size or size, model.digest()[:24]
+    check_voxels(source, size, model)
+    edge, folder, share = model.voxel_size or size, model.digest()[:24], None
     if covers is not None:
-        view, told = _within(view, covers, edge)
-        folder += f"-{told}"
+        if edge is None:
+            raise DataError(
+                "--voxel-size: expected micrometres for --mesh; neither file nor model says them"
+            )
+        x, y, z = view.volume.shape
+        part = covers((x, y, z), edge, found.corner)
+        share = _shares(part[view.box], model.n)
+        folder += f"-{voxel_digest(part)}"
+        view = replace(view, mask=part if view.mask is None else part & (view.mask != 0))
     tiles = Tiles(view, model.n, rule, covers is not None)
     latent, porosity = encode_volume(model, tiles, CACHE / digest / folder)
     field = PropertyField.predicted(model, latent, porosity)
@@ -199,21 +208,23 @@ def read_scan(
             f"voxel size unknown, taken for the {model.voxel_size:g} um that the model was trained"
             " on; --voxel-size says it"
         )
-    return Scan(tiles, field, law, edge, (summary, *remarks, *rest), found.corner)
+    said = (summary, *remarks, *rest)
+    return Scan(tiles, field, law, edge, said, found.corner, share)
 
 
-def _within(view: View, covers: Covers, edge: float | None) -> tuple[View, str]:
-    """What of a view `covers` says is the part, and a digest of it."""
-    if edge is None:
-        raise DataError(
-            "--voxel-size: expected micrometres for --mesh; neither file nor model says them"
-        )
-    x, y, z = view.volume.shape
-    mask = covers((x, y, z), edge)
-    digest = voxel_digest(mask)
-    if view.mask is not None:
-        mask &= view.mask != 0
-    return replace(view, mask=mask), digest
+def _shares(part: np.ndarray, n: int) -> np.ndarray:
+    """The share of each SVE of n voxels, (x, y, z), that is the part (x, y, z), bool; of the last
+    ones the share of what is there.
+    """
+    count = part
+    size = np.ones((1, 1, 1))
+    for axis, edge in enumerate(part.shape):
+        starts = np.arange(0, edge, n)
+        count = np.add.reduceat(count, starts, axis, dtype=np.int64)
+        shape = [1, 1, 1]
+        shape[axis] = -1
+        size = size * np.minimum(n, edge - starts).reshape(shape)
+    return count / size
 
 
 def field_file(
@@ -277,12 +288,17 @@ def _report(tiles: Tiles, field: PropertyField, law: Law) -> list[str]:
         lines.append(
             f"{counted(air, 'SVE')} mostly pore, taken for air around the part: no material there"
         )
-    constants = field.constants(law)
+    return lines + describe(field, law)
+
+
+def describe(field: PropertyField, law: Law) -> list[str]:
+    """Tell people what properties a field has, and how many of its SVEs are unfamiliar."""
+    solid, constants = field.solid, field.constants(law)
     ranges = [
         f"{name} {constants[name][solid].min():.4g} to {constants[name][solid].max():.4g}"
         for name in ("E", "s0", "Q")
     ]
-    lines.append(f"{', '.join(ranges)} MPa; Voce's b is the matrix's, {law.b:g}")
+    lines = [f"{', '.join(ranges)} MPa; Voce's b is the matrix's, {law.b:g}"]
     if field.hardening is not None:
         ends = f"stress_{law.strain[0]:.4g} to stress_{law.strain[-1]:.4g}"
         lines.append(
@@ -297,7 +313,8 @@ def _report(tiles: Tiles, field: PropertyField, law: Law) -> list[str]:
     return lines
 
 
-def _check_voxels(source: Path, size: float | None, model: LatentModel) -> None:
+def check_voxels(source: Path, size: float | None, model: LatentModel) -> None:
+    """Raise DataError where voxels have another size than those that a model was trained on."""
     if size and model.voxel_size and not same_size(size, model.voxel_size):
         expected = f"voxels of {model.voxel_size:g} um as the model was trained on"
         raise DataError(f"{source}: expected {expected}, received {size:g} um; resample the volume")

@@ -1,70 +1,36 @@
-"""`svevae field SOURCE --mesh MESH`: the properties of a scanned volume on the elements of a mesh,
-as a deck for finite element codes.
+"""`svevae field SOURCE --mesh MESH`: the properties of a scanned volume, or of a sampled part, on
+the elements of a mesh, as a deck for finite element codes.
 
-Each element gets those of the SVE round its centroid. Stresses are in MPa, so that forces are in
-newtons where the unit of the mesh is the millimetre.
+Each element gets those of the SVE round its centroid, one larger than an SVE averages of those in
+it. Stresses are in MPa, so that forces are in newtons where the unit of the mesh is the millimetre.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.spatial import cKDTree
 
 from svevae.errors import DataError
 from svevae.files import check_target, written_whole
 from svevae.meshes.bins import Bins, Curves, binned
-from svevae.meshes.deck import Pull, write_deck
+from svevae.meshes.deck import Pull, from_folder, write_deck
 from svevae.meshes.mesh import Mesh
 from svevae.meshes.reading import read_mesh
 from svevae.meshes.vtu import write_vtu
-from svevae.parts.fields import AXIS, PropertyField, column_head
+from svevae.parts.fields import AXIS, Law, PropertyField, column_head
 from svevae.scans.options import ImportOptions
-from svevae.use.field import Scan, read_scan
-from svevae.words import counted, some
+from svevae.use.field import Corner, read_scan
+from svevae.use.mesh_average import Averages
+from svevae.use.mesh_options import MeshOptions
+from svevae.use.mesh_places import Grid, Places
+from svevae.use.mesh_sample import Sample, sampled_part
+from svevae.words import counted
 
-UNITS = {"um": 1.0, "mm": 1e3, "cm": 1e4, "m": 1e6}  # micrometres
-WITHOUT = ("error", "nearest", "drop")  # what to do with elements round which there is no material
 BETTER = {"C3D8": "C3D8I"}  # C3D8 locks in plastic flow in CalculiX, 20 times too strong in a punch
-
-
-@dataclass(frozen=True)
-class MeshOptions:
-    """How a mesh takes properties. `origin` is the corner of the scan's first voxel in the `unit`
-    of the mesh, None: where its file says, or 0, 0, 0; `without` says what becomes of elements
-    round which there is no material; stresses are within `tolerance`; `keep_types` leaves C3D8 as
-    it is. `pull` and `hold` name faces, moved by `strain` of their distance or by `displacement` in
-    the unit of the mesh.
-    """
-
-    mesh: Path
-    origin: tuple[float, float, float] | None = None
-    unit: str = "mm"
-    without: str = "error"
-    tolerance: float = 0.002
-    keep_types: bool = False
-    pull: str | None = None
-    hold: str | None = None
-    strain: float | None = None
-    displacement: float | None = None
-    increments: int = 50
-
-    def __post_init__(self) -> None:
-        if (self.pull is None) != (self.hold is None):
-            raise DataError("--pull, --hold: expected both or none, received one")
-        if self.pull is None and (self.strain, self.displacement) != (None, None):
-            raise DataError("--strain, --displacement: expected --pull and --hold with it")
-        if self.pull is not None and (self.strain is None) == (self.displacement is None):
-            raise DataError("--strain, --displacement: expected one of them with --pull and --hold")
-        if not 0 < self.tolerance < 1:
-            raise DataError(
-                f"--stress-error: expected a fraction between 0 and 1, received {self.tolerance:g}"
-            )
 
 
 def deck_file(
@@ -78,8 +44,10 @@ def deck_file(
     """Write the deck `target` (.inp), a table and a .vtu file of the elements beside it, each whole
     or not at all; a report for people. Arguments and errors as `svevae.use.field.field_file`.
 
-    Raises DataError, too, for what is no mesh of solids, for one that does not overlap the scan,
-    and for elements without material, unless `chosen.without` says what becomes of them.
+    With `chosen.sample` the source is an SVE file of parts of a process
+    (`svevae.use.mesh_sample.sampled_part`). Raises DataError, too, for what is no mesh of solids,
+    for one that does not overlap the scan, and for elements without material, unless
+    `chosen.without` says what becomes of them.
     """
     if target.suffix != ".inp":
         raise DataError(
@@ -87,42 +55,54 @@ def deck_file(
             f" {target.suffix or 'none'}"
         )
     table, picture = target.with_suffix(".csv"), target.with_suffix(".vtu")
+    read = [source, chosen.mesh, *([chosen.step] if chosen.step else [])]
+    read += [Path(chosen.porosity)] if chosen.porosity else []
     for path in (target, table, picture):
-        check_target(path, [source, chosen.mesh])
+        check_target(path, read)
     mesh = read_mesh(chosen.mesh)
     remarks = list(mesh.remarks)
     with_pull(mesh, chosen)  # names of faces are wrong before hours of work, not after
+    part = _part(source, uri, options, chosen, mesh, material)
+    curves, solid = curves_of(part.field)
+    share = part.share if isinstance(part, _Scanned) else None
+    places = Places.of(mesh, part.grid, solid, chosen, share)
     centres, volumes = mesh.geometry()
-    scan = read_scan(source, uri, options, material)
-    curves, solid = curves_of(scan.field)
-    places = _Places(scan, chosen, centres)
-    sves, missing = places.sves(solid.reshape(scan.field.porosity.shape))
-    kept = np.ones(len(sves), bool)
-    if missing.any():
-        remarks.append(places.say(mesh, missing))
+    weights, kept = places.weights, np.ones(len(volumes), bool)
+    if places.missing.any():
+        remarks.append(places.say(mesh, chosen.without))
         if chosen.without == "error":
             raise DataError(f"{chosen.mesh}: {remarks[-1]}")
         if chosen.without == "drop":
-            kept = ~missing
+            kept = ~places.missing
             if not kept.any():
                 raise DataError(f"{chosen.mesh}: expected elements in the part, received none")
             mesh = mesh.only(kept)
     if not chosen.keep_types:
         mesh = _better(mesh, remarks)
-    sves, centres, volumes = sves[kept], centres[kept], volumes[kept]
-    used, which = np.unique(sves, return_inverse=True)
-    where = np.cumsum(solid) - 1  # of an SVE among those with material
-    rows = where[used]
-    own = Curves(curves.strain, curves.E[rows], curves.nu[rows], curves.stress[rows])
+    averages = Averages(weights[np.flatnonzero(kept)])
+    centres, volumes = centres[kept], volumes[kept]
+    own, which = averages.curves(curves, solid)
     bins = binned(own, chosen.tolerance)
     pull = with_pull(mesh, chosen)
     heading = [f"svevae field {source.name} --mesh {chosen.mesh.name}: MPa, {chosen.unit}"]
-    write_deck(target, mesh, bins, bins.which[which], heading, pull)
-    columns = {"volume": volumes, "sve": sves, "material": bins.which[which] + 1}
-    columns |= {name: value.ravel()[sves] for name, value in scan.field.columns(scan.law).items()}
+    step = None if chosen.step is None else from_folder(chosen.step, target)
+    write_deck(target, mesh, bins, bins.which[which], heading, pull, step)
+    columns = {"volume": volumes, "sve": places.sves[kept], "sves": averages.counts}
+    columns |= {"material": bins.which[which] + 1}
+    columns |= averages.columns(part.field.columns(part.law))
     _write_table(table, mesh, centres, columns, chosen.unit)
     write_vtu(picture, mesh, {column_head(name): value for name, value in columns.items()})
-    lines = [_summary(mesh, bins, chosen), *scan.remarks, *remarks, *places.sizes(volumes)]
+    lines = [_summary(mesh, bins, averages, chosen), *part.remarks]
+    if isinstance(part, Sample):
+        got = float(np.average(columns["porosity"], weights=volumes))
+        wish = "none asked for" if part.asked is None else f"{part.asked:.3%} asked for"
+        lines.append(f"mean porosity of the part {got:.3%}, {wish}")
+    if surface := int(places.surface[kept].sum()):
+        lines.append(
+            f"{counted(surface, 'element')} in SVEs that are mostly outside of the part: of the"
+            " nearest SVE within"
+        )
+    lines += [*remarks, *averages.say(places.larger[kept], part.grid), *part.grid.tilt(pull)]
     if pull is not None:
         lines.append(
             f"tension: {chosen.pull} ({counted(len(pull.pulled), 'node')}) moves by"
@@ -130,8 +110,34 @@ def deck_file(
             f" {chosen.hold} ({counted(len(pull.held), 'node')}) is held in its plane, at a"
             f" distance of {pull.length:.6g} {chosen.unit}; next: svevae run {target}"
         )
+    if step is not None:
+        lines.append(f"step: {step}, included; next, in {target.parent}: ccx {target.stem}")
     lines.append(f"of each element: {table}, {picture}")
     return "\n  ".join([f"{target}: {lines[0]}", *lines[1:]])
+
+
+@dataclass(frozen=True)
+class _Scanned:
+    """Properties of the SVEs of a scan, and where they are."""
+
+    field: PropertyField
+    law: Law
+    grid: Grid
+    remarks: tuple[str, ...]
+    share: np.ndarray | None
+
+
+def _part(
+    source: Path, uri: str, options: ImportOptions, chosen: MeshOptions, mesh: Mesh, material: Any
+) -> _Scanned | Sample:
+    if chosen.sample is not None:
+        return sampled_part(source, uri, options, chosen, mesh, material)
+
+    def covers(shape: tuple[int, int, int], edge: float, corner: Corner | None) -> np.ndarray:
+        return Grid.of_voxels(shape, edge, corner, chosen).covered(mesh)
+
+    scan = read_scan(source, uri, options, material, covers)
+    return _Scanned(scan.field, scan.law, Grid.of_scan(scan, chosen), scan.remarks, scan.share)
 
 
 def with_pull(mesh: Mesh, chosen: MeshOptions) -> Pull | None:
@@ -177,76 +183,6 @@ def curves_of(field: PropertyField) -> tuple[Curves, np.ndarray]:
     return Curves(strain, E, nu, stress), solid
 
 
-class _Places:
-    """Where the centroids of elements are in a scan."""
-
-    def __init__(self, scan: Scan, chosen: MeshOptions, centres: np.ndarray):
-        if scan.edge is None:
-            raise DataError(
-                "--voxel-size: expected micrometres for --mesh; neither file nor model says them"
-            )
-        self.chosen, self.shape = chosen, scan.tiles.shape
-        voxel = scan.edge / UNITS[chosen.unit]
-        self.edge = scan.tiles.n * voxel
-        # voxels are counted from the first of the file, also where it is cropped
-        begin = np.array([span.start for span in scan.tiles.view.box])
-        corner = np.array(scan.corner or (0.0, 0.0, 0.0)) / UNITS[chosen.unit]
-        self.low = (corner if chosen.origin is None else np.array(chosen.origin)) + begin * voxel
-        self.high = self.low + np.array(scan.tiles.view.shape) * voxel
-        self.centres = centres
-        self.outside = ((centres < self.low) | (centres > self.high)).any(axis=1)
-        if self.outside.all():
-            boxes = [
-                " to ".join(", ".join(f"{one:.4g}" for one in end) for end in box)
-                for box in ((centres.min(0), centres.max(0)), (self.low, self.high))
-            ]
-            raise DataError(
-                f"{chosen.mesh}: expected elements in the scan, received a mesh from {boxes[0]} and"
-                f" a scan from {boxes[1]} {chosen.unit}; --mesh-unit and --origin place it"
-            )
-
-    def sves(self, solid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The SVE (element,) round each centroid, by its place among all, and which elements have
-        no material there, bool; these get the nearest SVE that has.
-        """
-        index = np.floor((self.centres - self.low) / self.edge).astype(np.int64)
-        index = index.clip(0, np.array(self.shape) - 1)
-        self.void = ~solid[tuple(index.T)] & ~self.outside
-        missing = self.void | self.outside
-        if missing.any():
-            there = np.argwhere(solid)
-            middles = self.low + (there + 0.5) * self.edge
-            _, nearest = cKDTree(middles).query(self.centres[missing])
-            index[missing] = there[nearest]
-        return np.ravel_multi_index(tuple(index.T), self.shape), missing
-
-    def say(self, mesh: Mesh, missing: np.ndarray) -> str:
-        count = counted(int(missing.sum()), "element")
-        told = {
-            "error": f"expected material round each element, received {count} without",
-            "nearest": f"{count} without material have that of the nearest SVE",
-            "drop": f"{count} without material are left out",
-        }[self.chosen.without]
-        kinds = [
-            f"{number} {what}"
-            for what, number in (
-                ("outside the scan", int(self.outside.sum())),
-                ("in SVEs that are mostly pore or outside the field of view", int(self.void.sum())),
-            )
-            if number
-        ]
-        names = some([str(one) for one in mesh.elements[missing].tolist()], 10)
-        hint = "; --without nearest or drop" if self.chosen.without == "error" else ""
-        return f"{told}: {', '.join(kinds)}: {names}{hint}"
-
-    def sizes(self, volumes: np.ndarray) -> Iterator[str]:
-        if larger := int((volumes > self.edge**3).sum()):
-            yield (
-                f"{counted(larger, 'element')} larger than an SVE of {self.edge:.4g}"
-                f" {self.chosen.unit}: each has the properties of the one at its centroid alone"
-            )
-
-
 def _better(mesh: Mesh, remarks: list[str]) -> Mesh:
     for old, new in BETTER.items():
         if old in {block.kind for block in mesh.blocks}:
@@ -256,16 +192,18 @@ def _better(mesh: Mesh, remarks: list[str]) -> Mesh:
     return mesh.with_kinds(BETTER)
 
 
-def _summary(mesh: Mesh, bins: Bins, chosen: MeshOptions) -> str:
+def _summary(mesh: Mesh, bins: Bins, averages: Averages, chosen: MeshOptions) -> str:
     kinds: dict[str, int] = {}
     for block in mesh.blocks:
         kinds[block.kind] = kinds.get(block.kind, 0) + len(block.numbers)
     counts = ", ".join(f"{count} of {kind}" for kind, count in kinds.items())
     elements, nodes = counted(len(mesh.elements), "element"), counted(len(mesh.numbers), "node")
-    materials, sves = counted(len(bins.curves), "material"), counted(len(bins.which), "SVE")
+    mixed = int((averages.counts > 1).sum())
+    materials, sves = counted(len(bins.curves), "material"), counted(len(bins.which) - mixed, "SVE")
+    more = f" and {counted(mixed, 'average')}" if mixed else ""
     return (
-        f"{elements} ({counts}), {nodes}, {materials} for {sves}, stress within {bins.error:.2%} of"
-        f" each SVE's own ({chosen.tolerance:.3g} asked for)"
+        f"{elements} ({counts}), {nodes}, {materials} for {sves}{more}, stress within"
+        f" {bins.error:.2%} of each SVE's own ({chosen.tolerance:.3g} asked for)"
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import meshio
 import numpy as np
 import pandas as pd
 import pytest
@@ -184,6 +185,15 @@ def test_a_bar_of_sves_from_the_shell(
     assert Path("part-load.png").is_file()
     assert f"{load['force [N]'].iloc[-1]:.5g} N at 0.0016 mm" in said
     table = pd.read_csv("part.csv", index_col="element")
+    found = re.search(
+        r"plastic strain ([\d.]+)% at node \d+ \(.* mm\), element (\d+) \((.*)\)", said
+    )
+    assert found is not None
+    assert float(found[1]) == pytest.approx(100 * load["peak PEEQ"].iloc[-1], abs=1e-3)
+    row = table.loc[int(found[2])]
+    assert found[3] == f"SVE {row['sve']:.0f}, material {row['material']:.0f}"
+    assert row["porosity"] == table["porosity"].max()  # the weakest
+    assert "porosity" in meshio.read("part-result.vtu").cell_data
     dense = 1 - table["porosity"].to_numpy()
     curves, _ = curves_of(solid_field(model, dense))
     strain = load["strain"].to_numpy()

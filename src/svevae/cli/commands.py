@@ -254,28 +254,45 @@ def run_run(options: argparse.Namespace) -> None:
     from svevae.errors import DataError, SolverError
     from svevae.files import check_target
     from svevae.meshes.calculix import run_deck
+    from svevae.meshes.results import read_results
     from svevae.pictures.mesh import plot_load
 
     deck = options.deck
     table = options.output or deck.with_name(f"{deck.stem}-load.csv")
     picture = table.with_suffix(".png")
+    fields = table.with_name(f"{table.stem.removesuffix('-load')}-result.vtu")
     if table.suffix != ".csv":
         raise DataError(f"{table}: expected a name that ends in .csv")
-    for path in (table, picture):
+    for path in (table, picture, fields):
         check_target(path, [deck])
     load = run_deck(deck)
-    load.write(table)
+    said, more, written = [], {}, [table, picture]
+    try:
+        results = read_results(deck)
+    except DataError as error:  # a deck that asks for other fields
+        said.append(f"no fields: {error}")
+    else:
+        results.write(fields)
+        said.append(results.peak.told(load.unit))
+        more = results.columns(load.displacement)
+        if results.damage:
+            said.append(
+                f"fields up to {results.displacement[-1]:.4g} {load.unit}: {results.damage}"
+            )
+        written.append(fields)
+    load.write(table, more)
     plot_load(picture, load)
+    files, about = ", ".join(map(str, written)), "\n  ".join(["", *said])
     if not load.whole:
         raise SolverError(
             f"{deck}: CalculiX stopped at a displacement of {load.displacement[-1]:.4g}"
-            f" {load.unit}, see {deck.with_suffix('.log')}; up to there: {table}, {picture}"
+            f" {load.unit}, see {deck.with_suffix('.log')}; up to there: {files}{about}"
         )
     found = load.yield_load
-    said = "no yield yet" if found is None else f"yield load {found:.5g} N"
+    force = "no yield yet" if found is None else f"yield load {found:.5g} N"
     print(
-        f"{table}, {picture}: {said} (0.2 % of {load.length:.4g} {load.unit}), {load.force[-1]:.5g}"
-        f" N at {load.displacement[-1]:.4g} {load.unit}, {len(load.force)} increments"
+        f"{files}: {force} (0.2 % of {load.length:.4g} {load.unit}), {load.force[-1]:.5g} N at"
+        f" {load.displacement[-1]:.4g} {load.unit}, {len(load.force)} increments{about}"
     )
 
 

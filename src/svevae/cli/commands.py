@@ -21,6 +21,7 @@ from svevae.places import check_experiment_is_kept
 if TYPE_CHECKING:
     from svevae.config import Generate
     from svevae.dataset.cluster import Work
+    from svevae.meshes.results import Results
 
 
 def _model(options: argparse.Namespace) -> str:
@@ -260,27 +261,31 @@ def run_run(options: argparse.Namespace) -> None:
     deck = options.deck
     table = options.output or deck.with_name(f"{deck.stem}-load.csv")
     picture = table.with_suffix(".png")
-    fields = table.with_name(f"{table.stem.removesuffix('-load')}-result.vtu")
+    name = table.stem.removesuffix("-load")
+    fields, part = (table.with_name(f"{name}-{one}") for one in ("result.vtu", "part.png"))
     if table.suffix != ".csv":
         raise DataError(f"{table}: expected a name that ends in .csv")
-    for path in (table, picture, fields):
+    for path in (table, picture, fields, part):
         check_target(path, [deck])
     load = run_deck(deck)
-    said, more, written = [], {}, [table, picture]
+    for path in (fields, part):  # of a run before
+        path.unlink(missing_ok=True)
+    said: list[str] = []
+    written = [table, picture]
     try:
         results = read_results(deck)
     except DataError as error:  # a deck that asks for other fields
+        load.write(table)
         said.append(f"no fields: {error}")
     else:
+        load.write(table, results.columns(load.displacement))
         results.write(fields)
-        said.append(results.peak.told(load.unit))
-        more = results.columns(load.displacement)
-        if results.damage:
-            said.append(
-                f"fields up to {results.displacement[-1]:.4g} {load.unit}: {results.damage}"
-            )
         written.append(fields)
-    load.write(table, more)
+        said.append(results.peak.told(load.unit))
+        if results.damage:
+            reached = f"{results.displacement[-1]:.4g} {load.unit}"
+            said.append(f"fields up to {reached}: {results.damage}")
+        _plot_part(part, fields, results, written, said)
     plot_load(picture, load)
     files, about = ", ".join(map(str, written)), "\n  ".join(["", *said])
     if not load.whole:
@@ -294,6 +299,23 @@ def run_run(options: argparse.Namespace) -> None:
         f"{files}: {force} (0.2 % of {load.length:.4g} {load.unit}), {load.force[-1]:.5g} N at"
         f" {load.displacement[-1]:.4g} {load.unit}, {len(load.force)} increments{about}"
     )
+
+
+def _plot_part(
+    part: Path, fields: Path, results: Results, written: list[Path], said: list[str]
+) -> None:
+    """Plot a part, where this machine can; `written` gets the name, or `said` the reason."""
+    from svevae.errors import DataError
+    from svevae.pictures.part import plot_part
+
+    try:
+        plot_part(part, fields, results)
+    except DataError as error:
+        said.append(f"no picture of the part: {error}")
+    except ModuleNotFoundError as error:
+        said.append(f"no picture of the part: needs {error.name}: pip install 'svevae[mesh]'")
+    else:
+        written.append(part)
 
 
 def run_sample(options: argparse.Namespace) -> None:

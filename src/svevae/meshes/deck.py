@@ -166,7 +166,7 @@ def _step(mesh: Mesh, pull: Pull) -> Iterator[str]:
     """Small strains, as the properties are of engineering strains. Two pins in the held face keep
     it from moving and turning in its plane, and carry nothing.
 
-    All increments are written, 185 bytes of each node: CalculiX 2.20 has one FREQUENCY for all
+    All increments are written, 190 bytes of each node: CalculiX 2.20 has one FREQUENCY for all
     output, and that of *NODE FILE would thin out the forces of *NODE PRINT too.
     """
     one, other, turn = _pins(mesh, pull)

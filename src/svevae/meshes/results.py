@@ -54,9 +54,9 @@ class Peak:
 class Results:
     """What a .frd file has of a deck with a step of tension: the `last` increment on the `mesh`,
     and for each increment (increment,) its `displacement` in the `unit` of the mesh, the largest
-    equivalent plastic strain `peaks`, and the number of its node, in `at`. `table` is that of the
-    elements (deck .csv), in the order of the mesh, without a column where there is none; `damage`
-    says what is wrong with the file behind the last increment.
+    equivalent plastic strain `peaks`, and the number of its node, in `at`. `axis` (0, 1, 2) is that
+    of the tension. `table` is that of the elements (deck .csv), in the order of the mesh, without a
+    column where there is none; `damage` says what is wrong with the file behind the last increment.
     """
 
     mesh: Mesh
@@ -66,6 +66,7 @@ class Results:
     peaks: np.ndarray
     at: np.ndarray
     unit: str = "mm"
+    axis: int = 2
     damage: str | None = None
 
     def field(self, name: str) -> np.ndarray:
@@ -165,6 +166,7 @@ def read_results(deck: Path) -> Results:
         np.array(peaks),
         np.array(at),
         str(step["unit"]),
+        int(step["axis"]),
         damage,
     )
 

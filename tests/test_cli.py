@@ -253,3 +253,20 @@ assert jax.numpy.ones(2).sum() == 2
     subprocess.run(
         [sys.executable, "-c", script], check=True, timeout=PATIENCE, capture_output=True
     )
+
+
+def test_an_open_surface_is_told_without_a_traceback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    facet = "facet normal 0 0 1\nouter loop\n{}endloop\nendfacet\n"
+    corners = "vertex 0 0 0\nvertex 3 0 0\nvertex 0 4 0\n"
+    Path("pores.stl").write_text(f"solid a\n{facet.format(corners)}endsolid a\n")
+    command = ["import", "pores.stl", "-o", "a.h5", "--size", "4", "--unit", "mm"]
+    assert main([*command, "--voxel-size", "1000", "--box", "-1", "-1", "-1", "3", "3", "3"]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith(
+        "svevae import: pores.stl: expected closed surfaces, received 3 edges of one triangle"
+    )
+    assert not Path("a.h5").exists()

@@ -142,3 +142,13 @@ def test_proof_stress_of_a_curve_that_ends_early_and_of_none() -> None:
     assert found[0] > 0
     assert np.isnan(found[1])
     np.testing.assert_array_equal(proof_stress(COARSE, 0 * stress, 0 * modulus, LAWS), [0, 0])
+
+
+@pytest.mark.parametrize("s0", [0.0, 1e-6, np.inf])
+def test_matrices_that_yield_at_once_or_never(s0: float) -> None:
+    """Their own curve is exact, and nothing is divided by 0."""
+    law, strain = np.array([70e3, 0.33, s0, 300.0, 20.0]), np.append(0.0, LABELS)
+    matrix = voce_curve(*law[[0, 2, 3, 4]], strain)
+    curve = RoundCurve(LABELS, matrix[1:], law[0], law)
+    np.testing.assert_allclose(curve(strain), matrix, rtol=1e-12)
+    assert np.isnan(proof_stress(LABELS, matrix[1:], law[0], law)) == np.isinf(s0)

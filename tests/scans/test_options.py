@@ -18,6 +18,10 @@ from svevae.scans.options import ImportOptions
         ({"stress_unit": "psi"}, "--stress-unit: expected one of Pa, kPa, MPa, GPa, received"),
         ({"field_of_view": "ball"}, "--field-of-view: expected cylinder, received 'ball'"),
         ({"resample": float("inf")}, "--resample: expected micrometres above 0, received inf"),
+        ({"length_unit": "inch"}, "--unit: expected one of um, mm, cm, m, received 'inch'"),
+        ({"box": (0, 0, 5, 1, 1, 5)}, "--box: expected the smallest x, y, z .* 0 0 5 1 1 5"),
+        ({"box": (0, 0, 0, 1, 1, float("nan"))}, "--box: expected the smallest x, y, z"),
+        ({"box": (0, 0, 1, 1)}, "--box: expected the smallest x, y, z"),
         ({"skip": -1}, "--skip-header: expected 0 bytes or more, received -1"),
     ],
 )

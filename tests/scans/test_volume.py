@@ -14,7 +14,7 @@ import tifffile
 
 from svevae.errors import DataError
 from svevae.scans.layouts import ImportOptions, find_sources
-from svevae.scans.volume import crop, read_volume, volumes_in, voxel_size
+from svevae.scans.volume import Lengths, crop, read_volume, volumes_in, voxel_size
 
 SHAPE = (5, 6, 7)
 # (x, y, z), every voxel its own value
@@ -189,7 +189,7 @@ def test_what_is_no_volume(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "colour.tif", np.zeros((4, 5, 3), np.uint8), photometric="rgb")
     tifffile.imwrite(tmp_path / "slice.tif", STACK[0])
     np.save(tmp_path / "text.npy", np.full((2, 2, 2), "pore"))
-    (tmp_path / "scan.vtk").touch()
+    (tmp_path / "scan.step").touch()
     (tmp_path / "scan.am").touch()
     (tmp_path / "empty").mkdir()
     for name, message in {
@@ -197,7 +197,7 @@ def test_what_is_no_volume(tmp_path: Path) -> None:
         "slice.tif": r"slice\.tif: expected a volume of three axes, received shape \(6, 5\)",
         "text.npy": r"text\.npy: expected numbers, received <U4",
         "scan.am": r"scan\.am: expected a format that is read here, .* Amira .* as \.tif or",
-        "scan.vtk": r"scan\.vtk: expected a folder of slices or a file \.tif, .* received \.vtk",
+        "scan.step": r"scan\.step: expected a folder of slices or a file \.tif, .* received \.step",
         "nothing.tif": r"nothing\.tif: expected a volume, found nothing",
         "empty": r"empty: expected slices, files \.tif, \.tiff, \.png, found none",
     }.items():
@@ -294,3 +294,12 @@ def test_sources_say_what_a_header_says(tmp_path: Path) -> None:
     assert (source.edges, source.axes) == ((10,), "zyx")
     assert "not turned by the direction cosines 0 1 0; 1 0 0; 0 0 -1" in source.notes[0]
     np.testing.assert_array_equal(source.samples[0].load(), GREYS)
+
+
+def test_units_and_boxes_of_files_that_have_voxels(tmp_path: Path) -> None:
+    """Only what VTK's images and surfaces lack is taken from people."""
+    path = save(tmp_path / "scan.npy")
+    with pytest.raises(DataError, match=r"scan\.npy: expected no --unit, .* \.vti, \.vtk, \.stl"):
+        read_volume(path, lengths=Lengths("mm"))
+    with pytest.raises(DataError, match=r"scan\.npy: expected no --box, .* \.stl, \.vtp"):
+        read_volume(path, lengths=Lengths(box=(0, 0, 0, 1, 1, 1)))

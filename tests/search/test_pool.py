@@ -27,6 +27,7 @@ from svevae.search.pool import (
 )
 from svevae.search.storage import open_journal
 from svevae.search.study import DEATHS, DIED, GRACE, LEADER, Study, Ticket, Watch, this_process
+from svevae.search.worker import RENEW
 from tests.conftest import wait_for
 
 WORKER = """
@@ -60,7 +61,7 @@ def use(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """
     (tmp_path / "stand_in.py").write_text(text)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.setattr(module, "worker", SimpleNamespace(__name__="stand_in"))
+    monkeypatch.setattr(module, "worker", SimpleNamespace(__name__="stand_in", RENEW=RENEW))
 
 
 def test_the_watch_ends_when_each_ticket_is_spent(
@@ -93,6 +94,21 @@ def test_workers_that_die_at_once_are_given_up_with_their_last_words(
         run_to_the_end(study, [Ticket(0, 0)], pool, "search")
     assert pool._deaths == DEATHS * 2 + 1
     assert "no luck" in str(given_up.value)
+
+
+def test_a_worker_that_asks_for_a_new_process_gets_one_and_has_not_died(
+    study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However often; a helper of another search does not take it for the end."""
+    text = f"import pathlib; pathlib.Path({str(tmp_path / 'starts')!r}).open('a').write('x')"
+    use(f"{text}; raise SystemExit({RENEW})", tmp_path, monkeypatch)
+    with Pool(1) as pool:
+        for count in range(DEATHS + 3):
+            pool.tend()
+            wait_for(lambda: pool._processes[0].poll() == RENEW, "a worker to end")
+            assert len((tmp_path / "starts").read_text()) == count + 1
+            assert not pool.over
+    assert pool._deaths == 0
 
 
 def test_a_worker_that_names_a_mistake_is_believed_at_once(study: Study) -> None:

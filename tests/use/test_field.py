@@ -23,6 +23,7 @@ from svevae.scans.view import View
 from svevae.use import field as module
 from svevae.use.field import Tiles, encode_volume, field_file
 from tests.contracts import make_contract
+from tests.scans.readers.surfaces import cuboid, save
 
 VOLUME = (np.random.default_rng(0).random((10, 8, 9)) < 0.2).astype(np.uint8)
 LABELS = {"tension": {"strain": [0.01, 0.03]}, "material": {"b": 40.0, "nu": 0.33}}
@@ -285,3 +286,35 @@ def test_bad_input(model: SimpleNamespace, tmp_path: Path) -> None:
     ):
         field_file(scan, table, "any", ImportOptions())
     assert not table.exists()
+
+
+def test_surfaces_of_pores(model: SimpleNamespace, tmp_path: Path) -> None:
+    """The porosity of each SVE is that of the cuboids in it."""
+    path = save(tmp_path / "pores.vtp", cuboid(1, 1, 1, 3, 3, 3), cuboid(4, 0, 0, 6, 4, 4))
+    options = ImportOptions(voxel_size=10.0, length_unit="cm", box=(0, 0, 0, 8, 4, 4))
+    with pytest.raises(DataError, match="another --unit or --voxel-size"):
+        field_file(path, tmp_path / "field.csv", "", options)
+    options = replace(options, voxel_size=1e4)
+    model.voxel_size = 1e4
+    report = field_file(path, tmp_path / "field.csv", "", options)
+    table = pd.read_csv(tmp_path / "field.csv", comment="#")
+    np.testing.assert_allclose(table["porosity"], [8 / 64, 32 / 64])
+    np.testing.assert_allclose(table[["x [um]", "y [um]", "z [um]"]], [[2e4] * 3, [6e4, 2e4, 2e4]])
+    assert "2 closed surfaces; voxels from (0, 0, 0) to (8, 4, 4) cm" in report
+
+
+def test_fields_lie_where_the_file_says(model: SimpleNamespace, tmp_path: Path) -> None:
+    """The corner of the box in micrometres, moved on by what is cropped away."""
+    options = ImportOptions(
+        voxel_size=10.0,
+        length_unit="mm",
+        box=(4.96, -0.12, 1.0, 5.08, -0.08, 1.04),
+        crop=((4, None), (0, None), (0, None)),
+    )
+    path = save(tmp_path / "pores.stl", cuboid(5.0, -0.11, 1.01, 5.02, -0.09, 1.03))
+    field_file(path, tmp_path / "field.vtkhdf", "", options)
+    with h5py.File(tmp_path / "field.vtkhdf") as file:
+        root = file["VTKHDF"]
+        np.testing.assert_allclose(root.attrs["Origin"], [5000, -120, 1000])
+        porosity = root["CellData/porosity"][()].ravel()
+    np.testing.assert_allclose(porosity, [8 / 64, 0], atol=1e-7)

@@ -29,6 +29,7 @@ from svevae.use import field as module
 from svevae.use.on_mesh import MeshOptions, curves_of, deck_file
 from tests.contracts import make_contract
 from tests.meshes.bars import bar
+from tests.scans.readers.surfaces import cuboid, save
 from tests.use.test_field import LABELS, VOLUME, stand_in
 
 LAW = (70e3, 0.33, 200.0, 300.0, 40.0)
@@ -105,6 +106,18 @@ def test_a_scan_is_placed_by_its_origin(model: SimpleNamespace) -> None:
     assert table["porosity"].tolist() == pytest.approx([porosity(0, 1, 0), porosity(0, 1, 1)])
     _, _, table = deck(here, crop=((4, 10), (0, 8), (0, 9)))
     assert table["porosity"].tolist() == pytest.approx([porosity(1, 0, 0), porosity(1, 0, 1)])
+
+
+def test_surfaces_are_where_their_file_says(model: SimpleNamespace) -> None:
+    """Without --origin; in mm, on a mesh in um."""
+    box = (1.0, 0.0, -0.04, 1.08, 0.04, 0.04)
+    path = save(Path("pores.stl"), cuboid(1.05, 0.01, 0.01, 1.07, 0.03, 0.03))
+    mesh = bar("C3D8", (1, 1, 2), 40.0)
+    moved = write_mesh(replace(mesh, points=mesh.points + np.array([1040.0, 0, -40.0])))
+    options = ImportOptions(voxel_size=10.0, length_unit="mm", box=box)
+    chosen = MeshOptions(moved, unit="um")
+    deck_file(path, Path("part.inp"), "any", options, chosen)
+    assert pd.read_csv("part.csv")["porosity"].tolist() == pytest.approx([0, 8 / 64])
 
 
 def test_elements_without_material(model: SimpleNamespace) -> None:

@@ -331,7 +331,10 @@ def _add_import(parsers: argparse._SubParsersAction) -> None:
         "source",
         type=Path,
         nargs="+",
-        help="a volume, a folder of slices or of volumes, .npz, HDF5 or FANS results",
+        help=(
+            "a volume, a folder of slices or of volumes, .npz, HDF5 or FANS results; or closed"
+            " surfaces of pores"
+        ),
     )
     take.add_argument("-o", "--output", type=Path, required=True, help="the SVE file to write")
     take.add_argument(
@@ -448,12 +451,38 @@ def _add_volume_options(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--dtype", help="of a raw file, e.g. uint16, or '>u2' for big-endian")
     command.add_argument(
-        "--voxel-size", type=float, metavar="UM", help="micrometres (default: what the file says)"
+        "--voxel-size",
+        type=float,
+        metavar="UM",
+        help=(
+            "micrometres (default: what the file says); of surfaces, which have none, the voxels to"
+            " fill them with"
+        ),
+    )
+    command.add_argument(
+        "--unit",
+        dest="length_unit",
+        choices=["um", "mm", "cm", "m"],
+        help=(
+            "of lengths in files that say none: surfaces of pores (.stl, .vtp, .ply, .obj, .vtk)"
+            " and VTK images (.vti, .vtk)"
+        ),
+    )
+    command.add_argument(
+        "--box",
+        type=_finite,
+        nargs=6,
+        metavar=("X", "Y", "Z", "X", "Y", "Z"),
+        help=(
+            "of surfaces, the corners of the part that the voxels fill, the smallest x, y, z first,"
+            " in the unit of the file (default: the box around the pores, which is smaller than the"
+            " part)"
+        ),
     )
     command.add_argument(
         "--dataset",
-        help="array of the voxels in a file of several, e.g. .npz, HDF5, .dream3d, .vti, Zarr; or"
-        " the UID of a DICOM series",
+        help="array of the voxels in a file of several, e.g. .npz, HDF5, .dream3d, .vti, .vtk,"
+        " Zarr; or the UID of a DICOM series",
     )
 
 
@@ -478,9 +507,11 @@ def _add_mesh_options(command: argparse.ArgumentParser) -> None:
         "--origin",
         type=_finite,
         nargs=3,
-        default=(0.0, 0.0, 0.0),
         metavar=("X", "Y", "Z"),
-        help="corner of the scan's first voxel in the mesh's unit (default: 0 0 0)",
+        help=(
+            "corner of the scan's first voxel in the mesh's unit (default: where the file says, of"
+            " surfaces and VTK images with --unit; else 0 0 0)"
+        ),
     )
     mesh.add_argument(
         "--without",

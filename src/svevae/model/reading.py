@@ -14,7 +14,7 @@ from keras import layers, ops
 
 from svevae.dataset.curves import AXES, CONSTANTS, RATIOS, Curves
 from svevae.physics.alloys import LAW
-from svevae.physics.knee import LEAST_LOST, ROUND, SHARE, SHARP, knee, sharpness
+from svevae.physics.knee import LEAST_LOST, ROUND, SHARE, SHARP, bend, sharpness
 from svevae.physics.voce import OFFSET
 
 NEWTON = 12
@@ -150,7 +150,7 @@ def _roundness(x: float) -> keras.Model:
     """What `svevae.physics.knee.sharpness` gives of the share (batch, axis, 1) lost at the strain
     `x` over s0/E: linear between logarithms of it.
     """
-    most = float(1 - knee(np.array(x), np.array(ROUND)) / x)
+    most = float(1 - bend(np.array(x), np.array(ROUND)))
     table = np.linspace(np.log(LEAST_LOST), np.log(most), KNEES)
     step = table[1] - table[0]
     lost = keras.Input((None, 1))

@@ -269,9 +269,11 @@ class PropertyField:
         }
         return columns | self.tension(law.strain)
 
-    def write(self, path: Path, law: Law) -> None:
+    def write(
+        self, path: Path, law: Law, corner: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    ) -> None:
         """Write .vtkhdf for ParaView, or a .csv table of element centroids for other finite element
-        codes, whole or not at all.
+        codes, whole or not at all; the outer corner of the first SVE is at `corner` [um].
 
         Columns: x, y, z [um] of the centre of the SVE, porosity, E, nu, s0, Q, b, nu_p, standard
         deviations of E, nu, s0 and Q, novelty, and, where whole curves are known, the stress of
@@ -280,7 +282,8 @@ class PropertyField:
         """
         columns = self.columns(law)
         if path.suffix == ".csv":
-            centre = (np.indices(self.porosity.shape) + 0.5) * self.edge
+            first = np.reshape(corner, (3, 1, 1, 1))
+            centre = (np.indices(self.porosity.shape) + 0.5) * self.edge + first
             table = {
                 f"{axis} [um]": place.ravel() for axis, place in zip("xyz", centre, strict=True)
             }
@@ -288,9 +291,8 @@ class PropertyField:
             with written_whole(path) as beside:
                 pd.DataFrame(table).to_csv(beside, index_label="sve", float_format="%.7g")
         else:
-            write_vtkhdf(
-                path, {name: value.astype(np.float32) for name, value in columns.items()}, self.edge
-            )
+            fields = {name: value.astype(np.float32) for name, value in columns.items()}
+            write_vtkhdf(path, fields, self.edge, corner)
 
 
 def column_head(name: str) -> str:

@@ -31,6 +31,7 @@ ROUND, SHARP = 2.0, 60.0
 # of what a knee can lose: less is rounding
 LEAST_LOST = 1e-6
 BISECTIONS = 40  # 1e-12 of what is looked for
+TINY = 1e-12  # in place of 0 below a fraction
 # between the strains of the labels, in units of the matrix's yield strain: fine about the knee,
 # then in growing steps
 ABOUT, STEP, GROWTH = (0.5, 1.5), 0.1, 1.3
@@ -58,9 +59,9 @@ class RoundCurve:
         before = (strain < s0 / E).sum(axis=-1, keepdims=True) - 1
         at = _along(strain, np.maximum(before, 0))
         elastic = E * start * at
-        kept = _along(stress, np.maximum(before, 0)) / np.where(elastic > 0, elastic, 1.0)
-        lost = (1 - kept) / np.maximum(self._share, np.finfo(float).tiny)
-        self._n = np.where(before >= 0, sharpness(lost, E / s0 * at), SHARP)
+        kept = _over(_along(stress, np.maximum(before, 0)), elastic)
+        lost = _over(1 - kept, self._share)
+        self._n = np.where(before >= 0, sharpness(lost, _over(E * at, s0)), SHARP)
         self._knots = np.concatenate([np.zeros_like(strain[..., :1]), strain], axis=-1)
         self._ratio = np.concatenate([start, stress / self._reference(strain)], axis=-1)
 
@@ -79,7 +80,8 @@ class RoundCurve:
         E, _, s0, Q, b = self._law
         matrix = voce_curve(E, s0, Q, b, strain)
         flow = s0 - Q * np.expm1(-b * (strain - matrix / E))
-        return (1 - self._share) * matrix + self._share * flow * knee(E * strain / flow, self._n)
+        bent = np.minimum(E * strain, flow) * bend(_over(E * strain, flow), self._n)
+        return (1 - self._share) * matrix + self._share * bent
 
 
 def _along(values: np.ndarray, index: np.ndarray) -> np.ndarray:
@@ -92,9 +94,13 @@ def _along(values: np.ndarray, index: np.ndarray) -> np.ndarray:
     )
 
 
-def knee(x: np.ndarray, n: np.ndarray) -> np.ndarray:
-    """x / (1 + x^n)^(1/n), the round knee between x and 1."""
-    return np.minimum(x, 1.0) * (1 + np.minimum(x, 1 / np.maximum(x, 1.0)) ** n) ** (-1 / n)
+def _over(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return x / np.maximum(y, TINY)
+
+
+def bend(x: np.ndarray, n: np.ndarray) -> np.ndarray:
+    """What the round knee x / (1 + x^n)^(1/n) is of the sharp one, the lesser of x and 1."""
+    return (1 + np.minimum(x, 1 / np.maximum(x, 1.0)) ** n) ** (-1 / n)
 
 
 def sharpness(lost: np.ndarray, x: np.ndarray) -> np.ndarray:
@@ -103,7 +109,7 @@ def sharpness(lost: np.ndarray, x: np.ndarray) -> np.ndarray:
     low, high = np.full(lost.shape, 1 / SHARP), np.full(lost.shape, 1 / ROUND)
     for _ in range(BISECTIONS):
         middle = (low + high) / 2
-        sharp = 1 - knee(x, 1 / middle) / x < lost
+        sharp = 1 - bend(x, 1 / middle) < lost
         low, high = np.where(sharp, middle, low), np.where(sharp, high, middle)
     return 2 / (low + high)
 

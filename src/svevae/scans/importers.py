@@ -307,6 +307,10 @@ def _provenance(
     }
     if options.skip:
         attributes["skip_header"] = options.skip
+    if options.length_unit is not None:
+        attributes["unit"] = options.length_unit
+    if options.box is not None:
+        attributes["box"] = " ".join(f"{x:.9g}" for x in options.box)
     if fills := {fill for one in volumes for fill in one.fills.values()}:
         attributes["outside"] = some([f"{fill:g}" for fill in sorted(fills)])
     if len(rules) == 1 and rules[0].threshold is not None:

@@ -126,6 +126,7 @@ def _source(name: str, paths: list[Path], options: ImportOptions) -> Source:
         dataset=options.dataset,
         axes=options.axes,
         skip=options.skip,
+        lengths=options.lengths,
     )
     files = [file for path in paths for file in vol.files_of(path)]
     samples = [Sample(str(path), partial(read, path)) for path in paths]
@@ -133,13 +134,21 @@ def _source(name: str, paths: list[Path], options: ImportOptions) -> Source:
     edges = (
         ()
         if given
-        else tuple(vol.voxel_size(path, options.axes, options.dataset) for path in paths)
+        else tuple(
+            vol.voxel_size(path, options.axes, options.dataset, options.lengths) for path in paths
+        )
     )
     notes = tuple(
-        dict.fromkeys(note for path in paths for note in vol.notes_of(path, options.dataset))
+        dict.fromkeys(
+            note for path in paths for note in vol.notes_of(path, options.dataset, options.lengths)
+        )
     )
     axes = options.axes or vol.default_axes(paths[0], options.dataset)
-    return Source(name, samples, files, axes, edges, notes=(*notes, *_overruled(paths, options)))
+    notes = (*notes, *_overruled(paths, options))
+    corner = None
+    if len(paths) == 1 and options.axes is None:
+        corner = vol.corner_of(paths[0], options.dataset, options.lengths)
+    return Source(name, samples, files, axes, edges, notes=notes, corner=corner)
 
 
 def _overruled(paths: list[Path], options: ImportOptions) -> list[str]:
@@ -147,7 +156,7 @@ def _overruled(paths: list[Path], options: ImportOptions) -> list[str]:
     given = options.voxel_size
     if given is None:
         return []
-    said = [vol.voxel_edges(path, options.axes, options.dataset) for path in paths]
+    said = [vol.voxel_edges(path, options.axes, options.dataset, options.lengths) for path in paths]
     others = [
         " x ".join(f"{edge:g}" for edge in edges)
         for edges in said

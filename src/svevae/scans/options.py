@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from svevae.errors import DataError
-from svevae.scans.volume import Box
+from svevae.scans.volume import Box, Lengths
 
 STRESS_UNITS = {"Pa": 1e-6, "kPa": 1e-3, "MPa": 1.0, "GPa": 1e3}
+UNITS = ("um", "mm", "cm", "m")
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,9 @@ class ImportOptions:
     `svevae.scans.view.find_fill`). field_of_view: "cylinder" takes the circle inscribed in each
     slice across z. mask: a volume of the same shape, zero outside. resample: edge of the cubes in
     micrometres to which voxels are resampled, 0 for their shortest edge (no). skip: bytes before
-    the voxels of a raw file.
+    the voxels of a raw file. length_unit: of lengths in files that say none, see UNITS. box: the
+    smallest and then the largest x, y, z of the voxels of surfaces, in that unit (the box around
+    them).
     """
 
     size: int | None = None
@@ -49,6 +52,14 @@ class ImportOptions:
     mask: str | None = None
     resample: float | None = None
     skip: int = 0
+    length_unit: str | None = None
+    box: tuple[float, ...] | None = None
+
+    @property
+    def lengths(self) -> Lengths:
+        """What a reader is to know of lengths."""
+        box = None if self.box is None else tuple(self.box)
+        return Lengths(self.length_unit, self.voxel_size, box)
 
     def __post_init__(self) -> None:
         for name in ("size", "stride"):
@@ -69,3 +80,18 @@ class ImportOptions:
             raise DataError(f"--resample: expected micrometres above 0, received {self.resample}")
         if self.skip < 0:
             raise DataError(f"--skip-header: expected 0 bytes or more, received {self.skip}")
+        if self.length_unit not in (None, *UNITS):
+            raise DataError(
+                f"--unit: expected one of {', '.join(UNITS)}, received {self.length_unit!r}"
+            )
+        if self.box is not None and not (
+            len(self.box) == 6
+            and all(
+                0 < high - low < float("inf")
+                for low, high in zip(self.box[:3], self.box[3:], strict=True)
+            )
+        ):
+            raise DataError(
+                "--box: expected the smallest x, y, z and then the largest, received"
+                f" {' '.join(f'{x:g}' for x in self.box)}"
+            )

@@ -52,7 +52,8 @@ class SampleLabels:
 @dataclass(frozen=True)
 class Source:
     """Samples that share a threshold, the files they come from, and what these say; `edges` of
-    voxels in micrometres, None: unknown.
+    voxels in micrometres, None: unknown; the `corner` of the first voxel of a single volume along
+    x, y and z in micrometres, where its file says it.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Source:
     edges: tuple[float | None, ...] = ()
     labels: SampleLabels | None = None
     notes: tuple[str, ...] = ()
+    corner: tuple[float, float, float] | None = None
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,30 @@ from pathlib import Path
 import numpy as np
 
 from svevae.errors import DataError
-from svevae.scans.readers import arrays, dicom, dream3d, medical, raw, slices, tif, vti, zarr
+from svevae.scans.readers import (
+    arrays,
+    dicom,
+    dream3d,
+    legacy,
+    medical,
+    raw,
+    slices,
+    surfaces,
+    tif,
+    vti,
+    zarr,
+)
 from svevae.scans.readers.apart import apart
 from svevae.scans.readers.arrays import HDF5, arrays_of, read_array
-from svevae.scans.readers.base import UNREADABLE, Format, Header, Wanted, squeezed
+from svevae.scans.readers.base import (
+    NO_LENGTHS,
+    UNREADABLE,
+    Format,
+    Header,
+    Lengths,
+    Wanted,
+    squeezed,
+)
 from svevae.scans.readers.slices import natural
 
 __all__ = [
@@ -26,7 +46,9 @@ __all__ = [
     "UNREADABLE",
     "VOLUMES",
     "Box",
+    "Lengths",
     "arrays_of",
+    "corner_of",
     "crop",
     "default_axes",
     "files_of",
@@ -50,6 +72,8 @@ FORMATS = (
     dream3d.DREAM3D,
     medical.MEDICAL,
     vti.VTI,
+    legacy.LEGACY,
+    surfaces.SURFACES,
     zarr.ZARR,
     dicom.DICOM,
     slices.SLICES,
@@ -72,20 +96,32 @@ def read_volume(
     dataset: str | None = None,
     axes: str | None = None,
     skip: int = 0,
+    lengths: Lengths = NO_LENGTHS,
 ) -> np.ndarray:
     """The volume in `path`, (x, y, z), of the file's own numbers; memory-mapped where the format
     allows.
 
     `path` is a file of one of `VOLUMES`, or a folder: Zarr, a DICOM series, or tif or png slices in
     the order of the numbers in their names. A raw file needs `shape`, as the file's axes run,
-    `dtype`, and the bytes of a header to `skip`. `dataset` names one of several arrays. `axes`
-    defaults to `default_axes`. Raises DataError where this is not one volume of numbers, or claims
+    `dtype`, and the bytes of a header to `skip`; surfaces need the unit and the edge of `lengths`.
+    `dataset` names one of several arrays. `axes` defaults to `default_axes`. Raises DataError where
+    this is not one volume of numbers, or claims
     more bytes than the file can hold or memory has free.
     """
     path = Path(path)
-    wanted, one = Wanted(dataset, shape, dtype, skip), _format(path)
+    wanted, one = Wanted(dataset, shape, dtype, skip, lengths), _format(path)
     if dataset and not one.of_arrays:
         raise DataError(f"{path}: expected no --dataset, as it holds one array, received {dataset}")
+    if lengths.unit and not one.unitless:
+        raise DataError(
+            f"{path}: expected no --unit, which is for files that say none: {_unitless()}; received"
+            f" {lengths.unit}"
+        )
+    if lengths.box and not one.surfaces:
+        raise DataError(
+            f"{path}: expected no --box, which is for surfaces: {', '.join(surfaces.SUFFIXES)};"
+            " --crop counts voxels"
+        )
     where = f"{path}{f': {dataset}' if dataset else ''}"
     read = apart(path, one.read, path, wanted) if one.apart else one.read(path, wanted)
     array = squeezed(read, where)
@@ -110,8 +146,12 @@ def _format(path: Path) -> Format:
     )
 
 
-def _header(path: Path, dataset: str | None) -> Header:
-    one, wanted = _format(path), Wanted(dataset)
+def _unitless() -> str:
+    return ", ".join(suffix for one in FORMATS if one.unitless for suffix in one.suffixes)
+
+
+def _header(path: Path, dataset: str | None, lengths: Lengths = NO_LENGTHS) -> Header:
+    one, wanted = _format(path), Wanted(dataset, lengths=lengths)
     return apart(path, one.header, path, wanted) if one.apart else one.header(path, wanted)
 
 
@@ -123,12 +163,15 @@ def default_axes(path: Path, dataset: str | None = None) -> str:
 
 
 def voxel_edges(
-    path: Path, axes: str | None = None, dataset: str | None = None
+    path: Path,
+    axes: str | None = None,
+    dataset: str | None = None,
+    lengths: Lengths = NO_LENGTHS,
 ) -> tuple[float, float, float] | None:
     """Edges of a voxel along x, y and z in micrometres, as the header of `path` has them; None
     where it says nothing. They may differ.
     """
-    header = _header(path, dataset)
+    header = _header(path, dataset, lengths)
     # a ratio of integers in the file, or a float32: 0.1 is 1/10 only to 7 digits
     edges = [float(f"{abs(edge):.6g}") for edge in header.edges]
     if len(edges) != 3 or not all(0 < edge < np.inf for edge in edges):
@@ -137,12 +180,17 @@ def voxel_edges(
     return x, y, z
 
 
-def voxel_size(path: Path, axes: str | None = None, dataset: str | None = None) -> float | None:
+def voxel_size(
+    path: Path,
+    axes: str | None = None,
+    dataset: str | None = None,
+    lengths: Lengths = NO_LENGTHS,
+) -> float | None:
     """Edge of a voxel in micrometres as the header of `path` has it; None where it says nothing.
 
     Raises DataError where the voxels are no cubes.
     """
-    edges = voxel_edges(path, axes, dataset)
+    edges = voxel_edges(path, axes, dataset, lengths)
     if edges is None:
         return None
     if max(edges) > 1.001 * min(edges):
@@ -154,11 +202,22 @@ def voxel_size(path: Path, axes: str | None = None, dataset: str | None = None) 
     return edges[0]
 
 
-def notes_of(path: Path, dataset: str | None = None) -> tuple[str, ...]:
+def notes_of(
+    path: Path, dataset: str | None = None, lengths: Lengths = NO_LENGTHS
+) -> tuple[str, ...]:
     """What people should know of how `path` is read: an orientation that is not turned back, a unit
-    that is taken for granted.
+    that is taken for granted, where the voxels of surfaces lie.
     """
-    return _header(path, dataset).notes
+    return _header(path, dataset, lengths).notes
+
+
+def corner_of(
+    path: Path, dataset: str | None = None, lengths: Lengths = NO_LENGTHS
+) -> tuple[float, float, float] | None:
+    """Where the outer corner of the first voxel is along x, y and z in micrometres; None where
+    `path` does not say.
+    """
+    return _header(path, dataset, lengths).corner
 
 
 def oriented(array: np.ndarray, axes: str, where: str) -> np.ndarray:

@@ -220,7 +220,7 @@ def _edges(source: Source, name: str, options: ImportOptions) -> Edges | None:
     the options say, else as its file says; None where they are not known.
     """
     if options.voxel_size is None and Path(name).exists():
-        return vol.voxel_edges(Path(name), options.axes, options.dataset)
+        return vol.voxel_edges(Path(name), options.axes, options.dataset, options.lengths)
     edge = options.voxel_size or next((edge for edge in source.edges if edge), None)
     return None if edge is None else (edge, edge, edge)
 

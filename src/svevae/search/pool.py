@@ -73,8 +73,8 @@ class Pool:
             time.sleep(LOOK / 10)
 
     def tend(self) -> None:
-        """Start the workers that are missing or have died. Raises SvevaeError where they die
-        without ever finishing a trial.
+        """Start the workers that are missing, ask to be renewed or have died. Raises SvevaeError
+        where they die without ever finishing a trial.
         """
         while len(self._processes) < self.count:
             self._processes.append(self._start(len(self._processes)))
@@ -82,7 +82,7 @@ class Pool:
             code = process.poll()
             if code in (None, 0):
                 continue
-            self._deaths += 1
+            self._deaths += code != worker.RENEW
             if code == 2 or self._deaths > DEATHS * self.count:
                 raise SvevaeError(
                     f"worker {index} ended with code {code}; {self._log(index)} ends"

@@ -26,6 +26,8 @@ from svevae.search.storage import open_storage, patiently, storage_url
 from svevae.search.study import INTERRUPTED, Study
 from svevae.search.task import Task, finalists_name, load_task, terms
 
+TRIALS = 25  # of one process, which TensorFlow makes some 70 MB larger with each
+RENEW = 3  # exit code that asks for a new process in place of this one
 IDLE = 0.5  # seconds between looks for work
 AGAIN = 8  # seconds until this process tells itself again to end
 LOST_PARENT = 2  # seconds between looks for the process that started this one
@@ -36,8 +38,8 @@ class Interrupted(BaseException):
 
 
 def main() -> int:
-    """Run trials; the exit code is 0 when the search is over, 2 (with a message) where the input is
-    at fault, and 143 when told to end.
+    """Run trials; the exit code is 0 when the search is over, RENEW after TRIALS of them, 2 (with a
+    message) where the input is at fault, and 143 when told to end.
     """
     signal.signal(signal.SIGTERM, _interrupt)
     # a terminal sends Ctrl-C to all; the parent decides
@@ -51,23 +53,25 @@ def main() -> int:
         task = settled(load_task(params), url)
         tracking.connect()
         storage = open_storage(url, live_journal(task.params.search.study, terms(task)))
-        _work(task, storage, set_precision())
+        return _work(task, storage, set_precision())
     except SvevaeError as error:
         print(f"worker: {error}", file=sys.stderr)
         return 2
     except Interrupted:
         return 128 + signal.SIGTERM
-    return 0
 
 
-def _work(task: Task, storage: BaseStorage, device: str) -> None:
-    """Run trials of the study and of its finalists until the search is over."""
+def _work(task: Task, storage: BaseStorage, device: str) -> int:
+    """Run trials of the study and of its finalists until the search is over, or TRIALS of them; the
+    exit code.
+    """
     # Keras, whose backend is chosen by now, is imported once, not once a trial
     from svevae.search.trial import make_pruner, run_trial
 
     search = task.params.search
     main_study = patiently(Study.load, storage, search.study, terms(task))
     main_study.study.pruner = make_pruner(search)
+    done = 0
     while not patiently(lambda: main_study.study.user_attrs.get("over", False)):
         for study in (main_study, _repeats(storage, search)):
             trial = patiently(study.claim, task.params.base.seed) if study else None
@@ -79,9 +83,13 @@ def _work(task: Task, storage: BaseStorage, device: str) -> None:
                     signal.signal(signal.SIGTERM, signal.SIG_IGN)
                     _hand_back(study, trial.number)
                     raise
+                done += 1
                 break
         else:
             time.sleep(IDLE)
+        if done == TRIALS:
+            return RENEW
+    return 0
 
 
 def _hand_back(study: Study, number: int) -> None:

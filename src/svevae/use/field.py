@@ -121,7 +121,8 @@ def _encoded(model: LatentModel, sves: np.ndarray) -> dict[str, np.ndarray]:
 class Scan:
     """A volume and the properties of its SVEs. `edge` is that of a voxel in micrometres, None where
     neither file nor model says; `remarks` tell people how it was segmented and what was taken for
-    granted.
+    granted; `corner` is that of the first voxel of the file in micrometres, None where this does
+    not place itself.
     """
 
     tiles: Tiles
@@ -129,6 +130,20 @@ class Scan:
     law: Law
     edge: float | None
     remarks: tuple[str, ...]
+    corner: tuple[float, float, float] | None = None
+
+    @property
+    def begin(self) -> tuple[float, float, float]:
+        """The corner of the first voxel that is left of a crop, in micrometres; 0, 0, 0 where the
+        file does not place itself.
+        """
+        if self.corner is None or self.edge is None:
+            return (0.0, 0.0, 0.0)
+        x, y, z = (
+            place + span.start * self.edge
+            for place, span in zip(self.corner, self.tiles.view.box, strict=True)
+        )
+        return x, y, z
 
 
 def read_scan(source: Path, uri: str, options: ImportOptions, material: Any = None) -> Scan:
@@ -161,7 +176,8 @@ def read_scan(source: Path, uri: str, options: ImportOptions, material: Any = No
             f"voxel size unknown, taken for the {model.voxel_size:g} um that the model was trained"
             " on; --voxel-size says it"
         )
-    return Scan(tiles, field, law, model.voxel_size or size, (summary, *remarks, *rest))
+    edge = model.voxel_size or size
+    return Scan(tiles, field, law, edge, (summary, *remarks, *rest), found.corner)
 
 
 def field_file(
@@ -182,7 +198,7 @@ def field_file(
         )
     check_target(target, [source])
     scan = read_scan(source, uri, options, material)
-    scan.field.write(target, scan.law)
+    scan.field.write(target, scan.law, scan.begin)
     return "\n  ".join([f"{target}: {scan.remarks[0]}", *scan.remarks[1:]])
 
 

@@ -36,13 +36,14 @@ BETTER = {"C3D8": "C3D8I"}  # C3D8 locks in plastic flow in CalculiX, 20 times t
 @dataclass(frozen=True)
 class MeshOptions:
     """How a mesh takes properties. `origin` is the corner of the scan's first voxel in the `unit`
-    of the mesh; `without` says what becomes of elements round which there is no material; stresses
-    are within `tolerance`; `keep_types` leaves C3D8 as it is. `pull` and `hold` name faces, moved
-    by `strain` of their distance or by `displacement` in the unit of the mesh.
+    of the mesh, None: where its file says, or 0, 0, 0; `without` says what becomes of elements
+    round which there is no material; stresses are within `tolerance`; `keep_types` leaves C3D8 as
+    it is. `pull` and `hold` name faces, moved by `strain` of their distance or by `displacement` in
+    the unit of the mesh.
     """
 
     mesh: Path
-    origin: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    origin: tuple[float, float, float] | None = None
     unit: str = "mm"
     without: str = "error"
     tolerance: float = 0.002
@@ -189,7 +190,8 @@ class _Places:
         self.edge = scan.tiles.n * voxel
         # voxels are counted from the first of the file, also where it is cropped
         begin = np.array([span.start for span in scan.tiles.view.box])
-        self.low = np.array(chosen.origin) + begin * voxel
+        corner = np.array(scan.corner or (0.0, 0.0, 0.0)) / UNITS[chosen.unit]
+        self.low = (corner if chosen.origin is None else np.array(chosen.origin)) + begin * voxel
         self.high = self.low + np.array(scan.tiles.view.shape) * voxel
         self.centres = centres
         self.outside = ((centres < self.low) | (centres > self.high)).any(axis=1)

@@ -11,7 +11,7 @@ import vtk
 from vtk.util.numpy_support import numpy_to_vtk
 
 from svevae.errors import DataError
-from svevae.scans.volume import notes_of, read_volume, voxel_edges
+from svevae.scans.volume import Lengths, corner_of, notes_of, read_volume, voxel_edges
 from tests.scans.readers.volumes import GREYS, SHAPE
 
 
@@ -56,8 +56,34 @@ def test_one_of_several_arrays_of_vtk(tmp_path: Path, points: bool) -> None:
     assert voxel_edges(path) is None
     assert [note.partition(",")[0] for note in notes_of(path)] == [
         "voxels are taken as stored",
-        "VTK has no units: the voxel size is not known",
+        "VTK has no units: the voxel size is not known; --unit says that of its spacing",
     ]
+    assert voxel_edges(path, lengths=Lengths("mm")) == (1000, 1000, 1000)
+
+
+@pytest.mark.parametrize("points", [True, False])
+def test_spacing_and_origin(tmp_path: Path, points: bool) -> None:
+    """Of an image of VTK in the unit that people say, where points are numbered from 1 along x."""
+    data = vtk.vtkImageData()
+    data.SetExtent(1, 4, 0, 3, 0, 3)
+    data.SetSpacing(2, 3, 4)
+    data.SetOrigin(-2, 3, 0.5)
+    count = 64 if points else 27
+    array = numpy_to_vtk(np.arange(count), deep=True)
+    array.SetName("ids")
+    (data.GetPointData() if points else data.GetCellData()).AddArray(array)
+    path = tmp_path / "grid.vti"
+    writer = vtk.vtkXMLImageDataWriter()
+    writer.SetFileName(str(path))
+    writer.SetInputData(data)
+    writer.Write()
+    assert read_volume(path)[1, 0, 0] == 1
+    corner = (-1, 1.5, -1.5) if points else (0, 3, 0.5)
+    assert corner_of(path, lengths=Lengths("um")) == corner
+    assert voxel_edges(path, lengths=Lengths("mm")) == (2000, 3000, 4000)
+    assert notes_of(path, lengths=Lengths("um")) == (
+        "the origin of the image is at (0, 3, 0.5) um",
+    )
 
 
 @pytest.mark.parametrize("share", [0, 0.2, 0.6, 0.9])

@@ -54,33 +54,52 @@ MICROMETRES |= {f"{name}s": value for name, value in MICROMETRES.items() if name
 
 
 @dataclass(frozen=True)
+class Lengths:
+    """What people say of files without voxels or units: the `unit` of their lengths, a key of
+    MICROMETRES; the `edge` of the voxels to fill, in micrometres; the `box` to fill, the smallest
+    and the largest x, y, z in that unit.
+    """
+
+    unit: str | None = None
+    edge: float | None = None
+    box: tuple[float, ...] | None = None
+
+
+NO_LENGTHS = Lengths()
+
+
+@dataclass(frozen=True)
 class Wanted:
     """What to read: `dataset` names one of several arrays. `shape` (slowest axis first), `dtype`
-    and the header's bytes to `skip` are for raw files.
+    and the header's bytes to `skip` are for raw files, `lengths` for VTK's images and surfaces.
     """
 
     dataset: str | None = None
     shape: tuple[int, ...] | None = None
     dtype: str | None = None
     skip: int = 0
+    lengths: Lengths = NO_LENGTHS
 
 
 @dataclass(frozen=True)
 class Header:
     """What a file says of its volume: what its `axes` mean, slowest first; the `edges` of a voxel
-    in micrometres in that order, empty where unknown; `notes` for people.
+    in micrometres in that order, empty where unknown; `notes` for people; the `corner` of the first
+    voxel along x, y and z in micrometres, None where the file does not place itself.
     """
 
     axes: str
     edges: tuple[float, ...] = ()
     notes: tuple[str, ...] = ()
+    corner: tuple[float, float, float] | None = None
 
 
 @dataclass(frozen=True)
 class Format:
     """A family of formats: names of files end in `suffixes`, folders have `is_folder`. `read` gives
     the array as the file's axes run, `header` what the file says of it. One `of_arrays` may hold
-    several, of which a name chooses; `apart` ones are read in a process of their own.
+    several, of which a name chooses; `apart` ones are read in a process of their own. The lengths
+    of `unitless` ones have no unit; `surfaces` may be filled with voxels.
     """
 
     suffixes: tuple[str, ...]
@@ -89,6 +108,8 @@ class Format:
     is_folder: Callable[[Path], bool] = lambda folder: False
     of_arrays: bool = False
     apart: bool = False
+    unitless: bool = False
+    surfaces: bool = False
 
 
 def allow(claimed: int) -> None:

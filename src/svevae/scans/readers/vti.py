@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +14,7 @@ import numpy as np
 from svevae.errors import DataError
 from svevae.scans.readers.base import (
     DEFLATE,
+    MICROMETRES,
     Format,
     Header,
     Wanted,
@@ -24,7 +27,25 @@ from svevae.scans.readers.base import (
 if TYPE_CHECKING:
     import vtk
 
-METRE = 1e6  # DAMASK's unit, in micrometres
+
+@contextmanager
+def watched(path: Path, kind: str) -> Iterator[Callable[[], None]]:
+    """Turns what VTK prints while the context lasts into a DataError, at its end and where the
+    function that it gives is called. `kind` is what `path` should be, such as "a .vti file of VTK".
+    """
+    import vtk
+
+    window, before = vtk.vtkStringOutputWindow(), vtk.vtkOutputWindow.GetInstance()
+    verbosity = vtk.vtkLogger.GetCurrentVerbosityCutoff()
+    vtk.vtkLogger.SetStderrVerbosity(vtk.vtkLogger.VERBOSITY_OFF)
+    vtk.vtkOutputWindow.SetInstance(window)
+    try:
+        with reading_as(path, kind):
+            yield partial(_no_errors, window)
+            _no_errors(window)
+    finally:
+        vtk.vtkOutputWindow.SetInstance(before)
+        vtk.vtkLogger.SetStderrVerbosity(verbosity)
 
 
 @contextmanager
@@ -34,21 +55,12 @@ def opened(path: Path) -> Iterator[vtk.vtkXMLImageDataReader]:
     """
     import vtk
 
-    window, before = vtk.vtkStringOutputWindow(), vtk.vtkOutputWindow.GetInstance()
-    verbosity = vtk.vtkLogger.GetCurrentVerbosityCutoff()
-    vtk.vtkLogger.SetStderrVerbosity(vtk.vtkLogger.VERBOSITY_OFF)
-    vtk.vtkOutputWindow.SetInstance(window)
-    try:
-        with reading_as(path, "a .vti file of VTK"):
-            reader = vtk.vtkXMLImageDataReader()
-            reader.SetFileName(str(path))
-            reader.UpdateInformation()
-            _no_errors(window)
-            yield reader
-            _no_errors(window)
-    finally:
-        vtk.vtkOutputWindow.SetInstance(before)
-        vtk.vtkLogger.SetStderrVerbosity(verbosity)
+    with watched(path, "a .vti file of VTK") as no_errors:
+        reader = vtk.vtkXMLImageDataReader()
+        reader.SetFileName(str(path))
+        reader.UpdateInformation()
+        no_errors()
+        yield reader
 
 
 def _no_errors(window: vtk.vtkStringOutputWindow) -> None:
@@ -106,12 +118,56 @@ def vti_header(path: Path, wanted: Wanted) -> Header:
     with opened(path) as reader:
         information = reader.GetOutputInformation(0)
         spacing = information.Get(vtk.vtkDataObject.SPACING())
+        extent = information.Get(vtk.vtkStreamingDemandDrivenPipeline.WHOLE_EXTENT())
+        # where the first point is, whose number need not be 0
+        origin = np.add(
+            information.Get(vtk.vtkDataObject.ORIGIN()), np.multiply(spacing, extent[::2])
+        )
         direction = information.Get(vtk.vtkDataObject.DIRECTION()) or tuple(np.eye(3).ravel())
         damask = "material" in _shapes(reader)
-    notes = turned(direction, 3)
-    if not damask:
-        return Header("zyx", (), (*notes, "VTK has no units: the voxel size is not known"))
-    return Header("zyx", tuple(METRE * edge for edge in reversed(spacing)), notes)
+        points = _of_points(reader, wanted.dataset or ("material" if damask else None))
+    unit = wanted.lengths.unit or ("m" if damask else None)
+    found = image_header(spacing, origin, points, unit)
+    turns = turned(direction, 3)
+    return replace(found, notes=(*turns, *found.notes), corner=None if turns else found.corner)
 
 
-VTI = Format((".vti",), read_vti, vti_header, of_arrays=True, apart=True)
+def _of_points(reader: vtk.vtkXMLImageDataReader, name: str | None) -> bool:
+    """Whether an array has a number for each point, not for each cell; of the only one if it is not
+    named.
+    """
+    cells = [reader.GetCellArrayName(i) for i in range(reader.GetNumberOfCellArrays())]
+    return name not in cells if name else not cells
+
+
+def image_header(
+    spacing: Sequence[float],
+    origin: Sequence[float],
+    points: bool,
+    unit: str | None = None,
+) -> Header:
+    """What an image says whose lengths are in `unit`, None where that is not known. The origin is
+    the centre of the first voxel where `points` have the numbers, its corner where cells have.
+    """
+    notes: tuple[str, ...] = ()
+    if any(origin):
+        place = ", ".join(f"{x:.6g}" for x in origin)
+        notes = (f"the origin of the image is at ({place}){f' {unit}' if unit else ''}",)
+    if unit is None:
+        return Header(
+            "zyx",
+            (),
+            (
+                *notes,
+                "VTK has no units: the voxel size is not known; --unit says that of its spacing",
+            ),
+        )
+    x, y, z = (
+        float(MICROMETRES[unit] * (place - (edge / 2 if points else 0)))
+        for place, edge in zip(origin, spacing, strict=True)
+    )
+    edges = tuple(MICROMETRES[unit] * edge for edge in reversed(spacing))
+    return Header("zyx", edges, notes, (x, y, z))
+
+
+VTI = Format((".vti",), read_vti, vti_header, of_arrays=True, apart=True, unitless=True)

@@ -23,7 +23,8 @@ FACES = {
     ),
     "svevae.explore": "Explorer explore make_app",
     "svevae.meshes": (
-        "Bins Block Curves Load Mesh Pull binned read_mesh run_deck write_deck write_vtu"
+        "Bins Block Curves Load Mesh Pull Results binned read_mesh read_results run_deck"
+        " write_deck write_vtu"
     ),
     "svevae.model": (
         "ARCHITECTURES Architecture GenerativeModel LatentModel ModelContract OutOfReachError"

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import nbformat
@@ -71,6 +72,19 @@ def test_latent_space_notebook_gives_the_errors_of_the_evaluation(
     text = execute("03-latent-space.ipynb", finished, environment)
     assert f"  E_x        {scores['mae']['E_x']:.4g} MPa" in text
     assert "4 latent units" in text
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+def test_mesh_notebook_writes_a_deck_and_runs_it(
+    finished: Path, environment: dict[str, str]
+) -> None:
+    text = execute("07-mesh.ipynb", finished, environment)
+    assert "637 nodes, 432 elements" in text
+    without = "law: expected a model that predicts whole curves" in text
+    assert without or "part.inp: 432 elements (432 of C3D8I)" in text
+    if not without and shutil.which("ccx"):
+        assert re.search(r"largest equivalent plastic strain [\d.]+% at node \d+", text)
 
 
 def test_notebooks_are_committed_without_outputs() -> None:

@@ -11,15 +11,17 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import meshio
 import numpy as np
 import pandas as pd
+import PIL.Image
 import pytest
 
 from svevae.cli import main
 from svevae.dataset.store import write_dataset
 from svevae.errors import DataError
 from svevae.meshes.bins import Bins, Curves
-from svevae.meshes.deck import write_deck
+from svevae.meshes.deck import Pull, write_deck
 from svevae.meshes.inp import read_inp
 from svevae.meshes.mesh import Mesh
 from svevae.model.latent import Response
@@ -323,6 +325,20 @@ def test_a_bar_of_sves_from_the_shell(
     assert Path("part-load.png").is_file()
     assert f"{load['force [N]'].iloc[-1]:.5g} N at 0.0016 mm" in said
     table = pd.read_csv("part.csv", index_col="element")
+    found = re.search(
+        r"plastic strain ([\d.]+)% at node \d+ \(.* mm\), element (\d+) \((.*)\)", said
+    )
+    assert found is not None
+    assert float(found[1]) == pytest.approx(100 * load["peak PEEQ"].iloc[-1], abs=1e-3)
+    row = table.loc[int(found[2])]
+    assert found[3] == f"SVE {row['sve']:.0f}, material {row['material']:.0f}"
+    assert row["porosity"] == table["porosity"].max()  # the weakest
+    assert "porosity" in meshio.read("part-result.vtu").cell_data
+    if "no picture of the part" in said:  # without PyVista, or where nothing can be rendered
+        assert re.search("no picture of the part: .*(libEGL|pip install)", said)
+    else:
+        with PIL.Image.open("part-part.png") as image:
+            assert min(image.size) > 200
     dense = 1 - table["porosity"].to_numpy()
     curves, _ = curves_of(solid_field(model, dense))
     strain = load["strain"].to_numpy()
@@ -370,3 +386,41 @@ def test_options_of_a_mesh_need_a_mesh(
     assert "--sample: expected --mesh MESH with it" in capsys.readouterr().err
     assert main(["run", "a.inp"]) == 2
     assert "a.inp: cannot be read" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(shutil.which("ccx") is None, reason="needs CalculiX, apt install calculix-ccx")
+def test_what_a_run_has_without_fields_or_picture(
+    model: SimpleNamespace, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine that cannot render, a run that stops, and a deck without plastic strains: all else
+    is written, and files of a run before are gone. Hardens from 210 to 250 MPa at 4 %.
+    """
+
+    def no_picture(*_: object) -> None:
+        raise DataError("a.vtu: VTK does not draw here: because")
+
+    monkeypatch.setattr("svevae.pictures.part.plot_part", no_picture)
+    mesh, path = bar("C3D8I", (1, 1, 2)), Path("a.inp")
+    curves = Curves(
+        np.array([0.003, 0.04]), np.array([70e3]), np.array([0.3]), np.array([[210.0, 250.0]])
+    )
+    pull = Pull.between(mesh, "TOP", "BOTTOM", 0.02, increments=4)
+    write_deck(path, mesh, Bins(curves, np.zeros(1, int)), np.zeros(2, int), pull=pull)
+    assert main(["run", "a.inp"]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("a-load.csv, a-load.png, a-result.vtu: yield load")
+    assert "\n  largest equivalent plastic strain 1.674% at node" in said
+    assert "\n  no picture of the part: a.vtu: VTK does not draw here: because\n" in said
+    text = path.read_text()
+    path.write_text(text.replace("INC=10000", "INC=3"))
+    assert main(["run", "a.inp"]) == 2
+    said = capsys.readouterr().err
+    assert "stopped at a displacement of 0.03 mm, see a.log; up to there: a-load.csv, a-" in said
+    assert "largest equivalent plastic strain 1.181% at node" in said
+    path.write_text(text.replace("S, PEEQ", "S"))
+    assert main(["run", "a.inp"]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("a-load.csv, a-load.png: yield load")
+    assert "\n  no fields: a.frd: increment 1 of step 1: expected DISP, STRESS, PE" in said
+    assert not Path("a-result.vtu").exists()
+    assert list(pd.read_csv("a-load.csv"))[-1] == "force [N]"

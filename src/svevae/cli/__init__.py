@@ -28,7 +28,7 @@ EXTRAS = {  # what `pip install svevae` leaves out: modules by the extra that ha
     ),
     "explore": ("dash", "werkzeug"),
     "formats": ("SimpleITK", "vtk", "zarr"),
-    "mesh": ("meshio",),
+    "mesh": ("meshio", "pyvista"),
     "onnx": ("tf2onnx",),
 }
 

@@ -21,6 +21,7 @@ from svevae.places import check_experiment_is_kept
 if TYPE_CHECKING:
     from svevae.config import Generate
     from svevae.dataset.cluster import Work
+    from svevae.meshes.results import Results
 
 
 def _model(options: argparse.Namespace) -> str:
@@ -256,29 +257,67 @@ def run_run(options: argparse.Namespace) -> None:
     from svevae.errors import DataError, SolverError
     from svevae.files import check_target
     from svevae.meshes.calculix import run_deck
+    from svevae.meshes.results import read_results
     from svevae.pictures.mesh import plot_load
 
     deck = options.deck
     table = options.output or deck.with_name(f"{deck.stem}-load.csv")
     picture = table.with_suffix(".png")
+    name = table.stem.removesuffix("-load")
+    fields, part = (table.with_name(f"{name}-{one}") for one in ("result.vtu", "part.png"))
     if table.suffix != ".csv":
         raise DataError(f"{table}: expected a name that ends in .csv")
-    for path in (table, picture):
+    for path in (table, picture, fields, part):
         check_target(path, [deck])
     load = run_deck(deck)
-    load.write(table)
+    for path in (fields, part):  # of a run before
+        path.unlink(missing_ok=True)
+    said: list[str] = []
+    written = [table, picture]
+    try:
+        results = read_results(deck)
+    except DataError as error:  # a deck that asks for other fields
+        load.write(table)
+        said.append(f"no fields: {error}")
+    else:
+        load.write(table, results.columns(load.displacement))
+        results.write(fields)
+        written.append(fields)
+        said.append(results.peak.told(load.unit))
+        if results.damage:
+            reached = f"{results.displacement[-1]:.4g} {load.unit}"
+            said.append(f"fields up to {reached}: {results.damage}")
+        _plot_part(part, fields, results, written, said)
     plot_load(picture, load)
+    files, about = ", ".join(map(str, written)), "\n  ".join(["", *said])
     if not load.whole:
         raise SolverError(
             f"{deck}: CalculiX stopped at a displacement of {load.displacement[-1]:.4g}"
-            f" {load.unit}, see {deck.with_suffix('.log')}; up to there: {table}, {picture}"
+            f" {load.unit}, see {deck.with_suffix('.log')}; up to there: {files}{about}"
         )
     found = load.yield_load
-    said = "no yield yet" if found is None else f"yield load {found:.5g} N"
+    force = "no yield yet" if found is None else f"yield load {found:.5g} N"
     print(
-        f"{table}, {picture}: {said} (0.2 % of {load.length:.4g} {load.unit}), {load.force[-1]:.5g}"
-        f" N at {load.displacement[-1]:.4g} {load.unit}, {len(load.force)} increments"
+        f"{files}: {force} (0.2 % of {load.length:.4g} {load.unit}), {load.force[-1]:.5g} N at"
+        f" {load.displacement[-1]:.4g} {load.unit}, {len(load.force)} increments{about}"
     )
+
+
+def _plot_part(
+    part: Path, fields: Path, results: Results, written: list[Path], said: list[str]
+) -> None:
+    """Plot a part, where this machine can; `written` gets the name, or `said` the reason."""
+    from svevae.errors import DataError
+    from svevae.pictures.part import plot_part
+
+    try:
+        plot_part(part, fields, results)
+    except DataError as error:
+        said.append(f"no picture of the part: {error}")
+    except ModuleNotFoundError as error:
+        said.append(f"no picture of the part: needs {error.name}: pip install 'svevae[mesh]'")
+    else:
+        written.append(part)
 
 
 def run_sample(options: argparse.Namespace) -> None:

@@ -216,14 +216,20 @@ def make_parser() -> argparse.ArgumentParser:
     _add_model_option(field)
     field.set_defaults(run=commands.run_field)
 
-    text = "run a deck of `svevae field --mesh` by CalculiX: force against displacement, yield load"
+    text = (
+        "run a deck of `svevae field --mesh` by CalculiX: force against displacement, yield load,"
+        " plastic strain"
+    )
     deck = parsers.add_parser("run", help=text, description=f"{text[0].upper()}{text[1:]}.")
     deck.add_argument("deck", type=Path, help="an .inp file with a step of tension")
     deck.add_argument(
         "-o",
         "--output",
         type=Path,
-        help="a .csv table; a picture has its name with .png (default: DECK-load.csv)",
+        help=(
+            "a .csv table; a picture has its name with .png, the fields of the part without -load"
+            " and with -result.vtu (default: DECK-load.csv)"
+        ),
     )
     deck.set_defaults(run=commands.run_run)
 

@@ -4,7 +4,7 @@ their authors.
 `read_mesh` reads Abaqus and CalculiX's .inp, and through meshio whatever else people have. `binned`
 puts materials of SVEs into as few as an error allows, `write_deck` writes a mesh with them and a
 `Pull` as a deck that both codes run, `write_vtu` the same for ParaView. `run_deck` runs a
-deck by CalculiX and returns its `Load`.
+deck by CalculiX and returns its `Load`, `read_results` the fields that it left, as `Results`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from svevae.meshes.deck import Pull, write_deck
     from svevae.meshes.mesh import Block, Mesh
     from svevae.meshes.reading import read_mesh
+    from svevae.meshes.results import Results, read_results
     from svevae.meshes.vtu import write_vtu
 
 __all__ = [
@@ -28,8 +29,10 @@ __all__ = [
     "Load",
     "Mesh",
     "Pull",
+    "Results",
     "binned",
     "read_mesh",
+    "read_results",
     "run_deck",
     "write_deck",
     "write_vtu",
@@ -44,8 +47,10 @@ __getattr__ = lazy(
         "Load": "calculix",
         "Mesh": "mesh",
         "Pull": "deck",
+        "Results": "results",
         "binned": "bins",
         "read_mesh": "reading",
+        "read_results": "results",
         "run_deck": "calculix",
         "write_deck": "deck",
         "write_vtu": "vtu",

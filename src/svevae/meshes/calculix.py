@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,15 +57,19 @@ class Load:
             return None
         return float(np.interp(OFFSET * self.length, plastic, self.force))
 
-    def write(self, path: Path) -> None:
-        """Write a .csv table, whole or not at all."""
+    def write(self, path: Path, more: Mapping[str, np.ndarray] | None = None) -> None:
+        """Write a .csv table, whole or not at all; `more` are columns (increment,) by their heads,
+        empty where a value is None or NaN.
+        """
         table = {
             f"displacement [{self.unit}]": self.displacement,
             "strain": self.displacement / self.length,
             "force [N]": self.force,
         }
         with written_whole(path) as beside:
-            pd.DataFrame(table).to_csv(beside, index_label="increment", float_format="%.7g")
+            pd.DataFrame(table | dict(more or {})).to_csv(
+                beside, index_label="increment", float_format="%.7g"
+            )
 
 
 def run_deck(deck: Path) -> Load:
@@ -81,7 +86,7 @@ def run_deck(deck: Path) -> Load:
             "ccx: expected CalculiX on PATH, found none: apt install calculix-ccx, conda install"
             " calculix, or calculix.de; Abaqus runs the deck too"
         )
-    for suffix in (".dat", ".sta"):  # of a run before
+    for suffix in (".dat", ".frd", ".sta"):  # of a run before
         deck.with_suffix(suffix).unlink(missing_ok=True)
     log = deck.with_suffix(".log")
     with log.open("w", encoding="utf-8") as said:

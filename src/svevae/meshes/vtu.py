@@ -1,5 +1,5 @@
-"""Meshes with a value for each element as .vtu files for ParaView; meshio cannot hold wedges of 15
-nodes, and the numbers of elements would be lost.
+"""Meshes with values of elements and nodes as .vtu files for ParaView; meshio cannot hold wedges of
+15 nodes, and the numbers of elements would be lost.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ import base64
 import struct
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from xml.sax.saxutils import quoteattr
 
 import numpy as np
 
@@ -20,15 +21,23 @@ CELLS = {4: 10, 10: 24, 6: 13, 15: 26, 8: 12, 20: 25}
 TYPES = {"f": "Float", "i": "Int", "u": "UInt"}
 
 
-def write_vtu(path: Path, mesh: Mesh, columns: Mapping[str, np.ndarray]) -> None:
-    """Write a mesh whole or not at all. `columns` (element,) are in the order of `mesh.elements`;
-    numbers of nodes and elements are there as `node` and `element`.
+def write_vtu(
+    path: Path,
+    mesh: Mesh,
+    columns: Mapping[str, np.ndarray],
+    fields: Mapping[str, np.ndarray] | None = None,
+) -> None:
+    """Write a mesh whole or not at all. `columns` (element,) are in the order of `mesh.elements`,
+    `fields` (node,) or (node, component) in that of `mesh.numbers`; numbers of nodes and elements
+    are there as `node` and `element`.
     """
     with written_whole(path) as beside:
-        beside.write_text("\n".join(_lines(mesh, columns)) + "\n", encoding="ascii")
+        beside.write_text("\n".join(_lines(mesh, columns, fields or {})) + "\n", encoding="utf-8")
 
 
-def _lines(mesh: Mesh, columns: Mapping[str, np.ndarray]) -> Iterator[str]:
+def _lines(
+    mesh: Mesh, columns: Mapping[str, np.ndarray], fields: Mapping[str, np.ndarray]
+) -> Iterator[str]:
     counts = [ELEMENTS[block.kind].count for block in mesh.blocks]
     lengths = np.repeat(counts, [len(block.numbers) for block in mesh.blocks])
     nodes = np.concatenate([mesh.rows(block.nodes).ravel() for block in mesh.blocks])
@@ -42,6 +51,7 @@ def _lines(mesh: Mesh, columns: Mapping[str, np.ndarray]) -> Iterator[str]:
     yield _array("types", np.array([CELLS[one] for one in lengths.tolist()], np.uint8))
     yield "</Cells><PointData>"
     yield _array("node", mesh.numbers)
+    yield from (_array(name, values) for name, values in fields.items())
     yield "</PointData><CellData>"
     yield _array("element", mesh.elements)
     yield from (_array(name, values) for name, values in columns.items())
@@ -54,4 +64,5 @@ def _array(name: str, values: np.ndarray) -> str:
     data = np.ascontiguousarray(values, values.dtype.newbyteorder("<")).tobytes()
     text = base64.b64encode(struct.pack("<Q", len(data)) + data).decode()
     shape = f' NumberOfComponents="{values.shape[1]}"' if values.ndim > 1 else ""
-    return f'<DataArray type="{kind}" Name="{name}"{shape} format="binary">{text}</DataArray>'
+    named = f"Name={quoteattr(name)}{shape}"
+    return f'<DataArray type="{kind}" {named} format="binary">{text}</DataArray>'

@@ -125,6 +125,32 @@ def test_surfaces_are_where_their_file_says(model: SimpleNamespace) -> None:
     assert pd.read_csv("part.csv")["porosity"].tolist() == pytest.approx([0, 8 / 64])
 
 
+def test_the_air_round_a_printed_piece_is_no_pore(model: SimpleNamespace) -> None:
+    """SVEs of 4 voxels and a mesh of 10 x 9 x 8: an SVE half in it has the porosity of that half,
+    one of which a quarter is has the material of its neighbour.
+    """
+    random = np.random.default_rng(2)
+    block = (random.random((16, 12, 8)) < 0.2).astype(np.uint8)
+    piece = np.ones_like(block)
+    piece[:10, :9] = block[:10, :9]
+    mesh = bar("C3D8I", (10, 9, 8), 0.01)
+    path = write_mesh(mesh)
+    tables = []
+    for volume in (block, piece):
+        np.save("scan.npy", volume)
+        said, _, table = deck(MeshOptions(path))
+        assert "80 elements in SVEs that are mostly outside of the part: of the nearest" in said
+        tables.append(table)
+    pd.testing.assert_frame_equal(*tables)
+    place = np.stack([tables[0][f"{axis} [mm]"] for axis in "xyz"], axis=1)
+    x, y, z = np.minimum(np.floor(place / 0.04).astype(int), [2, 1, 1]).T
+    expected = [
+        block[4 * i : min(4 * i + 4, 10), 4 * j : 4 * j + 4, 4 * k : 4 * k + 4].mean()
+        for i, j, k in zip(x, y, z, strict=True)
+    ]
+    np.testing.assert_allclose(tables[0]["porosity"], expected, rtol=1e-6)
+
+
 def test_elements_without_material(model: SimpleNamespace) -> None:
     """One in air, one outside the scan: refused by name, given the nearest, or left out."""
     volume = VOLUME[:8, :4, :8].copy()

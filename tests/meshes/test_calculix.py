@@ -88,6 +88,18 @@ def test_materials_side_by_side_and_in_series(tmp_path: Path) -> None:
 
 
 @needs_ccx
+def test_between_clamps_a_flat_sheet_cannot_contract(tmp_path: Path) -> None:
+    """Its modulus is E (1 - nu) / ((1 + nu) (1 - 2 nu)); between free faces it is E."""
+    mesh, nu = bar("C3D8I", (2, 2, 1)), 0.33
+    stiff = (1 - nu) / ((1 + nu) * (1 - 2 * nu))
+    for clamped, expected in ((False, 1.0), (True, stiff)):
+        path = tmp_path / f"{clamped}.inp"
+        pull = Pull.between(mesh, "TOP", "BOTTOM", 1e-4, increments=2, clamped=clamped)
+        write_deck(path, mesh, BINS, np.zeros(4, int), pull=pull)
+        assert run_deck(path).force[-1] == pytest.approx(4 * 70e3 * 1e-4 * expected, rel=1e-4)
+
+
+@needs_ccx
 def test_the_force_is_in_newtons(tmp_path: Path) -> None:
     """A bar of 1 um, pulled down: MPa um^2 are micronewtons, and tension is positive."""
     mesh, path = bar("C3D8I"), tmp_path / "a.inp"

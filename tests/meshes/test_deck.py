@@ -93,6 +93,17 @@ def test_a_deck_is_a_mesh_again(tmp_path: Path) -> None:
     assert said == {"axis": 2, "length": 2.0, "displacement": -0.04, "unit": "mm"}
 
 
+def test_clamped_faces_do_not_contract(tmp_path: Path) -> None:
+    mesh, path = bar("C3D8I", (1, 1, 2)), tmp_path / "a.inp"
+    write_deck(
+        path, mesh, *halves(mesh), pull=Pull.between(mesh, "TOP", "BOTTOM", 0.02, clamped=True)
+    )
+    [boundary] = [one for one in read_keywords(path) if one.name == "BOUNDARY"]
+    held = [("SVEVAE_HOLD", dof) for dof in "312"] + [("SVEVAE_PULL", dof) for dof in "123"]
+    assert sorted((row[0], row[1]) for row in boundary.rows()) == sorted(held)
+    assert [row for row in boundary.rows() if len(row) == 4] == [["SVEVAE_PULL", "3", "3", "0.04"]]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -571,6 +571,9 @@ def _add_mesh_options(command: argparse.ArgumentParser) -> None:
             " to ZMAX of the box round the mesh",
         )
     mesh.add_argument(
+        "--clamp", action="store_true", help="these faces do not contract (default: they are free)"
+    )
+    mesh.add_argument(
         "--strain", type=_finite, metavar="FRACTION", help="of the distance of the two faces"
     )
     mesh.add_argument(

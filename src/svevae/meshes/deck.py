@@ -35,7 +35,8 @@ PULL = re.compile(r"\*\* svevae pull (\{.*\})$", re.MULTILINE)
 @dataclass(frozen=True)
 class Pull:
     """Tension along `axis` (0, 1, 2): nodes `pulled` move by `displacement`, those of `held` stay
-    in their plane and are free to contract in it; `length` is the distance of the two faces.
+    in their plane; both faces are free to contract in theirs, unless `clamped`. `length` is the
+    distance of the two faces.
 
     Lengths are in `unit`. The step has `increments` of one size; CalculiX cuts them where it must.
     """
@@ -47,6 +48,7 @@ class Pull:
     displacement: float
     unit: str = "mm"
     increments: int = 50
+    clamped: bool = False
 
     @classmethod
     def between(
@@ -58,6 +60,7 @@ class Pull:
         displacement: float | None = None,
         unit: str = "mm",
         increments: int = 50,
+        clamped: bool = False,
     ) -> Pull:
         """Tension between two faces of a mesh, see `Mesh.face`, by a strain of their distance or by
         a displacement. Raises DataError for faces that do not lie along an axis of each other, that
@@ -83,7 +86,7 @@ class Pull:
                 f"--strain, --displacement: expected one of them, above 0, received {moved:g}"
             )
         moved = float(np.copysign(moved, apart[axis]))
-        return cls(pulled, held, axis, length, moved, unit, increments)
+        return cls(pulled, held, axis, length, moved, unit, increments, clamped)
 
 
 def write_deck(
@@ -190,13 +193,12 @@ def _materials(elements: np.ndarray, bins: Bins, which: np.ndarray) -> Iterator[
 
 
 def _step(mesh: Mesh, pull: Pull) -> Iterator[str]:
-    """Small strains, as the properties are of engineering strains. Two pins in the held face keep
-    it from moving and turning in its plane, and carry nothing.
+    """Small strains, as the properties are of engineering strains. Two pins in a held face that may
+    contract keep it from moving and turning in its plane, and carry nothing.
 
     All increments are written, 190 bytes of each node: CalculiX 2.20 has one FREQUENCY for all
     output, and that of *NODE FILE would thin out the forces of *NODE PRINT too.
     """
-    one, other, turn = _pins(mesh, pull)
     along, *across = (1 + (pull.axis + k) % 3 for k in range(3))
     said = {
         "axis": pull.axis,
@@ -214,8 +216,12 @@ def _step(mesh: Mesh, pull: Pull) -> Iterator[str]:
     yield f"{size:.6g}, 1., {size * 1e-4:.6g}, {size:.6g}"
     yield "*BOUNDARY"
     yield f"{OURS}HOLD, {along}, {along}"
-    yield from (f"{one}, {dof}, {dof}" for dof in across)
-    yield f"{other}, {across[turn]}, {across[turn]}"
+    if pull.clamped:
+        yield from (f"{OURS}{name}, {dof}, {dof}" for name in ("HOLD", "PULL") for dof in across)
+    else:
+        one, other, turn = _pins(mesh, pull)
+        yield from (f"{one}, {dof}, {dof}" for dof in across)
+        yield f"{other}, {across[turn]}, {across[turn]}"
     yield f"{OURS}PULL, {along}, {along}, {pull.displacement:.13g}"
     yield f"*NODE PRINT, NSET={OURS}PULL, TOTALS=YES"
     yield "RF"

@@ -21,7 +21,8 @@ class MeshOptions:
     degrees about x, then y, then z of the mesh; `without` says what becomes of elements round which
     there is no material; stresses are within `tolerance`; `keep_types` leaves C3D8 as it is. `pull`
     and `hold` name faces, moved by `strain` of their distance or by `displacement` in the unit of
-    the mesh; `step` is a file with a step of the user's own.
+    the mesh, free to contract in their planes unless there is a `clamp`; `step` is a file with a
+    step of the user's own.
 
     `sample` is the seed of a part that is sampled in place of a scan, `porosity` what it has, as
     `svevae.use.mesh_porosity.read_porosity` takes it.
@@ -42,6 +43,7 @@ class MeshOptions:
     step: Path | None = None
     sample: int | None = None
     porosity: str | None = None
+    clamp: bool = False
 
     def __post_init__(self) -> None:
         if (self.pull is None) != (self.hold is None):
@@ -50,6 +52,8 @@ class MeshOptions:
             raise DataError("--strain, --displacement: expected --pull and --hold with it")
         if self.pull is not None and (self.strain is None) == (self.displacement is None):
             raise DataError("--strain, --displacement: expected one of them with --pull and --hold")
+        if self.clamp and self.pull is None:
+            raise DataError("--clamp: expected --pull and --hold with it")
         if not 0 < self.tolerance < 1:
             raise DataError(
                 f"--stress-error: expected a fraction between 0 and 1, received {self.tolerance:g}"

@@ -107,8 +107,9 @@ def deck_file(
         lines.append(
             f"tension: {chosen.pull} ({counted(len(pull.pulled), 'node')}) moves by"
             f" {abs(pull.displacement):.6g} {chosen.unit} along {'xyz'[pull.axis]},"
-            f" {chosen.hold} ({counted(len(pull.held), 'node')}) is held in its plane, at a"
-            f" distance of {pull.length:.6g} {chosen.unit}; next: svevae run {target}"
+            f" {chosen.hold} ({counted(len(pull.held), 'node')}) is held in its plane,"
+            f" {'both clamped' if pull.clamped else 'both free to contract'}, at a distance of"
+            f" {pull.length:.6g} {chosen.unit}; next: svevae run {target}"
         )
     if step is not None:
         lines.append(f"step: {step}, included; next, in {target.parent}: ccx {target.stem}")
@@ -152,6 +153,7 @@ def with_pull(mesh: Mesh, chosen: MeshOptions) -> Pull | None:
         chosen.displacement,
         chosen.unit,
         chosen.increments,
+        chosen.clamp,
     )
 
 

@@ -180,7 +180,7 @@ def main() -> None:
         box = part.sves[0] * part.sves[1] * (N * VOXEL) ** 2
         row: dict = {
             "voxels": int(outline.sum()),
-            "porosity": float(pores[outline].mean()),
+            "pores": float(pores[outline].mean()),
             "direct": {"seconds": seconds, "yield": float(response.yield_stress[0])},
         }
         last = int(np.flatnonzero(response.strain[0] <= STRAIN)[-1])

@@ -242,6 +242,9 @@ def run_field(options: argparse.Namespace) -> None:
         for name in alone:
             if getattr(options, name) is not None:
                 raise ConfigError(f"--{name}: expected --mesh MESH with it")
+        for name, wished in (("uncorrelated", not options.correlated), ("drawn", options.drawn)):
+            if wished:
+                raise ConfigError(f"--{name}: expected --mesh MESH with it")
         print(field_file(options.source, options.output, model, ImportOptions(**given), material))
         return
     from svevae.use.mesh_options import MeshOptions
@@ -318,6 +321,38 @@ def _plot_part(
         said.append(f"no picture of the part: needs {error.name}: pip install 'svevae[mesh]'")
     else:
         written.append(part)
+
+
+def run_spread(options: argparse.Namespace) -> None:
+    _import_keras("tensorflow")
+    from svevae.errors import DataError
+    from svevae.pictures.spread import plot_spread
+    from svevae.scans.options import ImportOptions
+    from svevae.use.mesh_options import MeshOptions
+    from svevae.use.spread import describe_spread, spread_of_file, tables_of
+
+    names = [
+        field.name for field in dataclasses.fields(MeshOptions) if hasattr(options, field.name)
+    ]
+    chosen = MeshOptions(**{name: getattr(options, name) for name in names})
+    found = spread_of_file(
+        options.source,
+        options.output,
+        _model(options),
+        ImportOptions(voxel_size=options.voxel_size),
+        chosen,
+        options.count,
+        options.material,
+        _work(options),
+    )
+    found.write(options.output)
+    written = list(tables_of(options.output))
+    if found.whole.empty:
+        files = ", ".join(map(str, written))
+        raise DataError(f"{files}: {describe_spread(found)}")
+    picture = options.output.with_suffix(".png")
+    plot_spread(picture, found)
+    print(f"{', '.join(map(str, [*written, picture]))}: {describe_spread(found)}")
 
 
 def run_sample(options: argparse.Namespace) -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 from svevae import __version__
 from svevae.cli import commands
 
+MESH = "solid elements: .inp of Abaqus or CalculiX, .msh, .vtu, .med and others of meshio"
+
 
 def make_parser() -> argparse.ArgumentParser:
     """All commands; the function that runs one is `run` of the parsed options."""
@@ -211,7 +213,12 @@ def make_parser() -> argparse.ArgumentParser:
             " and a .csv table and a .vtu file beside it"
         ),
     )
-    _add_mesh_options(field)
+    mesh = field.add_argument_group(
+        "onto a mesh", "a deck for CalculiX and Abaqus with the properties of each element's SVE"
+    )
+    mesh.add_argument("--mesh", type=Path, metavar="MESH", help=MESH)
+    _add_mesh_options(mesh)
+    _add_scan_options(mesh)
     _add_volume_options(field)
     _add_model_option(field)
     field.set_defaults(run=commands.run_field)
@@ -232,6 +239,8 @@ def make_parser() -> argparse.ArgumentParser:
         ),
     )
     deck.set_defaults(run=commands.run_run)
+
+    _add_spread(parsers)
 
     explore = parsers.add_parser(
         "explore",
@@ -487,16 +496,7 @@ def _add_volume_options(command: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_mesh_options(command: argparse.ArgumentParser) -> None:
-    mesh = command.add_argument_group(
-        "onto a mesh", "a deck for CalculiX and Abaqus with the properties of each element's SVE"
-    )
-    mesh.add_argument(
-        "--mesh",
-        type=Path,
-        metavar="MESH",
-        help="solid elements: .inp of Abaqus or CalculiX, .msh, .vtu, .med and others of meshio",
-    )
+def _add_mesh_options(mesh: argparse._ActionsContainer) -> None:
     mesh.add_argument(
         "--mesh-unit",
         dest="unit",
@@ -505,33 +505,14 @@ def _add_mesh_options(command: argparse.ArgumentParser) -> None:
         help="of the mesh's coordinates (default: mm, so that forces are in newtons)",
     )
     mesh.add_argument(
-        "--origin",
-        type=_finite,
-        nargs=3,
-        metavar=("X", "Y", "Z"),
-        help=(
-            "corner of the scan's first voxel in the mesh's unit (default: where the file says, of"
-            " surfaces and VTK images with --unit; else 0 0 0)"
-        ),
-    )
-    mesh.add_argument(
         "--rotation",
         type=_finite,
         nargs=3,
         default=(0.0, 0.0, 0.0),
         metavar=("RX", "RY", "RZ"),
         help=(
-            "degrees by which the scan is turned about --origin: first about x of the mesh, then"
-            " about y, then about z (default: 0 0 0)"
-        ),
-    )
-    mesh.add_argument(
-        "--sample",
-        type=_count,
-        metavar="SEED",
-        help=(
-            "SOURCE is an SVE file of parts of a process: fill the box round the mesh with a part"
-            " that is sampled from a latent field fitted to them; the same seed, the same part"
+            "degrees by which the scan, or the process, is turned about --origin: first about x of"
+            " the mesh, then about y, then about z (default: 0 0 0)"
         ),
     )
     mesh.add_argument(
@@ -542,6 +523,12 @@ def _add_mesh_options(command: argparse.ArgumentParser) -> None:
             " surface of the mesh in its unit, linear between, constant beyond; or a .csv file with"
             " the columns element and porosity, or .npy (default: as in SOURCE)"
         ),
+    )
+    mesh.add_argument(
+        "--uncorrelated",
+        dest="correlated",
+        action="store_false",
+        help="of a sample: SVEs are independent of each other, to see what correlation does",
     )
     mesh.add_argument(
         "--without",
@@ -580,18 +567,111 @@ def _add_mesh_options(command: argparse.ArgumentParser) -> None:
         "--displacement", type=_finite, metavar="LENGTH", help="in the mesh's unit, instead"
     )
     mesh.add_argument(
-        "--step",
-        type=Path,
-        metavar="FILE",
-        help="your own step, which the deck includes in place of one of tension",
-    )
-    mesh.add_argument(
         "--increments",
         type=_positive,
         default=50,
         metavar="N",
         help="of the step (default: %(default)s)",
     )
+
+
+def _add_scan_options(mesh: argparse._ActionsContainer) -> None:
+    """What `svevae field --mesh` has beside what sampled parts have."""
+    mesh.add_argument(
+        "--origin",
+        type=_finite,
+        nargs=3,
+        metavar=("X", "Y", "Z"),
+        help=(
+            "corner of the scan's first voxel in the mesh's unit (default: where the file says, of"
+            " surfaces and VTK images with --unit; else 0 0 0)"
+        ),
+    )
+    mesh.add_argument(
+        "--sample",
+        type=_count,
+        metavar="SEED",
+        help=(
+            "SOURCE is an SVE file of parts of a process: fill the box round the mesh with a part"
+            " that is sampled from a latent field fitted to them; the same seed, the same part"
+        ),
+    )
+    mesh.add_argument(
+        "--drawn",
+        action="store_true",
+        help=(
+            "of a sample: properties that err as the predictor does, drawn from its uncertainty"
+            " (default: its best)"
+        ),
+    )
+    mesh.add_argument(
+        "--step",
+        type=Path,
+        metavar="FILE",
+        help="your own step, which the deck includes in place of one of tension",
+    )
+
+
+def _add_spread(parsers: argparse._SubParsersAction) -> None:
+    text = (
+        "how the load curves of parts of a process spread: many parts are sampled on a mesh and run"
+        " by CalculiX; goes on where it was interrupted"
+    )
+    more = (
+        "Each is the part of `svevae field SVES --sample SEED --drawn --mesh MESH`, and of `svevae"
+        " run`. Quantiles have confidence intervals."
+    )
+    spread = parsers.add_parser(
+        "spread", help=text, description=f"{text[0].upper()}{text[1:]}. {more}"
+    )
+    spread.add_argument("source", type=Path, metavar="SVES", help="an SVE file of the process")
+    spread.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        help=(
+            "a .csv table with a row for each part; beside it -curves.csv, -quantiles.csv and a"
+            " .png picture"
+        ),
+    )
+    spread.add_argument("--mesh", type=Path, metavar="MESH", required=True, help=MESH)
+    spread.add_argument(
+        "-n",
+        "--samples",
+        dest="count",
+        type=_count,
+        default=100,
+        metavar="N",
+        help="how many parts (default: %(default)s)",
+    )
+    spread.add_argument(
+        "--seed",
+        dest="sample",
+        type=_count,
+        default=0,
+        metavar="SEED",
+        help="of the first part, others follow (default: %(default)s)",
+    )
+    spread.add_argument(
+        "--best",
+        dest="drawn",
+        action="store_false",
+        help=(
+            "properties are the predictor's best (default: drawn from its uncertainty, as `svevae"
+            " propagate` does)"
+        ),
+    )
+    _add_mesh_options(spread)
+    spread.add_argument(
+        "--voxel-size",
+        type=_finite,
+        metavar="UM",
+        help="of the SVEs in micrometres (default: what SVES says, else the model)",
+    )
+    _add_cluster_options(spread)
+    _add_model_option(spread)
+    spread.set_defaults(run=commands.run_spread)
 
 
 def _positive(text: str) -> int:

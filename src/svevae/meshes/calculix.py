@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -24,6 +25,19 @@ from svevae.physics.voce import OFFSET
 NEWTONS = {"um": 1e-6, "mm": 1.0, "cm": 100.0, "m": 1e6}
 EVERY = 0.2  # seconds between looks at how far it is
 SHOWN = 8  # lines of what ccx said
+# A shell that starts a program and ends it where its own standard input is closed, which the system
+# does for a process that is killed; the exit status is the program's.
+GUARD: tuple[str, ...] = (
+    (
+        "sh",
+        "-c",
+        'exec 3<&0; "$@" </dev/null 3<&- & ran=$!; '
+        '{ cat <&3; kill -9 "$ran"; } >/dev/null 2>&1 & exec 3<&-; wait "$ran"',
+        "sh",
+    )
+    if os.name == "posix"
+    else ()
+)
 TOTAL = re.compile(
     rf"total force \(fx,fy,fz\) for set {OURS}PULL and time\s+(\S+)\s+(\S+)\s+(\S+)\s+(\S+)"
 )
@@ -72,38 +86,43 @@ class Load:
             )
 
 
-def run_deck(deck: Path) -> Load:
+def run_deck(deck: Path, beside: bool = False) -> Load:
     """Run a deck with a step of tension, in its folder; what CalculiX writes stays beside it, what
-    it says in a file .log. Its threads are those of the variable OMP_NUM_THREADS, one by default.
+    it says in a file .log. Its threads are those of the variable OMP_NUM_THREADS, one by default;
+    of one that runs `beside` others it is one, and there is no bar. However this process ends, that
+    of CalculiX ends, too.
 
     Raises DataError where there is no ccx, no such step, or ccx refuses the deck, whose last lines
     are shown. Where it stops on the way, what was reached is returned.
     """
     step = read_pull(deck)
-    program = shutil.which("ccx")
-    if program is None:
-        raise DataError(
-            "ccx: expected CalculiX on PATH, found none: apt install calculix-ccx, conda install"
-            " calculix, or calculix.de; Abaqus runs the deck too"
-        )
+    program = find_ccx()
     for suffix in (".dat", ".frd", ".sta"):  # of a run before
         deck.with_suffix(suffix).unlink(missing_ok=True)
     log = deck.with_suffix(".log")
     with log.open("w", encoding="utf-8") as said:
         process = subprocess.Popen(
-            [program, "-i", deck.stem], cwd=deck.parent, stdout=said, stderr=subprocess.STDOUT
+            [*GUARD, program, "-i", deck.stem],
+            cwd=deck.parent,
+            stdin=subprocess.PIPE,
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            env=os.environ | ({"OMP_NUM_THREADS": "1"} if beside else {}),
         )
         try:
-            _watch(process, deck.with_suffix(".sta"))
+            _watch(process, deck.with_suffix(".sta"), beside)
         finally:
+            if process.stdin is not None:
+                process.stdin.close()  # tells the guard
             if process.poll() is None:
-                process.kill()
+                if not GUARD:
+                    process.kill()
                 process.wait()
     load = read_load(deck.with_suffix(".dat"), step)
     if load is None:
         raise SolverError(
             f"{deck}: expected CalculiX to run it, it ended with {process.returncode} before the"
-            f" first increment:\n  {_last_words(log)}"
+            f" first increment:\n  {last_words(log)}"
         )
     return load
 
@@ -120,7 +139,7 @@ def read_load(path: Path, step: dict[str, float | str]) -> Load | None:
     return Load(rows[:, 0] * abs(total), force, float(step["length"]), unit, whole)
 
 
-def _last_words(log: Path) -> str:
+def last_words(log: Path) -> str:
     """What ccx said from its first error on, or last."""
     lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
     errors = [k for k, line in enumerate(lines) if "*ERROR" in line]
@@ -128,10 +147,25 @@ def _last_words(log: Path) -> str:
     return "\n  ".join(shown)
 
 
-def _watch(process: subprocess.Popen, status: Path) -> None:
+def find_ccx() -> str:
+    """The path of CalculiX. Raises DataError where there is none."""
+    program = shutil.which("ccx")
+    if program is None:
+        raise DataError(
+            "ccx: expected CalculiX on PATH, found none: apt install calculix-ccx, conda install"
+            " calculix, or calculix.de; Abaqus runs the deck too"
+        )
+    return program
+
+
+def _watch(process: subprocess.Popen, status: Path, quiet: bool) -> None:
     """Wait for ccx, and show how much of the step its file of increments says is done."""
     with tqdm(
-        total=100, unit="%", desc="ccx", disable=not sys.stderr.isatty(), bar_format="{l_bar}{bar}"
+        total=100,
+        unit="%",
+        desc="ccx",
+        disable=quiet or not sys.stderr.isatty(),
+        bar_format="{l_bar}{bar}",
     ) as bar:
         while process.poll() is None:
             time.sleep(EVERY)

@@ -1,4 +1,4 @@
-"""What people do with a trained model: load, predict, sample, design, scatter, field.
+"""What people do with a trained model: load, predict, sample, design, scatter, field, spread.
 
 Each verb is a command of the same name, and works on files.
 """
@@ -18,11 +18,13 @@ if TYPE_CHECKING:
     from svevae.use.predict import predict_file
     from svevae.use.sample import sample_file
     from svevae.use.scatter import Scatter, scatter_of_file
+    from svevae.use.spread import Spread, spread_of_file
 
 __all__ = [
     "Design",
     "MeshOptions",
     "Scatter",
+    "Spread",
     "deck_file",
     "design_file",
     "encode_volume",
@@ -31,6 +33,7 @@ __all__ = [
     "predict_file",
     "sample_file",
     "scatter_of_file",
+    "spread_of_file",
 ]
 
 __getattr__ = lazy(
@@ -39,6 +42,7 @@ __getattr__ = lazy(
         "Design": "design",
         "MeshOptions": "mesh_options",
         "Scatter": "scatter",
+        "Spread": "spread",
         "deck_file": "on_mesh",
         "design_file": "design",
         "encode_volume": "field",
@@ -47,5 +51,6 @@ __getattr__ = lazy(
         "predict_file": "predict",
         "sample_file": "sample",
         "scatter_of_file": "scatter",
+        "spread_of_file": "spread",
     },
 )

@@ -25,7 +25,8 @@ class MeshOptions:
     step of the user's own.
 
     `sample` is the seed of a part that is sampled in place of a scan, `porosity` what it has, as
-    `svevae.use.mesh_porosity.read_porosity` takes it.
+    `svevae.use.mesh_porosity.read_porosity` takes it; without `correlated` its SVEs are independent
+    of each other, and `drawn` are properties that err as the predictor does.
     """
 
     mesh: Path
@@ -44,6 +45,8 @@ class MeshOptions:
     sample: int | None = None
     porosity: str | None = None
     clamp: bool = False
+    correlated: bool = True
+    drawn: bool = False
 
     def __post_init__(self) -> None:
         if (self.pull is None) != (self.hold is None):
@@ -64,6 +67,9 @@ class MeshOptions:
             raise DataError(f"--step {self.step}: expected a file with a step, received none")
         if self.porosity is not None and self.sample is None:
             raise DataError("--porosity: expected --sample SEED with it")
+        for name, given in (("uncorrelated", not self.correlated), ("drawn", self.drawn)):
+            if given and self.sample is None:
+                raise DataError(f"--{name}: expected --sample SEED with it")
         if self.sample is not None and self.sample < 0:
             raise DataError(f"--sample: expected a seed from 0 on, received {self.sample}")
         if self.sample is not None and self.origin is not None:

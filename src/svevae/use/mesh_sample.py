@@ -10,7 +10,9 @@ normal scores are shifted until the mean is met, and the codes follow from it by
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +43,7 @@ from svevae.use.scatter import encode_sves
 from svevae.words import counted
 
 CLOSE = 1e-12  # of the mean porosity
+ERRORS = 1  # the series of random numbers that the predictor's errors have, beside the part's own
 
 
 @dataclass(frozen=True)
@@ -96,28 +99,43 @@ class Process:
         seed: int,
         asked: float | np.ndarray | None = None,
         share: np.ndarray | None = None,
+        correlated: bool = True,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Latent vectors (x, y, z, latent) and porosities (x, y, z) of a part of `shape` SVEs. What
         is `asked` is the mean of the porosity, weighted by `share` (x, y, z), or the porosity
-        itself, (x, y, z).
+        itself, (x, y, z). Without `correlated` SVEs are independent.
 
         Raises DataError for porosities that the SVEs do not have, and as `LatentField.fit`.
         """
         random = np.random.default_rng(seed)
-        field = self._fit(self.latent, trend=asked is not None)
         if asked is None:
-            return field.sample(shape, random)
+            return self.stationary.sample(shape, random, correlated=correlated)
+        field = self.about_trend
         if isinstance(asked, float):
-            alone = self._fit(np.empty((len(self.porosity), 0)))
             weights = np.ones(shape) if share is None else share
-            asked = with_mean(alone, shape, random, asked, weights)
+            asked = with_mean(self.of_porosity, shape, random, asked, weights, correlated)
         low, high = field.porosities
         if not (low - CLOSE <= asked.min() and asked.max() <= high + CLOSE):
             raise DataError(
                 f"--porosity: expected porosities of SVEs of {self.path}, {low:.4g} to {high:.4g},"
                 f" received {asked.min():.4g} to {asked.max():.4g}"
             )
-        return field.sample(shape, random, porosity=asked)
+        return field.sample(shape, random, porosity=asked, correlated=correlated)
+
+    @cached_property
+    def stationary(self) -> LatentField:
+        """The field of codes and porosity."""
+        return self._fit(self.latent)
+
+    @cached_property
+    def about_trend(self) -> LatentField:
+        """The field of codes about their trend with a porosity that is given."""
+        return self._fit(self.latent, trend=True)
+
+    @cached_property
+    def of_porosity(self) -> LatentField:
+        """The field of the porosity alone."""
+        return self._fit(np.empty((len(self.porosity), 0)))
 
     def _fit(self, latent: np.ndarray, trend: bool = False) -> LatentField:
         try:
@@ -140,14 +158,17 @@ def with_mean(
     random: np.random.Generator,
     mean: float,
     share: np.ndarray,
+    correlated: bool = True,
 ) -> np.ndarray:
     """Porosities (x, y, z) sampled from a field of the porosity alone, whose normal scores are
-    shifted so that their mean, weighted by `share` (x, y, z), is `mean`. Raises DataError for one
-    that is not between the lowest and the highest porosity of the field.
+    shifted so that their mean, weighted by `share` (x, y, z), is `mean`; without `correlated`
+    those of SVEs are independent. Raises DataError for one that is not between the lowest and the
+    highest porosity of the field.
     """
     levels, knots = field.levels, field.knots[:, -1]
     # with the levels for knots a field gives its scores
-    scores = dataclasses.replace(field, knots=levels[:, None]).sample(shape, random)[1]
+    own = dataclasses.replace(field, knots=levels[:, None])
+    scores = own.sample(shape, random, correlated=correlated)[1]
 
     def porosity(shift: float) -> np.ndarray:
         return np.interp(scores + shift, levels, knots)
@@ -165,6 +186,94 @@ def with_mean(
     return porosity(brentq(excess, -far, far, xtol=CLOSE))
 
 
+@dataclass(frozen=True)
+class Parts:
+    """Parts that a process might have made, over the box of a mesh: what they share is read,
+    encoded and fitted once. `wish`, `share` and `mean` as `_wish` gives them; `remarks` are of all
+    parts.
+    """
+
+    process: Process
+    model: LatentModel
+    grid: Grid
+    wish: float | np.ndarray | None
+    share: np.ndarray
+    mean: float | None
+    chosen: MeshOptions
+    remarks: tuple[str, ...]
+
+    @classmethod
+    def of(
+        cls,
+        source: Path,
+        uri: str,
+        options: ImportOptions,
+        chosen: MeshOptions,
+        mesh: Mesh,
+        material: Any = None,
+    ) -> Parts:
+        """Read the SVEs in the file `source` and encode them. `material` as
+        `svevae.use.champion.load` takes it; without it the one metal of the file.
+
+        Raises DataError for what is no SVE file, and for SVEs of another size than the model's.
+        """
+        _check_options(options)
+        asked = None if chosen.porosity is None else read_porosity(chosen.porosity, mesh)
+        data = open_dataset(source, labelled=False)
+        model, remarks = _model_for(data, uri, material)
+        size = options.voxel_size or data.voxel_size
+        check_voxels(source, size, model)
+        voxel = model.voxel_size or size
+        if voxel is None:
+            raise DataError(
+                "--voxel-size: expected micrometres for --mesh; neither file nor model says them"
+            )
+        grid = Grid.round_mesh(mesh, model.n * voxel, chosen)
+        wish, share, mean = _wish(asked, mesh, grid)
+        process = Process.encoded(data, model)
+        return cls(process, model, grid, wish, share, mean, chosen, tuple(remarks))
+
+    def sample(self, seed: int) -> Sample:
+        """Sample a part and predict its properties, the best ones, or with `chosen.drawn` drawn
+        from the predictor's uncertainty. Raises as `Process.sample`.
+        """
+        latent, porosity = self.process.sample(
+            self.grid.shape, seed, self.wish, self.share, self.chosen.correlated
+        )
+        field, law = PropertyField.predicted(self.model, latent, porosity), Law.of(self.model)
+        if not field.solid.any():
+            raise DataError(
+                f"{self.process.path}: expected a part, received a sample with seed {seed} that is"
+                " pore in every SVE"
+            )
+        said = f"{self.say()} sampled with seed {seed} from {self.say_field()}"
+        if self.chosen.drawn:
+            field = field.drawn(np.random.default_rng([seed, ERRORS]))
+            said += ", properties drawn from the predictor's uncertainty"
+        remarks = (said, *self.remarks, *describe(field, law))
+        return Sample(field, law, self.grid, self.mean, remarks)
+
+    def say(self) -> str:
+        """Tell of how many SVEs a part is."""
+        return f"{' x '.join(map(str, self.grid.shape))} SVEs of {self.model.n}^3 voxels"
+
+    def say_field(self) -> str:
+        """Tell what is sampled."""
+        if self.chosen.correlated:
+            return f"a latent field of {self.process.say()}"
+        return f"independent SVEs as {self.process.say()}"
+
+    def digest(self) -> str:
+        """Name all that parts depend on, beside the mesh and the seed."""
+        chosen, process = self.chosen, self.process
+        what = (chosen.drawn, chosen.correlated, self.grid.shape, self.grid.edge, self.mean)
+        known = hashlib.sha256(repr((what, self.model.digest(), Law.of(self.model))).encode())
+        arrays = (process.latent, process.porosity, process.part_id, process.position)
+        for array in (*arrays, self.grid.turned, self.grid.low, self.share, self.wish):
+            known.update(repr(array).encode() if array is None else np.asarray(array).tobytes())
+        return known.hexdigest()
+
+
 def sampled_part(
     source: Path,
     uri: str,
@@ -174,34 +283,10 @@ def sampled_part(
     material: Any = None,
 ) -> Sample:
     """Sample a part over the box of a mesh, with the seed `chosen.sample`, from the process whose
-    SVEs are in the file `source`, and predict its properties. `material` as
-    `svevae.use.champion.load` takes it; without it the one metal of the file.
-
-    Raises DataError for what is no SVE file, for SVEs of another size than the model's, and as
+    SVEs are in the file `source`, and predict its properties. Raises as `Parts.of` and
     `Process.sample`.
     """
-    _check_options(options)
-    asked = None if chosen.porosity is None else read_porosity(chosen.porosity, mesh)
-    data = open_dataset(source, labelled=False)
-    model, remarks = _model_for(data, uri, material)
-    size = options.voxel_size or data.voxel_size
-    check_voxels(source, size, model)
-    voxel = model.voxel_size or size
-    if voxel is None:
-        raise DataError(
-            "--voxel-size: expected micrometres for --mesh; neither file nor model says them"
-        )
-    grid = Grid.round_mesh(mesh, model.n * voxel, chosen)
-    wish, share, mean = _wish(asked, mesh, grid)
-    process = Process.encoded(data, model)
-    seed = chosen.sample or 0
-    latent, porosity = process.sample(grid.shape, seed, wish, share)
-    field, law = PropertyField.predicted(model, latent, porosity), Law.of(model)
-    if not field.solid.any():
-        raise DataError(f"{source}: expected a part, received a sample that is pore in every SVE")
-    sves = f"{' x '.join(map(str, grid.shape))} SVEs of {model.n}^3 voxels"
-    said = f"{sves} sampled with seed {seed} from a latent field of {process.say()}"
-    return Sample(field, law, grid, mean, (said, *remarks, *describe(field, law)))
+    return Parts.of(source, uri, options, chosen, mesh, material).sample(chosen.sample or 0)
 
 
 def _wish(

@@ -22,6 +22,7 @@ from svevae.meshes.mesh import Mesh
 from svevae.meshes.reading import read_mesh
 from svevae.meshes.vtu import write_vtu
 from svevae.parts.fields import AXIS, Law, PropertyField, column_head
+from svevae.physics.hardening import Hardening
 from svevae.scans.options import ImportOptions
 from svevae.use.field import Corner, read_scan
 from svevae.use.mesh_average import Averages
@@ -63,9 +64,74 @@ def deck_file(
     remarks = list(mesh.remarks)
     with_pull(mesh, chosen)  # names of faces are wrong before hours of work, not after
     part = _part(source, uri, options, chosen, mesh, material)
-    curves, solid = curves_of(part.field)
     share = part.share if isinstance(part, _Scanned) else None
+    curves, solid = curves_of(part.field, chosen.drawn)
     places = Places.of(mesh, part.grid, solid, chosen, share)
+    made = deck_of(mesh, part, curves, places, chosen)
+    made.write(target, f"svevae field {source.name} --mesh {chosen.mesh.name}")
+    made.write_table(table)
+    write_vtu(picture, made.mesh, {column_head(name): one for name, one in made.columns.items()})
+    lines = [made.summary, *part.remarks]
+    if isinstance(part, Sample):
+        wish = "none asked for" if part.asked is None else f"{part.asked:.3%} asked for"
+        lines.append(f"mean porosity of the part {made.porosity:.3%}, {wish}")
+    lines += [*made.told, *remarks, *made.remarks, *part.grid.tilt(made.pull)]
+    if made.pull is not None:
+        lines.append(f"{say_pull(made.pull, chosen)}; next: svevae run {target}")
+    if made.step is not None:
+        step = from_folder(made.step, target)
+        lines.append(f"step: {step}, included; next, in {target.parent}: ccx {target.stem}")
+    lines.append(f"of each element: {table}, {picture}")
+    return "\n  ".join([f"{target}: {lines[0]}", *lines[1:]])
+
+
+@dataclass(frozen=True)
+class Deck:
+    """What a deck has, and its table: for each element of the `mesh` its material `which`
+    (element,) of `bins`, its centre, and `columns` (element,). `pull` or `step` load it. `summary`,
+    `told` and `remarks` are for people.
+    """
+
+    mesh: Mesh
+    bins: Bins
+    which: np.ndarray
+    centres: np.ndarray
+    columns: dict[str, np.ndarray]
+    pull: Pull | None
+    step: Path | None
+    unit: str
+    summary: str
+    told: tuple[str, ...]
+    remarks: tuple[str, ...]
+
+    @property
+    def porosity(self) -> float:
+        """The mean over the volume of the mesh."""
+        return float(np.average(self.columns["porosity"], weights=self.columns["volume"]))
+
+    def write(self, target: Path, title: str) -> None:
+        """Write the .inp file, whole or not at all; `title` is its first line."""
+        step = None if self.step is None else from_folder(self.step, target)
+        heading = [f"{title}: MPa, {self.unit}"]
+        write_deck(target, self.mesh, self.bins, self.which, heading, self.pull, step)
+
+    def write_table(self, path: Path) -> None:
+        """Write the .csv table of the elements, whole or not at all."""
+        _write_table(path, self.mesh, self.centres, self.columns, self.unit)
+
+
+def deck_of(
+    mesh: Mesh,
+    part: _Scanned | Sample,
+    curves: Curves,
+    places: Places,
+    chosen: MeshOptions,
+) -> Deck:
+    """Give each element the properties of a part, by its `places`; `curves` are those of the SVEs
+    that are solid there. Raises DataError for elements without material, unless `chosen.without`
+    says what becomes of them.
+    """
+    solid, remarks, told = places.solid, [], []
     centres, volumes = mesh.geometry()
     weights, kept = places.weights, np.ones(len(volumes), bool)
     if places.missing.any():
@@ -83,38 +149,39 @@ def deck_file(
     centres, volumes = centres[kept], volumes[kept]
     own, which = averages.curves(curves, solid)
     bins = binned(own, chosen.tolerance)
-    pull = with_pull(mesh, chosen)
-    heading = [f"svevae field {source.name} --mesh {chosen.mesh.name}: MPa, {chosen.unit}"]
-    step = None if chosen.step is None else from_folder(chosen.step, target)
-    write_deck(target, mesh, bins, bins.which[which], heading, pull, step)
     columns = {"volume": volumes, "sve": places.sves[kept], "sves": averages.counts}
     columns |= {"material": bins.which[which] + 1}
     columns |= averages.columns(part.field.columns(part.law))
-    _write_table(table, mesh, centres, columns, chosen.unit)
-    write_vtu(picture, mesh, {column_head(name): value for name, value in columns.items()})
-    lines = [_summary(mesh, bins, averages, chosen), *part.remarks]
-    if isinstance(part, Sample):
-        got = float(np.average(columns["porosity"], weights=volumes))
-        wish = "none asked for" if part.asked is None else f"{part.asked:.3%} asked for"
-        lines.append(f"mean porosity of the part {got:.3%}, {wish}")
     if surface := int(places.surface[kept].sum()):
-        lines.append(
+        told.append(
             f"{counted(surface, 'element')} in SVEs that are mostly outside of the part: of the"
             " nearest SVE within"
         )
-    lines += [*remarks, *averages.say(places.larger[kept], part.grid), *part.grid.tilt(pull)]
-    if pull is not None:
-        lines.append(
-            f"tension: {chosen.pull} ({counted(len(pull.pulled), 'node')}) moves by"
-            f" {abs(pull.displacement):.6g} {chosen.unit} along {'xyz'[pull.axis]},"
-            f" {chosen.hold} ({counted(len(pull.held), 'node')}) is held in its plane,"
-            f" {'both clamped' if pull.clamped else 'both free to contract'}, at a distance of"
-            f" {pull.length:.6g} {chosen.unit}; next: svevae run {target}"
-        )
-    if step is not None:
-        lines.append(f"step: {step}, included; next, in {target.parent}: ccx {target.stem}")
-    lines.append(f"of each element: {table}, {picture}")
-    return "\n  ".join([f"{target}: {lines[0]}", *lines[1:]])
+    remarks += averages.say(places.larger[kept], part.grid)
+    return Deck(
+        mesh,
+        bins,
+        bins.which[which],
+        centres,
+        columns,
+        with_pull(mesh, chosen),
+        chosen.step,
+        chosen.unit,
+        _summary(mesh, bins, averages, chosen),
+        tuple(told),
+        tuple(remarks),
+    )
+
+
+def say_pull(pull: Pull, chosen: MeshOptions) -> str:
+    """Tell people of a step of tension."""
+    return (
+        f"tension: {chosen.pull} ({counted(len(pull.pulled), 'node')}) moves by"
+        f" {abs(pull.displacement):.6g} {chosen.unit} along {'xyz'[pull.axis]},"
+        f" {chosen.hold} ({counted(len(pull.held), 'node')}) is held in its plane,"
+        f" {'both clamped' if pull.clamped else 'both free to contract'}, at a distance of"
+        f" {pull.length:.6g} {chosen.unit}"
+    )
 
 
 @dataclass(frozen=True)
@@ -157,8 +224,9 @@ def with_pull(mesh: Mesh, chosen: MeshOptions) -> Pull | None:
     )
 
 
-def curves_of(field: PropertyField) -> tuple[Curves, np.ndarray]:
-    """Curves of the SVEs that have material, and which these are, (x * y * z,) bool. Raises
+def curves_of(field: PropertyField, drawn: bool = False) -> tuple[Curves, np.ndarray]:
+    """Curves of the SVEs that have material, and which these are, (x * y * z,) bool. Those of
+    `drawn` properties have no common strains, and get some, between which they are linear. Raises
     DataError where the field has no whole curves.
     """
     if field.hardening is None:
@@ -182,6 +250,9 @@ def curves_of(field: PropertyField) -> tuple[Curves, np.ndarray]:
     E, nu, plastic, stress = E[solid], nu[solid], plastic[solid], stress[solid]
     # the tables have one set of total strains, but for what makes plastic strains grow
     strain = np.median(plastic + stress / E[:, None], axis=0)
+    if drawn:
+        table = Hardening(*(one.reshape(-1, 1, 1, 1, points) for one in (plastic, stress)))
+        stress = table.tension(E.reshape(-1, 1, 1, 1), strain).reshape(-1, points)
     return Curves(strain, E, nu, stress), solid
 
 

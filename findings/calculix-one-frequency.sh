@@ -5,12 +5,19 @@
 # every fifth increment too, without a warning; in the other order both come at every increment.
 # Who thins out the large .frd file this way loses points of the load curve in the .dat file.
 #
-# Seen with ccx 2.20 of Debian (apt install calculix-ccx=2.20-1), ten increments of one C3D8: forces
-# in the .dat file and displacements in the .frd file 2 and 2, then 10 and 10.
+# Seen with calculix-ccx 2.20-1 of Debian 12, whose apt the script needs, and ten increments of one
+# C3D8: forces in the .dat file and displacements in the .frd file 2 and 2, then 10 and 10.
 set -eu
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"
+# into the folder, not the system: the package and the libraries that it needs beyond the C library
+needed=$(apt-cache depends --recurse --no-recommends --no-suggests --no-conflicts --no-breaks \
+    --no-replaces --no-enhances calculix-ccx | grep '^lib' | grep -v '^libc6$\|^libgcc-s1$' | sort -u)
+apt-get -qq download calculix-ccx=2.20-1 $needed
+for package in *.deb; do dpkg -x "$package" installed; done
+export LD_LIBRARY_PATH=$(find "$PWD/installed" -name '*.so.*' -printf '%h\n' | sort -u | paste -s -d :)
+PATH=$PWD/installed/usr/bin:$PATH
 ccx -v | grep "Version 2.20"
 deck() {
     cat <<'EOF'

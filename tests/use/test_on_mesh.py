@@ -5,7 +5,6 @@ without, what is refused. A stand-in encodes the porosity.
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -33,6 +32,7 @@ from svevae.use.mesh_options import MeshOptions
 from svevae.use.on_mesh import curves_of, deck_file
 from tests.contracts import make_contract
 from tests.meshes.bars import bar
+from tests.meshes.test_calculix import needs_ccx
 from tests.scans.readers.surfaces import cuboid, save
 from tests.use.test_field import LABELS, VOLUME, stand_in
 
@@ -275,7 +275,7 @@ def test_the_porosity_of_a_sampled_part(model: SimpleNamespace) -> None:
         sampled(replace(chosen, porosity="part.csv"))
 
 
-@pytest.mark.skipif(shutil.which("ccx") is None, reason="needs CalculiX, apt install calculix-ccx")
+@needs_ccx
 def test_a_step_of_the_user(model: SimpleNamespace) -> None:
     """A sampled deck of one porosity stretched in its elastic range, all faces free to contract:
     force / area is E times strain. The deck lies in another folder than the step.
@@ -333,7 +333,7 @@ def test_bad_files(model: SimpleNamespace) -> None:
         deck(MeshOptions(path))
 
 
-@pytest.mark.skipif(shutil.which("ccx") is None, reason="needs CalculiX, apt install calculix-ccx")
+@needs_ccx
 def test_a_bar_of_sves_from_the_shell(
     model: SimpleNamespace, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -376,7 +376,7 @@ def test_a_bar_of_sves_from_the_shell(
     assert (stress > 0.998 * np.interp(strain, series, at)).all()
 
 
-@pytest.mark.skipif(shutil.which("ccx") is None, reason="needs CalculiX, apt install calculix-ccx")
+@needs_ccx
 def test_a_sampled_bar_from_the_shell(
     model: SimpleNamespace, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -414,7 +414,7 @@ def test_options_of_a_mesh_need_a_mesh(
     assert "a.inp: cannot be read" in capsys.readouterr().err
 
 
-@pytest.mark.skipif(shutil.which("ccx") is None, reason="needs CalculiX, apt install calculix-ccx")
+@needs_ccx
 def test_what_a_run_has_without_fields_or_picture(
     model: SimpleNamespace, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -30,7 +30,7 @@ PORES: dict[str, Any] = {
 TRAIN: dict[str, Any] = {
     "from_search": True,
     "architecture": "patch",
-    "latent_dim": 96,
+    "latent_dim": 152,
     "width": 48,
     "depth": 2,
     "blocks": 0,

@@ -231,7 +231,7 @@ def test_common_strains_of_drawn_properties(model: SimpleNamespace) -> None:
     latent = np.linspace(0.1, 0.3, 8).reshape(2, 2, 2, 1)
     field = PropertyField.predicted(model, latent, latent[..., 0])
     drawn = field.drawn(np.random.default_rng(0))
-    curves, solid = curves_of(drawn, drawn=True)
+    curves, solid = curves_of(drawn)
     assert solid.all()
     assert drawn.hardening is not None
     table = drawn.hardening

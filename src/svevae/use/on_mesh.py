@@ -65,7 +65,7 @@ def deck_file(
     with_pull(mesh, chosen)  # names of faces are wrong before hours of work, not after
     part = _part(source, uri, options, chosen, mesh, material)
     share = part.share if isinstance(part, _Scanned) else None
-    curves, solid = curves_of(part.field, chosen.drawn)
+    curves, solid = curves_of(part.field)
     places = Places.of(mesh, part.grid, solid, chosen, share)
     made = deck_of(mesh, part, curves, places, chosen)
     made.write(target, f"svevae field {source.name} --mesh {chosen.mesh.name}")
@@ -224,10 +224,10 @@ def with_pull(mesh: Mesh, chosen: MeshOptions) -> Pull | None:
     )
 
 
-def curves_of(field: PropertyField, drawn: bool = False) -> tuple[Curves, np.ndarray]:
-    """Curves of the SVEs that have material, and which these are, (x * y * z,) bool. Those of
-    `drawn` properties have no common strains, and get some, between which they are linear. Raises
-    DataError where the field has no whole curves.
+def curves_of(field: PropertyField) -> tuple[Curves, np.ndarray]:
+    """Curves of the SVEs that have material, and which these are, (x * y * z,) bool. All have the
+    same strains, between which they are linear. Raises DataError where the field has no whole
+    curves.
     """
     if field.hardening is None:
         raise DataError(
@@ -248,11 +248,11 @@ def curves_of(field: PropertyField, drawn: bool = False) -> tuple[Curves, np.nda
     if not solid.any():
         raise DataError("part: expected SVEs with stiffness and strength, received none")
     E, nu, plastic, stress = E[solid], nu[solid], plastic[solid], stress[solid]
-    # the tables have one set of total strains, but for what makes plastic strains grow
+    # tables have about one set of total strains, but where stresses are drawn, or are predicted
+    # above those of elasticity
     strain = np.median(plastic + stress / E[:, None], axis=0)
-    if drawn:
-        table = Hardening(*(one.reshape(-1, 1, 1, 1, points) for one in (plastic, stress)))
-        stress = table.tension(E.reshape(-1, 1, 1, 1), strain).reshape(-1, points)
+    table = Hardening(*(one.reshape(-1, 1, 1, 1, points) for one in (plastic, stress)))
+    stress = table.tension(E.reshape(-1, 1, 1, 1), strain).reshape(-1, points)
     return Curves(strain, E, nu, stress), solid
 
 

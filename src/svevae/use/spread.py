@@ -222,7 +222,7 @@ class _Pulled:
     def deck(self, seed: int) -> tuple[Deck, bool]:
         """Sample a part; and whether all its elements have material."""
         part = self._parts.sample(seed)
-        curves, solid = curves_of(part.field, self._chosen.drawn)
+        curves, solid = curves_of(part.field)
         if self._places is None:
             self._places = Places.of(self._mesh, part.grid, solid, self._chosen)
         places = replace(self._places, solid=solid)

@@ -11,6 +11,7 @@ import pytest
 
 from svevae.errors import DataError
 from svevae.meshes.elements import ELEMENTS
+from svevae.meshes.readable import complete
 from svevae.meshes.reading import NAMES, read_mesh
 from tests.meshes.bars import bar
 
@@ -37,10 +38,11 @@ $EndElements
 """
 
 
-@pytest.mark.parametrize("kind", sorted({"C3D4", "C3D6", "C3D8", "C3D10", "C3D20"}))
+@pytest.mark.parametrize("kind", sorted({"C3D4", "C3D6", "C3D8", "C3D10", "C3D15", "C3D20"}))
 @pytest.mark.parametrize("suffix", [".vtu", ".vtk", ".msh", ".inp"])
 def test_types_of_elements(kind: str, suffix: str, tmp_path: Path) -> None:
     """As meshio writes them; each format has an order of nodes of its own."""
+    complete()
     mesh, path = bar(kind, (2, 1, 1)), tmp_path / f"a{suffix}"
     cells = mesh.rows(mesh.blocks[0].nodes)
     how = {"file_format": "gmsh"} if suffix == ".msh" else {}

@@ -95,6 +95,16 @@ def test_plastic_strains_begin_at_zero_and_grow() -> None:
     assert short < whole
 
 
+def test_proof_stress() -> None:
+    """At a plastic strain of 0.2 %, here half-way to the second point; of a material that does not
+    flow so far its last stress.
+    """
+    strain, stress = np.array([0.003, 0.004 + 230 / 70e3]), np.array([[210.0, 230.0]])
+    own = Curves(strain, np.array([70e3]), np.array([0.3]), stress)
+    assert own.proof(0.002) == pytest.approx(220.0)
+    assert own.proof(0.1) == pytest.approx(230.0)
+
+
 def test_bad_tolerance() -> None:
     with pytest.raises(ConfigError, match="bins: expected a tolerance between 0 and 1, received 0"):
         binned(curves(2), 0)

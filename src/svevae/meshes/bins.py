@@ -74,6 +74,13 @@ class Curves:
         stress, plastic = self.table(k, slack, least)
         return np.append(0.0, plastic + stress / self.E[k]), np.append(0.0, stress)
 
+    def proof(self, offset: float) -> np.ndarray:
+        """Stress (any,) at the plastic strain `offset`; that of the first or the last point where
+        the table does not go there.
+        """
+        tables = (self.table(k) for k in range(len(self)))
+        return np.array([np.interp(offset, plastic, stress) for stress, plastic in tables])
+
     def tension(self, strain: np.ndarray, slack: float = 0.0) -> np.ndarray:
         """Stress (any, strain) at other total strains, by `knots`: beyond the last point it
         stays.

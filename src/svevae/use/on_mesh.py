@@ -7,6 +7,7 @@ it. Stresses are in MPa, so that forces are in newtons where the unit of the mes
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from svevae.meshes.reading import read_mesh
 from svevae.meshes.vtu import write_vtu
 from svevae.parts.fields import AXIS, Law, PropertyField, column_head
 from svevae.physics.hardening import Hardening
+from svevae.physics.voce import OFFSET
 from svevae.scans.options import ImportOptions
 from svevae.use.field import Corner, read_scan
 from svevae.use.mesh_average import Averages
@@ -34,6 +36,9 @@ from svevae.words import counted
 BETTER = {"C3D8": "C3D8I"}  # C3D8 locks in plastic flow in CalculiX, 20 times too strong in a punch
 
 
+Plot = Callable[[Path, Path, "Deck"], None]  # (picture, .vtu file, deck)
+
+
 def deck_file(
     source: Path,
     target: Path,
@@ -41,9 +46,12 @@ def deck_file(
     options: ImportOptions,
     chosen: MeshOptions,
     material: Any = None,
+    plot: Plot | None = None,
 ) -> str:
     """Write the deck `target` (.inp), a table and a .vtu file of the elements beside it, each whole
     or not at all; a report for people. Arguments and errors as `svevae.use.field.field_file`.
+    `plot` makes a picture (.png) beside them, from the .vtu file and the deck; where it raises
+    DataError, or a module is not installed, the report says why there is none.
 
     With `chosen.sample` the source is an SVE file of parts of a process
     (`svevae.use.mesh_sample.sampled_part`). Raises DataError, too, for what is no mesh of solids,
@@ -55,10 +63,10 @@ def deck_file(
             f"{target}: expected a name that ends in .inp for a deck of --mesh, received"
             f" {target.suffix or 'none'}"
         )
-    table, picture = target.with_suffix(".csv"), target.with_suffix(".vtu")
+    table, fields, picture = (target.with_suffix(one) for one in (".csv", ".vtu", ".png"))
     read = [source, chosen.mesh, *([chosen.step] if chosen.step else [])]
     read += [Path(chosen.porosity)] if chosen.porosity else []
-    for path in (target, table, picture):
+    for path in (target, table, fields, *([picture] if plot else [])):
         check_target(path, read)
     mesh = read_mesh(chosen.mesh)
     remarks = list(mesh.remarks)
@@ -70,7 +78,7 @@ def deck_file(
     made = deck_of(mesh, part, curves, places, chosen)
     made.write(target, f"svevae field {source.name} --mesh {chosen.mesh.name}")
     made.write_table(table)
-    write_vtu(picture, made.mesh, {column_head(name): one for name, one in made.columns.items()})
+    write_vtu(fields, made.mesh, {column_head(name): one for name, one in made.columns.items()})
     lines = [made.summary, *part.remarks]
     if isinstance(part, Sample):
         wish = "none asked for" if part.asked is None else f"{part.asked:.3%} asked for"
@@ -81,8 +89,21 @@ def deck_file(
     if made.step is not None:
         step = from_folder(made.step, target)
         lines.append(f"step: {step}, included; next, in {target.parent}: ccx {target.stem}")
-    lines.append(f"of each element: {table}, {picture}")
+    lines.append(f"of each element: {table}, {fields}")
+    if plot is not None:
+        lines.append(_plotted(plot, picture, fields, made))
     return "\n  ".join([f"{target}: {lines[0]}", *lines[1:]])
+
+
+def _plotted(plot: Plot, picture: Path, fields: Path, deck: Deck) -> str:
+    picture.unlink(missing_ok=True)  # of a deck before
+    try:
+        plot(picture, fields, deck)
+    except DataError as error:
+        return f"no picture of the part: {error}"
+    except ModuleNotFoundError as error:
+        return f"no picture of the part: needs {error.name}: pip install 'svevae[mesh]'"
+    return f"the part cut open, porosity and yield stress: {picture}"
 
 
 @dataclass(frozen=True)
@@ -151,6 +172,7 @@ def deck_of(
     bins = binned(own, chosen.tolerance)
     columns = {"volume": volumes, "sve": places.sves[kept], "sves": averages.counts}
     columns |= {"material": bins.which[which] + 1}
+    columns |= {"yield": bins.curves.proof(OFFSET)[bins.which[which]]}
     columns |= averages.columns(part.field.columns(part.law))
     if surface := int(places.surface[kept].sum()):
         told.append(

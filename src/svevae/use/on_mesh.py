@@ -22,12 +22,12 @@ from svevae.meshes.deck import Pull, from_folder, write_deck
 from svevae.meshes.mesh import Mesh
 from svevae.meshes.reading import read_mesh
 from svevae.meshes.vtu import write_vtu
-from svevae.parts.fields import AXIS, Law, PropertyField, column_head
-from svevae.physics.hardening import Hardening
+from svevae.parts.fields import Law, PropertyField, column_head
 from svevae.physics.voce import OFFSET
 from svevae.scans.options import ImportOptions
 from svevae.use.field import Corner, read_scan
 from svevae.use.mesh_average import Averages
+from svevae.use.mesh_curves import curves_of
 from svevae.use.mesh_options import MeshOptions
 from svevae.use.mesh_places import Grid, Places
 from svevae.use.mesh_sample import Sample, sampled_part
@@ -73,7 +73,7 @@ def deck_file(
     with_pull(mesh, chosen)  # names of faces are wrong before hours of work, not after
     part = _part(source, uri, options, chosen, mesh, material)
     share = part.share if isinstance(part, _Scanned) else None
-    curves, solid = curves_of(part.field)
+    curves, solid = curves_of(part.field, part.law)
     places = Places.of(mesh, part.grid, solid, chosen, share)
     made = deck_of(mesh, part, curves, places, chosen)
     made.write(target, f"svevae field {source.name} --mesh {chosen.mesh.name}")
@@ -179,6 +179,11 @@ def deck_of(
             f"{counted(surface, 'element')} in SVEs that are mostly outside of the part: of the"
             " nearest SVE within"
         )
+    if part.field.hardening is None:
+        remarks.append(
+            "the model predicts no whole curves: tables are of Voce's law through yield and flow"
+            f" stress, with the matrix's b, {part.law.b:g}"
+        )
     remarks += averages.say(places.larger[kept], part.grid)
     return Deck(
         mesh,
@@ -244,38 +249,6 @@ def with_pull(mesh: Mesh, chosen: MeshOptions) -> Pull | None:
         chosen.increments,
         chosen.clamp,
     )
-
-
-def curves_of(field: PropertyField) -> tuple[Curves, np.ndarray]:
-    """Curves of the SVEs that have material, and which these are, (x * y * z,) bool. All have the
-    same strains, between which they are linear. Raises DataError where the field has no whole
-    curves.
-    """
-    if field.hardening is None:
-        raise DataError(
-            "contract.json: law: expected a model that predicts whole curves, for the tables of a"
-            " deck; this one does not say the law of its matrix"
-        )
-    E = field.column(f"E_{AXIS}").ravel()
-    lateral = [field.column(name) for name in field.names if name.startswith(f"nu_{AXIS}")]
-    if not lateral:
-        raise DataError(f"nu_{AXIS}: expected a Poisson's ratio among {', '.join(field.names)}")
-    nu = np.mean(lateral, axis=0).ravel().clip(0.0, 0.49)
-    points = field.hardening.strain.shape[-1]
-    plastic, stress = (
-        np.broadcast_to(one, (1, *field.porosity.shape, points)).reshape(-1, points)
-        for one in (field.hardening.strain, field.hardening.stress)
-    )
-    solid = field.solid.ravel() & (E > 0) & (stress > 0).all(axis=1)
-    if not solid.any():
-        raise DataError("part: expected SVEs with stiffness and strength, received none")
-    E, nu, plastic, stress = E[solid], nu[solid], plastic[solid], stress[solid]
-    # tables have about one set of total strains, but where stresses are drawn, or are predicted
-    # above those of elasticity
-    strain = np.median(plastic + stress / E[:, None], axis=0)
-    table = Hardening(*(one.reshape(-1, 1, 1, 1, points) for one in (plastic, stress)))
-    stress = table.tension(E.reshape(-1, 1, 1, 1), strain).reshape(-1, points)
-    return Curves(strain, E, nu, stress), solid
 
 
 def _better(mesh: Mesh, remarks: list[str]) -> Mesh:

@@ -216,11 +216,13 @@ def _shares(part: np.ndarray, n: int) -> np.ndarray:
     """The share of each SVE of n voxels, (x, y, z), that is the part (x, y, z), bool; of the last
     ones the share of what is there.
     """
-    count = part
+    layers = [part[start : start + n].sum(axis=0) for start in range(0, len(part), n)]
+    count = np.stack(layers)  # layer by layer, as sums in whole numbers are wider than voxels
     size = np.ones((1, 1, 1))
     for axis, edge in enumerate(part.shape):
         starts = np.arange(0, edge, n)
-        count = np.add.reduceat(count, starts, axis, dtype=np.int64)
+        if axis:
+            count = np.add.reduceat(count, starts, axis)
         shape = [1, 1, 1]
         shape[axis] = -1
         size = size * np.minimum(n, edge - starts).reshape(shape)

@@ -278,9 +278,19 @@ def _summary(mesh: Mesh, bins: Bins, averages: Averages, chosen: MeshOptions) ->
 def _write_table(
     path: Path, mesh: Mesh, centres: np.ndarray, columns: dict[str, np.ndarray], unit: str
 ) -> None:
-    table = {"element": mesh.elements}
-    table |= {f"{axis} [{unit}]": centres[:, k] for k, axis in enumerate("xyz")}
-    heads = {"volume": f"volume [{unit}^3]"}
-    table |= {heads.get(name, column_head(name)): value for name, value in columns.items()}
-    with written_whole(path) as beside:
-        pd.DataFrame(table).to_csv(beside, index=False, float_format="%.7g")
+    """Elements of one SVE alone have the same columns, but for their volume: these are put into
+    text once, which takes a tenth of the time where elements are many.
+    """
+    alone = columns["sves"] == 1
+    kinds = np.where(alone, columns["sve"], -1 - np.arange(len(alone)))
+    _, first, which = np.unique(kinds, return_index=True, return_inverse=True)
+    shared = {column_head(name): one[first] for name, one in columns.items() if name != "volume"}
+    text = pd.DataFrame(shared).to_csv(index=False, float_format="%.7g", lineterminator="\n")
+    head, *rows = text.splitlines()
+    places = ",".join([f"{axis} [{unit}]" for axis in "xyz"] + [f"volume [{unit}^3]"])
+    each = (mesh.elements, centres, columns["volume"], which)
+    own = zip(*(one.tolist() for one in each), strict=True)
+    with written_whole(path) as beside, beside.open("w", encoding="utf-8", newline="\n") as file:
+        file.write(f"element,{places},{head}\n")
+        for number, (x, y, z), volume, k in own:
+            file.write(f"{number},{x:.7g},{y:.7g},{z:.7g},{volume:.7g},{rows[k]}\n")

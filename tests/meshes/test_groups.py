@@ -69,8 +69,8 @@ def test_families_of_several_groups() -> None:
 
 
 def test_physical_groups_with_and_without_names() -> None:
-    """Names are of a number and a dimension; 0 is no group."""
-    numbers = [np.array([4, 0]), np.array([4, 5])]
+    """Names are of a number and a dimension; 0 and -1 are no groups."""
+    numbers = [np.array([4, -1]), np.array([4, 5])]
     mesh = made(
         cell_data={"gmsh:physical": numbers, "gmsh:geometrical": numbers},
         field_data={"lid, upper": np.array([4, 2])},

@@ -67,6 +67,23 @@ def test_elements_without_a_family(tmp_path: Path) -> None:
     assert path.read_bytes() == before
 
 
+def test_families_of_no_group(tmp_path: Path) -> None:
+    """As gmsh writes those of entities in no physical group; and no families at all."""
+    path = tmp_path / "a.med"
+    shutil.copyfile(BRACKET, path)
+    with h5py.File(path, "r+") as file:
+        [families] = (mesh["ELEME"] for mesh in file["FAS"].values())
+        kept = [name for name, one in families.items() if bytes(one["GRO/NOM"][0])[:6] == b"BOTTOM"]
+        for name in set(families) - set(kept):
+            del families[name]["GRO"]
+    mesh = read_mesh(path)
+    assert set(mesh.node_sets) == {"BOTTOM"}
+    assert not mesh.element_sets
+    with h5py.File(path, "r+") as file:
+        del file["FAS"]
+    assert not read_mesh(path).node_sets
+
+
 def test_files_that_are_read_as_they_are(tmp_path: Path) -> None:
     """Groups named in ASCII, or none: no copy is made."""
     cells = [("tetra", [[0, 2, 1, 3]])]

@@ -38,6 +38,36 @@ $EndElements
 """
 
 
+PARTLY = """$MeshFormat
+4.1 0 8
+$EndMeshFormat
+$Entities
+0 0 1 1
+1 0 0 0 1 1 0 0 0
+1 0 0 0 1 1 1 1 7 0
+$EndEntities
+$Nodes
+1 4 1 4
+3 1 0 4
+1
+2
+3
+4
+0 0 0
+1 0 0
+0 1 0
+0 0 1
+$EndNodes
+$Elements
+2 2 1 2
+2 1 2 1
+1 1 2 3
+3 1 4 1
+2 1 2 3 4
+$EndElements
+"""  # with Mesh.SaveAll: a surface in no physical group
+
+
 @pytest.mark.parametrize("kind", sorted({"C3D4", "C3D6", "C3D8", "C3D10", "C3D15", "C3D20"}))
 @pytest.mark.parametrize("suffix", [".vtu", ".vtk", ".msh", ".inp"])
 def test_types_of_elements(kind: str, suffix: str, tmp_path: Path) -> None:
@@ -68,6 +98,11 @@ def test_physical_groups_of_gmsh(tmp_path: Path) -> None:
     ("name", "text", "message"),
     [
         ("a.msh", GMSH.replace("2\n1 2", "1\n1 2").replace("2 4 2 2 1 1 2 3 4\n", ""), "1 of"),
+        (
+            "a.msh",
+            PARTLY,
+            "Incompatible cell data .*; in gmsh save as .inp, or without Mesh.SaveAll",
+        ),
         ("a.msh", "no mesh", "expected a mesh that meshio reads"),
         ("a.xyz", "no mesh", "expected a mesh that meshio reads"),
         ("b.msh", None, "expected the file of a mesh, received none"),

@@ -93,7 +93,7 @@ def _of_numbers(found: Any) -> dict[str, list[np.ndarray]]:
         (number, dimension): f"{NUMBERS[key]}{DIMENSIONS[dimension]}{number}"
         for one, dimension in zip(tags, dimensions, strict=True)
         for number in np.unique(one).tolist()
-        if number
+        if number > 0  # 0 and -1 are of none
     }
     if key == "gmsh:physical":
         for name, (number, dimension) in found.field_data.items():

@@ -3,8 +3,8 @@
 - Nastran bulk data alone, without the lines BEGIN BULK or ENDDATA, and lines that go on without the
   blanks of the tenth field, as gmsh writes them;
 - wedges of 15 nodes, whose dimension it does not know;
-- MED in which some types of elements have no families, all being in none, and names of groups with
-  letters beyond ASCII, on which its reader fails.
+- MED in which some types of elements have no families, all being in none, or families no list of
+  groups, as gmsh writes it of entities in none, or where names of groups have letters beyond ASCII.
 """
 
 from __future__ import annotations
@@ -64,12 +64,20 @@ def _plain(path: Path) -> bool:
     """Whether meshio reads the families of a MED file."""
     with reading(path) as file:
         types = list(_types(file))
-        whole = len({"FAM" in one for one in types}) < 2
-        return whole and not any((_bytes(one) > 127).any() for one in _names(file))
+        whole = len({"FAM" in one for one in types}) < 2 and "FAS" in file
+        bare = any("GRO" not in one for one in _families(file))
+        return whole and not bare and not any((_bytes(one) > 127).any() for one in _names(file))
 
 
 def _mend(file: h5py.File) -> None:
-    """Put elements without families into family 0, of no group, and _ for letters of names."""
+    """Put elements without families into family 0, of no group, leave families of no group out, and
+    put _ for letters of names.
+    """
+    for mesh in file["ENS_MAA"]:
+        file.require_group(f"FAS/{mesh}")
+    for family in list(_families(file)):
+        if "GRO" not in family:
+            del file[family.name]
     for one in _types(file):
         if "FAM" not in one:
             kind = next(each["FAM"].dtype for each in _types(file) if "FAM" in each)
@@ -91,14 +99,17 @@ def _types(file: h5py.File) -> Iterator[h5py.Group]:
     yield from found
 
 
+def _families(file: h5py.File) -> Iterator[h5py.Group]:
+    """The families of nodes and of elements, of all meshes."""
+    for mesh in file["FAS"].values() if "FAS" in file else ():
+        for kind in ("NOEUD", "ELEME"):
+            if kind in mesh:
+                yield from mesh[kind].values()
+
+
 def _names(file: h5py.File) -> Iterator[h5py.Dataset]:
     """The names of the groups of each family."""
-    found: list[h5py.Dataset] = []
-    if "FAS" in file:
-        file["FAS"].visititems(
-            lambda name, item: found.append(item) if name.endswith("GRO/NOM") else None
-        )
-    yield from found
+    yield from (one["GRO/NOM"] for one in _families(file) if "GRO/NOM" in one)
 
 
 def _bytes(names: h5py.Dataset) -> np.ndarray:

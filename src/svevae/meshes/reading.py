@@ -32,6 +32,8 @@ NAMES = {kind: form for form, kind in MESHIO.items()} | {
     "C3D8R": "hexahedron",
     "C3D20R": "hexahedron20",
 }
+# meshio 5.3.5 reads no .msh file of version 4.1 in which some entities alone are in a group
+SAVE_ALL = "; in gmsh save as .inp, or without Mesh.SaveAll, or as .msh of version 2.2"
 assert set(NAMES) == set(ELEMENTS)
 
 
@@ -66,7 +68,9 @@ def _from_meshio(path: Path) -> Mesh:
         lines = " ".join(said.getvalue().split())
         raise DataError(f"{path}: expected a mesh that meshio reads: {lines}") from None
     except Exception as error:  # whatever libraries raise of damaged files
-        raise DataError(f"{path}: expected a mesh that meshio reads: {error}") from error
+        hint = SAVE_ALL if "gmsh:physical" in str(error) else ""
+        why = str(error).rstrip(".") + hint
+        raise DataError(f"{path}: expected a mesh that meshio reads: {why}") from error
     blocks, start = [], 1
     others: dict[str, int] = {}
     numbers: list[np.ndarray | None] = []  # of each block of meshio's; None where it is no solid

@@ -190,7 +190,7 @@ def read_scan(
             )
         x, y, z = view.volume.shape
         part = covers((x, y, z), edge, found.corner)
-        share = _shares(part[view.box], model.n)
+        share = shares(part[view.box], model.n)
         folder += f"-{voxel_digest(part)}"
         view = replace(view, mask=part if view.mask is None else part & (view.mask != 0))
     tiles = Tiles(view, model.n, rule, covers is not None)
@@ -212,7 +212,7 @@ def read_scan(
     return Scan(tiles, field, law, edge, said, found.corner, share)
 
 
-def _shares(part: np.ndarray, n: int) -> np.ndarray:
+def shares(part: np.ndarray, n: int) -> np.ndarray:
     """The share of each SVE of n voxels, (x, y, z), that is the part (x, y, z), bool; of the last
     ones the share of what is there.
     """

@@ -35,9 +35,9 @@ from svevae.physics.part import Response
 from svevae.scans.options import ImportOptions
 from svevae.use.field import Corner, read_scan
 from svevae.use.mesh_average import Averages
+from svevae.use.mesh_curves import curves_of
 from svevae.use.mesh_options import MeshOptions
 from svevae.use.mesh_places import Grid, Places
-from svevae.use.on_mesh import curves_of
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -120,7 +120,7 @@ def on_mesh(part: Part, mesh: Mesh, scan: Path, name: str, field: str) -> tuple[
         return Grid.of_voxels(shape, edge, corner, chosen).covered(mesh)
 
     read = read_scan(scan, str(ROOT / MODEL), ImportOptions(voxel_size=10.0), None, covers)
-    curves, solid = curves_of(fields(read.field)[field])
+    curves, solid = curves_of(fields(read.field)[field], read.law)
     grid = Grid.of_scan(read, chosen)
     places = Places.of(mesh, grid, solid, chosen, read.share)
     assert not places.missing.any()

@@ -23,6 +23,37 @@ def curves(count: int, seed: int = 0) -> Curves:
     return Curves(STRAIN, E, nu, np.maximum.accumulate(stress, axis=1))
 
 
+def strange(seed: int) -> Curves:
+    """Groups of SVEs that are nearly alike, some of them very weak: E from 1 MPa on, curves that
+    yield before the first strain, and harden after, here and there as steeply as is possible.
+    """
+    random = np.random.default_rng(seed)
+    groups, own, points = 40, 8, len(STRAIN)
+    E = 10 ** random.uniform(0, 5, (groups, 1))
+    steep = random.uniform(0, 1, (groups, points)) ** random.integers(1, 12, (groups, 1))
+    steep[random.random((groups, points)) < 0.2] = 1.0
+    # the least share is not what plastic strains that grow cannot follow
+    steep = 1e-4 + (1 - 2e-4) * np.repeat(steep, own, axis=0)
+    scatter = random.normal(1, 4e-4, (groups * own, points))
+    E = np.repeat(E, own, axis=0) * random.normal(1, 4e-4, (groups * own, 1))
+    steps = E * np.diff(STRAIN, prepend=0) * np.minimum(steep * scatter, 1 - 1e-4)
+    nu = random.uniform(0.05, 0.35) + random.normal(0, 1e-4, groups * own)
+    return Curves(STRAIN, E[:, 0], nu, np.cumsum(steps, axis=1))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_stress_is_within_the_tolerance_however_weak(seed: int) -> None:
+    """At the strains of the table, with each curve as it is."""
+    own = strange(seed)
+    bins = binned(own, 0.002)
+    off = np.abs(bins.curves.tension(STRAIN, bins.slack)[bins.which] / own.stress - 1)
+    assert off.max() <= 0.002
+    assert bins.error <= 0.002
+    for modulus in ((lambda one: one.E), (lambda one: one.E / (1 - 2 * one.nu))):
+        np.testing.assert_allclose(modulus(bins.curves)[bins.which], modulus(own), rtol=0.002)
+    assert len(bins.curves) < 0.6 * len(own)
+
+
 @pytest.mark.parametrize("tolerance", [0.002, 0.02])
 def test_stress_is_within_the_tolerance(tolerance: float) -> None:
     """At strains between those of the table and beyond, too."""
@@ -62,6 +93,16 @@ def test_plastic_strains_begin_at_zero_and_grow() -> None:
         assert min(len(plastic) for _, plastic in tables) >= least
     whole, short = (len(own.table(0, slack)[0]) for slack in (0.0, 0.2))
     assert short < whole
+
+
+def test_proof_stress() -> None:
+    """At a plastic strain of 0.2 %, here half-way to the second point; of a material that does not
+    flow so far its last stress.
+    """
+    strain, stress = np.array([0.003, 0.004 + 230 / 70e3]), np.array([[210.0, 230.0]])
+    own = Curves(strain, np.array([70e3]), np.array([0.3]), stress)
+    assert own.proof(0.002) == pytest.approx(220.0)
+    assert own.proof(0.1) == pytest.approx(230.0)
 
 
 def test_bad_tolerance() -> None:

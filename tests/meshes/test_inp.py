@@ -84,8 +84,12 @@ def test_shells_beside_solids_are_sets_of_nodes(tmp_path: Path) -> None:
         (MESH.replace("30, 40", "30, x"), "line 8: expected whole numbers, received 'x'"),
         (MESH.replace("30, 40", "30, 50"), "element 5: expected nodes of the mesh, received 50"),
         (MESH.replace("0., 1., 0.", "0., one, 0."), "line 4: expected a node: its number and x"),
-        (MESH.replace("0., 1., 0.", "0., nan, 0."), "line 4: expected a number above 0 and fin"),
+        (
+            MESH.replace("0., 1., 0.", "0., nan, 0."),
+            "line 4: expected a whole number above 0 and fin",
+        ),
         (MESH.replace("0., 1., 0.", "0., 1., 0., 2."), "line 4: expected a node"),
+        (MESH.replace("30, 0.", "30.5, 0."), "line 4: expected a node: its number"),
         (MESH.replace("10, 0.", "20, 0."), "node 20: expected one of this number, received two"),
         (MESH + "*NSET\n10\n", "line 9: expected NSET=NAME"),
         (MESH + "*NSET, NSET=a\nb\n", "line 10: expected numbers or names of sets .* 'b'"),

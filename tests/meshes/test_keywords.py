@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from svevae.errors import DataError
-from svevae.meshes.keywords import read_keywords
+from svevae.meshes.keywords import Keyword, read_keywords
 
 
 def test_keywords_and_their_data(tmp_path: Path) -> None:
@@ -27,6 +28,36 @@ def test_keywords_and_their_data(tmp_path: Path) -> None:
     assert found[2].parameters["GENERATE"] is None
     assert found[3].rows() == [["3", "4"], ["5"]]
     assert found[3].places == [(tmp_path / "more.txt", 1), (tmp_path / "more.txt", 3)]
+
+
+@pytest.mark.parametrize(
+    ("lines", "quick"),
+    [
+        (["1, 2, 3", " 4 ,5,\t6"], True),
+        (["1, 2,", "3", "4, 5, ", "6"], True),
+        (["1, 2", "3", "4, 5", "6"], False),  # without commas
+        (["1, 2, 3,", "4, 5, 6,"], False),  # at the end of each row
+    ],
+)
+def test_whole_numbers(lines: list[str], quick: bool) -> None:
+    """At once where rows are regular, else field by field, to the same table."""
+    places = [(Path("a.inp"), 1 + k) for k in range(len(lines))]
+    keyword = Keyword("ELEMENT", {}, "a.inp, line 0", lines, places)
+    assert keyword.numbers(3, "three").tolist() == [[1, 2, 3], [4, 5, 6]]
+    assert (keyword.table(3, np.int64) is not None) == quick
+
+
+@pytest.mark.parametrize("line", ["1, 2", "1, 2, 3.5", "1, 2, x", "1, 2, 3, 4", "1, 2, # 3", ""])
+def test_what_is_no_table_of_whole_numbers(line: str) -> None:
+    keyword = Keyword("ELEMENT", {}, "", [line] if line else [])
+    assert keyword.table(3, np.int64) is None
+
+
+def test_a_table_of_numbers() -> None:
+    keyword = Keyword("NODE", {}, "", ["7, 0.1, -2e-3, 1"])
+    table = keyword.table(4, np.float64)
+    assert table is not None
+    assert table.tolist() == [[7.0, 0.1, -2e-3, 1.0]]
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,15 @@ import pandas as pd
 import PIL.Image
 import pytest
 
+from svevae.errors import DataError
+from svevae.meshes.bins import Bins, Curves
+from svevae.meshes.deck import Pull
 from svevae.meshes.frd import Increment
 from svevae.meshes.results import Results
 from svevae.pictures import part as module
-from svevae.pictures.part import limits, magnified, plot_part, trimmed
+from svevae.pictures.part import limits, magnified, plot_deck, plot_part, trimmed
 from svevae.pictures.render import View
+from svevae.use.on_mesh import Deck
 from tests.meshes.bars import bar
 
 
@@ -63,6 +67,49 @@ def test_the_figure(columns: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     plot_part(tmp_path / "a.png", tmp_path / "a.vtu", results)
     with PIL.Image.open(tmp_path / "a.png") as image:
         assert min(image.size) > 200
+
+
+def deck(pull: Pull | None = None) -> Deck:
+    """A bar of 1 x 1 x 4 elements, the uppermost twice as large as the others."""
+    mesh = bar("C3D8", (1, 1, 4))
+    columns = {
+        "volume": np.array([1.0, 1.0, 1.0, 2.0]),
+        "porosity": np.array([0.01, 0.02, 0.03, 0.04]),
+        "yield": np.array([230.0, 220.0, 210.0, 200.0]),
+    }
+    one = Curves(np.ones(1), np.ones(1), np.zeros(1), np.ones((1, 1)))
+    bins, which = Bins(one, np.zeros(4, int)), np.zeros(4, int)
+    return Deck(mesh, bins, which, np.zeros((4, 3)), columns, pull, None, "mm", "", (), ())
+
+
+@pytest.mark.parametrize("axis", [2, 0])
+def test_the_figure_of_a_deck(axis: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The axis of tension is upwards, without one that of the properties."""
+    asked: list[tuple[int, list[View]]] = []
+
+    def render(path: Path, axis: int, views: list[View]) -> list[np.ndarray]:
+        asked.append((axis, views))
+        return [np.full((300, 200, 4), 200, np.uint8) for _ in views]
+
+    monkeypatch.setattr(module, "render", render)
+    given = deck(Pull(np.ones(1), np.ones(1), 0, 1.0, 0.1) if axis == 0 else None)
+    figure = module.deck_figure(tmp_path / "a.vtu", given)
+    assert figure.get_suptitle() == f"4 elements, porosity 2.80%, {'zx'[axis == 0]} upwards"
+    titles = [axes.get_title() for axes in figure.axes if axes.images]
+    assert titles == ["porosity [%]", "0.2 % yield stress [MPa]"]
+    [(upwards, [pores, strength])] = asked
+    assert upwards == axis
+    assert (pores.name, pores.factor, strength.name) == ("porosity", 100.0, "yield [MPa]")
+    assert (pores.low, pores.high) == pytest.approx((1.0, 4.0), rel=0.05)
+    assert (strength.low, strength.high) == pytest.approx((200.0, 230.0), rel=0.01)
+    plot_deck(tmp_path / "a.png", tmp_path / "a.vtu", given)
+    assert (tmp_path / "a.png").is_file()
+
+
+def test_a_deck_of_too_many_elements(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST", 3)
+    with pytest.raises(DataError, match=r"a.vtu: 4 elements, more than the 3 that are drawn"):
+        plot_deck(tmp_path / "a.png", tmp_path / "a.vtu", deck())
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from svevae.scans.options import ImportOptions
 from svevae.scans.segmentation import segmentation
 from svevae.scans.view import View
 from svevae.use import field as module
-from svevae.use.field import Tiles, encode_volume, field_file
+from svevae.use.field import Tiles, encode_volume, field_file, shares
 from tests.contracts import make_contract
 from tests.scans.readers.surfaces import cuboid, save
 
@@ -66,6 +66,16 @@ def model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> SimpleNamespace:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(module, "load", lambda _, material: model)
     return model
+
+
+def test_shares_of_sves_that_are_the_part() -> None:
+    """Of the last ones along each axis that of what is there."""
+    part = np.random.default_rng(3).random((10, 8, 9)) < 0.4
+    found = shares(part, 4)
+    assert found.shape == (3, 2, 3)
+    for at, share in np.ndenumerate(found):
+        own = part[tuple(slice(4 * k, 4 * k + 4) for k in at)]
+        assert share == pytest.approx(own.mean())
 
 
 def test_tiles_cover_the_volume_and_mirror_it_beyond() -> None:

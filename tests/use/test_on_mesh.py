@@ -24,12 +24,13 @@ from svevae.meshes.deck import Pull, write_deck
 from svevae.meshes.inp import read_inp
 from svevae.meshes.mesh import Mesh
 from svevae.model.latent import Response
-from svevae.parts.fields import PropertyField
+from svevae.parts.fields import Law, PropertyField
 from svevae.scans.options import ImportOptions
 from svevae.use import field as module
 from svevae.use import mesh_sample
+from svevae.use.mesh_curves import curves_of
 from svevae.use.mesh_options import MeshOptions
-from svevae.use.on_mesh import curves_of, deck_file
+from svevae.use.on_mesh import Deck, Plot, deck_file
 from tests.contracts import make_contract
 from tests.meshes.bars import bar
 from tests.meshes.test_calculix import needs_ccx
@@ -97,6 +98,39 @@ def test_each_element_gets_its_sve(model: SimpleNamespace) -> None:
     for k, number in enumerate(mesh.elements):
         own = f"SVEVAE_{table['material'].iloc[k]}"
         assert number in mesh.element_sets[own]
+
+
+def test_a_picture_beside_the_deck(model: SimpleNamespace) -> None:
+    """By what is given to plot it; where that cannot, all else is written, and a picture of a deck
+    before is gone.
+    """
+    path = write_mesh(bar("C3D8", (2, 2, 2), 0.04))
+
+    def said(plot: Plot) -> str:
+        options = ImportOptions(), MeshOptions(path)
+        return deck_file(Path("scan.npy"), Path("part.inp"), "any", *options, None, plot)
+
+    def draws(picture: Path, fields: Path, deck: Deck) -> None:
+        table = pd.read_csv("part.csv")
+        np.testing.assert_allclose(table["yield [MPa]"], deck.columns["yield"], rtol=1e-6)
+        assert "yield [MPa]" in meshio.read(fields).cell_data
+        picture.write_text("a picture")
+
+    def cannot(*_: object) -> None:
+        raise DataError("VTK does not draw here")
+
+    def lacks(*_: object) -> None:
+        raise ModuleNotFoundError("No module named 'pyvista'", name="pyvista")
+
+    assert said(draws).endswith("the part cut open, porosity and yield stress: part.png")
+    assert Path("part.png").read_text() == "a picture"
+    assert said(cannot).endswith("no picture of the part: VTK does not draw here")
+    assert not Path("part.png").exists()
+    assert "no picture of the part: needs pyvista: pip install 'svevae[mesh]'" in said(lacks)
+    assert pd.read_csv("part.csv")["yield [MPa]"].between(100, 400).all()
+    Path("part.png").symlink_to("scan.npy")
+    with pytest.raises(DataError, match=r"part.png: expected another file than the source"):
+        said(draws)
 
 
 def test_a_scan_is_placed_by_its_origin(model: SimpleNamespace) -> None:
@@ -328,9 +362,21 @@ def test_bad_files(model: SimpleNamespace) -> None:
         deck_file(Path("scan.npy"), Path("a.csv"), "any", ImportOptions(), MeshOptions(path))
     with pytest.raises(DataError, match=r"mesh.inp: expected another file than the source"):
         deck_file(Path("scan.npy"), path, "any", ImportOptions(), MeshOptions(path))
+
+
+def test_a_model_without_curves(model: SimpleNamespace) -> None:
+    """Has tables of Voce's law, which go through yield and flow stress, and a remark says so."""
     model.contract = make_contract(labels=LABELS)
-    with pytest.raises(DataError, match=r"law: expected a model that predicts whole curves"):
-        deck(MeshOptions(path))
+    said, _, table = deck(MeshOptions(write_mesh(bar("C3D8", (2, 2, 2), 0.04))))
+    assert (
+        "the model predicts no whole curves: tables are of Voce's law through yield and flow"
+        " stress, with the matrix's b, 40" in said
+    )
+    assert "stress_0.01 [MPa]" not in table
+    np.testing.assert_allclose(table["yield [MPa]"], 240 * (1 - table["porosity"]), rtol=3e-3)
+    model.names = ("E_z", "nu_zx", "yield_z", "other")
+    with pytest.raises(DataError, match=r"flow_z: expected one of E_z, nu_zx, yield_z, other"):
+        deck(MeshOptions(Path("mesh.inp")))
 
 
 @needs_ccx
@@ -344,7 +390,10 @@ def test_a_bar_of_sves_from_the_shell(
     options = ["--mesh", "mesh.inp", "-o", "part.inp", "-m", "any", "--voxel-size", "10"]
     options += ["--pull", "zmax", "--hold", "zmin", "--strain", "0.02"]
     assert main(["field", "scan.npy", *options]) == 0
-    assert "next: svevae run part.inp" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "next: svevae run part.inp" in said
+    assert ("yield stress: part.png" in said) != ("no picture of the part: " in said)
+    assert ("yield stress: part.png" in said) == Path("part.png").is_file()
     assert main(["run", "part.inp"]) == 0
     said = capsys.readouterr().out
     load = pd.read_csv("part-load.csv", index_col="increment")
@@ -366,7 +415,7 @@ def test_a_bar_of_sves_from_the_shell(
         with PIL.Image.open("part-part.png") as image:
             assert min(image.size) > 200
     dense = 1 - table["porosity"].to_numpy()
-    curves, _ = curves_of(solid_field(model, dense))
+    curves, _ = curves_of(solid_field(model, dense), Law.of(model))
     strain = load["strain"].to_numpy()
     parallel = curves.tension(strain).mean(axis=0)
     grid, at = np.linspace(0, 0.06, 3001), np.linspace(1, parallel[-1], 1000)

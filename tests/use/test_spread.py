@@ -19,11 +19,9 @@ from svevae.dataset.cluster import Work
 from svevae.dataset.store import write_dataset
 from svevae.errors import DataError
 from svevae.meshes.runs import RUNNING, Run, run_apart
-from svevae.parts.fields import PropertyField
 from svevae.scans.options import ImportOptions
 from svevae.use import spread as module
 from svevae.use.mesh_options import MeshOptions
-from svevae.use.on_mesh import curves_of
 from svevae.use.spread import KEPT, Spread, describe_spread, spread_of_file
 from tests.meshes.bars import bar
 from tests.meshes.test_calculix import needs_ccx
@@ -222,28 +220,6 @@ def test_without_ccx(
     command = ["spread", "process.h5", "--mesh", "mesh.inp", "-m", "any", "-o", "a.inp"]
     assert main(command) == 2
     assert "a.inp: expected a name that ends in .csv" in capsys.readouterr().err
-
-
-def test_common_strains_of_drawn_properties(model: SimpleNamespace) -> None:
-    """E and the curve err by themselves; at the strains that are shared each has its own stress:
-    on the line between its points, and never above elastic.
-    """
-    latent = np.linspace(0.1, 0.3, 8).reshape(2, 2, 2, 1)
-    field = PropertyField.predicted(model, latent, latent[..., 0])
-    drawn = field.drawn(np.random.default_rng(0))
-    curves, solid = curves_of(drawn, drawn=True)
-    assert solid.all()
-    assert drawn.hardening is not None
-    table = drawn.hardening
-    for k in range(8):
-        at = (0, *np.unravel_index(k, (2, 2, 2)))
-        plastic, stress = np.broadcast_to(table.strain, table.stress.shape)[at], table.stress[at]
-        total = plastic + stress / curves.E[k]
-        expected = np.minimum(curves.E[k] * curves.strain, np.interp(curves.strain, total, stress))
-        np.testing.assert_allclose(curves.stress[k], expected)
-    best, _ = curves_of(field)
-    assert np.abs(curves.stress / best.stress - 1).max() < 0.06  # of 1 % standard deviation
-    assert np.abs(curves.E / best.E - 1).max() > 0.005
 
 
 @needs_ccx

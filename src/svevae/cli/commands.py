@@ -247,13 +247,14 @@ def run_field(options: argparse.Namespace) -> None:
                 raise ConfigError(f"--{name}: expected --mesh MESH with it")
         print(field_file(options.source, options.output, model, ImportOptions(**given), material))
         return
+    from svevae.pictures.part import plot_deck
     from svevae.use.mesh_options import MeshOptions
     from svevae.use.on_mesh import deck_file
 
     chosen = {field.name: getattr(options, field.name) for field in dataclasses.fields(MeshOptions)}
     placed = MeshOptions(**chosen)
     read = ImportOptions(**given)
-    print(deck_file(options.source, options.output, model, read, placed, material))
+    print(deck_file(options.source, options.output, model, read, placed, material, plot_deck))
 
 
 def run_run(options: argparse.Namespace) -> None:

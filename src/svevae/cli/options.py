@@ -210,7 +210,7 @@ def make_parser() -> argparse.ArgumentParser:
         required=True,
         help=(
             "a .vtkhdf file for ParaView, or a .csv table of elements; with --mesh an .inp deck,"
-            " and a .csv table and a .vtu file beside it"
+            " and a .csv table, a .vtu file and a picture beside it"
         ),
     )
     mesh = field.add_argument_group(

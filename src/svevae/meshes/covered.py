@@ -7,7 +7,10 @@ gap is left.
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
+from tqdm import tqdm
 
 from svevae.meshes.elements import ELEMENTS, Element
 from svevae.meshes.mesh import Mesh
@@ -22,15 +25,19 @@ def covered(mesh: Mesh, shape: tuple[int, int, int]) -> np.ndarray:
     the edge of a voxel and whose origin is the corner of the first one.
     """
     found = np.zeros(shape, np.bool_)
-    for block in mesh.blocks:
-        element, rows = ELEMENTS[block.kind], mesh.rows(block.nodes)
-        for start in range(0, len(rows), CHUNK):
-            corners = _tetrahedra(element, mesh.points[rows[start : start + CHUNK]])
-            low = np.ceil(corners.min(axis=1) - 0.5 - NEAR).astype(np.int64)
-            high = np.floor(corners.max(axis=1) - 0.5 + NEAR).astype(np.int64) + 1
-            low, high = low.clip(0, shape), high.clip(0, shape)
-            there = (low < high).all(axis=1)
-            _fill(_planes(corners[there]), low[there], high[there], found)
+    count, hidden = len(mesh.elements), not sys.stderr.isatty()
+    with tqdm(total=count, unit="element", desc="cover", disable=hidden) as bar:
+        for block in mesh.blocks:
+            element, rows = ELEMENTS[block.kind], mesh.rows(block.nodes)
+            for start in range(0, len(rows), CHUNK):
+                own = rows[start : start + CHUNK]
+                corners = _tetrahedra(element, mesh.points[own])
+                low = np.ceil(corners.min(axis=1) - 0.5 - NEAR).astype(np.int64)
+                high = np.floor(corners.max(axis=1) - 0.5 + NEAR).astype(np.int64) + 1
+                low, high = low.clip(0, shape), high.clip(0, shape)
+                there = (low < high).all(axis=1)
+                _fill(_planes(corners[there]), low[there], high[there], found)
+                bar.update(len(own))
     return found
 
 

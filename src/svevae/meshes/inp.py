@@ -121,33 +121,36 @@ class _Reading:
         self.once.add(keyword.name)
 
     def take_nodes(self, keyword: Keyword) -> None:
-        rows = keyword.rows()
-        values = np.zeros((len(rows), 4))
-        try:
-            if {len(row) for row in rows} <= {4}:
-                values[:] = np.array(rows, float).reshape(-1, 4)
-            else:
-                raise ValueError
-        except ValueError:
-            for k, row in enumerate(rows):
-                try:
-                    # Fortran's 1.0D+00; a coordinate that is left out is 0
-                    fields = [float(one.upper().replace("D", "E") or 0) for one in row]
-                    values[k, : len(fields)] = fields
-                except ValueError:
-                    fields = []
-                if not fields or fields[0] != int(fields[0]):
-                    expected = "a node: its number and x, y, z"
-                    raise keyword.error(k, expected, keyword.lines[k].strip()) from None
-        if (bad := ~np.isfinite(values).all(axis=1) | (values[:, 0] < 1)).any():
+        values = keyword.table(4, np.float64)
+        if values is None:
+            values = self.nodes_by_line(keyword)
+        numbers = values[:, 0]
+        bad = ~np.isfinite(values).all(axis=1) | (numbers < 1) | (numbers != np.floor(numbers))
+        if bad.any():
             k = int(np.argmax(bad))
-            expected = "a number above 0 and finite coordinates"
+            expected = "a whole number above 0 and finite coordinates"
             raise keyword.error(k, expected, keyword.lines[k].strip())
-        numbers = values[:, 0].astype(np.int64)
+        numbers = numbers.astype(np.int64)
         self.nodes.append(numbers)
         self.points.append(values[:, 1:])
         if (name := keyword.get("NSET")) is not None:
             _join(self.node_sets, name, numbers)
+
+    def nodes_by_line(self, keyword: Keyword) -> np.ndarray:
+        """Numbers and coordinates, (node, 4); what is left out at the end of a line is 0."""
+        rows = keyword.rows()
+        values = np.zeros((len(rows), 4))
+        for k, row in enumerate(rows):
+            try:
+                # Fortran's 1.0D+00; a coordinate that is left out is 0
+                fields = [float(one.upper().replace("D", "E") or 0) for one in row]
+                values[k, : len(fields)] = fields
+            except ValueError:
+                fields = []
+            if not fields or fields[0] != int(fields[0]):
+                expected = "a node: its number and x, y, z"
+                raise keyword.error(k, expected, keyword.lines[k].strip()) from None
+        return values
 
     def take_elements(self, keyword: Keyword) -> None:
         given = keyword.get("TYPE") or ""

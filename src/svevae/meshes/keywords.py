@@ -4,6 +4,8 @@ what they mean.
 
 from __future__ import annotations
 
+import re
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,10 +49,26 @@ class Keyword:
             found.append(fields)
         return found
 
+    def table(self, width: int, kind: type) -> np.ndarray | None:
+        """Data as numbers of a kind, (row, width), where each line, or those that commas at their
+        ends join, is a row; None where they are anything else: the long way tells what.
+        """
+        lines = self.lines
+        if lines and lines[0].rstrip().endswith(","):
+            lines = re.sub(r",[ \t]*\n", ",", "\n".join(lines)).split("\n")
+        try:
+            with warnings.catch_warnings(action="error"):  # of 1.0 for a whole number, of no data
+                table: np.ndarray = np.loadtxt(lines, kind, comments=None, delimiter=",", ndmin=2)
+        except (ValueError, OverflowError, Warning):
+            return None
+        return table if table.shape[1] == width else None
+
     def numbers(self, width: int, what: str) -> np.ndarray:
         """Data as a table of whole numbers, `width` in a row, (row, width); a row may go on over
         several lines, and ends where a line ends.
         """
+        if (table := self.table(width, np.int64)) is not None:
+            return table
         rows = self.rows()
         ends = np.cumsum([len(row) for row in rows])
         total = int(ends[-1]) if len(ends) else 0

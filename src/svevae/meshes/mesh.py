@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -84,6 +85,10 @@ class Mesh:
         Raises DataError, which names them, where elements are inverted or so distorted that the
         Jacobian is not positive at a Gauss point: no code would take them.
         """
+        return self._geometry
+
+    @cached_property
+    def _geometry(self) -> tuple[np.ndarray, np.ndarray]:
         centres, volumes, bad = [], [], []
         for block in self.blocks:
             weights, shape, derivatives = quadrature(block.kind)

@@ -8,14 +8,15 @@ import contextlib
 import io
 import re
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from svevae.errors import DataError
 from svevae.meshes.elements import ELEMENTS
+from svevae.meshes.groups import sets_of
 from svevae.meshes.inp import read_inp
 from svevae.meshes.mesh import Block, Mesh
+from svevae.meshes.readable import complete, readable
 from svevae.words import some
 
 MESHIO = {  # the types of elements, by meshio's name of the form; VTK's order of nodes is Abaqus's
@@ -31,6 +32,8 @@ NAMES = {kind: form for form, kind in MESHIO.items()} | {
     "C3D8R": "hexahedron",
     "C3D20R": "hexahedron20",
 }
+# meshio 5.3.5 reads no .msh file of version 4.1 in which some entities alone are in a group
+SAVE_ALL = "; in gmsh save as .inp, or without Mesh.SaveAll, or as .msh of version 2.2"
 assert set(NAMES) == set(ELEMENTS)
 
 
@@ -49,21 +52,25 @@ def read_mesh(path: Path) -> Mesh:
 def _from_meshio(path: Path) -> Mesh:
     import meshio
 
+    complete()
     said = io.StringIO()
     try:
         # meshio prints what it does not know, and goes on without
-        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
-            found = meshio.read(path)
+        with (
+            contextlib.redirect_stdout(said),
+            contextlib.redirect_stderr(said),
+            readable(path) as (file, kind),
+        ):
+            found = meshio.read(file, kind)
+    except DataError:
+        raise
     except SystemExit:  # its answer to a suffix that it does not know
         lines = " ".join(said.getvalue().split())
         raise DataError(f"{path}: expected a mesh that meshio reads: {lines}") from None
     except Exception as error:  # whatever libraries raise of damaged files
-        if error.args == ("wedge15",):  # meshio 5.3.5 knows their nodes, not their dimension
-            raise DataError(
-                f"{path}: expected elements that meshio holds, received wedges of 15 nodes; give"
-                " the mesh as .inp"
-            ) from error
-        raise DataError(f"{path}: expected a mesh that meshio reads: {error}") from error
+        hint = SAVE_ALL if "gmsh:physical" in str(error) else ""
+        why = str(error).rstrip(".") + hint
+        raise DataError(f"{path}: expected a mesh that meshio reads: {why}") from error
     blocks, start = [], 1
     others: dict[str, int] = {}
     numbers: list[np.ndarray | None] = []  # of each block of meshio's; None where it is no solid
@@ -74,10 +81,16 @@ def _from_meshio(path: Path) -> Mesh:
             if count:
                 others[cells.type] = others.get(cells.type, 0) + count
             continue
+        nodes = np.asarray(cells.data, np.int64)
+        if nodes.ndim != 2 or nodes.shape[1] != ELEMENTS[kind].count:
+            raise DataError(
+                f"{path}: expected {cells.type} of {ELEMENTS[kind].count} nodes, received"
+                f" {nodes.shape[-1]}"
+            )
         own = np.arange(start, start + count)
         start += count
         numbers.append(own)
-        blocks.append(Block(kind, own, np.asarray(cells.data, np.int64) + 1))
+        blocks.append(Block(kind, own, nodes + 1))
     names = some([f"{count} of {kind}" for kind, count in others.items()])
     volumes = [name for name in others if re.match("tetra|wedge|hexa|pyramid|poly|voxel", name)]
     if not blocks or set(volumes) - {"polygon"}:
@@ -89,7 +102,7 @@ def _from_meshio(path: Path) -> Mesh:
     points = np.asarray(found.points, float)
     if points.shape[1] != 3:
         raise DataError(f"{path}: expected points in space, received {points.shape[1]} coordinates")
-    node_sets, element_sets = _sets(found, numbers)
+    node_sets, element_sets = sets_of(found, numbers)
     remarks = (f"elements that are no solids are left out, {names}; their sets are sets of nodes",)
     mesh = Mesh(
         np.arange(1, len(points) + 1),
@@ -100,51 +113,3 @@ def _from_meshio(path: Path) -> Mesh:
         remarks=remarks if others else (),
     )
     return mesh.oriented()
-
-
-def _sets(
-    found: Any, numbers: list[np.ndarray | None]
-) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Sets of nodes and of elements: those of meshio, and the physical groups of gmsh by their
-    names. A set of faces becomes the set of their nodes.
-    """
-    node_sets = {
-        _name(name): np.unique(np.asarray(members, np.int64)) + 1
-        for name, members in found.point_sets.items()
-    }
-    element_sets: dict[str, np.ndarray] = {}
-    for name, parts in _members(found).items():
-        solids, nodes = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-        for cells, own, members in zip(found.cells, numbers, parts, strict=True):
-            if own is None:
-                nodes.append(np.asarray(cells.data, np.int64)[members].ravel() + 1)
-            else:
-                solids.append(own[members])
-        if (elements := np.concatenate(solids)).size:
-            element_sets[_name(name)] = np.unique(elements)
-        if (faces := np.concatenate(nodes)).size:
-            node_sets.setdefault(_name(name), np.unique(faces))
-    return node_sets, element_sets
-
-
-def _members(found: Any) -> dict[str, list[np.ndarray]]:
-    """Which cells of each block are in a set, by its name."""
-    none = np.empty(0, np.int64)
-    sets = {
-        name: [none if part is None else np.asarray(part, np.int64) for part in parts]
-        for name, parts in found.cell_sets.items()
-        if not name.startswith("gmsh:")  # what bounds what, no set
-    }
-    if (tags := found.cell_data.get("gmsh:physical")) is not None:
-        dimensions = [cells.dim for cells in found.cells]
-        for name, (tag, dimension) in found.field_data.items():
-            sets[name] = [
-                np.flatnonzero(np.asarray(one) == tag) if own == dimension else none
-                for one, own in zip(tags, dimensions, strict=True)
-            ]
-    return sets
-
-
-def _name(name: str) -> str:
-    """A name that .inp files may have."""
-    return re.sub(r"[^A-Z0-9_.-]", "_", str(name).upper())

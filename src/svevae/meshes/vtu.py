@@ -31,8 +31,9 @@ def write_vtu(
     `fields` (node,) or (node, component) in that of `mesh.numbers`; numbers of nodes and elements
     are there as `node` and `element`.
     """
-    with written_whole(path) as beside:
-        beside.write_text("\n".join(_lines(mesh, columns, fields or {})) + "\n", encoding="utf-8")
+    with written_whole(path) as beside, beside.open("w", encoding="utf-8", newline="\n") as file:
+        for line in _lines(mesh, columns, fields or {}):
+            file.write(line + "\n")
 
 
 def _lines(

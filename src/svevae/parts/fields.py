@@ -297,7 +297,7 @@ class PropertyField:
 
 def column_head(name: str) -> str:
     """The head of a column of `PropertyField.columns` in a table, with its unit."""
-    stress = name.startswith("stress_") or name.removesuffix("_std") in ("E", "s0", "Q")
+    stress = name.startswith("stress_") or name.removesuffix("_std") in ("E", "s0", "Q", "yield")
     return f"{name} [MPa]" if stress else name
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,15 +13,39 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from svevae.errors import DataError
 from svevae.meshes.results import Results
+from svevae.parts.fields import AXIS
 from svevae.pictures.render import View, render
 from svevae.pictures.style import save
+from svevae.words import counted
 
+if TYPE_CHECKING:
+    from svevae.use.on_mesh import Deck
+
+MOST = 2_000_000  # elements of a deck that is drawn
 SHOWN = 0.06  # of the longest edge, how far a part is moved in a picture
 FARTHEST = 0.5  # percent of the values that a bar of colours leaves out at an end
 NICE = (1, 2, 5)
 TALL, WIDE = 4.6, 3.4  # inches of the longer edge of a part that stands, and of one that lies
 BAR, HEAD = 1.15, 0.75  # inches of a bar of colours, and of the titles
+
+
+@dataclass(frozen=True, eq=False)
+class _Panel:
+    """Colours of `values`, which the .vtu file has as `name`, in units of 1 / `factor`."""
+
+    name: str
+    title: str
+    colours: str
+    values: np.ndarray
+    factor: float = 1.0
+
+    def view(self, low: float | None = None, moved: str = "", scale: float = 0.0) -> View:
+        """How it is rendered, from `low` on, or from the lowest values."""
+        first, last = limits(self.values)
+        low = first if low is None else low
+        return View(self.name, self.colours, low, last, self.factor, moved, scale)
 
 
 def plot_part(path: Path, fields: Path, results: Results) -> None:
@@ -34,34 +60,57 @@ def plot_part(path: Path, fields: Path, results: Results) -> None:
 
 def part_figure(fields: Path, results: Results) -> Figure:
     """The figure of `plot_part`."""
-    shown = {}  # by the name in the file: title, colours, values [%]
-    if "porosity" in results.table:
-        porosity = 100 * results.table["porosity"].to_numpy(float)
-        shown["porosity"] = ("porosity [%]", "viridis_r", porosity)
+    vectors, scale = f"displacement [{results.unit}]", magnified(results)
     plastic = 100 * results.field("PE")[:, 0]
-    shown["PEEQ"] = ("equivalent plastic strain [%]", "magma_r", plastic)
-    scale = magnified(results)
-    views = []
-    for name, (_, colours, values) in shown.items():
-        low, high = limits(values)
-        low = 0.0 if name == "PEEQ" else low
-        vectors = f"displacement [{results.unit}]"
-        views.append(View(name, colours, low, high, 100.0, vectors, scale))
-    images = trimmed(render(fields, results.axis, views))
+    flow = _Panel("PEEQ", "equivalent plastic strain [%]", "magma_r", plastic, 100.0)
+    panels = {flow: flow.view(0.0, vectors, scale)}
+    if "porosity" in results.table:
+        pores = _porosity(results.table["porosity"].to_numpy(float))
+        panels = {pores: pores.view(None, vectors, scale)} | panels
+    moved = "as it moved" if scale == 1 else f"displacements x {scale:g}"
+    reached = f"pulled by {results.displacement[-1]:.3g} {results.unit}"
+    return _figure(fields, results.axis, panels, f"{reached}, {moved}")
+
+
+def plot_deck(path: Path, fields: Path, deck: Deck) -> None:
+    """Plot the porosity and the yield stress of the elements of a deck, cut open, with the axis
+    that it is pulled along upwards. `fields` is the .vtu file of the deck.
+
+    Raises DataError for more than MOST elements, and as `svevae.pictures.render.render`.
+    """
+    save(deck_figure(fields, deck), path)
+
+
+def deck_figure(fields: Path, deck: Deck) -> Figure:
+    """The figure of `plot_deck`."""
+    count = len(deck.mesh.elements)
+    if count > MOST:
+        raise DataError(f"{fields}: {count} elements, more than the {MOST} that are drawn")
+    pores = _porosity(deck.columns["porosity"])
+    strength = _Panel("yield [MPa]", "0.2 % yield stress [MPa]", "cividis", deck.columns["yield"])
+    axis = "xyz".index(AXIS) if deck.pull is None else deck.pull.axis
+    title = f"{counted(count, 'element')}, porosity {deck.porosity:.2%}, {'xyz'[axis]} upwards"
+    return _figure(fields, axis, {one: one.view() for one in (pores, strength)}, title)
+
+
+def _porosity(values: np.ndarray) -> _Panel:
+    return _Panel("porosity", "porosity [%]", "viridis_r", 100 * values, 100.0)
+
+
+def _figure(fields: Path, axis: int, panels: dict[_Panel, View], title: str) -> Figure:
+    """The panels side by side, each with a bar of its colours."""
+    images = trimmed(render(fields, axis, list(panels.values())))
     height, width = images[0].shape[:2]
     tall = TALL if height > width else WIDE * height / width
     panel = tall * width / height + BAR
-    figure = Figure(figsize=(panel * len(views), max(tall, 2.2) + HEAD), layout="constrained")
-    cells = figure.subplots(1, len(views), squeeze=False)[0]
-    for cell, view, image in zip(cells, views, images, strict=True):
-        title, _, values = shown[view.name]
+    figure = Figure(figsize=(panel * len(panels), max(tall, 2.2) + HEAD), layout="constrained")
+    cells = figure.subplots(1, len(panels), squeeze=False)[0]
+    for cell, (shown, view), image in zip(cells, panels.items(), images, strict=True):
         cell.imshow(image, interpolation="antialiased")
         cell.set_axis_off()
-        cell.set_title(title, fontsize=10)
-        _bar(figure, cell, view, values)
-    moved = "as it moved" if scale == 1 else f"displacements x {scale:g}"
-    reached = f"pulled by {results.displacement[-1]:.3g} {results.unit}"
-    figure.suptitle(f"{reached}, {moved}", fontsize=10)
+        cell.set_title(shown.title, fontsize=10)
+        _bar(figure, cell, view, shown.values)
+    figure.suptitle(title, fontsize=10)
     return figure
 
 

@@ -190,7 +190,7 @@ def read_scan(
             )
         x, y, z = view.volume.shape
         part = covers((x, y, z), edge, found.corner)
-        share = _shares(part[view.box], model.n)
+        share = shares(part[view.box], model.n)
         folder += f"-{voxel_digest(part)}"
         view = replace(view, mask=part if view.mask is None else part & (view.mask != 0))
     tiles = Tiles(view, model.n, rule, covers is not None)
@@ -212,15 +212,17 @@ def read_scan(
     return Scan(tiles, field, law, edge, said, found.corner, share)
 
 
-def _shares(part: np.ndarray, n: int) -> np.ndarray:
+def shares(part: np.ndarray, n: int) -> np.ndarray:
     """The share of each SVE of n voxels, (x, y, z), that is the part (x, y, z), bool; of the last
     ones the share of what is there.
     """
-    count = part
+    layers = [part[start : start + n].sum(axis=0) for start in range(0, len(part), n)]
+    count = np.stack(layers)  # layer by layer, as sums in whole numbers are wider than voxels
     size = np.ones((1, 1, 1))
     for axis, edge in enumerate(part.shape):
         starts = np.arange(0, edge, n)
-        count = np.add.reduceat(count, starts, axis, dtype=np.int64)
+        if axis:
+            count = np.add.reduceat(count, starts, axis)
         shape = [1, 1, 1]
         shape[axis] = -1
         size = size * np.minimum(n, edge - starts).reshape(shape)

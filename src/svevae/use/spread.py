@@ -30,10 +30,11 @@ from svevae.meshes.results import PEAK
 from svevae.meshes.runs import RUNNING, Run, run_apart
 from svevae.parts.quantiles import quantile_table
 from svevae.scans.options import ImportOptions
+from svevae.use.mesh_curves import curves_of
 from svevae.use.mesh_options import MeshOptions
 from svevae.use.mesh_places import Places
 from svevae.use.mesh_sample import Parts
-from svevae.use.on_mesh import Deck, curves_of, deck_of, say_pull, with_pull
+from svevae.use.on_mesh import Deck, deck_of, say_pull, with_pull
 from svevae.words import counted, some
 
 KEPT = Path(".checkpoints/spread")
@@ -222,7 +223,7 @@ class _Pulled:
     def deck(self, seed: int) -> tuple[Deck, bool]:
         """Sample a part; and whether all its elements have material."""
         part = self._parts.sample(seed)
-        curves, solid = curves_of(part.field, self._chosen.drawn)
+        curves, solid = curves_of(part.field, part.law)
         if self._places is None:
             self._places = Places.of(self._mesh, part.grid, solid, self._chosen)
         places = replace(self._places, solid=solid)

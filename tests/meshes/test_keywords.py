@@ -75,3 +75,18 @@ def test_bad_files(text: str, message: str, tmp_path: Path) -> None:
     path.write_text(text)
     with pytest.raises(DataError, match=message):
         read_keywords(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "other"),
+    [("*INCLUDE, INPUT=b.inp\n", "*NODE\n1, 0., 0., 0.\n"), ("*NODE, INPUT=b.inp\n", "1, 0.\n")],
+)
+def test_a_file_that_shall_be_alone(text: str, other: str, tmp_path: Path) -> None:
+    """Reads no other, whether it is there or not."""
+    path = tmp_path / "a.inp"
+    path.write_text(f"*HEADING\n{text}")
+    for _ in range(2):
+        with pytest.raises(DataError, match=r"a.inp, line 2: expected all of the mesh in this fil"):
+            read_keywords(path, alone=True)
+        (tmp_path / "b.inp").write_text(other)
+    assert len(read_keywords(path)) == 2

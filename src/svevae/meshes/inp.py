@@ -27,18 +27,19 @@ FRAME = {"PART", "ENDPART", "ASSEMBLY", "ENDASSEMBLY", "INSTANCE", "ENDINSTANCE"
 Sets = dict[str, np.ndarray]
 
 
-def read_inp(path: Path) -> Mesh:
+def read_inp(path: Path, alone: bool = False) -> Mesh:
     """Read a mesh. Raises DataError, which names file and line, for what is no such file, for
-    keywords that contradict each other, and where there are no solid elements.
+    keywords that contradict each other, where there are no solid elements, and for a file that
+    shall be `alone` and includes another.
     """
-    return _Reading(path).mesh()
+    return _Reading(path, alone).mesh()
 
 
 class _Reading:
     """What of the file has been understood so far."""
 
-    def __init__(self, path: Path):
-        self.path = path
+    def __init__(self, path: Path, alone: bool):
+        self.path, self.alone = path, alone
         self.nodes: list[np.ndarray] = []
         self.points: list[np.ndarray] = []
         self.blocks: list[Block] = []
@@ -52,7 +53,7 @@ class _Reading:
         self.remarks: list[str] = []
 
     def mesh(self) -> Mesh:
-        for keyword in read_keywords(self.path):
+        for keyword in read_keywords(self.path, self.alone):
             self.take(keyword)
         if not self.blocks:
             found = some([f"{count} of {kind}" for kind, count in self.others.items()])

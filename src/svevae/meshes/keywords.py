@@ -95,15 +95,16 @@ def capitals(text: str) -> str:
     return "".join(text.replace('"', "").split()).upper()
 
 
-def read_keywords(path: Path) -> list[Keyword]:
+def read_keywords(path: Path, alone: bool = False) -> list[Keyword]:
     """All keywords of a file and of those that it includes, in order.
 
     *INCLUDE is replaced by what its file has, and INPUT= of another keyword is data below it; both
     names are sought from the folder of the file that names them. Raises DataError, which names file
-    and line, where a file cannot be read, includes itself, or begins with data.
+    and line, where a file cannot be read, includes itself, or begins with data, and for one that
+    shall be `alone` and includes another.
     """
     found: list[Keyword] = []
-    for file, number, text in _lines(path, ()):
+    for file, number, text in _lines(path, (), alone):
         if not text.startswith("*"):
             if not found:
                 raise DataError(
@@ -116,13 +117,13 @@ def read_keywords(path: Path) -> list[Keyword]:
         name, parameters = _parsed(text)
         found.append(Keyword(name, parameters, f"{file}, line {number}"))
         if (other := parameters.get("INPUT")) is not None:
-            for place in _lines(_beside(file, number, other), (file,)):
+            for place in _lines(_beside(file, number, other, alone), (file,), alone):
                 found[-1].lines.append(place[2])
                 found[-1].places.append(place[:2])
     return found
 
 
-def _lines(path: Path, above: tuple[Path, ...]) -> Iterator[tuple[Path, int, str]]:
+def _lines(path: Path, above: tuple[Path, ...], alone: bool) -> Iterator[tuple[Path, int, str]]:
     """(file, number, text) of the lines that count; keywords on one line each."""
     if path in above or len(above) > DEEPEST:
         raise DataError(f"{path}: expected a file that does not include itself")
@@ -147,7 +148,7 @@ def _lines(path: Path, above: tuple[Path, ...]) -> Iterator[tuple[Path, int, str
                     raise DataError(
                         f"{path}, line {started}: expected *INCLUDE, INPUT=FILE, received {begun!r}"
                     )
-                yield from _lines(_beside(path, started, other), (*above, path))
+                yield from _lines(_beside(path, started, other, alone), (*above, path), alone)
             else:
                 yield path, started, begun
             begun, started = "", 0
@@ -167,7 +168,12 @@ def _parsed(text: str) -> tuple[str, dict[str, str | None]]:
     return capitals(name), parameters
 
 
-def _beside(path: Path, number: int, name: str) -> Path:
+def _beside(path: Path, number: int, name: str, alone: bool) -> Path:
+    if alone:
+        raise DataError(
+            f"{path}, line {number}: expected all of the mesh in this file, received another one"
+            f" that it includes, {name!r}; put what that has in its place"
+        )
     other = path.parent / name.strip('"')
     if not other.is_file():
         raise DataError(f"{path}, line {number}: expected a file to include, received {name!r}")

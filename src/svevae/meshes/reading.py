@@ -37,16 +37,17 @@ SAVE_ALL = "; in gmsh save as .inp, or without Mesh.SaveAll, or as .msh of versi
 assert set(NAMES) == set(ELEMENTS)
 
 
-def read_mesh(path: Path) -> Mesh:
+def read_mesh(path: Path, alone: bool = False) -> Mesh:
     """Read a mesh of solid elements. Without numbers in the file, nodes and elements are numbered
     from 1 in its order.
 
-    Raises DataError, which names the file, for what cannot be read, and for a mesh without solid
-    elements of the types that Abaqus and CalculiX share.
+    Raises DataError, which names the file, for what cannot be read, for a mesh without solid
+    elements of the types that Abaqus and CalculiX share, and for an .inp file that shall be `alone`
+    and includes another.
     """
     if not path.is_file():
         raise DataError(f"{path}: expected the file of a mesh, received none")
-    return read_inp(path) if path.suffix.lower() == ".inp" else _from_meshio(path)
+    return read_inp(path, alone) if path.suffix.lower() == ".inp" else _from_meshio(path)
 
 
 def _from_meshio(path: Path) -> Mesh:

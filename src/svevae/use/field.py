@@ -171,13 +171,23 @@ def read_scan(
     `covers` says which voxels are the part, whose air around it is no pore: SVEs that are partly
     outside are filled up by mirror images, those that are mostly outside have no material.
     """
+    return scan_of(load(uri, material=material), source, options, covers)
+
+
+def scan_of(
+    model: LatentModel,
+    source: Path,
+    options: ImportOptions,
+    covers: Covers | None = None,
+    cache: Path = CACHE,
+) -> Scan:
+    """As `read_scan`, by a model that is loaded; finished work is kept in `cache`."""
     found = _one_volume(source, options)
     digest = source_digest([found], options)
     volumes = Volumes(found, options)
     with volumes.named():
-        rule = volumes.segment(CACHE / digest)
+        rule = volumes.segment(cache / digest)
         [view] = volumes
-    model = load(uri, material=material)
     law = Law.of(model)
     given = options.voxel_size if options.resample is None else None
     size = given or next(iter(found.edges), None)
@@ -194,7 +204,7 @@ def read_scan(
         folder += f"-{voxel_digest(part)}"
         view = replace(view, mask=part if view.mask is None else part & (view.mask != 0))
     tiles = Tiles(view, model.n, rule, covers is not None)
-    latent, porosity = encode_volume(model, tiles, CACHE / digest / folder)
+    latent, porosity = encode_volume(model, tiles, cache / digest / folder)
     field = PropertyField.predicted(model, latent, porosity)
     if not field.solid.any():
         raise DataError(

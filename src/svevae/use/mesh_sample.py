@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -48,8 +49,9 @@ ERRORS = 1  # the series of random numbers that the predictor's errors have, bes
 
 @dataclass(frozen=True)
 class Sample:
-    """Properties of the SVEs of a sampled part; `asked` is the mean porosity that it shall have,
-    None without a wish; `remarks` tell people what was fitted and sampled.
+    """Properties of the SVEs of a sampled part, and their `latent` vectors (x, y, z, latent);
+    `asked` is the mean porosity that it shall have, None without a wish; `remarks` tell people what
+    was fitted and sampled.
     """
 
     field: PropertyField
@@ -57,6 +59,7 @@ class Sample:
     grid: Grid
     asked: float | None
     remarks: tuple[str, ...]
+    latent: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -221,8 +224,22 @@ class Parts:
         asked = None if chosen.porosity is None else read_porosity(chosen.porosity, mesh)
         data = open_dataset(source, labelled=False)
         model, remarks = _model_for(data, uri, material)
-        size = options.voxel_size or data.voxel_size
-        check_voxels(source, size, model)
+        return cls.round_mesh(data, model, chosen, mesh, asked, options.voxel_size, remarks)
+
+    @classmethod
+    def round_mesh(
+        cls,
+        data: SVEDataset,
+        model: LatentModel,
+        chosen: MeshOptions,
+        mesh: Mesh,
+        asked: Asked | None = None,
+        voxel_size: float | None = None,
+        remarks: Sequence[str] = (),
+    ) -> Parts:
+        """As `of`, of a file that is open, by a model that is loaded; `asked` is the porosity."""
+        size = voxel_size or data.voxel_size
+        check_voxels(data.path, size, model)
         voxel = model.voxel_size or size
         if voxel is None:
             raise DataError(
@@ -251,7 +268,7 @@ class Parts:
             field = field.drawn(np.random.default_rng([seed, ERRORS]))
             said += ", properties drawn from the predictor's uncertainty"
         remarks = (said, *self.remarks, *describe(field, law))
-        return Sample(field, law, self.grid, self.mean, remarks)
+        return Sample(field, law, self.grid, self.mean, remarks, latent)
 
     def say(self) -> str:
         """Tell of how many SVEs a part is."""

@@ -25,7 +25,7 @@ from svevae.meshes.vtu import write_vtu
 from svevae.parts.fields import Law, PropertyField, column_head
 from svevae.physics.voce import OFFSET
 from svevae.scans.options import ImportOptions
-from svevae.use.field import Corner, read_scan
+from svevae.use.field import Corner, Covers, Scan, read_scan
 from svevae.use.mesh_average import Averages
 from svevae.use.mesh_curves import curves_of
 from svevae.use.mesh_options import MeshOptions
@@ -72,7 +72,7 @@ def deck_file(
     remarks = list(mesh.remarks)
     with_pull(mesh, chosen)  # names of faces are wrong before hours of work, not after
     part = _part(source, uri, options, chosen, mesh, material)
-    share = part.share if isinstance(part, _Scanned) else None
+    share = part.share if isinstance(part, Scanned) else None
     curves, solid = curves_of(part.field, part.law)
     places = Places.of(mesh, part.grid, solid, chosen, share)
     made = deck_of(mesh, part, curves, places, chosen)
@@ -143,7 +143,7 @@ class Deck:
 
 def deck_of(
     mesh: Mesh,
-    part: _Scanned | Sample,
+    part: Scanned | Sample,
     curves: Curves,
     places: Places,
     chosen: MeshOptions,
@@ -212,8 +212,8 @@ def say_pull(pull: Pull, chosen: MeshOptions) -> str:
 
 
 @dataclass(frozen=True)
-class _Scanned:
-    """Properties of the SVEs of a scan, and where they are."""
+class Scanned:
+    """Properties of the SVEs of a scan, and where they are in a mesh."""
 
     field: PropertyField
     law: Law
@@ -221,18 +221,28 @@ class _Scanned:
     remarks: tuple[str, ...]
     share: np.ndarray | None
 
+    @classmethod
+    def of(cls, scan: Scan, chosen: MeshOptions) -> Scanned:
+        """Place a scan. Raises DataError where the size of its voxels is unknown."""
+        return cls(scan.field, scan.law, Grid.of_scan(scan, chosen), scan.remarks, scan.share)
+
 
 def _part(
     source: Path, uri: str, options: ImportOptions, chosen: MeshOptions, mesh: Mesh, material: Any
-) -> _Scanned | Sample:
+) -> Scanned | Sample:
     if chosen.sample is not None:
         return sampled_part(source, uri, options, chosen, mesh, material)
+    scan = read_scan(source, uri, options, material, covering(mesh, chosen))
+    return Scanned.of(scan, chosen)
+
+
+def covering(mesh: Mesh, chosen: MeshOptions) -> Covers:
+    """Which voxels of a scan a mesh covers."""
 
     def covers(shape: tuple[int, int, int], edge: float, corner: Corner | None) -> np.ndarray:
         return Grid.of_voxels(shape, edge, corner, chosen).covered(mesh)
 
-    scan = read_scan(source, uri, options, material, covers)
-    return _Scanned(scan.field, scan.law, Grid.of_scan(scan, chosen), scan.remarks, scan.share)
+    return covers
 
 
 def with_pull(mesh: Mesh, chosen: MeshOptions) -> Pull | None:

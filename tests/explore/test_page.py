@@ -4,12 +4,8 @@ Chromium.
 
 from __future__ import annotations
 
-import base64
-import io
 import re
 import socket
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +14,6 @@ import numpy as np
 import pytest
 import requests
 import tifffile
-from dash import Dash
 
 from svevae.cli import main
 from svevae.errors import ConfigError
@@ -27,8 +22,7 @@ from svevae.explore.pages import GONE
 from svevae.explore.session import Explorer
 from svevae.model.latent import save_folder
 from tests.conftest import PATIENCE, see, serving
-
-OWN = "http://127.0.0.1:5006"
+from tests.explore.answers import OWN, answer, drop, npy, open_page
 
 
 def test_only_its_own_pages_are_answered(explorer: Explorer) -> None:
@@ -92,59 +86,6 @@ def test_a_model_without_uncertainty(
     )
 
 
-def answer(app: Dash, of: str, trigger: str, **values: object) -> dict | None:
-    """What the callback with the output `of` answers when `trigger` changed, None for nothing;
-    `values` of inputs and states by id.
-    """
-    [(key, callback)] = [
-        (key, callback) for key, callback in app.callback_map.items() if f"{of}." in key
-    ]
-    parts = [part.rsplit(".", 1) for part in key.strip(".").split("...")]
-    named = {
-        kind: [
-            one | {"value": values.get("filename" if one["property"] == "filename" else one["id"])}
-            for one in callback[kind]
-        ]
-        for kind in ("inputs", "state")
-    }
-    sliders = [{"id": {"index": k, "type": "move"}, "property": "value"} for k in range(3)]
-    outputs = [
-        sliders if name.startswith("{") else {"id": name, "property": what} for name, what in parts
-    ]
-    body = named | {
-        "output": key,
-        "outputs": outputs,
-        "changedPropIds": [trigger] if trigger else [],
-    }
-    reply = app.server.test_client().post("/_dash-update-component", base_url=OWN, json=body)
-    assert reply.status_code in (200, 204)
-    return reply.get_json()["response"] if reply.status_code == 200 else None
-
-
-def open_page(app: Dash) -> str:
-    """The key of a page that is loaded now."""
-    text = app.server.test_client().get("/_dash-layout", base_url=OWN).get_data(as_text=True)
-    [key] = re.findall(
-        r'"data": *"([^"]+)", *"id": *"page"|"id": *"page", *"data": *"([^"]+)"', text
-    )
-    return "".join(key)
-
-
-def drop(app: Dash, page: str, name: str, content: bytes) -> dict:
-    """What the page stores of a file that is dropped on it: how many SVEs, or what was wrong."""
-    contents = "data:;base64," + base64.b64encode(content).decode()
-    values = {"upload": contents, "filename": name, "pores-are": "dark", "page": page}
-    found = answer(app, "dropped", "upload.contents", **values)
-    assert found["upload"]["contents"] is None, "else the browser sends it with every click"
-    return found["dropped"]["data"]
-
-
-def npy(array: np.ndarray) -> bytes:
-    stream = io.BytesIO()
-    np.save(stream, array)
-    return stream.getvalue()
-
-
 def test_two_pages_each_with_its_own_volume(explorer: Explorer) -> None:
     """A asks for its SVE after B has dropped another volume, and is given its own."""
     app = make_app(explorer, "any")
@@ -201,55 +142,6 @@ def test_sliders_that_are_mounted_move_nothing(explorer: Explorer) -> None:
     first = answer(app, "start", "", page=page)
     assert first["start"]["data"]
     assert answer(app, "start", "", start=first["start"]["data"], page=page) is None
-
-
-def test_one_solution_at_a_time(explorer: Explorer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another page is told so, and is not shown the end of what it did not ask for."""
-    going, free = threading.Event(), threading.Event()
-
-    def solve(*_: object) -> None:
-        going.set()
-        assert free.wait(PATIENCE)
-
-    monkeypatch.setattr(explorer, "solve", solve)
-    app = make_app(explorer, "any")
-    pages = [open_page(app) for _ in range(2)]
-    starts = [answer(app, "start", "", page=page)["start"]["data"] for page in pages]
-
-    def ask(which: int, trigger: str) -> dict:
-        wish = {"start": starts[which], "moves": [], "axis": "z"}
-        values = {"start": starts[which], "page": pages[which], "wish": wish, "clock": 3}
-        return answer(app, "clock", trigger, **values)
-
-    assert ask(0, "solve.n_clicks")["solve"]["disabled"]
-    assert going.wait(PATIENCE)
-    assert ask(1, "solve.n_clicks")["progress"]["children"].startswith("busy with another SVE")
-    free.set()
-    end = time.monotonic() + PATIENCE
-    while not (seen := ask(0, "clock.n_intervals"))["clock"]["disabled"]:
-        assert time.monotonic() < end
-    assert seen["progress"]["children"].startswith("solved in")
-    after = ask(1, "clock.n_intervals")
-    assert (after["progress"]["children"], after["clock"]["disabled"]) == ("", True)
-
-
-def test_what_is_shown_is_solved(explorer: Explorer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also where Solve is pressed before the browser has asked for a view of the new SVE."""
-    asked: list[tuple] = []
-    solved = threading.Event()
-
-    def solve(*wish: object) -> None:
-        asked.append(wish[:3])
-        solved.set()
-
-    monkeypatch.setattr(explorer, "solve", solve)
-    app = make_app(explorer, "any")
-    page = open_page(app)
-    old, new = (answer(app, "start", "", page=page)["start"]["data"] for _ in range(2))
-    wish = {"start": old, "moves": [1.0], "axis": "z"}
-    answer(app, "clock", "solve.n_clicks", start=new, page=page, wish=wish, clock=3)
-    assert solved.wait(PATIENCE)
-    assert asked == [(new, [], "z")]
 
 
 @pytest.fixture(scope="module")

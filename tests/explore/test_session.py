@@ -14,6 +14,7 @@ from svevae.config import Params
 from svevae.dataset.store import LabelledDataset, SVEDataset, open_dataset, write_dataset
 from svevae.errors import DataError
 from svevae.explore import session, upload
+from svevae.explore.mesh import SAMPLED, Choice
 from svevae.explore.session import Explorer
 from svevae.model.contract import TrainingData
 from svevae.model.latent import LatentModel, Prediction, load_folder
@@ -23,6 +24,8 @@ from svevae.model.vae import build_vae
 from svevae.physics.elasticity import PRESETS, Material
 from svevae.physics.voce import voce_curve
 from tests.contracts import make_contract
+from tests.explore.meshes import text_of
+from tests.meshes.bars import bar
 
 NAMES, UNITS = ["E_z", "nu_zx", "yield_z", "flow_z"], ["MPa", "-", "MPa", "MPa"]
 MEAN, STD = np.array([66_000.0, 0.326, 229.0, 390.0]), np.array([3_800.0, 0.005, 12.0, 22.0])
@@ -403,3 +406,49 @@ def test_curves_of_a_model_that_learnt_them(metal_model: Path, metals: LabelledD
     assert strain[-1] == pytest.approx(explorer.strain[-1])
     assert stress[-1] > 500
     assert view.solved is None
+
+
+def test_an_element_is_a_start(
+    metal_model: Path, metals: LabelledDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a sampled part, the latent vector of its SVE and what the mesh says of it; of a scan, the
+    voxels of its SVE. The mesh counts among the bytes of its page, and no other page has it.
+    """
+    monkeypatch.chdir(tmp_path)
+    explorer = Explorer(load_folder(metal_model), metals)
+    mesh = bar("C3D8", (2, 2, 3), 0.32)  # of some SVEs the process makes air
+    with pytest.raises(DataError, match="expected a mesh with material, there is none"):
+        explorer.element(7)
+    before = explorer.nbytes
+    explorer.meshes.take("bar.inp", text_of(mesh), explorer.unpacked)
+    assert explorer.nbytes > before
+    filled = explorer.fill_mesh(Choice(SAMPLED), "dark", None)
+    start = explorer.start(explorer.element(14))
+    known = explorer.model.predict_from_latent(start.latent[None])[0]
+    at = explorer.model.names.index("E_z")
+    assert filled.values["E"][1] == pytest.approx(known[at], rel=1e-4)
+    assert "one draw from the probabilities" in start.notes[0]
+    assert not explorer.has_volume
+    scan = (np.random.default_rng(0).random((64, 64, 96)) < 0.03).astype(np.uint8)
+    np.save("scan.npy", scan)
+    explorer.upload("scan.npy", Path("scan.npy").read_bytes())
+    filled = explorer.fill_mesh(Choice(), "dark", None)
+    start = explorer.start(explorer.element(14))
+    assert start.title == "SVE (0, 0, 1) of 2 x 2 x 3, round element 14 of bar.inp"
+    np.testing.assert_array_equal(start.voxels, scan[:32, :32, 32:64])
+    assert filled.values["porosity"][1] == pytest.approx(start.voxels.mean())
+    assert not start.notes
+    assert explorer.nbytes > scan.nbytes * 2
+    assert explorer.fresh().meshes.mesh is None
+
+
+def test_a_file_that_cannot_be_cut_is_no_material(explorer: Explorer, tmp_path: Path) -> None:
+    """The mesh takes the volume before it."""
+    assert not explorer.has_volume
+    np.save(tmp_path / "a.npy", np.zeros((8, 8, 8), np.uint8))
+    explorer.upload("a.npy", (tmp_path / "a.npy").read_bytes())
+    with pytest.raises(DataError):
+        explorer.upload("b.npy", b"no volume")
+    explorer.meshes.take("bar.inp", text_of(bar("C3D8", (1, 1, 1), 0.08)), explorer.unpacked)
+    with pytest.raises(DataError, match=r"contract.json"):  # not b.npy
+        explorer.fill_mesh(Choice(), "dark", None)

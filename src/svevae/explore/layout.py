@@ -7,11 +7,15 @@ from typing import Any
 from dash import dcc, html
 
 from svevae.explore.directions import Directions
+from svevae.explore.mesh_layout import mesh_card
+from svevae.explore.mesh_upload import MESHES
 from svevae.explore.session import Explorer
 from svevae.explore.upload import LARGEST
 
 FURTHEST = 3.0  # standard deviations, of a slider
 POLL = 400  # ms
+VOLUMES = (".tif", ".npy", ".npz", ".h5")
+STORES = ("start", "dropped", "mesh-dropped", "wish", "answered", "solved")
 
 
 def page_layout(explorer: Explorer, uri: str, page: str) -> html.Div:
@@ -26,12 +30,13 @@ def page_layout(explorer: Explorer, uri: str, page: str) -> html.Div:
             html.Header(head),
             html.Main(
                 [
-                    html.Div([_starts(explorer), properties], className="column"),
+                    html.Div([_starts(explorer), properties], className="column first"),
+                    mesh_card(),
                     html.Div([_pores_card(), shapes], className="column"),
                     html.Div(_results(explorer), className="column results"),
                 ]
             ),
-            *(dcc.Store(id=name) for name in ("start", "dropped", "wish", "answered", "solved")),
+            *(dcc.Store(id=name) for name in STORES),
             dcc.Store(id="page", data=page),
             dcc.Interval(id="clock", interval=POLL, disabled=True),
         ]
@@ -57,10 +62,18 @@ def _starts(explorer: Explorer) -> html.Div:
     if explorer.data is not None:
         row.append(html.Span(f"of {count:,} in {explorer.data.path.name}", className="quiet"))
     parts.append(html.Div(row, className="row", hidden=not count))
-    text = f"Drop a volume here, or click: .tif, .npy, .npz, .h5, up to {LARGEST >> 20} MB"
-    box = dcc.Upload(text, id="upload", className="drop", className_active="drop drop-active")
+    text = [
+        html.Div("Drop a volume or a mesh here, or click"),
+        html.Div(f"{', '.join(VOLUMES)} …, up to {LARGEST >> 20} MB"),
+        html.Div(f"{', '.join(MESHES)}"),
+    ]
+    box = dcc.Upload(
+        html.Div(text), id="upload", className="drop", className_active="drop drop-active"
+    )
     # assets/explore.js refuses what is larger before it is sent
-    parts.append(html.Div(box, id="drop-here", **{"data-largest": LARGEST}))
+    parts.append(
+        html.Div(box, id="drop-here", **{"data-largest": LARGEST, "data-meshes": " ".join(MESHES)})
+    )
     rule = dcc.RadioItems(
         {"dark": "dark", "bright": "bright"},
         "dark",
@@ -76,7 +89,8 @@ def _starts(explorer: Explorer) -> html.Div:
     cut = dcc.Input(id="cut", type="number", min=0, step=1, value=0, debounce=True)
     which = html.Div(["SVE ", cut, html.Span(id="cut-of", className="quiet")], className="row")
     parts.append(html.Div([*greys, which], id="volume", hidden=True))
-    parts += [html.Div(id="busy", className="quiet"), html.Div(id="said"), html.Div(id="wrong")]
+    parts += [html.Div(id=name, className="quiet") for name in ("busy", "filling")]
+    parts += [html.Div(id="said"), html.Div(id="wrong")]
     return html.Div(parts, className="card")
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import base64
 import logging
-import threading
 import time
 import webbrowser
 from collections.abc import Sequence
@@ -23,11 +22,15 @@ from dash.exceptions import PreventUpdate
 from werkzeug.serving import make_server
 
 from svevae.dataset.store import open_dataset
-from svevae.errors import DataError, SvevaeError
+from svevae.errors import DataError
 from svevae.explore.figures import curve_figure, numbers_card, pores_figure
 from svevae.explore.layout import named_slider, page_layout, slider
-from svevae.explore.pages import Job, Pages
+from svevae.explore.mesh_page import add_mesh
+from svevae.explore.mesh_upload import is_mesh
+from svevae.explore.pages import Pages
+from svevae.explore.said import in_words
 from svevae.explore.session import Explorer, data_of
+from svevae.explore.solver_page import add_solver
 from svevae.explore.upload import LARGEST, UNPACKED
 from svevae.serving import HOST, GuardedWSGI, addresses, listen
 from svevae.use.champion import load
@@ -92,7 +95,8 @@ def make_app(explorer: Explorer, uri: str, port: int = PORT, allowed: Sequence[s
     _add_drop(app, pages)
     _add_starts(app, pages)
     _add_view(app, pages)
-    _add_solver(app, pages)
+    add_solver(app, pages)
+    add_mesh(app, pages)
     return app
 
 
@@ -115,6 +119,8 @@ def _add_drop(app: Dash, pages: Pages) -> None:
     @app.callback(
         output={
             "dropped": Output("dropped", "data"),
+            "mesh": Output("mesh-dropped", "data"),
+            "wrong": Output("wrong", "children", allow_duplicate=True),
             # Given back as None: else the page sends the file again with every click, and does not
             # take the same file twice.
             "contents": Output("upload", "contents"),
@@ -138,24 +144,25 @@ def _add_drop(app: Dash, pages: Pages) -> None:
     ) -> dict[str, Any]:
         if contents is None:
             raise PreventUpdate
+        name, content = name or "volume", base64.b64decode(contents.partition(",")[2])
+        answer = {"dropped": no_update, "mesh": no_update, "wrong": "", "contents": None}
+        kind = "mesh" if is_mesh(name, content) else "dropped"
         try:
             explorer = pages.find(page).explorer
-            content = base64.b64decode(contents.partition(",")[2])
-            result: dict[str, Any] = {
-                "count": explorer.upload(name or "volume", content, pores, threshold)
-            }
+            if kind == "mesh":
+                explorer.meshes.take(name, content, explorer.unpacked)
+                answer["mesh"] = {"at": time.time()}
+            else:
+                count = explorer.upload(name, content, pores, threshold)
+                answer["dropped"] = {"count": count, "at": time.time()}
         except Exception as error:
-            result = {"error": _in_words(error)}
+            said = in_words(error)
+            if kind == "mesh":
+                answer["wrong"] = html.Div(said, className="error")
+            else:
+                answer |= {"dropped": {"error": said, "at": time.time()}, "wrong": no_update}
         pages.trim()
-        return {"dropped": result | {"at": time.time()}, "contents": None}
-
-
-def _in_words(error: Exception) -> str:
-    """Say what to show of an error; an unforeseen one goes to the log too."""
-    if isinstance(error, SvevaeError):
-        return str(error)
-    logging.getLogger(__name__).error("svevae explore", exc_info=error)
-    return f"{type(error).__name__}: {error}"
+        return answer
 
 
 def _add_starts(app: Dash, pages: Pages) -> None:
@@ -179,6 +186,7 @@ def _add_starts(app: Dash, pages: Pages) -> None:
             "cut": Input("cut", "value"),
             "pores": Input("pores-are", "value"),
             "threshold": Input("threshold", "value"),
+            "element": Input("mesh-figure", "clickData"),
             "there": State("start", "data"),
             "page": State("page", "data"),
         },
@@ -195,6 +203,7 @@ def _add_starts(app: Dash, pages: Pages) -> None:
         cut: int | None,
         pores: str,
         threshold: float | None,
+        element: dict[str, Any] | None,
         there: str | None,
         page: str | None,
     ) -> dict[str, Any]:
@@ -206,6 +215,8 @@ def _add_starts(app: Dash, pages: Pages) -> None:
             return unchanged | unmoved
         if (trigger == "pick" and index is None) or (trigger == "cut" and cut is None):
             raise PreventUpdate  # while the number is being typed
+        if trigger == "mesh-figure" and element is None:
+            raise PreventUpdate  # while the mesh is filled
         if trigger is None and there:
             raise PreventUpdate  # sliders were mounted, which Dash takes for a page that is new
         changed: dict[str, Any] = {}
@@ -220,10 +231,13 @@ def _add_starts(app: Dash, pages: Pages) -> None:
                 changed["cut_of"] = f"of {count:,}, from 0"
             elif trigger == "another":
                 index = changed["index"] = explorer.random_index()
-            key = _new_start(explorer, trigger, index, cut)
+            if element is not None and trigger == "mesh-figure":
+                key = explorer.element(int(element["points"][0]["customdata"]))
+            else:
+                key = _new_start(explorer, trigger, index, cut)
             said = _said(explorer, key, trigger in (*SEGMENTING, "cut"))
         except Exception as error:
-            wrong = html.Div(_in_words(error), className="error")
+            wrong = html.Div(in_words(error), className="error")
             return unchanged | changed | {"wrong": wrong}
         if trigger in SEGMENTING:
             changed["cut"] = cut
@@ -293,80 +307,5 @@ def _add_view(app: Dash, pages: Pages) -> None:
             numbers = numbers_card(explorer, view)
             changed |= {"pores": pores, "said": said, "curve": curve, "numbers": numbers}
         except Exception as error:
-            changed["numbers"] = html.Div(_in_words(error), className="error")
+            changed["numbers"] = html.Div(in_words(error), className="error")
         return dict.fromkeys(output, no_update) | changed
-
-
-def _add_solver(app: Dash, pages: Pages) -> None:
-    running: list[Job] = []  # at most one, of any page: two at once would take twice as long
-    lock = threading.Lock()
-
-    def work(explorer: Explorer, job: Job, moves: list[float]) -> None:
-        def report(text: str) -> None:
-            job.said = text
-
-        try:
-            explorer.solve(job.start, moves, job.axis, report)
-        except Exception as error:
-            job.error = _in_words(error)
-        finally:
-            running.clear()
-            job.done = True
-
-    @app.callback(
-        output={
-            "clock_disabled": Output("clock", "disabled"),
-            "solve_disabled": Output("solve", "disabled"),
-            "progress": Output("progress", "children"),
-            "error": Output("solver-error", "children"),
-            "solved": Output("solved", "data"),
-        },
-        inputs={
-            "clicks": Input("solve", "n_clicks"),
-            "tick": Input("clock", "n_intervals"),
-            "start": Input("start", "data"),
-            "wish": State("wish", "data"),
-            "page": State("page", "data"),
-        },
-        prevent_initial_call=True,
-    )
-    def solve(
-        clicks: int | None,
-        tick: int | None,
-        start: str | None,
-        wish: dict[str, Any] | None,
-        page: str | None,
-    ) -> dict[str, Any]:
-        idle: dict[str, Any] = {
-            "clock_disabled": True,
-            "solve_disabled": False,
-            "progress": "",
-            "error": "",
-            "solved": no_update,
-        }
-        try:
-            asking = pages.find(page)
-        except DataError as gone:
-            return idle | {"error": html.Div(str(gone), className="error")}
-        with lock:
-            if ctx.triggered_id == "solve" and start and wish and not running:
-                asking.job = Job(start, wish["axis"], time.monotonic())
-                running.append(asking.job)
-                # the browser may not have asked for a view of a new start yet: that is unmoved
-                moves = wish["moves"] if wish["start"] == start else []
-                arguments = (asking.explorer, asking.job, moves)
-                threading.Thread(target=work, args=arguments, daemon=True).start()
-            job = next(iter(running), asking.job)
-        # keys of starts are not those of another page
-        mine = job is not None and start == job.start
-        if job is None or (job.done and not mine):
-            return idle
-        seconds = time.monotonic() - job.began
-        if not job.done:
-            said = job.said if mine else "busy with another SVE"
-            progress = f"{said} … {seconds:.0f} s"
-            return idle | {"clock_disabled": False, "solve_disabled": True, "progress": progress}
-        if job.error:
-            error = html.Div(f"The solver: {job.error}", className="error")
-            return idle | {"error": error, "solved": tick}
-        return idle | {"progress": f"solved in {seconds:.1f} s", "solved": tick}

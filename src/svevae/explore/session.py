@@ -21,6 +21,7 @@ from svevae.dataset.problems import same_size
 from svevae.dataset.store import SVEDataset
 from svevae.errors import ConfigError, DataError
 from svevae.explore.directions import SEED, find_directions
+from svevae.explore.mesh import Choice, Filled, MeshSession, Upload
 from svevae.explore.upload import UNPACKED, check_size, file_name, read_upload
 from svevae.hdf5 import reading
 from svevae.model.latent import LatentModel, Prediction
@@ -35,6 +36,7 @@ from svevae.physics.voce import fit_voce, voce_curve
 from svevae.scans.importers import Samples
 from svevae.scans.options import ImportOptions
 from svevae.scans.sources import EDGE
+from svevae.use.mesh_sample import Process
 from svevae.words import counted
 
 MATRIX = "as-built-z"  # of the model's data, where these do not say
@@ -53,6 +55,7 @@ STRAIN = (
     0.03,
 )
 DRAWS, POINTS = 200, 61  # curves that the band is taken from, strains on each
+NO_VOLUME = "expected a volume, none was dropped yet"
 KEPT = 64  # starts and solutions of a page
 
 
@@ -123,12 +126,15 @@ class Explorer:
                 strain = file.get("tension/strain")
                 if strain is not None and strain.ndim == 1:  # else each SVE has its own
                     self.strain = strain[:]
+        self._processes: dict[Path, Process] = {}
         self._begin()
 
     def _begin(self) -> None:
         self._upload: tuple[str, bytes] | None = None
-        # the last one that could be cut, and its name
+        # the last one that could be cut, as it was dropped, and its name and what was cut
+        self._whole: tuple[str, bytes] | None = None
         self._volume: tuple[str, Samples] | None = None
+        self.meshes = MeshSession(self.model, self.data, self._processes)
         self._series, self._lock = secrets.token_hex(4), threading.Lock()
         self._starts: dict[str, Start] = {}
         self._solved: dict[bytes, Solved] = {}
@@ -144,13 +150,14 @@ class Explorer:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of what this page alone holds: its upload, the SVEs cut from it, its starts and
-        solutions.
+        """Bytes of what this page alone holds: its upload, the SVEs cut from it, its mesh, starts
+        and solutions.
         """
         arrays = [start.voxels for start in list(self._starts.values())]
         arrays += [solved.voxels for solved in list(self._solved.values())]
         arrays += list(self._volume[1].arrays.values()) if self._volume else []
-        return sum(array.nbytes for array in arrays) + len(self._upload[1] if self._upload else b"")
+        files = {id(one): len(one[1]) for one in (self._upload, self._whole) if one}
+        return sum(array.nbytes for array in arrays) + sum(files.values()) + self.meshes.nbytes
 
     @property
     def axes(self) -> tuple[str, ...]:
@@ -229,11 +236,11 @@ class Explorer:
         DataError as `upload`.
         """
         if self._upload is None:
-            raise DataError("expected a volume, none was dropped yet")
+            raise DataError(NO_VOLUME)
         options = ImportOptions(size=self.model.n, pores=pores, threshold=threshold, labels=False)
         name, content = self._upload
         volume = read_upload(name, content, options, self.unpacked)
-        self._volume = name, volume
+        self._whole, self._volume = self._upload, (name, volume)
         return len(volume.arrays["voxels"])
 
     @property
@@ -245,7 +252,7 @@ class Explorer:
     def cut(self, index: int) -> str:
         """SVE `index` of the uploaded volume; its key. Raises DataError where there is none."""
         if self._volume is None:
-            raise DataError("expected a volume, none was dropped yet")
+            raise DataError(NO_VOLUME)
         name, volume = self._volume
         voxels = volume.arrays["voxels"]
         if not 0 <= index < len(voxels):
@@ -253,6 +260,32 @@ class Explorer:
         notes = self._edge_notes(volume.attributes.get(EDGE))
         title = f"SVE {index} of {counted(len(voxels), 'SVE')} cut from {name}"
         return self._keep(self._encoded(title, voxels[index].copy(), notes))
+
+    @property
+    def has_volume(self) -> bool:
+        """Whether a volume was dropped that could be cut."""
+        return self._whole is not None
+
+    def fill_mesh(self, choice: Choice, pores: str, threshold: float | None) -> Filled:
+        """Fill the mesh that was dropped; greys of the volume as `segment`. Raises as
+        `svevae.explore.mesh.MeshSession.fill`.
+        """
+        volume = None
+        if self._whole is not None:
+            options = ImportOptions(pores=pores, threshold=threshold, labels=False)
+            volume = Upload(*self._whole, options, self.unpacked)
+        return self.meshes.fill(choice, volume)
+
+    def element(self, number: int) -> str:
+        """The SVE round an element of the mesh; its key. Raises DataError where there is none."""
+        filled = self.meshes.filled
+        if filled is None:
+            raise DataError("expected a mesh with material, there is none")
+        title, latent, voxels = filled.sve(number)
+        if latent is None:
+            return self._keep(self._encoded(title, voxels, ()))
+        note = "A sampled SVE is a latent vector; its pores are one draw from the probabilities."
+        return self._keep(Start(title, latent, voxels, (note,)))
 
     def latent(self, key: str, moves: list[float]) -> np.ndarray:
         """The start's latent vector after its moves along the first directions: (latent,)

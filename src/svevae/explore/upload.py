@@ -1,9 +1,11 @@
-"""A volume that was dropped on the page: bounded, and read without its place on disk being told."""
+"""A file that was dropped on the page: bounded, and read without its place on disk being told."""
 
 from __future__ import annotations
 
 import reprlib
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from svevae.errors import DataError, SvevaeError
@@ -13,6 +15,7 @@ from svevae.scans.unpacked import unpacked_bytes
 
 LARGEST = 128 << 20  # bytes of an uploaded file; what is larger is a thing for `svevae import`
 UNPACKED = 2 << 30  # bytes that it may unpack to
+HINT = "cut it by svevae import --crop, and give the file to svevae explore"
 
 
 def file_name(name: str) -> str:
@@ -20,14 +23,37 @@ def file_name(name: str) -> str:
     return Path(name.replace("\\", "/")).name.lstrip(".") or "volume"
 
 
-def check_size(name: str, content: bytes) -> None:
-    """Raises DataError for a file of more than `LARGEST` bytes."""
+def check_size(name: str, content: bytes, hint: str = HINT) -> None:
+    """Raises DataError, with a hint, for a file of more than `LARGEST` bytes."""
     if len(content) > LARGEST:
-        received = (
-            f"received {len(content) >> 20}; cut it by svevae import --crop, and give the file"
-            " to svevae explore"
-        )
-        raise DataError(f"{name}: expected at most {LARGEST >> 20} MB, {received}")
+        received = f"received {len(content) >> 20}"
+        raise DataError(f"{name}: expected at most {LARGEST >> 20} MB, {received}; {hint}")
+
+
+@contextmanager
+def on_disk(name: str, content: bytes, noun: str = "volume") -> Iterator[Path]:
+    """The path of a file, given as name and bytes, in a folder of its own while the context lasts.
+
+    Whatever reading it raises becomes a DataError that names the file as the user does.
+    """
+    with tempfile.TemporaryDirectory(prefix="svevae-") as folder:
+        path = Path(folder) / name
+        try:
+            path.write_bytes(content)
+            yield path
+        except SvevaeError as error:
+            raise DataError(plain(str(error), path)) from error
+        except Exception as error:  # of a stranger's file any library may raise anything
+            raise DataError(
+                f"{reprlib.repr(name)}: expected a {noun}, cannot be read:"
+                f" {reprlib.repr(plain(str(error), path))}"
+            ) from error
+
+
+def plain(text: str, path: Path) -> str:
+    """A text without the folder of `path`."""
+    folder = str(path.parent)
+    return text.replace(f"{folder}/", "").replace(folder, "")
 
 
 def read_upload(name: str, content: bytes, options: ImportOptions, unpacked: int) -> Samples:
@@ -35,28 +61,15 @@ def read_upload(name: str, content: bytes, options: ImportOptions, unpacked: int
     the file as the user does, for what is no volume, too small, or claims to unpack to more than
     `unpacked` bytes.
     """
-    with tempfile.TemporaryDirectory(prefix="svevae-") as folder:
-
-        def named(text: str) -> str:
-            return text.replace(f"{folder}/", "").replace(folder, "")
-
-        path = Path(folder) / name
-        try:
-            path.write_bytes(content)
-            _check_unpacked(path, unpacked)
-            found = read_samples([path], options)
-        except SvevaeError as error:
-            raise DataError(named(str(error))) from error
-        except Exception as error:  # of a stranger's file any library may raise anything
-            raise DataError(
-                f"{reprlib.repr(name)}: expected a volume, cannot be read:"
-                f" {reprlib.repr(named(str(error)))}"
-            ) from error
-        found.report = named(found.report)
+    with on_disk(name, content) as path:
+        check_unpacked(path, unpacked)
+        found = read_samples([path], options)
+        found.report = plain(found.report, path)
     return found
 
 
-def _check_unpacked(path: Path, most: int) -> None:
+def check_unpacked(path: Path, most: int) -> None:
+    """Raises DataError for a volume whose headers claim more than `most` bytes."""
     if (claimed := unpacked_bytes(path)) > most:
         raise DataError(
             f"{path}: expected a volume of at most {most / 2**30:.3g} GiB, received one that"

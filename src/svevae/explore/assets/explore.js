@@ -9,7 +9,9 @@ const refuse = (event) => {
   event.preventDefault();
   event.stopImmediatePropagation();
   const [most, size] = [largest, file.size].map((bytes) => Math.ceil(bytes / 2 ** 20));
-  const text = `${file.name}: expected at most ${most} MB, received ${size}; cut it by svevae import --crop, and give the file to svevae explore`;
+  const mesh = here.dataset.meshes.split(" ").some((suffix) => file.name.toLowerCase().endsWith(suffix));
+  const hint = mesh ? "svevae field --mesh takes more" : "cut it by svevae import --crop, and give the file to svevae explore";
+  const text = `${file.name}: expected at most ${most} MB, received ${size}; ${hint}`;
   window.dash_clientside.set_props("wrong", { children: text });
   if (event.target.files) event.target.value = ""; // else the same file is no change
 };

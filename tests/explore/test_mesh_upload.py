@@ -95,7 +95,7 @@ def test_links_into_other_files_are_not_followed(tmp_path: Path) -> None:
         ("a.inp", b"\0\1", "a.inp: expected a text file"),
         ("a.inp", text_of(BAR)[:100], "a.inp: expected solid elements, of type"),
         ("a.msh", b"hello", "a.msh: expected a mesh that meshio reads"),
-        ("a.med", b"hello", "a.med: expected a mesh that meshio reads"),
+        ("a.med", b"hello", "a.med: expected an HDF5 file"),
         (
             "a.inp",
             b"*NODE\n1,0,0,0\n2,1,0,0\n3,1,1,0\n*ELEMENT, TYPE=S3\n1,1,2,3\n",

@@ -33,10 +33,11 @@ from svevae.scans.options import ImportOptions
 from svevae.scans.rim import filled
 from svevae.use.field import Tiles, scan_of
 from svevae.use.mesh_average import Averages
+from svevae.use.mesh_curves import curves_of
 from svevae.use.mesh_options import MeshOptions
 from svevae.use.mesh_places import Places
 from svevae.use.mesh_sample import Parts, Process, Sample
-from svevae.use.on_mesh import Scanned, covering, curves_of, deck_of, say_pull
+from svevae.use.on_mesh import Scanned, covering, deck_of, say_pull
 from svevae.words import counted
 
 VOLUME, SAMPLED = "volume", "sampled"
@@ -264,7 +265,7 @@ class MeshSession:
         mesh, faces = self.mesh, self._faces
         assert mesh is not None
         assert faces is not None
-        curves, solid = curves_of(part.field)
+        curves, solid = curves_of(part.field, part.law)
         share = part.share if isinstance(part, Scanned) else None
         places = Places.of(mesh, part.grid, solid, chosen, share)
         averages = Averages(places.weights)

@@ -84,7 +84,7 @@ def test_links_into_other_files_are_not_followed(tmp_path: Path) -> None:
         file["ENS_MAA"] = h5py.ExternalLink(str(tmp_path / "secret.med"), "/ENS_MAA")
     said = refused("a.med", (tmp_path / "a.med").read_bytes())
     assert said == (
-        "a.med: expected all of the mesh in this file, received ENS_MAA, which is in another one"
+        "a.med: expected all of the mesh in this file, received one that needs another, 'ENS_MAA'"
     )
 
 

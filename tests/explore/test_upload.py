@@ -7,6 +7,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+import tifffile
 
 from svevae.errors import DataError
 from svevae.explore import upload
@@ -62,3 +63,34 @@ def test_a_name_that_no_file_has(name: str) -> None:
 )
 def test_the_name_alone_counts(given: str, name: str) -> None:
     assert file_name(given) == name
+
+
+def test_what_lies_in_other_files_of_this_machine_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upload, "read_samples", None)  # else TypeError
+    secret = tmp_path / "secret.h5"
+    with h5py.File(secret, "w") as file:
+        file["voxels"] = np.zeros((8, 8, 8), np.uint8)
+    wanted = "expected all of the volume in this file, received one that needs another"
+    with h5py.File(tmp_path / "link.h5", "w") as file:
+        file["voxels"] = h5py.ExternalLink(str(secret), "/voxels")
+    assert wanted in refused("link.h5", (tmp_path / "link.h5").read_bytes())
+    layout = h5py.VirtualLayout((8, 8, 8), np.uint8)
+    layout[:] = h5py.VirtualSource(str(secret), "voxels", (8, 8, 8))
+    with h5py.File(tmp_path / "virtual.h5", "w") as file:
+        file.create_virtual_dataset("voxels", layout)
+    assert wanted in refused("virtual.h5", (tmp_path / "virtual.h5").read_bytes())
+    size = "ObjectType = Image\nNDims = 3\nDimSize = 8 8 8\nElementType = MET_UCHAR\n"
+    assert wanted in refused("a.mhd", f"{size}ElementDataFile = /other/voxels.raw\n".encode())
+    assert wanted in refused("a.vgi", b"[file1]\nName = voxels.vol\n")
+
+
+def test_a_set_of_several_tif_files_is_not_one_file(tmp_path: Path) -> None:
+    uuid = '<TiffData><UUID FileName="{}">urn:uuid:1</UUID></TiffData>'
+    files = "".join(uuid.format(name) for name in ("a.tif", "b.tif"))
+    said = f"<OME><Image><Pixels>{files}</Pixels></Image></OME>"
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((8, 8, 8), np.uint8), description=said)
+    assert "received one that needs another, 'b.tif'" in refused(
+        "a.tif", (tmp_path / "a.tif").read_bytes()
+    )

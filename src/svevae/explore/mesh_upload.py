@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
-
-import h5py
 
 from svevae.errors import DataError
-from svevae.explore.upload import check_size, on_disk
-from svevae.hdf5 import reading
+from svevae.explore.upload import check_alone, check_size, on_disk
 from svevae.meshes.mesh import Mesh
 from svevae.meshes.reading import read_mesh
 from svevae.scans.readers import base
@@ -56,8 +52,7 @@ def read_mesh_upload(name: str, content: bytes, unpacked: int, most: int = MOST)
 def read_bounded(path: Path, unpacked: int, most: int) -> Mesh:
     """Read a mesh of at most `most` elements; see `read_mesh_upload`."""
     base.allow(unpacked)
-    if h5py.is_hdf5(path):
-        _check_alone(path)
+    check_alone(path, "mesh")
     mesh = read_mesh(path, alone=True)
     if len(mesh.elements) > most:
         raise DataError(
@@ -65,22 +60,3 @@ def read_bounded(path: Path, unpacked: int, most: int) -> Mesh:
             f" {len(mesh.elements):,}; {HINT}"
         )
     return mesh
-
-
-def _check_alone(path: Path) -> None:
-    """Raises DataError for an HDF5 file that has links into other files, or values there."""
-    found: list[str] = []
-
-    def look(name: str, link: Any) -> None:
-        item = file[name] if isinstance(link, h5py.HardLink) else None
-        values = isinstance(item, h5py.Dataset) and (item.external or item.is_virtual)
-        if values or isinstance(link, h5py.ExternalLink):
-            found.append(name)
-
-    with reading(path) as file:
-        file.visititems_links(look)
-    if found:
-        raise DataError(
-            f"{path}: expected all of the mesh in this file, received {found[0]}, which is in"
-            " another one"
-        )

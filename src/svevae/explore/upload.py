@@ -7,11 +7,18 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import h5py
 
 from svevae.errors import DataError, SvevaeError
+from svevae.hdf5 import reading
 from svevae.scans.importers import Samples, read_samples
 from svevae.scans.layouts import ImportOptions
+from svevae.scans.readers import tif
 from svevae.scans.unpacked import unpacked_bytes
+from svevae.scans.volume import detached
+from svevae.words import short
 
 LARGEST = 128 << 20  # bytes of an uploaded file; what is larger is a thing for `svevae import`
 UNPACKED = 2 << 30  # bytes that it may unpack to
@@ -62,9 +69,43 @@ def read_upload(name: str, content: bytes, options: ImportOptions, unpacked: int
     `unpacked` bytes.
     """
     with on_disk(name, content) as path:
+        check_alone(path)
         check_unpacked(path, unpacked)
         found = read_samples([path], options)
         found.report = plain(found.report, path)
+    return found
+
+
+def check_alone(path: Path, noun: str = "volume") -> None:
+    """Raises DataError for a file that names another one for what it lacks: those of this machine
+    are not the user's.
+    """
+    others: list[str] = []
+    if h5py.is_hdf5(path):
+        others = _elsewhere(path)
+    elif path.suffix.lower() in tif.SUFFIXES:
+        others = [one.name for one in tif.files_of(path) if one != path]
+    elif noun == "volume":
+        others = detached(path)
+    if others:
+        raise DataError(
+            f"{path}: expected all of the {noun} in this file, received one that needs another,"
+            f" {short(others[0])!r}"
+        )
+
+
+def _elsewhere(path: Path) -> list[str]:
+    """What of an HDF5 file is a link into other files, or has its values there."""
+    found: list[str] = []
+
+    def look(name: str, link: Any) -> None:
+        item = file[name] if isinstance(link, h5py.HardLink) else None
+        values = isinstance(item, h5py.Dataset) and (item.external or item.is_virtual)
+        if values or isinstance(link, h5py.ExternalLink):
+            found.append(name)
+
+    with reading(path) as file:
+        file.visititems_links(look)
     return found
 
 

@@ -268,12 +268,12 @@ def volumes_in(folder: Path) -> list[Path]:
         for path in folder.iterdir()
         if not path.name.startswith(".") and (path.is_dir() or path.name.lower().endswith(VOLUMES))
     ]
-    detached = {name for path in paths if path.is_file() for name in _detached(path)}
-    return sorted((path for path in paths if path.name not in detached), key=natural)
+    voxels = {name for path in paths if path.is_file() for name in detached(path)}
+    return sorted((path for path in paths if path.name not in voxels), key=natural)
 
 
-def _detached(path: Path) -> list[str]:
-    """The names of the files that hold the voxels of a header."""
+def detached(path: Path) -> list[str]:
+    """The names of the files that hold the voxels of a header; [] where it holds them itself."""
     if path.name.lower().endswith(raw.VGI.suffixes):
         return [raw.vgi_data(path).name]
     return medical.detached(path)

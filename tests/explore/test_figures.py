@@ -17,7 +17,8 @@ from svevae.explore.figures import (
     pores_figure,
     property_table,
 )
-from svevae.explore.session import Explorer, Solved, View
+from svevae.explore.session import Explorer
+from svevae.explore.views import Solved, View
 from svevae.model.latent import Prediction
 
 

@@ -17,7 +17,7 @@ from svevae.explore import session, upload
 from svevae.explore.mesh import SAMPLED, Choice
 from svevae.explore.session import Explorer
 from svevae.model.contract import TrainingData
-from svevae.model.latent import LatentModel, Prediction, load_folder
+from svevae.model.latent import LatentModel, load_folder
 from svevae.model.metal import in_metal
 from svevae.model.sampling import Realised
 from svevae.model.vae import build_vae
@@ -343,27 +343,6 @@ def test_an_sve_that_is_cut_through_bears_no_load(labelled: SVEDataset, model: L
     explorer = Explorer(model, labelled)
     with pytest.raises(DataError, match="does not hang together along z: it bears no load"):
         explorer.solve(explorer.pick(2), still(explorer), "z")
-
-
-def test_the_curve_goes_through_the_predicted_properties(explorer: Explorer) -> None:
-    """Flow stress at the last strain, modulus at the first; the band is of 1.645 standard
-    deviations where one property counts.
-    """
-    properties, std = np.array([[66_000.0, 0.3, 229.0, 390.0]]), np.array([[0.0, 0.0, 0.0, 4.0]])
-    strain, stress, band = explorer.curves(Prediction(properties, std, np.zeros(1)), "z")
-    assert stress[-1] == pytest.approx(390.0)
-    assert stress[1] == pytest.approx(66_000 * strain[1])
-    np.testing.assert_allclose(band[:, -1], 390 + np.array([-1, 1]) * 1.645 * 4.0, atol=1.5)
-    assert (band[0] <= stress + 1e-9).all()
-    assert (stress <= band[1] + 1e-9).all()
-
-
-def test_no_curve_without_stiffness(explorer: Explorer) -> None:
-    _, stress, band = explorer.curves(
-        Prediction(np.zeros((1, 4)), np.zeros((1, 4)), np.zeros(1)), "z"
-    )
-    assert np.isnan(stress).all()
-    assert np.isnan(band).all()
 
 
 def test_curves_along_the_axes_that_the_model_knows(explorer: Explorer, params: Params) -> None:

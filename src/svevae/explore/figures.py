@@ -9,7 +9,8 @@ import numpy as np
 from dash import html
 from skimage.measure import marching_cubes
 
-from svevae.explore.session import Explorer, Solved, View
+from svevae.explore.session import Explorer
+from svevae.explore.views import Solved, View
 from svevae.model.latent import Prediction
 from svevae.model.metrics import QUANTILE_90
 from svevae.pictures.style import BASELINE, GREY, MODEL, PALE

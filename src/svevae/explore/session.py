@@ -11,7 +11,6 @@ import json
 import secrets
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -20,19 +19,16 @@ from svevae.dataset.curves import laws_of_file
 from svevae.dataset.problems import same_size
 from svevae.dataset.store import SVEDataset
 from svevae.errors import ConfigError, DataError
+from svevae.explore.curves import learnt_curve, voce_band
 from svevae.explore.directions import SEED, find_directions
 from svevae.explore.mesh import Choice, Filled, MeshSession, Upload
+from svevae.explore.solving import pulled
 from svevae.explore.upload import UNPACKED, check_size, file_name, read_upload
+from svevae.explore.views import Solved, Start, View
 from svevae.hdf5 import reading
-from svevae.model.latent import LatentModel, Prediction
-from svevae.model.metrics import QUANTILE_90
+from svevae.model.latent import LatentModel
 from svevae.model.sampling import binarise, realise, sample_sves
-from svevae.physics.alloys import laws_of
-from svevae.physics.connectivity import load_path
-from svevae.physics.elasticity import AXES, PRESETS, Material, young
-from svevae.physics.homogenize import Loading, Solver
-from svevae.physics.knee import RoundCurve, proof_stress
-from svevae.physics.voce import fit_voce, voce_curve
+from svevae.physics.elasticity import AXES, PRESETS, Material
 from svevae.scans.importers import Samples
 from svevae.scans.options import ImportOptions
 from svevae.scans.sources import EDGE
@@ -54,53 +50,8 @@ STRAIN = (
     0.026,
     0.03,
 )
-DRAWS, POINTS = 200, 61  # curves that the band is taken from, strains on each
 NO_VOLUME = "expected a volume, none was dropped yet"
 KEPT = 64  # starts and solutions of a page
-
-
-@dataclass(frozen=True)
-class Solved:
-    """What the solver says of `voxels` (n, n, n): properties by name, curves by axis, each strain
-    and stress (increment,) in MPa.
-
-    Where these were realised from a latent vector, `predicted` (property,) is what the model says
-    of them, not of the vector.
-    """
-
-    properties: dict[str, float]
-    curves: dict[str, tuple[np.ndarray, np.ndarray]]
-    voxels: np.ndarray = field(repr=False)
-    predicted: np.ndarray | None = None
-
-
-@dataclass(frozen=True)
-class Start:
-    """An SVE as it was picked: its latent mean (latent,), its voxels (n, n, n), what must be said
-    of it, its labels if it has any.
-    """
-
-    title: str
-    latent: np.ndarray
-    voxels: np.ndarray = field(repr=False)
-    notes: tuple[str, ...] = ()
-    solved: Solved | None = None
-
-
-@dataclass(frozen=True)
-class View:
-    """A start after its moves: latent (latent,), pore probability and binary voxels (n, n, n), the
-    prediction of this one SVE.
-
-    `solved` is of this SVE, or None; `origin` says in words what the binary voxels are.
-    """
-
-    latent: np.ndarray
-    probability: np.ndarray = field(repr=False)
-    voxels: np.ndarray = field(repr=False)
-    origin: str
-    prediction: Prediction
-    solved: Solved | None
 
 
 class Explorer:
@@ -340,35 +291,7 @@ class Explorer:
             report("realising the SVE")
             voxels = realise(self.model, latent[None], np.random.default_rng(SEED)).voxels[0]
             predicted = self.model.predict(voxels[None])[0]
-        if not load_path(voxels)[AXES[axis]]:
-            raise DataError(f"this SVE does not hang together along {axis}: it bears no load")
-        report("elastic response; the first time the solver is compiled, half a minute")
-        solver = Solver(voxels.shape)
-        elastic = solver.elastic(self.material, voxels[None])
-        count = len(self.strain)
-        loading = Loading.uniaxial_stress(
-            axis,
-            self.strain,
-            [f"tension along {axis} to strain {strain:g}" for strain in self.strain],
-        )
-        report(f"increment 1 of {count}")
-        path = solver.path(
-            self.material,
-            loading,
-            voxels[None],
-            elastic,
-            report=lambda k: report(f"increment {min(k + 2, count)} of {count}"),
-        )
-        stress, modulus = path.stress[0, :, AXES[axis]], float(young(elastic.stiffness, axis)[0])
-        law = laws_of(self.material, 1)[0]
-        proof = float(proof_stress(self.strain, stress, np.asarray(modulus), law))
-        if np.isnan(proof):
-            raise DataError(f"the curve ends before the 0.2 % yield, at {self.strain[-1]:g}")
-        properties = {
-            f"E_{axis}": modulus,
-            f"yield_{axis}": proof,
-            f"flow_{axis}": float(stress[-1]),
-        }
+        properties, stress = pulled(self.material, self.strain, voxels, axis, report)
         old = self._solved.get(latent.tobytes()) or (None if np.any(moves) else start.solved)
         if old:  # along the other axes
             properties = old.properties | properties
@@ -386,52 +309,13 @@ class Explorer:
         return laws is None or not law or np.allclose(laws[index], law, rtol=1e-6)
 
     def curve(self, view: View, axis: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """As `curves`, of what a view shows: the model's own curve where it learnt curves."""
-        law = self.model.contract.law
-        if not law:
-            return self.curves(view.prediction, axis)
-        response = self.model.response(view.latent[None])
-        along = [a for a in AXES if f"flow_{a}" in self.model.names].index(axis)
-        at = np.linspace(0, float(response.strain[0, -1]), POINTS)
-        modulus = float(response.constants[0, AXES[axis]])
-        stress = response.stress[0, along]
-        half = QUANTILE_90 * response.stress_std[0, along]
-        middle, low, high = (
-            RoundCurve(
-                response.strain[0].astype(float),
-                curve.astype(float),
-                np.asarray(modulus * (curve[0] / stress[0] if stress[0] > 0 else 1.0)),
-                np.array(law),
-            )(at)
-            for curve in (stress, stress - half, stress + half)
-        )
-        return at, middle, np.stack([low, high])
-
-    def curves(
-        self, prediction: Prediction, axis: str
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Strain (point,), the predicted stress (point,) and its 5 and 95 % quantiles (2, point),
-        MPa, of one SVE under tension.
-
-        A Voce law with the matrix's b through modulus, yield and flow stress
-        (`svevae.physics.voce`); the band takes these as normal and independent. NaN where no law
-        goes through them.
+        MPa, of what a view shows: the model's own curve where it learnt curves, else by Voce's law.
         """
-        columns = [self.model.names.index(f"{name}_{axis}") for name in ("E", "yield", "flow")]
-        mean, std = (
-            prediction.properties[0, columns].astype(float),
-            prediction.std[0, columns].astype(float),
-        )
-        noise = np.random.default_rng(SEED).standard_normal((DRAWS, 3))
-        E, proof, flow = np.concatenate([mean[None], mean + std * noise]).T[:, :, None]
-        strain = np.linspace(0, self.strain[-1], POINTS)
-        s0, Q = fit_voce(E, proof, flow, self.strain[-1], self.material.b)
-        stress = voce_curve(E, s0, Q, self.material.b, strain)
-        drawn = stress[1:][np.isfinite(stress[1:]).all(axis=1)]
-        band = (
-            np.quantile(drawn, (0.05, 0.95), axis=0) if len(drawn) else np.full((2, POINTS), np.nan)
-        )
-        return strain, stress[0], band
+        if self.model.contract.law:
+            return learnt_curve(self.model, view.latent, axis)
+        end, b = float(self.strain[-1]), float(self.material.b)
+        return voce_band(self.model.names, view.prediction, axis, end, b)
 
     def _encoded(
         self, title: str, voxels: np.ndarray, notes: tuple[str, ...], solved: Solved | None = None

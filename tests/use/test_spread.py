@@ -20,6 +20,7 @@ from svevae.dataset.store import write_dataset
 from svevae.errors import DataError
 from svevae.meshes.runs import RUNNING, Run, run_apart
 from svevae.scans.options import ImportOptions
+from svevae.use import pulled
 from svevae.use import spread as module
 from svevae.use.mesh_options import MeshOptions
 from svevae.use.spread import KEPT, Spread, describe_spread, spread_of_file
@@ -36,7 +37,7 @@ ONE = Work(1)
 class Here:
     """Work is done at once in this process; `stop` ends it after so many pieces."""
 
-    workers = 1
+    workers, local = 1, True
 
     def __init__(self) -> None:
         self.done, self.stop = 0, 10**9
@@ -120,7 +121,8 @@ def test_a_row_is_what_field_and_run_say(
 @needs_ccx
 def test_what_is_finished_is_kept(model: SimpleNamespace, here: Here) -> None:
     """Interrupted after two parts and gone on with: as undisturbed, and no part is run twice; other
-    seeds find those that are there. A damaged file is made again, and so is another strain.
+    seeds find those that are there. A damaged file is made again; another strain is another part,
+    and so are clamped faces.
     """
     chosen = options((1, 1, 4))
     here.stop = 2
@@ -145,6 +147,9 @@ def test_what_is_finished_is_kept(model: SimpleNamespace, here: Here) -> None:
     done = here.done
     spread(replace(chosen, strain=0.021), 2)
     assert here.done == done + 2
+    free, clamped = (spread(replace(chosen, clamp=one), 2).table[YIELD] for one in (False, True))
+    assert here.done == done + 4
+    assert (clamped > 1.001 * free).all()
 
 
 @needs_ccx
@@ -174,7 +179,7 @@ def test_a_run_that_fails(
         deck = deck.replace(*change[here.done]) if here.done in change else deck
         return run_apart(deck, table, folder)
 
-    monkeypatch.setattr(module, "run_apart", broken)
+    monkeypatch.setattr(pulled, "run_apart", broken)
     found = spread(chosen, 4)
     said = describe_spread(found)
     assert said.startswith("2 parts at a strain of 0.02")
@@ -184,7 +189,7 @@ def test_a_run_that_fails(
     assert len(found.quantities[YIELD]) == 2
     found.write(Path("a.csv"))
     assert pd.read_csv("a.csv")["failed"].notna().tolist() == [False, True, True, False]
-    monkeypatch.setattr(module, "run_apart", run_apart)
+    monkeypatch.setattr(pulled, "run_apart", run_apart)
     assert len(spread(chosen, 4).whole) == 4
     assert here.done == 6
 

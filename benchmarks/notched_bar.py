@@ -1,7 +1,8 @@
-"""A mesh to try `svevae field --mesh` and `svevae spread` with: a bar with two round notches.
+"""A mesh to try `svevae field --mesh`, `svevae spread` and `svevae lighten` with: a bar with
+two round notches.
 
 1.28 x 0.64 x 3.84 mm, so 4 x 2 x 12 SVEs of 32 voxels of 10 um; notches of radius 0.64 mm at half
-its height leave half of its width. 288 hexahedra C3D8I with sets of nodes BOTTOM and TOP.
+its height leave half of its width. 288 hexahedra C3D8I with sets of nodes BOTTOM, TOP and NOTCH.
 `python benchmarks/notched_bar.py notched.inp`
 """
 
@@ -40,8 +41,13 @@ def write(path: Path) -> None:
     for number, cell in enumerate(np.ndindex(*CELLS), 1):
         nodes = 1 + np.ravel_multi_index((corners + np.array(cell)).T, ends)
         lines.append(", ".join(map(str, (number, *nodes.tolist()))))
-    for name, place in (("BOTTOM", 0), ("TOP", CELLS[2])):
-        nodes = 1 + np.flatnonzero(index[:, 2] == place)
+    side = (index[:, 0] == 0) | (index[:, 0] == CELLS[0])
+    for name, there in (
+        ("BOTTOM", index[:, 2] == 0),
+        ("TOP", index[:, 2] == CELLS[2]),
+        ("NOTCH", side & (half_width(z) < WIDTH / 2)),
+    ):
+        nodes = 1 + np.flatnonzero(there)
         lines.append(f"*NSET, NSET={name}")
         lines += [f"{node}," for node in nodes.tolist()]
     path.write_text("\n".join([*lines, ""]), encoding="utf-8")

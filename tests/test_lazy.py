@@ -50,8 +50,8 @@ FACES = {
         "JOURNAL Study Ticket finalists front open_journal open_storage parse_space score"
     ),
     "svevae.use": (
-        "Design MeshOptions Scatter Spread deck_file design_file encode_volume field_file load"
-        " predict_file sample_file scatter_of_file spread_of_file"
+        "Design Lightened MeshOptions Scatter Spread Wish deck_file design_file encode_volume"
+        " field_file lighten_file load predict_file sample_file scatter_of_file spread_of_file"
     ),
 }
 

@@ -84,6 +84,7 @@ def test_mesh_notebook_writes_a_deck_and_runs_it(
     assert "part.inp: 432 elements (432 of C3D8I)" in text
     if shutil.which("ccx"):
         assert re.search(r"largest equivalent plastic strain [\d.]+% at node \d+", text)
+        assert "loads.png: 4 parts at a strain of 0.01" in text
 
 
 def test_notebooks_are_committed_without_outputs() -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from svevae.errors import DataError
 from svevae.meshes.elements import ELEMENTS
 from svevae.meshes.surface import distance, triangles_of
 from tests.meshes.bars import bar
@@ -35,3 +38,19 @@ def test_any_triangles() -> None:
     found = distance(triangles, at)
     assert (found <= sampled + 1e-12).all()
     np.testing.assert_allclose(found, sampled, atol=0.01)
+
+
+@pytest.mark.parametrize("kind", ELEMENTS)
+def test_a_named_face(kind: str) -> None:
+    """The end of a bar covers its section, and the height above it tells the distance."""
+    mesh = bar(kind, (2, 1, 3))
+    triangles = triangles_of(mesh, "BOTTOM")
+    a, b, c = triangles.transpose(1, 0, 2)
+    assert np.linalg.norm(np.cross(b - a, c - a), axis=1).sum() / 2 == pytest.approx(2)
+    at = np.random.default_rng(0).random((50, 3)) * np.array([2.0, 1, 3])
+    np.testing.assert_allclose(distance(triangles, at), at[:, 2], atol=1e-12)
+    with pytest.raises(DataError, match=r"^LID: expected a set of nodes, a surface"):
+        triangles_of(mesh, "LID")
+    alone = replace(mesh, node_sets={"ONE": mesh.used()[:1]})
+    with pytest.raises(DataError, match=r"^ONE: expected nodes of whole faces .* 1 node of none"):
+        triangles_of(alone, "ONE")

@@ -4,8 +4,9 @@ runs it and however often it was interrupted. A stand-in encodes the porosity.
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,14 +16,17 @@ import pandas as pd
 import pytest
 
 from svevae.cli import main
-from svevae.dataset.cluster import Work
+from svevae.dataset.cluster import Work, open_cluster
 from svevae.dataset.store import write_dataset
 from svevae.errors import DataError
-from svevae.meshes.runs import RUNNING, Run, run_apart
+from svevae.meshes.runs import RUNNING, Run, _scratch, run_apart
 from svevae.scans.options import ImportOptions
+from svevae.use import pulled
 from svevae.use import spread as module
 from svevae.use.mesh_options import MeshOptions
 from svevae.use.spread import KEPT, Spread, describe_spread, spread_of_file
+from tests.conftest import PATIENCE
+from tests.dataset.test_cluster import dask_scheduler, dask_worker
 from tests.meshes.bars import bar
 from tests.meshes.test_calculix import needs_ccx
 from tests.use.test_on_mesh import model, write_mesh
@@ -36,7 +40,7 @@ ONE = Work(1)
 class Here:
     """Work is done at once in this process; `stop` ends it after so many pieces."""
 
-    workers = 1
+    workers, local = 1, True
 
     def __init__(self) -> None:
         self.done, self.stop = 0, 10**9
@@ -120,7 +124,8 @@ def test_a_row_is_what_field_and_run_say(
 @needs_ccx
 def test_what_is_finished_is_kept(model: SimpleNamespace, here: Here) -> None:
     """Interrupted after two parts and gone on with: as undisturbed, and no part is run twice; other
-    seeds find those that are there. A damaged file is made again, and so is another strain.
+    seeds find those that are there. A damaged file is made again; another strain is another part,
+    and so are clamped faces.
     """
     chosen = options((1, 1, 4))
     here.stop = 2
@@ -145,6 +150,9 @@ def test_what_is_finished_is_kept(model: SimpleNamespace, here: Here) -> None:
     done = here.done
     spread(replace(chosen, strain=0.021), 2)
     assert here.done == done + 2
+    free, clamped = (spread(replace(chosen, clamp=one), 2).table[YIELD] for one in (False, True))
+    assert here.done == done + 4
+    assert (clamped > 1.001 * free).all()
 
 
 @needs_ccx
@@ -174,7 +182,7 @@ def test_a_run_that_fails(
         deck = deck.replace(*change[here.done]) if here.done in change else deck
         return run_apart(deck, table, folder)
 
-    monkeypatch.setattr(module, "run_apart", broken)
+    monkeypatch.setattr(pulled, "run_apart", broken)
     found = spread(chosen, 4)
     said = describe_spread(found)
     assert said.startswith("2 parts at a strain of 0.02")
@@ -184,7 +192,7 @@ def test_a_run_that_fails(
     assert len(found.quantities[YIELD]) == 2
     found.write(Path("a.csv"))
     assert pd.read_csv("a.csv")["failed"].notna().tolist() == [False, True, True, False]
-    monkeypatch.setattr(module, "run_apart", run_apart)
+    monkeypatch.setattr(pulled, "run_apart", run_apart)
     assert len(spread(chosen, 4).whole) == 4
     assert here.done == 6
 
@@ -220,6 +228,45 @@ def test_without_ccx(
     command = ["spread", "process.h5", "--mesh", "mesh.inp", "-m", "any", "-o", "a.inp"]
     assert main(command) == 2
     assert "a.inp: expected a name that ends in .csv" in capsys.readouterr().err
+
+
+@needs_ccx
+@pytest.mark.filterwarnings("ignore:unclosed .socket:ResourceWarning")  # Dask's, of a dead worker
+def test_a_dask_cluster_finds_what_one_process_does(
+    model: SimpleNamespace,
+    environment: dict[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also where one of its two workers is killed after the first part, and so CalculiX of it ends.
+    Runs are in the folders of the workers, of which nothing is left but what died.
+    """
+    chosen = options((1, 1, 4))
+    alone = spread(chosen, 6)
+    for kept in KEPT.glob("*.npz"):
+        kept.unlink()
+    folders = [tmp_path / name for name in ("one", "other")]
+    for one in folders:
+        one.mkdir()
+    with ExitStack() as stack:
+        address, _ = stack.enter_context(dask_scheduler(environment, tmp_path))
+        workers = [stack.enter_context(dask_worker(address, environment, one)) for one in folders]
+        with open_cluster(Work(scheduler=address)) as cluster:
+            places = [place for _, place in cluster.map(_scratch, [()] * 4)]
+        assert {Path(place).relative_to(tmp_path).parts[0] for place in places} <= {"one", "other"}
+        keep = pulled.Pulled.keep
+
+        def kill(*arguments: object) -> None:
+            workers[0].kill()
+            keep(*arguments)
+
+        monkeypatch.setattr(pulled.Pulled, "keep", kill)
+        found = spread(chosen, 6, Work(scheduler=address))
+        assert workers[0].wait(timeout=PATIENCE) == -signal.SIGKILL
+        assert workers[1].poll() is None
+    pd.testing.assert_frame_equal(found.table, alone.table)
+    pd.testing.assert_frame_equal(found.curves, alone.curves)
+    assert not list(folders[1].rglob(f"{RUNNING}*"))
 
 
 @needs_ccx

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from svevae.config import Generate
     from svevae.dataset.cluster import Work
     from svevae.meshes.results import Results
+    from svevae.use.mesh_options import MeshOptions
 
 
 def _model(options: argparse.Namespace) -> str:
@@ -248,12 +249,9 @@ def run_field(options: argparse.Namespace) -> None:
         print(field_file(options.source, options.output, model, ImportOptions(**given), material))
         return
     from svevae.pictures.part import plot_deck
-    from svevae.use.mesh_options import MeshOptions
     from svevae.use.on_mesh import deck_file
 
-    chosen = {field.name: getattr(options, field.name) for field in dataclasses.fields(MeshOptions)}
-    placed = MeshOptions(**chosen)
-    read = ImportOptions(**given)
+    read, placed = ImportOptions(**given), _mesh_options(options)
     print(deck_file(options.source, options.output, model, read, placed, material, plot_deck))
 
 
@@ -324,24 +322,29 @@ def _plot_part(
         written.append(part)
 
 
+def _mesh_options(options: argparse.Namespace) -> MeshOptions:
+    """Those of a command that has some of them."""
+    from svevae.use.mesh_options import MeshOptions
+
+    names = [
+        field.name for field in dataclasses.fields(MeshOptions) if hasattr(options, field.name)
+    ]
+    return MeshOptions(**{name: getattr(options, name) for name in names})
+
+
 def run_spread(options: argparse.Namespace) -> None:
     _import_keras("tensorflow")
     from svevae.errors import DataError
     from svevae.pictures.spread import plot_spread
     from svevae.scans.options import ImportOptions
-    from svevae.use.mesh_options import MeshOptions
     from svevae.use.spread import describe_spread, spread_of_file, tables_of
 
-    names = [
-        field.name for field in dataclasses.fields(MeshOptions) if hasattr(options, field.name)
-    ]
-    chosen = MeshOptions(**{name: getattr(options, name) for name in names})
     found = spread_of_file(
         options.source,
         options.output,
         _model(options),
         ImportOptions(voxel_size=options.voxel_size),
-        chosen,
+        _mesh_options(options),
         options.count,
         options.material,
         _work(options),
@@ -354,6 +357,33 @@ def run_spread(options: argparse.Namespace) -> None:
     picture = options.output.with_suffix(".png")
     plot_spread(picture, found)
     print(f"{', '.join(map(str, [*written, picture]))}: {describe_spread(found)}")
+
+
+def run_lighten(options: argparse.Namespace) -> None:
+    _import_keras("tensorflow")
+    from svevae.pictures.lighten import plot_lightened
+    from svevae.scans.options import ImportOptions
+    from svevae.use.lighten import Wish, describe_lightened, lighten_file, tables_of
+
+    between = None if options.between is None else tuple(options.between)
+    wish = Wish(
+        options.near, between, options.load, options.trials, options.samples, options.verify
+    )
+    found = lighten_file(
+        options.source,
+        options.output,
+        _model(options),
+        ImportOptions(voxel_size=options.voxel_size),
+        _mesh_options(options),
+        wish,
+        options.material,
+        _work(options),
+    )
+    found.write(options.output)
+    picture = options.output.with_suffix(".png")
+    plot_lightened(picture, found)
+    written = ", ".join(map(str, [*tables_of(options.output), picture]))
+    print(f"{written}: {describe_lightened(found, wish)}")
 
 
 def run_sample(options: argparse.Namespace) -> None:

@@ -218,6 +218,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     mesh.add_argument("--mesh", type=Path, metavar="MESH", help=MESH)
     _add_mesh_options(mesh)
+    _add_porosity_option(mesh)
     _add_scan_options(mesh)
     _add_volume_options(field)
     _add_model_option(field)
@@ -241,6 +242,7 @@ def make_parser() -> argparse.ArgumentParser:
     deck.set_defaults(run=commands.run_run)
 
     _add_spread(parsers)
+    _add_lighten(parsers)
 
     explore = parsers.add_parser(
         "explore",
@@ -516,15 +518,6 @@ def _add_mesh_options(mesh: argparse._ActionsContainer) -> None:
         ),
     )
     mesh.add_argument(
-        "--porosity",
-        metavar="P",
-        help=(
-            "of a sample: its mean, a fraction; or DISTANCE:POROSITY,... by the distance to the"
-            " surface of the mesh in its unit, linear between, constant beyond; or a .csv file with"
-            " the columns element and porosity, or .npy (default: as in SOURCE)"
-        ),
-    )
-    mesh.add_argument(
         "--uncorrelated",
         dest="correlated",
         action="store_false",
@@ -572,6 +565,18 @@ def _add_mesh_options(mesh: argparse._ActionsContainer) -> None:
         default=50,
         metavar="N",
         help="of the step (default: %(default)s)",
+    )
+
+
+def _add_porosity_option(mesh: argparse._ActionsContainer) -> None:
+    mesh.add_argument(
+        "--porosity",
+        metavar="P",
+        help=(
+            "of a sample: its mean, a fraction; or DISTANCE:POROSITY,... by the distance to the"
+            " surface of the mesh in its unit, linear between, constant beyond; or a .csv file with"
+            " the columns element and porosity, or .npy (default: as in SOURCE)"
+        ),
     )
 
 
@@ -662,16 +667,96 @@ def _add_spread(parsers: argparse._SubParsersAction) -> None:
             " propagate` does)"
         ),
     )
-    _add_mesh_options(spread)
-    spread.add_argument(
+    _add_porosity_option(spread)
+    _add_process_options(spread)
+    spread.set_defaults(run=commands.run_spread)
+
+
+def _add_lighten(parsers: argparse._SubParsersAction) -> None:
+    text = (
+        "the gradation of porosity by the distance from a surface that carries a load at least"
+        " mass, on a mesh by CalculiX; goes on where it was interrupted"
+    )
+    more = (
+        "Optuna looks for it among gradations that are as porous far from the surface as the load"
+        " allows, and begins with the best uniform porosity. Both are verified on fresh parts."
+    )
+    lighten = parsers.add_parser(
+        "lighten", help=text, description=f"{text[0].upper()}{text[1:]}. {more}"
+    )
+    lighten.add_argument("source", type=Path, metavar="SVES", help="an SVE file of the process")
+    lighten.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        help=(
+            "a .csv table with a row for each design that was run; beside it -porosity.csv, what"
+            " `svevae field --porosity` takes for the best, and a .png picture"
+        ),
+    )
+    lighten.add_argument("--mesh", type=Path, metavar="MESH", required=True, help=MESH)
+    lighten.add_argument(
+        "--near",
+        metavar="FACE",
+        help=(
+            "distances count from this: a set of nodes, a surface, or XMIN to ZMAX of the box round"
+            " the mesh (default: the whole surface)"
+        ),
+    )
+    lighten.add_argument(
+        "--porosity",
+        dest="between",
+        type=_finite,
+        nargs=2,
+        metavar=("LOW", "HIGH"),
+        help=(
+            "of designs, the lowest and the highest, fractions (default: between them are 90 %% of"
+            " the SVEs)"
+        ),
+    )
+    lighten.add_argument(
+        "--load",
+        type=_finite,
+        default=0.95,
+        metavar="SHARE",
+        help="of the yield load at the lowest porosity, to be carried (default: %(default)s)",
+    )
+    for name, short, default, text in (
+        ("--trials", (), 20, "of Optuna"),
+        ("--samples", ("-n",), 4, "parts of a design, the mean of whose yield loads is its load"),
+        ("--verify", (), 8, "fresh parts that verify it, properties drawn as by `svevae spread`"),
+    ):
+        lighten.add_argument(
+            *(*short, name),
+            type=_count,
+            default=default,
+            metavar="N",
+            help=f"{text} (default: %(default)s)",
+        )
+    lighten.add_argument(
+        "--seed",
+        dest="sample",
+        type=_count,
+        default=0,
+        metavar="SEED",
+        help="of the search and its first part, others follow (default: %(default)s)",
+    )
+    _add_process_options(lighten)
+    lighten.set_defaults(run=commands.run_lighten, increments=10)
+
+
+def _add_process_options(command: argparse.ArgumentParser) -> None:
+    """What `svevae spread` and `lighten` share."""
+    _add_mesh_options(command)
+    command.add_argument(
         "--voxel-size",
         type=_finite,
         metavar="UM",
         help="of the SVEs in micrometres (default: what SVES says, else the model)",
     )
-    _add_cluster_options(spread)
-    _add_model_option(spread)
-    spread.set_defaults(run=commands.run_spread)
+    _add_cluster_options(command)
+    _add_model_option(command)
 
 
 def _positive(text: str) -> int:

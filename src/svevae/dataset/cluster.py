@@ -78,11 +78,11 @@ HERE = Work()
 
 class Cluster:
     """Where work is done: `map` over processes of this machine, or over the workers of an existing
-    Dask scheduler.
+    Dask scheduler; `local` says which.
     """
 
-    def __init__(self, client: Any):
-        self._client = client
+    def __init__(self, client: Any, local: bool):
+        self._client, self.local = client, local
 
     @property
     def workers(self) -> int:
@@ -209,7 +209,7 @@ def open_cluster(work: Work = HERE) -> Iterator[Cluster]:
         if work.scheduler is not None:
             _greet(work.scheduler)
             with Client(work.scheduler, timeout=ANSWER_TIMEOUT) as client:
-                yield Cluster(client)
+                yield Cluster(client, local=False)
             return
         count = work.workers or (
             len(os.sched_getaffinity(0))
@@ -228,7 +228,7 @@ def open_cluster(work: Work = HERE) -> Iterator[Cluster]:
             ) as cluster,
             Client(cluster) as client,
         ):
-            yield Cluster(client)
+            yield Cluster(client, local=True)
 
 
 def _greet(scheduler: str) -> None:

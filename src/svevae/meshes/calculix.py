@@ -110,7 +110,10 @@ def run_deck(deck: Path, beside: bool = False) -> Load:
             env=os.environ | ({"OMP_NUM_THREADS": "1"} if beside else {}),
         )
         try:
-            _watch(process, deck.with_suffix(".sta"), beside)
+            if not beside:
+                _watch(process, deck.with_suffix(".sta"))
+            # else no bar: tqdm makes a semaphore, which is told as leaked where a worker is ended
+            process.wait()
         finally:
             if process.stdin is not None:
                 process.stdin.close()  # tells the guard
@@ -158,13 +161,13 @@ def find_ccx() -> str:
     return program
 
 
-def _watch(process: subprocess.Popen, status: Path, quiet: bool) -> None:
+def _watch(process: subprocess.Popen, status: Path) -> None:
     """Wait for ccx, and show how much of the step its file of increments says is done."""
     with tqdm(
         total=100,
         unit="%",
         desc="ccx",
-        disable=quiet or not sys.stderr.isatty(),
+        disable=not sys.stderr.isatty(),
         bar_format="{l_bar}{bar}",
     ) as bar:
         while process.poll() is None:

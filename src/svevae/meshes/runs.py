@@ -70,13 +70,14 @@ class Run:
 
 
 def run_apart(deck: bytes, table: bytes, folder: Path | None = None) -> Run:
-    """Run a deck, whose table of elements is `table`, in a new folder below `folder`, by default
-    where the system has temporary files; afterwards it is gone.
+    """Run a deck, whose table of elements is `table`, in a new folder below `folder`, by default in
+    that of the Dask worker that does it, or where the system has temporary files; afterwards it is
+    gone.
 
     Raises DataError where there is no ccx, and where the disk does not take what it writes.
     """
     try:
-        with tempfile.TemporaryDirectory(prefix=RUNNING, dir=folder) as name:
+        with tempfile.TemporaryDirectory(prefix=RUNNING, dir=folder or _scratch()) as name:
             path = Path(name) / "part.inp"
             path.write_bytes(deck)
             path.with_suffix(".csv").write_bytes(table)
@@ -85,6 +86,18 @@ def run_apart(deck: bytes, table: bytes, folder: Path | None = None) -> Run:
         raise DataError(
             f"{error.filename or folder or tempfile.gettempdir()}: {error.strerror or error}"
         ) from error
+
+
+def _scratch() -> str | None:
+    """The folder of this Dask worker: the next one there removes what a worker that was killed has
+    left. None elsewhere.
+    """
+    from distributed import get_worker
+
+    try:
+        return get_worker().local_directory
+    except ValueError:
+        return None
 
 
 def _run(path: Path) -> Run:

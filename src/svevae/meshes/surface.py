@@ -7,18 +7,22 @@ from itertools import pairwise
 import numpy as np
 from scipy.spatial import cKDTree
 
+from svevae.errors import DataError
 from svevae.meshes.elements import ELEMENTS, Element
 from svevae.meshes.mesh import Mesh
 from svevae.physics.cpu.rows import kernel
+from svevae.words import counted
 
 NEAR = 8  # triangles that are looked at first
 PAIRS = 1 << 18  # of points and triangles, in memory at a time
 
 
-def triangles_of(mesh: Mesh) -> np.ndarray:
+def triangles_of(mesh: Mesh, name: str | None = None) -> np.ndarray:
     """The faces that belong to one element alone, as triangles (triangle, corner, 3); faces with
-    nodes between corners are cut at these.
+    nodes between corners are cut at these. With the `name` of a face as `Mesh.face` takes it, those
+    all of whose corners are in it; raises DataError where there are none.
     """
+    nodes = None if name is None else mesh.face(name)
     corners, cut = [], []
     for block in mesh.blocks:
         element = ELEMENTS[block.kind]
@@ -27,11 +31,17 @@ def triangles_of(mesh: Mesh) -> np.ndarray:
             own = np.sort(block.nodes[:, places], axis=1)
             corners.append(np.pad(own, [(0, 0), (0, 4 - len(places))], constant_values=-1))
             cut.append([block.nodes[:, list(one)] for one in _cut(element, number)])
-    _, which, times = np.unique(
-        np.concatenate(corners), axis=0, return_inverse=True, return_counts=True
-    )
+    tips = np.concatenate(corners)
+    _, which, times = np.unique(tips, axis=0, return_inverse=True, return_counts=True)
     ends = np.cumsum([0, *map(len, corners)])
     outer = times[which.ravel()] == 1
+    if nodes is not None:
+        outer &= (np.isin(tips, nodes) | (tips < 0)).all(axis=1)
+        if not outer.any():
+            raise DataError(
+                f"{name}: expected nodes of whole faces of elements on the surface, received"
+                f" {counted(len(nodes), 'node')} of none"
+            )
     rows = [
         nodes[outer[start:stop]]
         for (start, stop), triangles in zip(pairwise(ends.tolist()), cut, strict=True)

@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from svevae.parts.config import load_multiscale
     from svevae.parts.direct import Direct
     from svevae.parts.fields import Law, PropertyField
-    from svevae.parts.gradation import Gradation, GradationStudy, Outline, fit_trend
+    from svevae.parts.gradation import GradationStudy, Outline, fit_trend
     from svevae.parts.ground import Ground, generate_bars
     from svevae.parts.latent_field import LatentField
+    from svevae.parts.lightest import Gradation
     from svevae.parts.resegment import SegmentationShift
     from svevae.parts.sampler import PartSampler
 
@@ -43,7 +44,7 @@ __getattr__ = lazy(
     {
         "Coarse": "coarse",
         "Direct": "direct",
-        "Gradation": "gradation",
+        "Gradation": "lightest",
         "GradationStudy": "gradation",
         "Ground": "ground",
         "LatentField": "latent_field",

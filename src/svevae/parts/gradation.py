@@ -1,18 +1,14 @@
-"""Parts with a notch or a hole whose porosity varies with the distance from it; the least mass that
-carries a load.
+"""Parts with a notch or a hole whose porosity varies with the distance from it, and their loads by
+our own solver.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import optuna
-import pandas as pd
-from scipy.optimize import brentq
 
 from svevae.dataset.statistics import read_position
 from svevae.dataset.store import SVEDataset
@@ -23,30 +19,12 @@ from svevae.parts.direct import Direct, joined
 from svevae.parts.fields import PropertyField
 from svevae.parts.ground import series
 from svevae.parts.latent_field import LatentField
+from svevae.parts.lightest import Gradation, GradationSearch
 from svevae.physics.level_sets import graded
 from svevae.physics.part import Response, block_means
 
 WIDTHS = (0.25, 4.0)  # SVE edges
-# of the load that a design carries beyond the target, at most; it covers the root's tolerance
-SPARE = 1e-4
 SECTION = 0.05  # relative error of the net section
-
-
-@dataclass(frozen=True)
-class Gradation:
-    """Porosity from `near` the notch or hole to `far` from it: far + (near - far) exp(-(d /
-    width)^2), d in SVE edges from its surface.
-    """
-
-    near: float
-    far: float
-    width: float
-
-    def porosity(self, distance: np.ndarray) -> np.ndarray:
-        """At distances (...) in SVE edges; in the void, where it is negative, as at the surface."""
-        return self.far + (self.near - self.far) * np.exp(
-            -np.square(np.maximum(distance, 0.0) / self.width)
-        )
 
 
 def distance(shape: str, part: tuple[int, ...], radius: float, n: int) -> np.ndarray:
@@ -138,8 +116,10 @@ class Outline:
         return np.where(self.voxels[:, 0] > 0, design.porosity(self.voxels[:, 0]), np.nan)
 
 
-class GradationStudy:
-    """Loads of designs of one part through the latent space, and the search for the lightest."""
+class GradationStudy(GradationSearch):
+    """Loads of designs of one part through the latent space, and the search for the lightest.
+    Widths are in SVE edges.
+    """
 
     def __init__(
         self,
@@ -158,16 +138,13 @@ class GradationStudy:
 
         Raises ConfigError for porosities that the latent field does not know.
         """
+        super().__init__(porosity, field.porosities, WIDTHS, seed)
         self.outline, self.model, self.field, self.coarse = outline, model, field, coarse
-        self.low, self.high = porosity
-        self.fields, self.seed = fields, seed
+        self.fields = fields
         self.loads: dict[Gradation, float] = {}
-        lowest, highest = field.porosities
-        if not lowest <= self.low < self.high <= highest:
-            raise ConfigError(
-                f"porosity: expected porosities of SVEs of the dataset, {lowest:.4f} to"
-                f" {highest:.4f}, received {list(porosity)}"
-            )
+
+    def mean_porosity(self, design: Gradation) -> float:
+        return self.outline.mean_porosity(design)
 
     def load(self, design: Gradation) -> float:
         """Yield load over the area of the box, MPa: mean over sampled latent fields, the same
@@ -185,77 +162,6 @@ class GradationStudy:
             response = self.coarse.simulate(fields, outline=self.outline.elements > 0)
             self.loads[design] = float(response.yield_stress.mean())
         return self.loads[design]
-
-    def fill(self, make: Callable[[float], Gradation], target: float) -> Gradation | None:
-        """Find the highest porosity x at which the design make(x) carries the load `target`; None
-        where it does at none. The load falls as x grows.
-        """
-        if self.load(make(self.high)) >= target:
-            return make(self.high)
-        if self.load(make(self.low)) < target * (1 + SPARE):
-            return make(self.low) if self.load(make(self.low)) >= target else None
-        carrying = [self.low]
-
-        def spare(x: float) -> float:
-            load = self.load(make(x))
-            if load >= target:
-                carrying.append(x)
-            return load - target * (1 + SPARE)
-
-        root = brentq(spare, self.low, self.high, xtol=SPARE / 10)
-        # where the load falls steeply, the root's tolerance may cost more than is spared
-        return make(root if self.load(make(root)) >= target else max(carrying))
-
-    def uniform(self, target: float) -> Gradation:
-        """Find the highest uniform porosity that carries the load. Raises ConfigError where every
-        one does.
-        """
-        design = self.fill(lambda x: Gradation(x, x, 1.0), target)
-        if design is None or design.near == self.high:
-            share = target / self.load(Gradation(self.low, self.low, 1.0))
-            raise ConfigError(
-                f"load: {share:g} is carried at the highest porosity {self.high:g} everywhere:"
-                " nothing to grade"
-            )
-        return design
-
-    def search(
-        self, target: float, start: Gradation, trials: int
-    ) -> tuple[Gradation, pd.DataFrame]:
-        """Find the gradation of highest mean porosity that carries the load; all that were tried
-        are the rows of the table, `start` the first.
-
-        Optuna chooses `near` and `width`, `far` is filled up to the load, so that each trial is as
-        light as it may be.
-        """
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
-        designs = [start]
-
-        def objective(trial: optuna.Trial) -> float:
-            near, width = (
-                trial.suggest_float("near", self.low, self.high),
-                trial.suggest_float("width", *WIDTHS, log=True),
-            )
-            design = self.fill(lambda x: Gradation(near, x, width), target)
-            if design is None:
-                raise optuna.TrialPruned
-            designs.append(design)
-            return self.outline.mean_porosity(design)
-
-        study = optuna.create_study(
-            direction="maximize", sampler=optuna.samplers.TPESampler(seed=self.seed)
-        )
-        study.enqueue_trial({"near": self.low, "width": 1.0})
-        study.optimize(objective, n_trials=trials, show_progress_bar=sys.stderr.isatty())
-        rows = [
-            asdict(design)
-            | {
-                "mean porosity": self.outline.mean_porosity(design),
-                "load": self.load(design),
-            }
-            for design in designs
-        ]
-        return max(designs, key=self.outline.mean_porosity), pd.DataFrame(rows)
 
 
 def verify(

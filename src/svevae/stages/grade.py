@@ -15,8 +15,9 @@ from svevae.files import write_json, written_whole
 from svevae.parts.coarse import Coarse
 from svevae.parts.config import Multiscale
 from svevae.parts.direct import Direct
-from svevae.parts.gradation import Gradation, GradationStudy, Outline, fit_trend, verify
+from svevae.parts.gradation import GradationStudy, Outline, fit_trend, verify
 from svevae.parts.ground import Ground
+from svevae.parts.lightest import Gradation
 from svevae.pictures.parts import plot_designs, plot_trials
 from svevae.use.champion import load
 

@@ -1,4 +1,5 @@
-"""What people do with a trained model: load, predict, sample, design, scatter, field, spread.
+"""What people do with a trained model: load, predict, sample, design, scatter, field, spread,
+lighten.
 
 Each verb is a command of the same name, and works on files.
 """
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from svevae.use.champion import load
     from svevae.use.design import Design, design_file
     from svevae.use.field import encode_volume, field_file
+    from svevae.use.lighten import Lightened, Wish, lighten_file
     from svevae.use.mesh_options import MeshOptions
     from svevae.use.on_mesh import deck_file
     from svevae.use.predict import predict_file
@@ -22,13 +24,16 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Design",
+    "Lightened",
     "MeshOptions",
     "Scatter",
     "Spread",
+    "Wish",
     "deck_file",
     "design_file",
     "encode_volume",
     "field_file",
+    "lighten_file",
     "load",
     "predict_file",
     "sample_file",
@@ -40,13 +45,16 @@ __getattr__ = lazy(
     __name__,
     {
         "Design": "design",
+        "Lightened": "lighten",
         "MeshOptions": "mesh_options",
         "Scatter": "scatter",
         "Spread": "spread",
+        "Wish": "lighten",
         "deck_file": "on_mesh",
         "design_file": "design",
         "encode_volume": "field",
         "field_file": "field",
+        "lighten_file": "lighten",
         "load": "champion",
         "predict_file": "predict",
         "sample_file": "sample",

@@ -250,6 +250,11 @@ class Parts:
         process = Process.encoded(data, model)
         return cls(process, model, grid, wish, share, mean, chosen, tuple(remarks))
 
+    def with_porosity(self, asked: Asked, mesh: Mesh) -> Parts:
+        """The same with another porosity."""
+        wish, share, mean = _wish(asked, mesh, self.grid)
+        return dataclasses.replace(self, wish=wish, share=share, mean=mean)
+
     def sample(self, seed: int) -> Sample:
         """Sample a part and predict its properties, the best ones, or with `chosen.drawn` drawn
         from the predictor's uncertainty. Raises as `Process.sample`.

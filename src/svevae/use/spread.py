@@ -1,40 +1,30 @@
 """`svevae spread SVES.h5 --mesh MESH`: many parts that a process might have made, each sampled on a
 mesh and pulled by CalculiX, and how their load curves spread.
 
-Reading, encoding and fitting are done once. This process samples and writes decks, workers run
-them. What is finished is kept in `KEPT`, found by a digest of all that it depends on.
+What is finished is kept in `KEPT`, see `svevae.use.pulled`.
 """
 
 from __future__ import annotations
 
-import hashlib
-import shutil
-import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from svevae import __version__
 from svevae.dataset.cluster import HERE, Work, open_cluster, progress
 from svevae.errors import DataError
-from svevae.files import check_target, load_arrays, locked, save_arrays, written_whole
-from svevae.meshes.calculix import find_ccx
-from svevae.meshes.deck import Pull
-from svevae.meshes.mesh import Mesh
+from svevae.files import written_whole
 from svevae.meshes.reading import read_mesh
 from svevae.meshes.results import PEAK
-from svevae.meshes.runs import RUNNING, Run, run_apart
+from svevae.meshes.runs import Run
 from svevae.parts.quantiles import quantile_table
 from svevae.scans.options import ImportOptions
-from svevae.use.mesh_curves import curves_of
 from svevae.use.mesh_options import MeshOptions
-from svevae.use.mesh_places import Places
 from svevae.use.mesh_sample import Parts
-from svevae.use.on_mesh import Deck, deck_of, say_pull, with_pull
+from svevae.use.on_mesh import say_pull, with_pull
+from svevae.use.pulled import Pulled, check_before, claimed, run_parts
 from svevae.words import counted, some
 
 KEPT = Path(".checkpoints/spread")
@@ -110,24 +100,22 @@ def spread_of_file(
     Raises DataError, too, where there is no ccx, no step of tension, or fewer than two parts, and
     where another process does the same in this folder.
     """
-    _check(source, target, chosen, count)
-    if work.scheduler is None:
-        find_ccx()
+    if count < FEWEST:
+        raise DataError(f"--samples: expected at least {FEWEST}, received {count}")
+    check_before(source, target, (*tables_of(target), target.with_suffix(".png")), chosen, work)
     mesh = read_mesh(chosen.mesh)
     pull = with_pull(mesh, chosen)
     assert pull is not None
     parts = Parts.of(source, uri, options, chosen, mesh, material)
     first = chosen.sample or 0
     seeds = range(first, first + count)
-    pulled = _Pulled(source, mesh, chosen, parts, _digest(mesh, pull, chosen, parts))
-    with locked(KEPT / "spread.lock", "spread"):
-        for left in KEPT.glob(f"{RUNNING}*"):  # of a process that was killed
-            shutil.rmtree(left, ignore_errors=True)
-        found = _run_all(pulled, seeds, work)
+    title = f"svevae spread {source.name} --mesh {chosen.mesh.name}"
+    with claimed(KEPT, "spread"):
+        found = _run_all(Pulled(title, mesh, parts, KEPT), seeds, work)
     unit, length = chosen.unit, pull.length
     strain = abs(pull.displacement) / length
     rows = [_row(seed, *found[seed], unit) for seed in seeds]
-    curves = [_curve(seed, found[seed][0], length, unit) for seed in seeds]
+    curves = [curve_of(seed, found[seed][0], length, unit) for seed in seeds]
     known = [one for one in curves if len(one)] or curves[:1]
     remarks = (
         f"{parts.say()}, seeds {first} to {seeds[-1]}, of {parts.say_field()}",
@@ -180,114 +168,17 @@ def _interval(share: float, value: float, low: float, high: float) -> str:
     return f"{share:.0%} {value:.5g} ({' to '.join(ends)})"
 
 
-def _check(source: Path, target: Path, chosen: MeshOptions, count: int) -> None:
-    if target.suffix != ".csv":
-        raise DataError(
-            f"{target}: expected a name that ends in .csv, received {target.suffix or 'none'}"
-        )
-    if count < FEWEST:
-        raise DataError(f"--samples: expected at least {FEWEST}, received {count}")
-    if chosen.pull is None:
-        raise DataError("--pull, --hold: expected the faces of a step of tension, received none")
-    read = [source, chosen.mesh, *([Path(chosen.porosity)] if chosen.porosity else [])]
-    for path in (*tables_of(target), target.with_suffix(".png")):
-        check_target(path, read)
-
-
-def _digest(mesh: Mesh, pull: Pull, chosen: MeshOptions, parts: Parts) -> str:
-    """Name all that the decks depend on, beside the seed."""
-    kinds = [block.kind for block in mesh.blocks]
-    step = (pull.axis, pull.length, pull.displacement, pull.unit, pull.increments)
-    what = (__version__, kinds, step, chosen.tolerance, chosen.keep_types, parts.digest())
-    known = hashlib.sha256(repr(what).encode())
-    blocks = [one for block in mesh.blocks for one in (block.numbers, block.nodes)]
-    for array in (mesh.numbers, mesh.points, *blocks, pull.pulled, pull.held):
-        known.update(np.ascontiguousarray(array).tobytes())
-    return known.hexdigest()
-
-
-class _Pulled:
-    """Parts of a process on a mesh, each by its seed."""
-
-    def __init__(self, source: Path, mesh: Mesh, chosen: MeshOptions, parts: Parts, digest: str):
-        self._title = f"svevae spread {source.name} --mesh {chosen.mesh.name}"
-        self._mesh, self._chosen, self._parts = mesh, chosen, parts
-        self._digest = digest
-        self._places: Places | None = None
-
-    def path(self, seed: int) -> Path:
-        """Where the run of a part is kept."""
-        name = hashlib.sha256(f"{self._digest} {seed}".encode()).hexdigest()[:24]
-        return KEPT / f"{name}.npz"
-
-    def deck(self, seed: int) -> tuple[Deck, bool]:
-        """Sample a part; and whether all its elements have material."""
-        part = self._parts.sample(seed)
-        curves, solid = curves_of(part.field, part.law)
-        if self._places is None:
-            self._places = Places.of(self._mesh, part.grid, solid, self._chosen)
-        places = replace(self._places, solid=solid)
-        try:
-            deck = deck_of(self._mesh, part, curves, places, self._chosen)
-        except DataError as error:
-            raise DataError(f"seed {seed}: {error}") from error
-        return deck, not places.missing.any()
-
-    def kept(self, seed: int) -> tuple[Run, float] | None:
-        """A run that is finished, and the mean porosity of its part; None where there is none."""
-        run, more = Run.read(self.path(seed)), load_arrays(self._about(seed))
-        if run is None or more is None or set(more) != {"porosity", "without"}:
-            return None
-        if str(more["without"]) not in ("", self._chosen.without):
-            return None
-        return run, float(more["porosity"])
-
-    def keep(self, seed: int, run: Run, porosity: float, full: bool) -> None:
-        """Keep a run; of a part in which elements lack material with what became of them."""
-        without = "" if full else self._chosen.without
-        about = {"porosity": np.array(porosity), "without": np.array(without)}
-        save_arrays(self._about(seed), about)
-        run.save(self.path(seed))
-
-    def files(self, deck: Deck) -> tuple[bytes, bytes]:
-        """The deck and the table of its elements."""
-        with tempfile.TemporaryDirectory(prefix=RUNNING, dir=KEPT) as name:
-            path = Path(name) / "part.inp"
-            deck.write(path, self._title)
-            deck.write_table(path.with_suffix(".csv"))
-            return path.read_bytes(), path.with_suffix(".csv").read_bytes()
-
-    def _about(self, seed: int) -> Path:
-        path = self.path(seed)
-        return path.with_name(f"{path.stem}-about.npz")
-
-
-def _run_all(pulled: _Pulled, seeds: range, work: Work) -> dict[int, tuple[Run, float]]:
-    """Run the part of each seed: what CalculiX found, and the part's mean porosity. A run that
-    failed is not kept, so that the next command tries again.
-    """
-    found = {seed: known for seed in seeds if (known := pulled.kept(seed)) is not None}
+def _run_all(pulled: Pulled, seeds: range, work: Work) -> dict[int, tuple[Run, float]]:
+    """Run the part of each seed: what CalculiX found, and the part's mean porosity."""
+    found = pulled.finished(seeds)
     missing = [seed for seed in seeds if seed not in found]
     if not missing:
         return found
-    folder = KEPT.resolve() if work.scheduler is None else None
-    about: dict[int, tuple[float, bool]] = {}
-
-    def pieces() -> Iterator[tuple[bytes, bytes, Path | None]]:
-        for seed in missing:
-            deck, full = pulled.deck(seed)
-            about[seed] = deck.porosity, full
-            yield (*pulled.files(deck), folder)
-
     with open_cluster(work) as cluster:
         workers = min(cluster.workers, len(missing))
         with progress(len(seeds), len(missing), "parts", "part", "CalculiX starts", workers) as bar:
-            for k, run in cluster.map(run_apart, pieces(), bar.idle):
-                seed = missing[k]
-                porosity, full = about.pop(seed)
+            for seed, run, porosity in run_parts(pulled, missing, cluster, bar.idle):
                 found[seed] = run, porosity
-                if not run.failed:
-                    pulled.keep(seed, run, porosity, full)
                 bar.update()
     return found
 
@@ -305,7 +196,10 @@ def _row(seed: int, run: Run, porosity: float, unit: str) -> dict[str, Any]:
     }
 
 
-def _curve(seed: int, run: Run, length: float, unit: str) -> pd.DataFrame:
+def curve_of(seed: int, run: Run, length: float, unit: str) -> pd.DataFrame:
+    """The load curve of a part, a row for each increment; `length` is the distance of the faces in
+    the `unit` of the mesh.
+    """
     columns = {
         "seed": np.full(len(run.force), seed),
         "increment": np.arange(len(run.force)),

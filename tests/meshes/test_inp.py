@@ -90,6 +90,10 @@ def test_shells_beside_solids_are_sets_of_nodes(tmp_path: Path) -> None:
         ),
         (MESH.replace("0., 1., 0.", "0., 1., 0., 2."), "line 4: expected a node"),
         (MESH.replace("30, 0.", "30.5, 0."), "line 4: expected a node: its number"),
+        (
+            MESH.replace("30, 0., 1., 0.", "1e999, 0., 1.0D0, 0."),
+            "line 4: expected a node: its number and x",
+        ),
         (MESH.replace("10, 0.", "20, 0."), "node 20: expected one of this number, received two"),
         (MESH + "*NSET\n10\n", "line 9: expected NSET=NAME"),
         (MESH + "*NSET, NSET=a\nb\n", "line 10: expected numbers or names of sets .* 'b'"),

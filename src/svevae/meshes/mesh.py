@@ -35,7 +35,8 @@ class Mesh:
     Numbers are those of the file. Names of sets are in capitals, since Abaqus and CalculiX do not
     tell them apart. A surface is a list of pairs: a number of an element or the name of a set of
     elements, and a face, such as S1. `remarks` say what of the file is not here. Raises DataError
-    where a number is there twice, and where an element names a node that is not there.
+    where a number is there twice, a coordinate is not finite, and an element names a node that is
+    not there.
     """
 
     numbers: np.ndarray
@@ -51,6 +52,12 @@ class Mesh:
             known, times = np.unique(numbers, return_counts=True)
             if (twice := known[times > 1]).size:
                 raise DataError(f"{noun} {twice[0]}: expected one of this number, received two")
+        if (lost := ~np.isfinite(self.points).all(axis=1)).any():
+            node = int(np.argmax(lost))
+            raise DataError(
+                f"node {self.numbers[node]}: expected finite coordinates, received"
+                f" {', '.join(f'{one:g}' for one in self.points[node])}"
+            )
         for block in self.blocks:
             if (lost := ~np.isin(block.nodes, self.numbers)).any():
                 element, place = np.argwhere(lost)[0]
@@ -95,10 +102,11 @@ class Mesh:
             rows = self.rows(block.nodes)
             for start in range(0, len(rows), CHUNK):
                 corner = self.points[rows[start : start + CHUNK]]
-                jacobian = np.linalg.det(np.einsum("gij,ejk->egik", derivatives, corner))
+                with np.errstate(all="ignore"):  # of coordinates at the end of what floats reach
+                    jacobian = np.linalg.det(np.einsum("gij,ejk->egik", derivatives, corner))
                 share = jacobian * weights
                 volume = share.sum(axis=1)
-                wrong = (jacobian <= 0).any(axis=1)
+                wrong = ~((jacobian > 0) & np.isfinite(jacobian)).all(axis=1)
                 bad += block.numbers[start : start + CHUNK][wrong].tolist()
                 volumes.append(volume)
                 places = np.einsum("gj,ejk->egk", shape, corner)
@@ -121,7 +129,9 @@ class Mesh:
             # three edges from the first corner of a form make a right-handed frame
             ends = (1, 3, 4) if element.family is HEXAHEDRON else (1, 2, 3)
             corner = self.points[self.rows(block.nodes[:, (0, *ends)])]
-            if (np.linalg.det(corner[:, 1:] - corner[:, :1]) < 0).all():
+            with np.errstate(all="ignore"):
+                frames = np.linalg.det(corner[:, 1:] - corner[:, :1])
+            if (frames < 0).all():
                 block = replace(block, nodes=block.nodes[:, element.mirror])
                 turned.add(block.kind)
             blocks.append(block)

@@ -102,6 +102,21 @@ def test_physical_groups_of_gmsh(tmp_path: Path) -> None:
     assert "1 of triangle" in mesh.remarks[0]
 
 
+def test_names_that_would_be_the_same_are_told(tmp_path: Path) -> None:
+    text = GMSH.replace("$PhysicalNames\n2", "$PhysicalNames\n3").replace(
+        "body", 'body"\n2 3 "Body'
+    )
+    text = text.replace("$Elements\n2", "$Elements\n3").replace(
+        "2 4 2 2", "3 2 2 3 2 1 2 3\n2 4 2 2"
+    )
+    path = tmp_path / "a.msh"
+    path.write_text(text)
+    mesh = read_mesh(path)
+    assert mesh.face("BODY").tolist() == [1, 2, 3]
+    assert mesh.element_sets["BODY_2"].tolist() == [1]
+    assert mesh.remarks[-1].endswith("'body' is BODY_2")
+
+
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [

@@ -36,6 +36,7 @@ NAMES = {kind: form for form, kind in MESHIO.items()} | {
 # meshio 5.3.5 reads no .msh file of version 4.1 in which some entities alone are in a group; those
 # of version 2.2 name no groups then
 SAVE_ALL = "; in gmsh save as .inp, or without Mesh.SaveAll and with the volumes in a group"
+SHOWN = 5  # names in a remark
 assert set(NAMES) == set(ELEMENTS)
 
 
@@ -117,8 +118,14 @@ def _from_meshio(path: Path) -> Mesh:
     points = np.asarray(found.points, float)
     if points.shape[1] != 3:
         raise DataError(f"{path}: expected points in space, received {points.shape[1]} coordinates")
-    node_sets, element_sets = sets_of(found, numbers)
-    remarks = (f"elements that are no solids are left out, {names}; their sets are sets of nodes",)
+    node_sets, element_sets, renamed = sets_of(found, numbers)
+    remarks = []
+    if others:
+        left_out = "elements that are no solids are left out"
+        remarks.append(f"{left_out}, {names}; their sets are sets of nodes")
+    if renamed:
+        told = some([f"{name!r} is {own}" for name, own in renamed.items()], SHOWN)
+        remarks.append(f"of sets whose names would be the same {told}")
     with _naming(path):
         mesh = Mesh(
             np.arange(1, len(points) + 1),
@@ -126,6 +133,6 @@ def _from_meshio(path: Path) -> Mesh:
             tuple(blocks),
             node_sets,
             element_sets,
-            remarks=remarks if others else (),
+            remarks=tuple(remarks),
         )
         return mesh.oriented()

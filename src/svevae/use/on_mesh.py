@@ -22,7 +22,7 @@ from svevae.meshes.deck import Pull, from_folder, write_deck
 from svevae.meshes.mesh import Mesh
 from svevae.meshes.reading import read_mesh
 from svevae.meshes.vtu import write_vtu
-from svevae.parts.fields import Law, PropertyField, column_head
+from svevae.parts.fields import AXIS, Law, PropertyField, column_head
 from svevae.physics.voce import OFFSET
 from svevae.scans.options import ImportOptions
 from svevae.use.field import Corner, Covers, Scan, read_scan
@@ -129,6 +129,11 @@ class Deck:
     def porosity(self) -> float:
         """The mean over the volume of the mesh."""
         return float(np.average(self.columns["porosity"], weights=self.columns["volume"]))
+
+    @property
+    def axis(self) -> int:
+        """Of tension: that of the step, without one that of the properties."""
+        return "xyz".index(AXIS) if self.pull is None else self.pull.axis
 
     def write(self, target: Path, title: str) -> None:
         """Write the .inp file, whole or not at all; `title` is its first line."""

@@ -79,6 +79,15 @@ def test_faces_by_any_name() -> None:
         mesh.face("LID")
 
 
+def test_faces_by_names_as_the_file_has_them() -> None:
+    """Blanks are left out of those of .inp files, and are _ in those of others."""
+    mesh = bar("C3D8")
+    top = mesh.node_sets["TOP"]
+    mesh = replace(mesh, node_sets={"UPPERFACE": top, "FACE_DU_C_T_": top[:2]})
+    np.testing.assert_array_equal(mesh.face("Upper face"), top)
+    np.testing.assert_array_equal(mesh.face("face du c\u00f4t\u00e9"), top[:2])
+
+
 def test_a_part_of_a_mesh_keeps_its_numbers() -> None:
     mesh = bar("C3D8", (1, 1, 3))
     part = mesh.only(np.array([True, True, False]))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+
+from svevae.meshes.mesh import plain_name
 
 Sets = dict[str, np.ndarray]
 DIMENSIONS = ("POINT", "LINE", "SURFACE", "VOLUME")
@@ -46,7 +47,7 @@ def sets_of(found: Any, numbers: list[np.ndarray | None]) -> tuple[Sets, Sets, d
         if (faces := np.concatenate(nodes)).size:
             node_sets.setdefault(names[name], np.unique(faces))
     there = {*node_sets, *element_sets}
-    others = {name: own for name, own in names.items() if own in there and own != _name(name)}
+    others = {name: own for name, own in names.items() if own in there and own != plain_name(name)}
     return node_sets, element_sets, others
 
 
@@ -57,7 +58,7 @@ def distinct(names: Iterable[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     taken: set[str] = set()
     for name in dict.fromkeys(names):
-        own = plain = _name(name)
+        own = plain = plain_name(name)
         number = 1
         while own in taken:
             number += 1
@@ -133,8 +134,3 @@ def _of_numbers(found: Any) -> dict[str, list[np.ndarray]]:
         ]
         for (number, dimension), name in groups.items()
     }
-
-
-def _name(name: str) -> str:
-    """A name that .inp files may have."""
-    return re.sub(r"[^A-Z0-9_.-]", "_", str(name).upper())

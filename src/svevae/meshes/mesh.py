@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -148,9 +149,13 @@ class Mesh:
 
     def face(self, name: str) -> np.ndarray:
         """Numbers of the nodes of a set of nodes, a surface, or a face of the box round the mesh,
-        such as ZMAX; only those that elements have. Raises DataError where there is none.
+        such as ZMAX; only those that elements have. Names are taken as they are in the file, too.
+        Raises DataError where there is none.
         """
         wanted, used = name.upper(), self.used()
+        as_read = (wanted, "".join(wanted.replace('"', "").split()), plain_name(name))
+        known = (one for one in as_read if one in self.node_sets or one in self.surfaces)
+        wanted = next(known, wanted)
         if wanted in self.node_sets:
             found = np.intersect1d(self.node_sets[wanted], used)
         elif wanted in self.surfaces:
@@ -213,6 +218,11 @@ class Mesh:
                 for name, pairs in self.surfaces.items()
             },
         )
+
+
+def plain_name(name: str) -> str:
+    """A name that .inp files may have."""
+    return re.sub(r"[^A-Z0-9_.-]", "_", name.upper())
 
 
 def _within(sets: Mapping[str, np.ndarray], known: np.ndarray) -> dict[str, np.ndarray]:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from svevae.errors import DataError
 from svevae.meshes.elements import ELEMENTS, HEXAHEDRON, quadrature
@@ -146,6 +148,19 @@ class Mesh:
     def used(self) -> np.ndarray:
         """Numbers of the nodes that elements have, sorted."""
         return np.unique(np.concatenate([block.nodes.ravel() for block in self.blocks]))
+
+    @cached_property
+    def bodies(self) -> np.ndarray:
+        """Of each node (node,) the number of its body, the elements that share nodes with each
+        other; -1 of nodes that no element has.
+        """
+        ends = [self.rows(block.nodes.ravel()).reshape(block.nodes.shape) for block in self.blocks]
+        first = np.concatenate([np.repeat(rows[:, 0], rows.shape[1] - 1) for rows in ends])
+        other = np.concatenate([rows[:, 1:].ravel() for rows in ends])
+        count = len(self.numbers)
+        graph = coo_array((np.ones(len(first), bool), (first, other)), (count, count))
+        _, body = connected_components(graph, directed=False)
+        return np.where(np.isin(self.numbers, self.used()), body, -1)
 
     def face(self, name: str) -> np.ndarray:
         """Numbers of the nodes of a set of nodes, a surface, or a face of the box round the mesh,

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from svevae.meshes.deck import Pull
-from svevae.meshes.groups import sets_of
+from svevae.meshes.groups import distinct, sets_of
 from svevae.meshes.reading import read_mesh
 
 BRACKET = Path(__file__).parent / "bracket.med"  # an L of 0.16 mm, as gmsh 4.15 writes it
@@ -120,6 +120,10 @@ def test_groups_that_are_told_apart_by_capitals_and_accents_alone() -> None:
         "FACE___2": [2],
     }
     assert others == {"Top": "TOP_2", "face \u00e8": "FACE___2"}
+
+
+def test_names_that_are_too_long_for_calculix() -> None:
+    assert list(distinct(["a" * 100, "a" * 90]).values()) == ["A" * 80, "A" * 74 + "_2"]
 
 
 def test_entities_where_no_group_is_told() -> None:

@@ -107,6 +107,10 @@ def test_a_part_of_a_mesh_keeps_its_numbers() -> None:
             {"points": np.array([[0, np.nan, 1]] * 8)},
             r"node \d+: expected finite coordinates, received 0, nan, 1",
         ),
+        (
+            {"numbers": np.arange(10**10, 10**10 + 8)},
+            "node 10000000007: expected numbers up to 999",
+        ),
         ({"node_sets": {"A": np.array([5])}}, "set A: expected nodes of the mesh, received 5"),
         ({"element_sets": {"B": np.array([5])}}, "set B: expected elements of the mesh, receiv"),
     ],

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from svevae.meshes.mesh import plain_name
+from svevae.meshes.mesh import NAME, plain_name
 
 Sets = dict[str, np.ndarray]
 DIMENSIONS = ("POINT", "LINE", "SURFACE", "VOLUME")
@@ -62,7 +62,7 @@ def distinct(names: Iterable[str]) -> dict[str, str]:
         number = 1
         while own in taken:
             number += 1
-            own = f"{plain}_{number}"
+            own = f"{plain[: NAME - 6]}_{number}"
         found[name] = own
         taken.add(own)
     return found

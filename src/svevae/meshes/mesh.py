@@ -17,6 +17,8 @@ from svevae.words import counted, some
 
 CHUNK = 1 << 14  # elements whose Gauss points are in memory at a time
 FACES = ("XMIN", "XMAX", "YMIN", "YMAX", "ZMIN", "ZMAX")  # of the box round the mesh
+HIGHEST = 999_999_999  # number; CalculiX takes larger ones for others
+NAME = 80  # characters of the name of a set, at most
 FLAT = 1e-6  # of the longest edge of the box: how near a face its nodes are
 
 
@@ -55,6 +57,10 @@ class Mesh:
             known, times = np.unique(numbers, return_counts=True)
             if (twice := known[times > 1]).size:
                 raise DataError(f"{noun} {twice[0]}: expected one of this number, received two")
+            if known.size and known[-1] > HIGHEST:
+                raise DataError(
+                    f"{noun} {known[-1]}: expected numbers up to {HIGHEST}, as Abaqus has them"
+                )
         if (lost := ~np.isfinite(self.points).all(axis=1)).any():
             node = int(np.argmax(lost))
             raise DataError(
@@ -154,7 +160,7 @@ class Mesh:
         """Of each node (node,) the number of its body, the elements that share nodes with each
         other; -1 of nodes that no element has.
         """
-        ends = [self.rows(block.nodes.ravel()).reshape(block.nodes.shape) for block in self.blocks]
+        ends = [self.rows(block.nodes) for block in self.blocks]
         first = np.concatenate([np.repeat(rows[:, 0], rows.shape[1] - 1) for rows in ends])
         other = np.concatenate([rows[:, 1:].ravel() for rows in ends])
         count = len(self.numbers)
@@ -237,7 +243,7 @@ class Mesh:
 
 def plain_name(name: str) -> str:
     """A name that .inp files may have."""
-    return re.sub(r"[^A-Z0-9_.-]", "_", name.upper())
+    return re.sub(r"[^A-Z0-9_.-]", "_", name.upper())[:NAME]
 
 
 def _within(sets: Mapping[str, np.ndarray], known: np.ndarray) -> dict[str, np.ndarray]:

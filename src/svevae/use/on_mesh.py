@@ -20,7 +20,6 @@ from svevae.files import check_target, written_whole
 from svevae.meshes.bins import Bins, Curves, binned
 from svevae.meshes.deck import Pull, from_folder, write_deck
 from svevae.meshes.mesh import Mesh
-from svevae.meshes.reading import read_mesh
 from svevae.meshes.vtu import write_vtu
 from svevae.parts.fields import AXIS, Law, PropertyField, column_head
 from svevae.physics.voce import OFFSET
@@ -28,6 +27,7 @@ from svevae.scans.options import ImportOptions
 from svevae.use.field import Corner, Covers, Scan, read_scan
 from svevae.use.mesh_average import Averages
 from svevae.use.mesh_curves import curves_of
+from svevae.use.mesh_file import mesh_of
 from svevae.use.mesh_options import MeshOptions
 from svevae.use.mesh_places import Grid, Places
 from svevae.use.mesh_sample import Sample, sampled_part
@@ -68,7 +68,7 @@ def deck_file(
     read += [Path(chosen.porosity)] if chosen.porosity else []
     for path in (target, table, fields, *([picture] if plot else [])):
         check_target(path, read)
-    mesh = read_mesh(chosen.mesh)
+    mesh = mesh_of(chosen.mesh)
     remarks = list(mesh.remarks)
     with_pull(mesh, chosen)  # names of faces are wrong before hours of work, not after
     part = _part(source, uri, options, chosen, mesh, material)

@@ -121,6 +121,16 @@ def test_faces_load_no_heavy_library() -> None:
     assert (answer.stdout, answer.returncode) == ("[]\n", 0), answer.stderr
 
 
+def test_a_run_of_calculix_loads_no_model() -> None:
+    """`svevae run` has none: Keras would take seconds, and TensorFlow chatters as it starts."""
+    used = (
+        "svevae.meshes.calculix, svevae.meshes.results, svevae.pictures.mesh, svevae.pictures.part"
+    )
+    program = f"import sys, {used}; print([m for m in ('keras', 'tensorflow') if m in sys.modules])"
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, encoding="utf-8")
+    assert (answer.stdout, answer.returncode) == ("[]\n", 0), answer.stderr
+
+
 def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match=r"module 'svevae' has no attribute 'nothing'"):
         _ = svevae.nothing

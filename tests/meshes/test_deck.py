@@ -15,7 +15,7 @@ from svevae.meshes.deck import Pull, from_folder, read_pull, write_deck
 from svevae.meshes.elements import ELEMENTS
 from svevae.meshes.inp import read_inp
 from svevae.meshes.keywords import read_keywords
-from svevae.meshes.mesh import Mesh
+from svevae.meshes.mesh import Block, Mesh
 from svevae.meshes.reading import NAMES
 from tests.meshes.bars import bar
 
@@ -120,6 +120,27 @@ def test_bad_faces(arguments: tuple, message: str) -> None:
     mesh = replace(mesh, node_sets={**mesh.node_sets, "CORNER": below})
     with pytest.raises(DataError, match=message):
         Pull.between(mesh, *arguments)
+
+
+def test_pieces_that_nothing_holds() -> None:
+    """Two elements that have nodes at the same places, not the same nodes, carry nothing; two bars
+    side by side do.
+    """
+    upper, lower = bar("C3D8"), bar("C3D8")
+    block = upper.blocks[0]
+
+    def both(move: list[int]) -> Mesh:
+        return Mesh(
+            np.concatenate([lower.numbers, lower.numbers + 1000]),
+            np.concatenate([lower.points, lower.points + move]),
+            (*lower.blocks, Block("C3D8", block.numbers + 1000, block.nodes + 1000)),
+        )
+
+    with pytest.raises(DataError, match=r"2 pieces without .*; 4 nodes lie where others do: merge"):
+        Pull.between(both([0, 0, 1]), "ZMAX", "ZMIN", 0.01)
+    with pytest.raises(DataError, match=r"received 2 pieces without nodes of both, .* node \d+$"):
+        Pull.between(both([0, 0, 3]), "ZMAX", "ZMIN", 0.01)
+    assert len(Pull.between(both([3, 0, 0]), "ZMAX", "ZMIN", 0.01).pulled) == 8
 
 
 def test_a_step_is_named_from_the_folder_of_the_deck(tmp_path: Path) -> None:

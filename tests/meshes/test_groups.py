@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from svevae.meshes.deck import Pull
-from svevae.meshes.groups import sets_of
+from svevae.meshes.groups import distinct, sets_of
 from svevae.meshes.reading import read_mesh
 
 BRACKET = Path(__file__).parent / "bracket.med"  # an L of 0.16 mm, as gmsh 4.15 writes it
@@ -26,7 +26,7 @@ def made(**how: object) -> meshio.Mesh:
 
 def found(mesh: meshio.Mesh) -> tuple[dict, dict]:
     """Sets with lists in place of arrays; tetrahedra have the numbers 1 and 2."""
-    node_sets, element_sets = sets_of(mesh, [None, np.array([1, 2])])
+    node_sets, element_sets, _ = sets_of(mesh, [None, np.array([1, 2])])
     return tuple(
         {name: members.tolist() for name, members in one.items()}
         for one in (node_sets, element_sets)
@@ -92,3 +92,45 @@ def test_numbers_of_some_cells_alone() -> None:
     mesh = made()
     mesh.cell_data["nastran:ref"] = [np.array([3]), np.array([3, 3])]
     assert found(mesh) == ({}, {})
+
+
+def test_groups_that_are_told_apart_by_capitals_and_accents_alone() -> None:
+    """Neither takes the other's place, nor is it put to it; a set of nodes and one of cells with
+    the same name keep it.
+    """
+    mesh = made(
+        point_sets={"top": np.array([4])},
+        cell_sets={
+            "Top": [np.array([0]), None],
+            "face \u00e9": [np.array([0]), np.array([0])],
+            "face \u00e8": [np.array([1]), np.array([1])],
+            "top": [None, np.array([1])],
+        },
+    )
+    node_sets, element_sets, others = sets_of(mesh, [None, np.array([1, 2])])
+    assert {name: one.tolist() for name, one in node_sets.items()} == {
+        "TOP": [5],
+        "TOP_2": [1, 2, 3],
+        "FACE__": [1, 2, 3],
+        "FACE___2": [2, 3, 5],
+    }
+    assert {name: one.tolist() for name, one in element_sets.items()} == {
+        "TOP": [2],
+        "FACE__": [1],
+        "FACE___2": [2],
+    }
+    assert others == {"Top": "TOP_2", "face \u00e8": "FACE___2"}
+
+
+def test_names_that_are_too_long_for_calculix() -> None:
+    assert list(distinct(["a" * 100, "a" * 90]).values()) == ["A" * 80, "A" * 74 + "_2"]
+
+
+def test_entities_where_no_group_is_told() -> None:
+    """As gmsh's .msh files of version 2.2 have them with Mesh.SaveAll: all groups are 0."""
+    numbers = {
+        "gmsh:physical": [np.array([0, 0]), np.array([0, 0])],
+        "gmsh:geometrical": [np.array([3, 4]), np.array([1, 1])],
+    }
+    node_sets, element_sets = found(made(cell_data=numbers))
+    assert (set(node_sets), set(element_sets)) == ({"SURFACE3", "SURFACE4"}, {"VOLUME1"})

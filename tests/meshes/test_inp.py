@@ -57,6 +57,13 @@ def test_a_part_of_abaqus_cae(tmp_path: Path) -> None:
         read(tmp_path, frame.format(MESH, "1., 0., 0.\n"))
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1"])
+def test_names_of_sets_in_any_encoding(encoding: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.inp"
+    path.write_text(MESH + "*NSET, NSET=C\u00f4t\u00e9\n10\n", encoding=encoding)
+    assert read_inp(path).node_sets["C\u00d4T\u00c9"].tolist() == [10]
+
+
 def test_shells_beside_solids_are_sets_of_nodes(tmp_path: Path) -> None:
     """As gmsh writes faces of a solid."""
     text = MESH.replace("*ELEMENT", "*ELEMENT, TYPE=CPS3, ELSET=Surface1\n1, 10, 20, 30\n*ELEMENT")
@@ -90,6 +97,10 @@ def test_shells_beside_solids_are_sets_of_nodes(tmp_path: Path) -> None:
         ),
         (MESH.replace("0., 1., 0.", "0., 1., 0., 2."), "line 4: expected a node"),
         (MESH.replace("30, 0.", "30.5, 0."), "line 4: expected a node: its number"),
+        (
+            MESH.replace("30, 0., 1., 0.", "1e999, 0., 1.0D0, 0."),
+            "line 4: expected a node: its number and x",
+        ),
         (MESH.replace("10, 0.", "20, 0."), "node 20: expected one of this number, received two"),
         (MESH + "*NSET\n10\n", "line 9: expected NSET=NAME"),
         (MESH + "*NSET, NSET=a\nb\n", "line 10: expected numbers or names of sets .* 'b'"),

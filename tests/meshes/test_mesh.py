@@ -44,6 +44,15 @@ def test_inverted_elements_are_named() -> None:
         replace(mesh, blocks=(replace(mesh.blocks[0], nodes=nodes),)).geometry()
 
 
+def test_coordinates_that_no_number_can_hold() -> None:
+    """Their products overflow, without a warning of numpy's."""
+    mesh = bar("C3D8", (1, 1, 2))
+    points = mesh.points.copy()
+    points[points[:, 2] > 1.5] *= 1e200
+    with pytest.raises(DataError, match="expected volumes above 0"):
+        replace(mesh, points=points).oriented().geometry()
+
+
 def test_a_mesh_of_the_other_orientation() -> None:
     """As MED has it, turned; where some elements are inverted, they are errors."""
     mesh = bar("C3D20", (1, 1, 2))
@@ -70,6 +79,15 @@ def test_faces_by_any_name() -> None:
         mesh.face("LID")
 
 
+def test_faces_by_names_as_the_file_has_them() -> None:
+    """Blanks are left out of those of .inp files, and are _ in those of others."""
+    mesh = bar("C3D8")
+    top = mesh.node_sets["TOP"]
+    mesh = replace(mesh, node_sets={"UPPERFACE": top, "FACE_DU_C_T_": top[:2]})
+    np.testing.assert_array_equal(mesh.face("Upper face"), top)
+    np.testing.assert_array_equal(mesh.face("face du c\u00f4t\u00e9"), top[:2])
+
+
 def test_a_part_of_a_mesh_keeps_its_numbers() -> None:
     mesh = bar("C3D8", (1, 1, 3))
     part = mesh.only(np.array([True, True, False]))
@@ -85,6 +103,14 @@ def test_a_part_of_a_mesh_keeps_its_numbers() -> None:
     [
         ({"numbers": np.full(8, 11)}, "node 11: expected one of this number, received two"),
         ({"numbers": np.arange(8)}, r"element 7: expected nodes of the mesh, received \d+"),
+        (
+            {"points": np.array([[0, np.nan, 1]] * 8)},
+            r"node \d+: expected finite coordinates, received 0, nan, 1",
+        ),
+        (
+            {"numbers": np.arange(10**10, 10**10 + 8)},
+            "node 10000000007: expected numbers up to 999",
+        ),
         ({"node_sets": {"A": np.array([5])}}, "set A: expected nodes of the mesh, received 5"),
         ({"element_sets": {"B": np.array([5])}}, "set B: expected elements of the mesh, receiv"),
     ],

@@ -67,6 +67,21 @@ def test_elements_without_a_family(tmp_path: Path) -> None:
     assert path.read_bytes() == before
 
 
+def test_groups_of_the_same_name_but_for_accents(tmp_path: Path) -> None:
+    """They stay apart where meshio cannot read their letters."""
+    path = tmp_path / "a.med"
+    shutil.copyfile(BRACKET, path)
+    with h5py.File(path, "r+") as file:
+        [families] = (mesh["ELEME"] for mesh in file["FAS"].values())
+        for family in families.values():
+            names = family["GRO/NOM"]
+            text = "c\u00f4t\u00e8" if bytes(names[0])[:6] == b"BOTTOM" else "c\u00f4t\u00e9"
+            names[0] = np.frombuffer(text.encode().ljust(80, b"\0"), np.int8)
+    mesh = read_mesh(path)
+    [one, other] = mesh.node_sets.values()
+    assert not set(one) & set(other)
+
+
 def test_families_of_no_group(tmp_path: Path) -> None:
     """As gmsh writes those of entities in no physical group; and no families at all."""
     path = tmp_path / "a.med"

@@ -38,6 +38,14 @@ $EndElements
 """
 
 
+INVERTED = """*NODE
+1, 0, 0, 0
+2, 1, 0, 0
+3, 0, 1, 0
+4, 0, 0, 1
+*ELEMENT, TYPE=C3D4, ELSET=A
+1, 1, 3, 2, 4
+"""
 PARTLY = """$MeshFormat
 4.1 0 8
 $EndMeshFormat
@@ -94,6 +102,21 @@ def test_physical_groups_of_gmsh(tmp_path: Path) -> None:
     assert "1 of triangle" in mesh.remarks[0]
 
 
+def test_names_that_would_be_the_same_are_told(tmp_path: Path) -> None:
+    text = GMSH.replace("$PhysicalNames\n2", "$PhysicalNames\n3").replace(
+        "body", 'body"\n2 3 "Body'
+    )
+    text = text.replace("$Elements\n2", "$Elements\n3").replace(
+        "2 4 2 2", "3 2 2 3 2 1 2 3\n2 4 2 2"
+    )
+    path = tmp_path / "a.msh"
+    path.write_text(text)
+    mesh = read_mesh(path)
+    assert mesh.face("BODY").tolist() == [1, 2, 3]
+    assert mesh.element_sets["BODY_2"].tolist() == [1]
+    assert mesh.remarks[-1].endswith("'body' is BODY_2")
+
+
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
@@ -101,8 +124,12 @@ def test_physical_groups_of_gmsh(tmp_path: Path) -> None:
         (
             "a.msh",
             PARTLY,
-            "Incompatible cell data .*; in gmsh save as .inp, or without Mesh.SaveAll",
+            "Incompatible cell data .*; in gmsh save as .inp, or without Mesh.SaveAll and with",
         ),
+        ("a.msh", GMSH.replace("4 0 0 1", "4 0 0 nan"), "node 4: expected finite coordinates"),
+        ("a.msh", GMSH.replace("1 2 3 4", "1 2 3 3"), "1 element: expected volumes above 0"),
+        ("a.msh", GMSH.replace("4 0 0 1", "5 0 0 1"), ""),
+        ("a.inp", INVERTED, "1 element: expected volumes above 0"),
         ("a.msh", "no mesh", "expected a mesh that meshio reads"),
         ("a.xyz", "no mesh", "expected a mesh that meshio reads"),
         ("b.msh", None, "expected the file of a mesh, received none"),

@@ -16,8 +16,8 @@ class Linear(GradationSearch):
     far from it.
     """
 
-    def __init__(self) -> None:
-        super().__init__((0.005, 0.08), (0.001, 0.2), (0.25, 4.0), seed=0)
+    def __init__(self, porosity: tuple[float, float] = (0.005, 0.08)) -> None:
+        super().__init__(porosity, (0.001, 0.2), (0.25, 4.0), seed=0)
         self.asked: set[Gradation] = set()
 
     def load(self, design: Gradation) -> float:
@@ -37,6 +37,11 @@ def test_the_highest_uniform_porosity_that_carries_a_load() -> None:
         match=r"^load: 0\.63\d* is carried at the highest porosity 0\.08 everywhere: nothing",
     ):
         Linear().uniform(100.0)
+
+
+def test_porosities_the_wrong_way_round() -> None:
+    with pytest.raises(ConfigError, match=r"a lower and a higher one, received 0\.08 and 0\.005$"):
+        Linear((0.08, 0.005))
 
 
 def test_the_search_is_lighter_than_uniform_porosity_and_carries_the_load() -> None:

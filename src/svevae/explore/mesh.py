@@ -173,14 +173,10 @@ class MeshSession:
 
     def take(self, name: str, content: bytes, unpacked: int) -> None:
         """Read a mesh, given as a file's name and bytes. Raises as
-        `svevae.explore.mesh_upload.read_mesh_upload`, and DataError for inverted elements.
+        `svevae.explore.mesh_upload.read_mesh_upload`.
         """
         name = file_name(name)
         mesh = read_mesh_upload(name, content, unpacked)
-        try:
-            mesh.geometry()
-        except DataError as error:
-            raise DataError(f"{name}: {error}") from error
         with self._lock:
             self.name, self.mesh, self._faces = name, mesh, Faces.of(mesh)
             self.filled = self._parts = None

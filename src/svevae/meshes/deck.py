@@ -21,7 +21,8 @@ import numpy as np
 from svevae.errors import DataError
 from svevae.files import written_whole
 from svevae.meshes.bins import Bins
-from svevae.meshes.mesh import Mesh
+from svevae.meshes.mesh import FLAT, Mesh
+from svevae.words import counted
 
 OURS = (
     "SVEVAE_"  # what names of the deck's own sets begin with; a mesh's sets called so are not kept
@@ -64,7 +65,8 @@ class Pull:
     ) -> Pull:
         """Tension between two faces of a mesh, see `Mesh.face`, by a strain of their distance or by
         a displacement. Raises DataError for faces that do not lie along an axis of each other, that
-        share nodes, or that are not flat enough to hold.
+        share nodes, or that are not flat enough to hold, and where pieces of the mesh do not reach
+        from one to the other.
         """
         pulled, held = mesh.face(pull), mesh.face(hold)
         if (both := np.intersect1d(pulled, held)).size:
@@ -85,8 +87,28 @@ class Pull:
             raise DataError(
                 f"--strain, --displacement: expected one of them, above 0, received {moved:g}"
             )
+        _check_bodies(mesh, pulled, held, f"--pull {pull}, --hold {hold}")
         moved = float(np.copysign(moved, apart[axis]))
         return cls(pulled, held, axis, length, moved, unit, increments, clamped)
+
+
+def _check_bodies(mesh: Mesh, pulled: np.ndarray, held: np.ndarray, where: str) -> None:
+    """Raises DataError unless each body, of elements that share nodes, is pulled and held: others
+    would fly, and carry nothing.
+    """
+    body = mesh.bodies
+    whole = np.intersect1d(*(body[mesh.rows(one)] for one in (pulled, held)))
+    if not (loose := (body >= 0) & ~np.isin(body, whole)).any():
+        return
+    there = mesh.points[body >= 0]
+    near = FLAT * np.ptp(there, axis=0).max()
+    twice = len(there) - len(np.unique(np.round(there / near), axis=0))
+    hint = f"; {counted(twice, 'node')} lie where others do: merge them" if twice else ""
+    raise DataError(
+        f"{where}: expected elements that connect both faces, received"
+        f" {counted(len(np.unique(body[loose])), 'piece')} without nodes of both, such as that of"
+        f" node {mesh.numbers[np.argmax(loose)]}{hint}"
+    )
 
 
 def write_deck(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+
+from svevae.meshes.mesh import NAME, plain_name
 
 Sets = dict[str, np.ndarray]
 DIMENSIONS = ("POINT", "LINE", "SURFACE", "VOLUME")
@@ -20,17 +22,20 @@ NUMBERS = {
 }
 
 
-def sets_of(found: Any, numbers: list[np.ndarray | None]) -> tuple[Sets, Sets]:
+def sets_of(found: Any, numbers: list[np.ndarray | None]) -> tuple[Sets, Sets, dict[str, str]]:
     """Sets of nodes and of elements of a mesh of meshio's, by their names: its own sets, groups of
-    MED, physical groups of gmsh, and where cells have a number alone PHYSICALSURFACE2 or SURFACE2.
-    `numbers` are those of the elements of each block of cells, None where these are no solids: a
-    set of faces becomes the set of their nodes. Nodes are numbered from 1.
+    MED, physical groups of gmsh, and where cells have a number alone PHYSICALSURFACE2 or SURFACE2;
+    and what became of names that others would have been, see `distinct`. `numbers` are those of the
+    elements of each block of cells, None where these are no solids: a set of faces becomes the set
+    of their nodes. Nodes are numbered from 1.
     """
+    nodes_of, members_of = _nodes(found), _members(found)
+    names = distinct([*nodes_of, *members_of])
     node_sets = {
-        name: np.unique(np.concatenate(parts)) + 1 for name, parts in _nodes(found).items()
+        names[name]: np.unique(np.concatenate(parts)) + 1 for name, parts in nodes_of.items()
     }
     element_sets: Sets = {}
-    for name, parts in _members(found).items():
+    for name, parts in members_of.items():
         solids, nodes = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
         for cells, own, members in zip(found.cells, numbers, parts, strict=True):
             if own is None:
@@ -38,20 +43,39 @@ def sets_of(found: Any, numbers: list[np.ndarray | None]) -> tuple[Sets, Sets]:
             else:
                 solids.append(own[members])
         if (elements := np.concatenate(solids)).size:
-            element_sets[_name(name)] = np.unique(elements)
+            element_sets[names[name]] = np.unique(elements)
         if (faces := np.concatenate(nodes)).size:
-            node_sets.setdefault(_name(name), np.unique(faces))
-    return node_sets, element_sets
+            node_sets.setdefault(names[name], np.unique(faces))
+    there = {*node_sets, *element_sets}
+    others = {name: own for name, own in names.items() if own in there and own != plain_name(name)}
+    return node_sets, element_sets, others
+
+
+def distinct(names: Iterable[str]) -> dict[str, str]:
+    """Names that .inp files may have, by those of a file; of some that would be the same, such as
+    "top" and "Top", those after the first end in _2, _3.
+    """
+    found: dict[str, str] = {}
+    taken: set[str] = set()
+    for name in dict.fromkeys(names):
+        own = plain = plain_name(name)
+        number = 1
+        while own in taken:
+            number += 1
+            own = f"{plain[: NAME - 6]}_{number}"
+        found[name] = own
+        taken.add(own)
+    return found
 
 
 def _nodes(found: Any) -> dict[str, list[np.ndarray]]:
-    """Rows of the points in each set."""
-    sets = {_name(name): [np.asarray(one, np.int64)] for name, one in found.point_sets.items()}
+    """Rows of the points in each set, by its name."""
+    sets = {name: [np.asarray(one, np.int64)] for name, one in found.point_sets.items()}
     tags = found.point_data.get("point_tags")
     for family, groups in getattr(found, "point_tags", {}).items():
         rows = np.flatnonzero(np.asarray(tags) == family)
         for name in groups if rows.size else ():
-            sets.setdefault(_name(name), []).append(rows)
+            sets.setdefault(name, []).append(rows)
     return sets
 
 
@@ -82,7 +106,12 @@ def _of_families(found: Any) -> dict[str, list[np.ndarray]]:
 
 def _of_numbers(found: Any) -> dict[str, list[np.ndarray]]:
     """Physical groups of gmsh, and numbers that have no name."""
-    key = next((key for key in NUMBERS if key in found.cell_data), None)
+    given = [key for key in NUMBERS if key in found.cell_data]
+    # gmsh writes 0 for all groups where it saves what is in none, too
+    told = [
+        key for key in given if any((np.asarray(one) > 0).any() for one in found.cell_data[key])
+    ]
+    key = next(iter(told), None)
     if key is None:
         return {}
     tags = [np.asarray(one).ravel() for one in found.cell_data[key]]
@@ -105,8 +134,3 @@ def _of_numbers(found: Any) -> dict[str, list[np.ndarray]]:
         ]
         for (number, dimension), name in groups.items()
     }
-
-
-def _name(name: str) -> str:
-    """A name that .inp files may have."""
-    return re.sub(r"[^A-Z0-9_.-]", "_", str(name).upper())

@@ -148,7 +148,7 @@ class _Reading:
                 values[k, : len(fields)] = fields
             except ValueError:
                 fields = []
-            if not fields or fields[0] != int(fields[0]):
+            if not fields or not fields[0].is_integer():
                 expected = "a node: its number and x, y, z"
                 raise keyword.error(k, expected, keyword.lines[k].strip()) from None
         return values

@@ -128,7 +128,10 @@ def _lines(path: Path, above: tuple[Path, ...], alone: bool) -> Iterator[tuple[P
     if path in above or len(above) > DEEPEST:
         raise DataError(f"{path}: expected a file that does not include itself")
     try:
-        text = path.read_text(encoding="utf-8", errors="replace")
+        try:
+            text = path.read_text(encoding="utf-8-sig")  # Windows' editors begin with a mark
+        except UnicodeDecodeError:
+            text = path.read_text(encoding="latin-1")
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from error
     if "\0" in text:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from svevae.errors import DataError
 from svevae.meshes.elements import ELEMENTS, HEXAHEDRON, quadrature
@@ -14,6 +17,8 @@ from svevae.words import counted, some
 
 CHUNK = 1 << 14  # elements whose Gauss points are in memory at a time
 FACES = ("XMIN", "XMAX", "YMIN", "YMAX", "ZMIN", "ZMAX")  # of the box round the mesh
+HIGHEST = 999_999_999  # number; CalculiX takes larger ones for others
+NAME = 80  # characters of the name of a set, at most
 FLAT = 1e-6  # of the longest edge of the box: how near a face its nodes are
 
 
@@ -35,7 +40,8 @@ class Mesh:
     Numbers are those of the file. Names of sets are in capitals, since Abaqus and CalculiX do not
     tell them apart. A surface is a list of pairs: a number of an element or the name of a set of
     elements, and a face, such as S1. `remarks` say what of the file is not here. Raises DataError
-    where a number is there twice, and where an element names a node that is not there.
+    where a number is there twice, a coordinate is not finite, and an element names a node that is
+    not there.
     """
 
     numbers: np.ndarray
@@ -51,6 +57,16 @@ class Mesh:
             known, times = np.unique(numbers, return_counts=True)
             if (twice := known[times > 1]).size:
                 raise DataError(f"{noun} {twice[0]}: expected one of this number, received two")
+            if known.size and known[-1] > HIGHEST:
+                raise DataError(
+                    f"{noun} {known[-1]}: expected numbers up to {HIGHEST}, as Abaqus has them"
+                )
+        if (lost := ~np.isfinite(self.points).all(axis=1)).any():
+            node = int(np.argmax(lost))
+            raise DataError(
+                f"node {self.numbers[node]}: expected finite coordinates, received"
+                f" {', '.join(f'{one:g}' for one in self.points[node])}"
+            )
         for block in self.blocks:
             if (lost := ~np.isin(block.nodes, self.numbers)).any():
                 element, place = np.argwhere(lost)[0]
@@ -95,10 +111,11 @@ class Mesh:
             rows = self.rows(block.nodes)
             for start in range(0, len(rows), CHUNK):
                 corner = self.points[rows[start : start + CHUNK]]
-                jacobian = np.linalg.det(np.einsum("gij,ejk->egik", derivatives, corner))
+                with np.errstate(all="ignore"):  # of coordinates at the end of what floats reach
+                    jacobian = np.linalg.det(np.einsum("gij,ejk->egik", derivatives, corner))
                 share = jacobian * weights
                 volume = share.sum(axis=1)
-                wrong = (jacobian <= 0).any(axis=1)
+                wrong = ~((jacobian > 0) & np.isfinite(jacobian)).all(axis=1)
                 bad += block.numbers[start : start + CHUNK][wrong].tolist()
                 volumes.append(volume)
                 places = np.einsum("gj,ejk->egk", shape, corner)
@@ -121,7 +138,9 @@ class Mesh:
             # three edges from the first corner of a form make a right-handed frame
             ends = (1, 3, 4) if element.family is HEXAHEDRON else (1, 2, 3)
             corner = self.points[self.rows(block.nodes[:, (0, *ends)])]
-            if (np.linalg.det(corner[:, 1:] - corner[:, :1]) < 0).all():
+            with np.errstate(all="ignore"):
+                frames = np.linalg.det(corner[:, 1:] - corner[:, :1])
+            if (frames < 0).all():
                 block = replace(block, nodes=block.nodes[:, element.mirror])
                 turned.add(block.kind)
             blocks.append(block)
@@ -136,11 +155,28 @@ class Mesh:
         """Numbers of the nodes that elements have, sorted."""
         return np.unique(np.concatenate([block.nodes.ravel() for block in self.blocks]))
 
+    @cached_property
+    def bodies(self) -> np.ndarray:
+        """Of each node (node,) the number of its body, the elements that share nodes with each
+        other; -1 of nodes that no element has.
+        """
+        ends = [self.rows(block.nodes) for block in self.blocks]
+        first = np.concatenate([np.repeat(rows[:, 0], rows.shape[1] - 1) for rows in ends])
+        other = np.concatenate([rows[:, 1:].ravel() for rows in ends])
+        count = len(self.numbers)
+        graph = coo_array((np.ones(len(first), bool), (first, other)), (count, count))
+        _, body = connected_components(graph, directed=False)
+        return np.where(np.isin(self.numbers, self.used()), body, -1)
+
     def face(self, name: str) -> np.ndarray:
         """Numbers of the nodes of a set of nodes, a surface, or a face of the box round the mesh,
-        such as ZMAX; only those that elements have. Raises DataError where there is none.
+        such as ZMAX; only those that elements have. Names are taken as they are in the file, too.
+        Raises DataError where there is none.
         """
         wanted, used = name.upper(), self.used()
+        as_read = (wanted, "".join(wanted.replace('"', "").split()), plain_name(name))
+        known = (one for one in as_read if one in self.node_sets or one in self.surfaces)
+        wanted = next(known, wanted)
         if wanted in self.node_sets:
             found = np.intersect1d(self.node_sets[wanted], used)
         elif wanted in self.surfaces:
@@ -203,6 +239,11 @@ class Mesh:
                 for name, pairs in self.surfaces.items()
             },
         )
+
+
+def plain_name(name: str) -> str:
+    """A name that .inp files may have."""
+    return re.sub(r"[^A-Z0-9_.-]", "_", name.upper())[:NAME]
 
 
 def _within(sets: Mapping[str, np.ndarray], known: np.ndarray) -> dict[str, np.ndarray]:

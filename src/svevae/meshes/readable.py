@@ -10,7 +10,6 @@
 from __future__ import annotations
 
 import io
-import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ import h5py
 import numpy as np
 
 from svevae.hdf5 import reading
+from svevae.meshes.groups import distinct
 
 NASTRAN = (".bdf", ".fem", ".nas")
 LENGTH = 80  # bytes of the name of a group
@@ -71,7 +71,7 @@ def _plain(path: Path) -> bool:
 
 def _mend(file: h5py.File) -> None:
     """Put elements without families into family 0, of no group, leave families of no group out, and
-    put _ for letters of names.
+    give groups names that .inp files may have.
     """
     for mesh in file["ENS_MAA"]:
         file.require_group(f"FAS/{mesh}")
@@ -82,10 +82,14 @@ def _mend(file: h5py.File) -> None:
         if "FAM" not in one:
             kind = next(each["FAM"].dtype for each in _types(file) if "FAM" in each)
             one["FAM"] = np.zeros(int(one["NOD"].attrs["NBR"]), kind)
-    for names in _names(file):
-        texts = [bytes(row).decode("utf-8", "replace").rstrip("\0 ") for row in _bytes(names)]
-        ascii_ = [re.sub(r"[^\x00-\x7f]", "_", one).encode()[:LENGTH] for one in texts]
-        rows = [np.frombuffer(one.ljust(LENGTH, b"\0"), np.int8) for one in ascii_]
+    texts = [
+        [bytes(row).decode("utf-8", "replace").rstrip("\0 ") for row in _bytes(names)]
+        for names in _names(file)
+    ]
+    plain = distinct(one for own in texts for one in own)
+    for names, own in zip(_names(file), texts, strict=True):
+        ascii_ = [plain[one].encode()[:LENGTH].ljust(LENGTH, b"\0") for one in own]
+        rows = [np.frombuffer(one, np.int8) for one in ascii_]
         names[...] = np.array(rows).reshape(-1, LENGTH)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import io
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -32,8 +33,10 @@ NAMES = {kind: form for form, kind in MESHIO.items()} | {
     "C3D8R": "hexahedron",
     "C3D20R": "hexahedron20",
 }
-# meshio 5.3.5 reads no .msh file of version 4.1 in which some entities alone are in a group
-SAVE_ALL = "; in gmsh save as .inp, or without Mesh.SaveAll, or as .msh of version 2.2"
+# meshio 5.3.5 reads no .msh file of version 4.1 in which some entities alone are in a group; those
+# of version 2.2 name no groups then
+SAVE_ALL = "; in gmsh save as .inp, or without Mesh.SaveAll and with the volumes in a group"
+SHOWN = 5  # names in a remark
 assert set(NAMES) == set(ELEMENTS)
 
 
@@ -42,12 +45,24 @@ def read_mesh(path: Path, alone: bool = False) -> Mesh:
     from 1 in its order.
 
     Raises DataError, which names the file, for what cannot be read, for a mesh without solid
-    elements of the types that Abaqus and CalculiX share, and for an .inp file that shall be `alone`
-    and includes another.
+    elements of the types that Abaqus and CalculiX share or with inverted ones, and for an .inp file
+    that shall be `alone` and includes another.
     """
     if not path.is_file():
         raise DataError(f"{path}: expected the file of a mesh, received none")
-    return read_inp(path, alone) if path.suffix.lower() == ".inp" else _from_meshio(path)
+    mesh = read_inp(path, alone) if path.suffix.lower() == ".inp" else _from_meshio(path)
+    with _naming(path):
+        mesh.geometry()
+    return mesh
+
+
+@contextlib.contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Put the file before the message of a DataError of what is in it."""
+    try:
+        yield
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
 
 
 def _from_meshio(path: Path) -> Mesh:
@@ -103,14 +118,21 @@ def _from_meshio(path: Path) -> Mesh:
     points = np.asarray(found.points, float)
     if points.shape[1] != 3:
         raise DataError(f"{path}: expected points in space, received {points.shape[1]} coordinates")
-    node_sets, element_sets = sets_of(found, numbers)
-    remarks = (f"elements that are no solids are left out, {names}; their sets are sets of nodes",)
-    mesh = Mesh(
-        np.arange(1, len(points) + 1),
-        points,
-        tuple(blocks),
-        node_sets,
-        element_sets,
-        remarks=remarks if others else (),
-    )
-    return mesh.oriented()
+    node_sets, element_sets, renamed = sets_of(found, numbers)
+    remarks = []
+    if others:
+        left_out = "elements that are no solids are left out"
+        remarks.append(f"{left_out}, {names}; their sets are sets of nodes")
+    if renamed:
+        told = some([f"{name!r} is {own}" for name, own in renamed.items()], SHOWN)
+        remarks.append(f"of sets whose names would be the same {told}")
+    with _naming(path):
+        mesh = Mesh(
+            np.arange(1, len(points) + 1),
+            points,
+            tuple(blocks),
+            node_sets,
+            element_sets,
+            remarks=tuple(remarks),
+        )
+        return mesh.oriented()

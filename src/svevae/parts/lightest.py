@@ -69,7 +69,7 @@ class GradationSearch(ABC):
         if not lowest <= self.low < self.high <= highest:
             raise ConfigError(
                 f"porosity: expected porosities of SVEs of the dataset, {lowest:.4f} to"
-                f" {highest:.4f}, received {list(porosity)}"
+                f" {highest:.4f}, a lower and a higher one, received {self.low:g} and {self.high:g}"
             )
 
     @abstractmethod

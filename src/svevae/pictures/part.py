@@ -15,7 +15,6 @@ from matplotlib.ticker import MaxNLocator
 
 from svevae.errors import DataError
 from svevae.meshes.results import Results
-from svevae.parts.fields import AXIS
 from svevae.pictures.render import View, render
 from svevae.pictures.style import save
 from svevae.words import counted
@@ -88,9 +87,9 @@ def deck_figure(fields: Path, deck: Deck) -> Figure:
         raise DataError(f"{fields}: {count} elements, more than the {MOST} that are drawn")
     pores = _porosity(deck.columns["porosity"])
     strength = _Panel("yield [MPa]", "0.2 % yield stress [MPa]", "cividis", deck.columns["yield"])
-    axis = "xyz".index(AXIS) if deck.pull is None else deck.pull.axis
-    title = f"{counted(count, 'element')}, porosity {deck.porosity:.2%}, {'xyz'[axis]} upwards"
-    return _figure(fields, axis, {one: one.view() for one in (pores, strength)}, title)
+    up = "xyz"[deck.axis]
+    title = f"{counted(count, 'element')}, porosity {deck.porosity:.2%}, {up} upwards"
+    return _figure(fields, deck.axis, {one: one.view() for one in (pores, strength)}, title)
 
 
 def _porosity(values: np.ndarray) -> _Panel:

@@ -20,11 +20,11 @@ import pandas as pd
 from svevae.dataset.cluster import HERE, Work, open_cluster, progress
 from svevae.errors import DataError, blaming
 from svevae.files import written_whole
-from svevae.meshes.reading import read_mesh
 from svevae.meshes.runs import Run
 from svevae.meshes.surface import triangles_of
 from svevae.parts.lightest import Gradation
 from svevae.scans.options import ImportOptions
+from svevae.use.mesh_file import mesh_of
 from svevae.use.mesh_loads import MeshLoads
 from svevae.use.mesh_options import MeshOptions
 from svevae.use.mesh_sample import Parts
@@ -119,7 +119,7 @@ def lighten_file(
     where nothing needs to be graded, SolverError where parts of uniform porosity do not yield.
     """
     check_before(source, target, (*tables_of(target), target.with_suffix(".png")), chosen, work)
-    mesh = read_mesh(chosen.mesh)
+    mesh = mesh_of(chosen.mesh)
     pull = with_pull(mesh, chosen)
     assert pull is not None
     try:

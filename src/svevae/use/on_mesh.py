@@ -20,14 +20,14 @@ from svevae.files import check_target, written_whole
 from svevae.meshes.bins import Bins, Curves, binned
 from svevae.meshes.deck import Pull, from_folder, write_deck
 from svevae.meshes.mesh import Mesh
-from svevae.meshes.reading import read_mesh
 from svevae.meshes.vtu import write_vtu
-from svevae.parts.fields import Law, PropertyField, column_head
+from svevae.parts.fields import AXIS, Law, PropertyField, column_head
 from svevae.physics.voce import OFFSET
 from svevae.scans.options import ImportOptions
 from svevae.use.field import Corner, Covers, Scan, read_scan
 from svevae.use.mesh_average import Averages
 from svevae.use.mesh_curves import curves_of
+from svevae.use.mesh_file import mesh_of
 from svevae.use.mesh_options import MeshOptions
 from svevae.use.mesh_places import Grid, Places
 from svevae.use.mesh_sample import Sample, sampled_part
@@ -68,7 +68,7 @@ def deck_file(
     read += [Path(chosen.porosity)] if chosen.porosity else []
     for path in (target, table, fields, *([picture] if plot else [])):
         check_target(path, read)
-    mesh = read_mesh(chosen.mesh)
+    mesh = mesh_of(chosen.mesh)
     remarks = list(mesh.remarks)
     with_pull(mesh, chosen)  # names of faces are wrong before hours of work, not after
     part = _part(source, uri, options, chosen, mesh, material)
@@ -129,6 +129,11 @@ class Deck:
     def porosity(self) -> float:
         """The mean over the volume of the mesh."""
         return float(np.average(self.columns["porosity"], weights=self.columns["volume"]))
+
+    @property
+    def axis(self) -> int:
+        """Of tension: that of the step, without one that of the properties."""
+        return "xyz".index(AXIS) if self.pull is None else self.pull.axis
 
     def write(self, target: Path, title: str) -> None:
         """Write the .inp file, whole or not at all; `title` is its first line."""

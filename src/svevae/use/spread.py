@@ -16,11 +16,11 @@ import pandas as pd
 from svevae.dataset.cluster import HERE, Work, open_cluster, progress
 from svevae.errors import DataError
 from svevae.files import written_whole
-from svevae.meshes.reading import read_mesh
 from svevae.meshes.results import PEAK
 from svevae.meshes.runs import Run
 from svevae.parts.quantiles import quantile_table
 from svevae.scans.options import ImportOptions
+from svevae.use.mesh_file import mesh_of
 from svevae.use.mesh_options import MeshOptions
 from svevae.use.mesh_sample import Parts
 from svevae.use.on_mesh import say_pull, with_pull
@@ -103,7 +103,7 @@ def spread_of_file(
     if count < FEWEST:
         raise DataError(f"--samples: expected at least {FEWEST}, received {count}")
     check_before(source, target, (*tables_of(target), target.with_suffix(".png")), chosen, work)
-    mesh = read_mesh(chosen.mesh)
+    mesh = mesh_of(chosen.mesh)
     pull = with_pull(mesh, chosen)
     assert pull is not None
     parts = Parts.of(source, uri, options, chosen, mesh, material)

@@ -89,4 +89,6 @@ def test_a_volume_is_no_sve_file_yet(tmp_path: Path) -> None:
 def test_a_filter_that_is_sought_in_no_folder() -> None:
     """What HDF5 says where another library of the process has switched plugins off."""
     said = "Can't synchronously read data (can't open directory (disable). Please verify it)"
-    assert _cause(OSError(said)).startswith("it is packed by an HDF5 filter that is not installed")
+    assert _cause(OSError(said), Path("none.h5")).startswith(
+        "it is packed by an HDF5 filter that is not installed"
+    )

@@ -36,9 +36,11 @@ def check_target(path: Path, sources: Iterable[Path] = ()) -> None:
     """
     if os.path.isdir(path):
         raise DataError(f"{path}: not written: expected the name of a file, this is a folder")
-    if not os.path.isdir(path.parent) or not os.access(path.parent, os.W_OK):
+    if not os.access(path.parent, os.W_OK) or not os.path.isdir(path.parent):
+        found = "one that cannot" if os.path.isdir(path.parent) else "no folder; make it first"
         raise DataError(
-            f"{path}: not written: expected a folder {path.parent} that can be written to"
+            f"{path}: not written: expected a folder {path.parent} that can be written to, found"
+            f" {found}"
         )
     try:
         with suppress(FileNotFoundError):

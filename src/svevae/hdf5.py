@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -41,7 +41,7 @@ def reading(path: str | Path, known: bool = False) -> Iterator[h5py.File]:
     except SvevaeError:
         raise
     except UNREADABLE as error:
-        raise DataError(f"{path}: cannot be read, {_cause(error)}") from error
+        raise DataError(f"{path}: cannot be read, {_cause(error, path)}") from error
 
 
 def _check_structure(file: h5py.File) -> None:
@@ -150,13 +150,33 @@ def _opened(path: Path) -> h5py.File:
         raise DataError(f"{path}: expected an HDF5 file, received {received}") from error
 
 
-def _cause(error: BaseException) -> str:
-    """Why reading failed, in words."""
+def _cause(error: BaseException, path: Path) -> str:
+    """Why reading the file at `path` failed, in words."""
     said = _first_line(error)
     # HDF5 opens a folder to look for a filter, whose name another library may have set
     if any(sign in said for sign in ("required filter", "plugin", "can't open directory")):
-        return f"it is packed by an HDF5 filter that is not installed here: {said}"
+        missing = ", ".join(_missing_filters(path)) or said
+        return f"it is packed by an HDF5 filter that is not installed here: {missing}"
     return f"damaged or truncated: {said}"
+
+
+def _missing_filters(path: Path) -> list[str]:
+    """Which datasets are packed by what this HDF5 library has not, as "voxels: filter 32008"; the
+    numbers are registered at https://github.com/HDFGroup/hdf5_plugins.
+    """
+    missing: list[str] = []
+
+    def look(name: str, item: h5py.HLObject) -> None:
+        if isinstance(item, h5py.Dataset):
+            packing = item.id.get_create_plist()
+            for number in range(packing.get_nfilters()):
+                code = packing.get_filter(number)[0]
+                if not h5py.h5z.filter_avail(code):
+                    missing.append(f"{name}: filter {code}")
+
+    with suppress(*UNREADABLE), h5py.File(path, "r") as file:
+        file.visititems(look)
+    return missing
 
 
 def _first_line(error: BaseException) -> str:

@@ -334,11 +334,11 @@ def test_what_is_no_array_beside_a_volume(tmp_path: Path) -> None:
         ("0.01 mm", 10),
         ("10 micrometers", 10),
         ([10.0, 10.0, 20.0], "expected voxels that are cubes, received 10 x 10 x 20 um"),
-        ("ten", "expected a length in um above 0, received 'ten'"),
-        ("10 px", "expected a length in um above 0, received '10 px'"),
-        (np.nan, "expected a length in um above 0, received nan"),
-        ([1.0, 1.0], r"expected a length in um above 0, received \[1.0, 1.0\]"),
-        (h5py.Empty("f8"), "expected a length in um above 0, received nothing"),
+        ("ten", "expected a number above 0, in um, received 'ten'"),
+        ("10 px", "expected a number above 0, in um, received '10 px'"),
+        (np.nan, "expected a number above 0, in um, received nan"),
+        ([1.0, 1.0], r"expected a number above 0, in um, received \[1.0, 1.0\]"),
+        (h5py.Empty("f8"), "expected a number above 0, in um, received nothing"),
     ],
 )
 def test_the_voxel_size_that_a_file_says(tmp_path: Path, said: Any, edge: float | str) -> None:

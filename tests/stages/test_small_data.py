@@ -130,6 +130,7 @@ def test_one_test_sve_of_odd_n_and_names_that_mlflow_does_not_take(
     assert registered["champion_version"] is None
     assert registered["reason"].startswith("cannot be judged: no property varies over the test")
     assert "there is no champion: cannot be judged" in said
+    assert "models:/svevae/1 is not champion: cannot be judged" in said
     assert "mean R2 undefined" in said
     assert Scores.load(METRICS).mean_r2 is None
     assert "| Rp0.2% | - | - |" in Path("artifacts/evaluation/model-card.md").read_text()

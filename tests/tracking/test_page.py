@@ -12,7 +12,8 @@ from tests.conftest import PATIENCE, serving
 def test_the_page_shows_the_store_of_the_project(
     tmp_path: Path, environment: dict[str, str]
 ) -> None:
-    """The experiment of a new project, to this machine's names alone."""
+    """The experiment of a new project, to this machine's names alone; no warning of MLflow's."""
+    environment |= {"PYTHONWARNINGS": "error:starlette.middleware.wsgi is deprecated"}
     for name in ("MLproject", "dvc.yaml"):
         (tmp_path / name).touch()
     with serving(["svevae", "ui"], "/health", tmp_path, environment) as address:

@@ -165,7 +165,7 @@ def cube_edge(stored: Any) -> float:
                 f" {' x '.join(f'{size:g}' for size in sizes)} um"
             )
     received = "nothing" if values is None else short(reprlib.repr(values.tolist()))
-    raise DataError(f"voxel_size_um: expected a length in um above 0, received {received}")
+    raise DataError(f"voxel_size_um: expected a number above 0, in um, received {received}")
 
 
 def _shape_problems(items: Mapping[str, h5py.Dataset]) -> Iterator[str]:

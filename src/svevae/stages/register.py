@@ -91,6 +91,8 @@ def register(params: Params) -> None:
         "store": tracking.public_uri(),
     }
     write_json(REGISTERED, result)
+    standing = "champion" if champion == version else "not champion"
+    print(f"models:/{name}/{version} is {standing}: {reason}")
 
 
 def _register_new(

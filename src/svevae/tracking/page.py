@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -37,7 +38,9 @@ def serve_page(
         constants.SERVE_ARTIFACTS_ENV_VAR: "true",
     }
     handlers.initialize_backend_stores(uri, uri, artifacts)
-    from mlflow.server.fastapi_app import app
+    with warnings.catch_warnings():  # of a package of MLflow's, nothing to a user
+        warnings.filterwarnings("ignore", "starlette.middleware.wsgi is deprecated")
+        from mlflow.server.fastapi_app import app
 
     settings = uvicorn.Config(guard(app), log_config=None, log_level="error", access_log=False)
     print(f"http://{answered[0]}  ({public_uri()}); Ctrl-C ends it", flush=True)

@@ -37,7 +37,7 @@ def test_members_that_are_no_arrays(tmp_path: Path) -> None:
     with zipfile.ZipFile(path, "a") as file:
         file.writestr("w.npy", "no array")
     with pytest.raises(
-        DataError, match=r"scan\.npz: expected a \.npz file, cannot be read: .*magic"
+        DataError, match=r"scan\.npz: expected an array in w\.npy, cannot be read: .*magic"
     ):
         read_volume(path)
 
@@ -91,7 +91,9 @@ def test_headers_beyond_what_the_file_holds(tmp_path: Path) -> None:
     """Refused before anything is allocated: 8 GB in kilobytes, packed or not."""
     shape = (2000, 2000, 2000)
     (tmp_path / "a.npy").write_bytes(header(shape) + bytes(1000))
-    with pytest.raises(DataError, match=r"a\.npy: expected a \.npy file, cannot be read"):
+    with pytest.raises(
+        DataError, match=r"a\.npy: expected a \.npy file, .*: truncated, its header"
+    ):
         read_volume(tmp_path / "a.npy")
     for packing in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         with zipfile.ZipFile(tmp_path / "a.npz", "w", packing) as file:

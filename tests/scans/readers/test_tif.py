@@ -70,9 +70,14 @@ def test_a_thumbnail_first(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_volume(tmp_path / "said.tif"), GREYS)
     with pytest.raises(
         DataError,
-        match=r"unsaid\.tif: expected one volume, .* received 2 images: 3 x 3 of uint16, 7 x 6 x 5",
+        match=r"unsaid\.tif: expected one .* 2 images: 1 of 3 x 3 of uint16, 1 of 7 x 6 x 5",
     ):
         read_volume(tmp_path / "unsaid.tif")
+    tifffile.imwrite(tmp_path / "pages.tif", STACK[0, ::2, ::2], photometric="minisblack")
+    for page in STACK:
+        tifffile.imwrite(tmp_path / "pages.tif", page, append=True, photometric="minisblack")
+    with pytest.raises(DataError, match=r"8 images: 1 of 3 x 3 of uint16, 7 of 6 x 5 of uint16;"):
+        read_volume(tmp_path / "pages.tif")
 
 
 def test_parts_of_two_types(tmp_path: Path) -> None:

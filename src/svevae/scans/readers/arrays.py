@@ -151,7 +151,7 @@ def _members(path: Path) -> dict[str, Member]:
         for name in file.namelist():
             if not name.endswith(".npy"):
                 continue
-            with file.open(name) as stream:
+            with reading_as(path, f"an array in {name}"), file.open(name) as stream:
                 version = np.lib.format.read_magic(stream)
                 read = (
                     np.lib.format.read_array_header_1_0
@@ -168,7 +168,12 @@ def _members(path: Path) -> dict[str, Member]:
 def read_npy(path: Path) -> np.ndarray:
     """The array of a .npy file, of any number of axes, memory-mapped."""
     with reading_as(path, "a .npy file"):
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        try:
+            array = np.load(path, mmap_mode="r", allow_pickle=False)
+        except ValueError as error:
+            if "mmap length" not in str(error):
+                raise
+            raise ValueError("truncated, its header says more bytes than it has") from error
         if not isinstance(array, np.ndarray):  # a .npz by another name
             array.close()
             raise ValueError("it is an archive; name it .npz")

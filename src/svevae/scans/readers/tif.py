@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import xml.etree.ElementTree as ElementTree
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -109,7 +110,8 @@ def _joined(path: Path, series: Sequence[tifffile.TiffPageSeries]) -> np.ndarray
     """
     kinds = {(one.shape[-2:], one.dtype) for one in series}
     if len(kinds) != 1 or any(len(one.shape) not in (2, 3) for one in series):
-        listed = some([f"{times(one.shape)} of {one.dtype}" for one in series])
+        alike = Counter(f"{times(one.shape)} of {one.dtype}" for one in series)
+        listed = some([f"{count} of {kind}" for kind, count in alike.items()])
         raise DataError(
             f"{path}: expected one volume, or parts of it that have one slice shape and type,"
             f" received {len(series)} images: {listed}; write the volume to a file of its own"

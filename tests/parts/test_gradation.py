@@ -64,8 +64,8 @@ def test_porosities_beyond_the_data_are_refused() -> None:
     with pytest.raises(
         ConfigError,
         match=(
-            r"^porosity: expected porosities of SVEs of the dataset, 0.0010 to 0.0700, received"
-            r" \[0.005, 0.08\]"
+            r"^porosity: expected porosities of SVEs of the dataset, 0.0010 to 0.0700, a lower and"
+            r" a higher one, received 0.005 and 0.08"
         ),
     ):
         GradationStudy(NOTCHED, None, narrow, None, porosity=(0.005, 0.08), fields=1, seed=0)

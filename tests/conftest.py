@@ -6,6 +6,7 @@ What takes long is made once a session, and once for all processes of pytest-xdi
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -251,9 +252,15 @@ def run(environment: dict[str, str]) -> Run:
 
 
 def unused_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
+    """A port that nobody listens on and that no outgoing connection is given while a server starts
+    on it: systems take theirs from 32768 up. Another worker of pytest may ask at the same moment,
+    hence by chance.
+    """
+    for port in secrets.SystemRandom().sample(range(20_000, 32_000), 100):
+        with socket.socket() as found, suppress(OSError):
+            found.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("100 ports of this machine are taken")
 
 
 def wait_for(condition: Callable[[], object], what: str, patience: float = PATIENCE) -> None:
@@ -301,7 +308,8 @@ def serving(
         wait_for(answers, f"{command} to answer on {address}{health}")
         yield address
     finally:
-        os.killpg(server.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it ended by itself, which the test has said
+            os.killpg(server.pid, signal.SIGKILL)
         server.wait()
 
 

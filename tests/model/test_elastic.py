@@ -13,7 +13,13 @@ from svevae.dataset.batches import PackedVoxels
 from svevae.dataset.store import LabelledDataset
 from svevae.model import elastic
 from svevae.model.coarse_solve import coarse_statistics
-from svevae.model.elastic import STATISTICS, elastic_statistics, statistics_of, transposed
+from svevae.model.elastic import (
+    STATISTICS,
+    at_once,
+    elastic_statistics,
+    statistics_of,
+    transposed,
+)
 from svevae.model.first_order import first_order_statistics
 
 
@@ -69,3 +75,7 @@ def test_statistics_of_the_same_voxels_are_computed_once(
     assert not np.allclose(statistics_of(second), found)
     monkeypatch.setattr(elastic, "elastic_statistics", None)
     assert statistics_of(PackedVoxels(tiny, np.arange(8))) is found
+
+
+def test_batches_of_large_sves_are_small() -> None:
+    assert [at_once(n, 64) for n in (32, 64, 128, 300)] == [64, 32, 4, 1]

@@ -23,6 +23,7 @@ from svevae.model import coarse_solve, first_order
 
 STATISTICS = first_order.STATISTICS + coarse_solve.STATISTICS
 COARSE = 2  # voxels along the edge of a coarse one
+MOST_VOXELS = 2**23  # of a batch; the encoder takes 80 bytes of memory a voxel
 KEPT = 4  # sets of SVEs whose statistics this process remembers: trials share theirs
 _known: dict[str, np.ndarray] = {}  # by digest of the voxels, the newest last
 
@@ -33,6 +34,11 @@ def transposed(turn: tuple[int, int, int]) -> np.ndarray:
     """
     of_solve = coarse_solve.transposed(turn)
     return np.concatenate([first_order.transposed(turn), first_order.STATISTICS + of_solve])
+
+
+def at_once(n: int, wanted: int) -> int:
+    """How many SVEs of n^3 voxels a batch is to have, `wanted` or what MOST_VOXELS allow."""
+    return max(1, min(wanted, MOST_VOXELS // n**3))
 
 
 def elastic_statistics(n: int) -> keras.Model:
@@ -62,13 +68,13 @@ def statistics_of(voxels: PackedVoxels) -> np.ndarray:
     """
     digest = voxels.digest()
     if digest not in _known:
-        model = elastic_statistics(voxels.n)
+        model, batch = elastic_statistics(voxels.n), at_once(voxels.n, 64)
         found = []
         with tqdm(
             total=len(voxels), unit="SVE", desc="statistics", disable=not sys.stderr.isatty()
         ) as bar:
             for cubes in voxels.blocks():
-                found.append(model.predict(cubes, verbose=0))
+                found.append(model.predict(cubes, batch_size=batch, verbose=0))
                 bar.update(len(cubes))
         if len(_known) == KEPT:
             del _known[next(iter(_known))]

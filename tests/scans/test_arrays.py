@@ -249,6 +249,34 @@ def test_a_list_of_volumes_in_an_npy_file(tmp_path: Path) -> None:
         read_samples([path], ImportOptions(table=str(table)))
 
 
+@pytest.mark.parametrize("suffix", [".npy", ".npz", ".h5"])
+def test_a_volume_of_colours_is_no_list_of_volumes(tmp_path: Path, suffix: str) -> None:
+    """Channels at the end would be thin volumes; what to do with them is said."""
+    cube = np.zeros((8, 8, 8), np.uint8)
+
+    def written(array: np.ndarray) -> Path:
+        path = tmp_path / f"rgb{suffix}"
+        if suffix == ".npy":
+            np.save(path, array)
+        elif suffix == ".npz":
+            np.savez(path, v=array)
+        else:
+            write_hdf5(path, {"v": array})
+        return path
+
+    for count in (2, 3, 4):
+        colours = np.stack([cube] * count, -1)
+        for array, index in ((colours, "..., 0"), (colours[None], "..., 0")):
+            with pytest.raises(DataError) as refused:
+                find_sources([written(array)], ImportOptions())
+            said = f"a volume with {count} channels, as colours have; save one of them by itself"
+            assert f"{said}, in Python array[{index}]" in str(refused.value)
+        [source] = find_sources([written(np.stack([cube] * count))], ImportOptions())
+        assert len(source.samples) == count  # volumes one after another
+    [source] = find_sources([written(np.zeros((9, 8, 8, 5), np.uint8))], ImportOptions())
+    assert len(source.samples) == 9
+
+
 def test_an_npy_file_is_mapped_into_memory(tmp_path: Path) -> None:
     np.save(tmp_path / "v.npy", CUBES)
     [source] = find_sources([tmp_path / "v.npy"], ImportOptions())

@@ -193,7 +193,8 @@ def test_what_is_no_volume(tmp_path: Path) -> None:
     (tmp_path / "scan.am").touch()
     (tmp_path / "empty").mkdir()
     for name, message in {
-        "colour.tif": r"colour\.tif: expected greys, received colours: axes YXS, shape \(4, 5, 3\)",
+        "colour.tif": r"colour\.tif: expected greys, received colours: axes YXS, shape \(4, 5, 3\);"
+        " save greys, or one channel by itself",
         "slice.tif": r"slice\.tif: expected a volume of three axes, received shape \(6, 5\)",
         "text.npy": r"text\.npy: expected numbers, received <U4",
         "scan.am": r"scan\.am: expected a format that is read here, .* Amira .* as \.tif or",
@@ -218,7 +219,7 @@ def test_slices_have_one_shape_and_no_colours(tmp_path: Path) -> None:
         read_volume(folder)
     PIL.Image.new("RGB", (5, 6)).save(folder / "scan_0.png")
     with pytest.raises(
-        DataError, match=r"scan_0\.png: expected a slice of greys, received shape \(6, 5, 3\)"
+        DataError, match=r"scan_0\.png: expected a slice of greys, received shape \(6, 5, 3\); save"
     ):
         read_volume(folder)
     (folder / "scan_0.png").write_text("no picture")

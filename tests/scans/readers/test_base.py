@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 
 from svevae.errors import DataError
-from svevae.scans.readers.base import fits, free_memory, reading_as, squeezed
+from svevae.scans.readers.base import (
+    fits,
+    free_memory,
+    reading_as,
+    several_channels,
+    squeezed,
+)
 
 
 def test_bytes_claimed_and_held() -> None:
@@ -21,6 +27,21 @@ def test_bytes_claimed_and_held() -> None:
     with pytest.raises(DataError, match=r"scan: .* memory that are free, received .* of float64"):
         fits("scan", (10**9, 10**9, 10**9), np.dtype("f8"), 2, ratio=None)
     assert 0 < free_memory() < 2**50
+
+
+def test_channels_are_the_first_axis_or_the_last() -> None:
+    for shape, index in {
+        (8, 9, 7, 3): "..., 0",
+        (3, 8, 9, 7): "0",
+        (1, 2, 8, 9, 7): ":, 0",
+        (1, 8, 9, 7, 4): "..., 0",
+        (8, 9, 7, 4, 1): ":, :, :, 0",
+    }.items():
+        said = several_channels(shape)
+        assert said.endswith(f"array[{index}]")
+        squeezed(eval(f"array[{index}]", {"array": np.zeros(shape)}), "one")
+    for shape in ((8, 9, 3), (8, 9, 7, 5), (2, 3, 4, 4), (2, 8, 9, 7, 3)):
+        assert not several_channels(shape)
 
 
 def test_errors_name_the_file_in_a_line() -> None:

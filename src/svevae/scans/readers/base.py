@@ -227,14 +227,29 @@ def is_padded(shape: tuple[int, ...]) -> bool:
     return len(shape) > 3 and sum(size > 1 for size in shape) <= 3
 
 
+def several_channels(shape: Sequence[int]) -> str:
+    """Say that four axes longer than 1 look like a volume of 2 to 4 channels, the last axis or the
+    first, and how to take one of them; "" where they do not.
+    """
+    long = [axis for axis, size in enumerate(shape) if size > 1]
+    for axis in (long[-1], long[0]) if len(long) == 4 else ():
+        if shape[axis] <= 4 < min(shape[other] for other in long if other != axis):
+            index = "..., 0" if axis == len(shape) - 1 else ":, " * axis + "0"
+            return (
+                f"a volume with {shape[axis]} channels, as colours have; save one of them by"
+                f" itself, in Python array[{index}]"
+            )
+    return ""
+
+
 def squeezed(array: np.ndarray, where: str | Path) -> np.ndarray:
     """`array` without the axes of length 1 that it has beside three, the last and first of them
     first. Raises DataError where more than three are longer.
     """
     if array.ndim > 3 and not is_padded(array.shape):
         raise DataError(
-            f"{where}: expected a volume of three axes, received shape {array.shape}: several"
-            " channels, times or volumes; import one of them"
+            f"{where}: expected a volume of three axes, received shape {array.shape}:"
+            f" {several_channels(array.shape) or 'several times or volumes; import one of them'}"
         )
     while array.ndim > 3:
         axis = next(i for i in (-1, 0, *range(array.ndim)) if array.shape[i] == 1)

@@ -91,7 +91,8 @@ def read_tif(path: Path, wanted: Wanted | None = None, ome: bool = True) -> np.n
         for one in series:
             if "S" in one.axes:
                 raise DataError(
-                    f"{path}: expected greys, received colours: axes {one.axes}, shape {one.shape}"
+                    f"{path}: expected greys, received colours: axes {one.axes}, shape {one.shape};"
+                    " save greys, or one channel by itself"
                 )
             if one.dataoffset is None:
                 # values of 1, 4 or 12 bits are packed in the file

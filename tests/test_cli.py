@@ -163,6 +163,30 @@ def test_import_names_what_an_option_expects(
     assert capsys.readouterr().err.endswith(f"svevae import: error: argument {message}\n")
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("check", "ADDRESS"),
+        ("predict", "a.h5", "-o", "ADDRESS"),
+        ("import", "a.npy", "ADDRESS", "-o", "a.h5"),
+        ("import", "a.npy", "-o", "a.h5", "--table", "ADDRESS"),
+        ("field", "a.npy", "-o", "a.csv", "--mask", "ADDRESS"),
+        ("spread", "a.h5", "--mesh", "ADDRESS", "-o", "a.csv"),
+        ("generate", "--params", "ADDRESS"),
+    ],
+)
+def test_an_address_where_a_file_belongs(
+    command: tuple[str, ...], capsys: pytest.CaptureFixture
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        main([word.replace("ADDRESS", "s3://bucket/a.h5") for word in command])
+    assert left.value.code == 2
+    said = "expected a path on this machine, received the address s3://bucket/a.h5; fetch the file"
+    assert f"{said} first: dvc get-url s3://bucket/a.h5 (pip install dvc-s3)\n" in (
+        capsys.readouterr().err
+    )
+
+
 def test_crop_as_it_is_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     np.save("a.npy", np.arange(216).reshape(6, 6, 6))

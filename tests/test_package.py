@@ -21,8 +21,8 @@ import numpy as np
 import pytest
 import yaml
 
-from svevae.cli import EXTRAS
 from svevae.dataset.store import open_dataset
+from svevae.errors import EXTRAS
 from svevae.model.latent import load_folder
 from svevae.places import PROJECT_FILES
 from tests.conftest import ROOT, TINY_TRAIN, Run

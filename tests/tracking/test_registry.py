@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 
 import mlflow
@@ -114,3 +115,14 @@ def test_an_alias_that_is_not_there_is_told_from_a_store_that_does_not_answer(ro
         quick.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
         with pytest.raises(TrackingError, match="expected a model registry that answers"):
             tracking.aliased_version("m", "champion")
+
+
+def test_a_model_in_a_bucket_without_its_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module, scheme, package in (
+        ("botocore", "s3", "boto3"),
+        ("google.cloud", "gs", "google-cloud-storage"),
+    ):
+        monkeypatch.setitem(sys.modules, module, None)
+        said = rf"^{scheme}://b/m: expected a model of svevae in that place, .* install {package}$"
+        with pytest.raises(TrackingError, match=said):
+            tracking.download_model(f"{scheme}://b/m")

@@ -10,27 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from svevae.cli.options import make_parser
-from svevae.errors import SvevaeError
-
-EXTRAS = {  # what `pip install svevae` leaves out: modules by the extra that has them
-    "pipeline": (
-        "dvc",
-        "grpc",
-        "jinja2",
-        "mlflow",
-        "optuna",
-        "plotly",
-        "psutil",
-        "requests",
-        "sklearn",
-        "sqlalchemy",
-        "uvicorn",
-    ),
-    "explore": ("dash", "werkzeug"),
-    "formats": ("SimpleITK", "vtk", "zarr"),
-    "mesh": ("meshio", "pyvista"),
-    "onnx": ("tf2onnx",),
-}
+from svevae.errors import SvevaeError, missing
 
 AFRESH = (
     "check",
@@ -59,15 +39,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"svevae {options.command}: {error}", file=sys.stderr)
         return 2
     except ModuleNotFoundError as error:
-        module = (error.name or "").partition(".")[0]
-        extra = next((extra for extra, modules in EXTRAS.items() if module in modules), None)
-        if extra is None:
+        needs = missing(error)
+        if needs is None:
             raise
-        print(
-            f"svevae {options.command}: needs {module}, which is not installed:"
-            f" pip install 'svevae[{extra}]'",
-            file=sys.stderr,
-        )
+        print(f"svevae {options.command}: {needs}", file=sys.stderr)
         return 2
     except BrokenPipeError:  # `svevae check ... | head`: who reads has enough
         # else Python flushes into the pipe once more

@@ -279,7 +279,7 @@ def test_file_is_named(tmp_path: Path) -> None:
     ):
         load_params(path)
     path.write_text("base: [")
-    with pytest.raises(ConfigError, match=r"params\.yaml: expected YAML"):
+    with pytest.raises(ConfigError, match=r"params\.yaml: line 1, column 8: expected YAML"):
         load_params(path)
     path.write_text("")
     with pytest.raises(

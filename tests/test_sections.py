@@ -168,12 +168,20 @@ YAML = [  # what is written as params.yaml, and what is said of it
     ),
     ("oven: &a [*a]", "expected values, received one in itself"),
     ("oven: [*a]", "found undefined alias"),
-    ("oven: {heat: 1}\noven: {heat: 2}", "oven: received twice"),
-    ("oven:\n\theat: 1", r"found character '\\t'"),
+    ("oven: {heat: 1}\noven: {heat: 2}", "line 2, column 1: .*oven: received twice"),
+    ("oven:\n\theat: 1", r"line 2, column 1: .*found character '\\t'"),
+    (
+        "oven:\n  heat: 1\n trays: 2",
+        "line 3, column 2: .*, while parsing a .* from line 1, column 1",
+    ),
+    ("oven: a: b", "line 1, column 8: expected YAML in UTF-8: mapping values are not allowed here"),
     ("oven: !!python/object:os.system x", "could not determine a constructor for the tag"),
     ("oven: {[1]: 2}", "expected a name as key"),
-    ("oven: {heat: \u00e9".encode("latin-1"), "expected YAML in UTF-8: 'utf-8' codec can't decode"),
-    (b"\x00", "unacceptable character"),
+    (
+        "#\noven: {heat: \u00e9".encode("latin-1"),
+        "line 2, column 14: expected YAML in UTF-8: received the byte 0xe9",
+    ),
+    (b"a: 1\nb\x00", r"line 2, column 2: .* received the character U\+0000"),
     (b"#" * 1_000_001, "expected at most 1,000,000 bytes, received 1,000,001"),
     (f"oven: {{{'k' * 900}: 1, heat: 1}}", "oven.'kkk.*: unknown key"),
     ("oven: {heat: 1, trays: 1000001}", "oven.trays: expected at most 1000000, received 1000001"),
@@ -201,6 +209,7 @@ def test_yaml_that_is_no_section(tmp_path: Path, content: str | bytes, message: 
         load_section(path, "oven", Oven)
     said = str(refused.value)
     assert said.startswith(f"{path}: ")
+    assert "string>" not in said  # how PyYAML names what is no file
     assert re.search(message, said, re.DOTALL), said
     assert len(said) < 2000
 

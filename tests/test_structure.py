@@ -16,6 +16,7 @@ from tests.deps import FILES, PACKAGE, ROOT, imported, with_deps
 FLOORS = [  # the lowest first; rooms of one floor do not import each other
     ["words", "lazy"],
     ["errors"],
+    ["yaml_text"],
     ["files", "hdf5", "places", "records", "sections", "serving"],
     ["config"],
     ["tracking", "physics"],

@@ -60,5 +60,5 @@ def test_what_is_wrong(tmp_path: Path, changes: dict, message: str) -> None:
 def test_no_yaml(tmp_path: Path) -> None:
     path = tmp_path / "best.yaml"
     path.write_text("study: [1")
-    with pytest.raises(ConfigError, match=r"best\.yaml: expected YAML"):
+    with pytest.raises(ConfigError, match=r"best\.yaml: line 1, column 10: expected YAML"):
         read_found(path)

@@ -73,8 +73,9 @@ def test_a_damaged_description_is_named(root: Path, content: str) -> None:
         "^models:/m/1: expected the file MLmodel of a model of svevae in the registry"
         " sqlite:///mlflow.db, received"
     )
-    with pytest.raises(TrackingError, match=expected):
+    with pytest.raises(TrackingError, match=expected) as refused:
         tracking.download_model("models:/m/1")
+    assert ("line 1, column 5: expected YAML" in str(refused.value)) == (content == "a: [")
 
 
 def test_a_version_whose_files_are_gone(root: Path) -> None:

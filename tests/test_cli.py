@@ -14,7 +14,8 @@ import h5py
 import numpy as np
 import pytest
 
-from svevae.cli import main
+from svevae.cli import as_typed, main
+from svevae.cli.options import make_parser
 from tests.conftest import PATIENCE, TINY_TRAIN, Run, change_yaml
 
 
@@ -185,6 +186,25 @@ def test_an_address_where_a_file_belongs(
     assert f"{said} first: dvc get-url s3://bucket/a.h5 (pip install dvc-s3)\n" in (
         capsys.readouterr().err
     )
+
+
+def test_arguments_are_told_as_they_are_typed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    named = make_parser().parse_args(["spread", "a", "--mesh", "b", "-o", "c"]).named
+    for message, typed in {
+        "material: expected a preset": "--material: expected a preset",
+        "material.nu: expected a number": "--material.nu: expected a number",
+        "count: expected at least 3": "--samples: expected at least 3",
+        "pull TOP, hold BASE: expected": "--pull TOP, --hold BASE: expected",
+        "a/mesh.inp: expected a mesh": "a/mesh.inp: expected a mesh",
+        "source: expected": "source: expected",
+        "material is said twice": "material is said twice",
+    }.items():
+        assert as_typed(message, named) == typed
+    Path("mesh").touch()
+    assert as_typed("mesh: expected a file", named) == "mesh: expected a file"
 
 
 def test_crop_as_it_is_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

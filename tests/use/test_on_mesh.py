@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import h5py
 import meshio
 import numpy as np
 import pandas as pd
@@ -279,6 +280,11 @@ def test_a_sampled_part(model: SimpleNamespace) -> None:
     assert sampled(chosen)[1] == first
     assert model.encoded == 128
     assert sampled(replace(chosen, sample=4))[1] != first
+    assert "voxel size unknown" not in said
+    with h5py.File("process.h5", "r+") as file:
+        for name in ("voxel_size_um", "contents", "content_digest"):
+            del file.attrs[name]
+    assert "voxel size unknown, taken for the 10 um that the model" in sampled(chosen)[0]
 
 
 def test_the_porosity_of_a_sampled_part(model: SimpleNamespace) -> None:

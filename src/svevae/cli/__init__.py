@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from svevae.cli.options import make_parser
 from svevae.errors import SvevaeError, missing
@@ -36,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # what a closed pipe refuses, now; nothing where there is no stdout
         print(end="", flush=True)
     except SvevaeError as error:
-        print(f"svevae {options.command}: {error}", file=sys.stderr)
+        print(f"svevae {options.command}: {as_typed(str(error), options.named)}", file=sys.stderr)
         return 2
     except ModuleNotFoundError as error:
         needs = missing(error)
@@ -64,3 +65,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         return 130
     return 0
+
+
+def as_typed(message: str, named: Mapping[str, str]) -> str:
+    """`message` with the arguments of Python at its beginning, before the first colon, as the
+    options that people type: "voxel_size: ..." is "--voxel-size: ...", unless it is a file.
+    """
+    head, colon, rest = message.partition(":")
+    if not colon or os.path.exists(head):
+        return message
+    head = re.sub(
+        r"(^|, )(\w+)(?=$|[ ,.])", lambda word: word[1] + named.get(word[2], word[2]), head
+    )
+    return f"{head}:{rest}"

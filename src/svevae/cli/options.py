@@ -19,7 +19,9 @@ from svevae.cli.values import address_free, count, path, positive, target, words
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """All commands; the function that runs one is `run` of the parsed options."""
+    """All commands; of the parsed options `run` is the function that runs one, `named` has its
+    options by the arguments that they become.
+    """
     parser = argparse.ArgumentParser(
         prog="svevae", description="Latent-space multiscale simulation of porous metals."
     )
@@ -247,6 +249,12 @@ def make_parser() -> argparse.ArgumentParser:
     )
     add_allow_host_option(ui)
     ui.set_defaults(run=commands.run_ui)
+    for command in parsers.choices.values():
+        command.set_defaults(
+            named={
+                one.dest: one.option_strings[-1] for one in command._actions if one.option_strings
+            }
+        )
     return parser
 
 

@@ -36,7 +36,7 @@ from svevae.parts.latent_field import LatentField
 from svevae.physics.alloys import LAW
 from svevae.scans.options import ImportOptions
 from svevae.use.champion import load
-from svevae.use.field import CACHE, check_voxels, describe
+from svevae.use.field import CACHE, check_voxels, describe, say_unknown
 from svevae.use.mesh_options import MeshOptions
 from svevae.use.mesh_places import Grid
 from svevae.use.mesh_porosity import Asked, read_porosity
@@ -248,7 +248,8 @@ class Parts:
         grid = Grid.round_mesh(mesh, model.n * voxel, chosen)
         wish, share, mean = _wish(asked, mesh, grid)
         process = Process.encoded(data, model)
-        return cls(process, model, grid, wish, share, mean, chosen, tuple(remarks))
+        remarks = (*remarks, *say_unknown(size, model))
+        return cls(process, model, grid, wish, share, mean, chosen, remarks)
 
     def with_porosity(self, asked: Asked, mesh: Mesh) -> Parts:
         """The same with another porosity."""

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from svevae.dataset.store import write_dataset
-from svevae.files import check_target
 from svevae.model.porosity import NAME, with_porosity
 from svevae.model.sampling import sample_sves
 from svevae.use.champion import load
+from svevae.use.targets import check_output
 
 
 def sample_file(
@@ -31,7 +31,7 @@ def sample_file(
     /properties_std and /novelty. The same seed gives the same file. Raises DataError,
     TrackingError.
     """
-    check_target(target)
+    check_output("sample", target)
     model = load(uri, material=material)
     random = np.random.default_rng(seed)
     wishing = with_porosity(model, random) if NAME in targets else model

@@ -217,8 +217,8 @@ def test_a_lock_names_its_holder_and_goes_with_it(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", HOLDS], cwd=tmp_path, **pipes) as other:
         assert other.stdout.readline() == "held\n"
         for _ in range(2):  # who asked in vain has not taken the name away
-            said = f"`svevae train` .* process {other.pid} since 20"
-            with pytest.raises(DataError, match=said), locked(path, "train"):
+            said = f"found `svevae train`, process {other.pid} since 20"
+            with pytest.raises(DataError, match=said), locked(path, "evaluate"):
                 pass
         with locked(tmp_path / "work" / "search.lock", "search"):
             pass

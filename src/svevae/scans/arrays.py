@@ -137,8 +137,7 @@ def _volumes(arrays: Mapping[str, Array], options: ImportOptions, rank: int) -> 
 def _stack(path: Path, name: str, arrays: Mapping[str, Array], options: ImportOptions) -> Source:
     """An array (sve, x, y, z), and what else in the file has a row for each of its entries."""
     voxels, where = arrays[name].voxels(), f"{path}: {name}" if name else str(path)
-    channels = several_channels(voxels.shape)
-    if channels and len(voxels) > 4:  # else 2 to 4 volumes
+    if channels := several_channels(voxels.shape):
         raise DataError(f"{where}: expected volumes, received shape {voxels.shape}: {channels}")
     axes = options.axes or text_of(arrays[name].attributes.get("permute_order", "xyz"))
     samples = [

@@ -29,18 +29,11 @@ def test_bytes_claimed_and_held() -> None:
     assert 0 < free_memory() < 2**50
 
 
-def test_channels_are_the_first_axis_or_the_last() -> None:
-    for shape, index in {
-        (8, 9, 7, 3): "..., 0",
-        (3, 8, 9, 7): "0",
-        (1, 2, 8, 9, 7): ":, 0",
-        (1, 8, 9, 7, 4): "..., 0",
-        (8, 9, 7, 4, 1): ":, :, :, 0",
-    }.items():
-        said = several_channels(shape)
-        assert said.endswith(f"array[{index}]")
-        squeezed(eval(f"array[{index}]", {"array": np.zeros(shape)}), "one")
-    for shape in ((8, 9, 3), (8, 9, 7, 5), (2, 3, 4, 4), (2, 8, 9, 7, 3)):
+def test_channels_are_the_last_axis() -> None:
+    for shape in ((8, 9, 7, 3), (1, 8, 9, 7, 4), (8, 1, 9, 7, 2)):
+        assert several_channels(shape).startswith(f"a volume with {shape[-1]} channels")
+        assert squeezed(np.zeros(shape)[..., 0], "one").ndim == 3
+    for shape in ((8, 9, 3), (8, 9, 7, 5), (3, 8, 9, 7), (2, 3, 4, 4), (2, 8, 9, 7, 3)):
         assert not several_channels(shape)
 
 

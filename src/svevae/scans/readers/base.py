@@ -228,18 +228,16 @@ def is_padded(shape: tuple[int, ...]) -> bool:
 
 
 def several_channels(shape: Sequence[int]) -> str:
-    """Say that four axes longer than 1 look like a volume of 2 to 4 channels, the last axis or the
-    first, and how to take one of them; "" where they do not.
+    """Say that four axes longer than 1 look like a volume of 2 to 4 channels, the last axis, and
+    how to take one of them; "" where they do not.
     """
-    long = [axis for axis, size in enumerate(shape) if size > 1]
-    for axis in (long[-1], long[0]) if len(long) == 4 else ():
-        if shape[axis] <= 4 < min(shape[other] for other in long if other != axis):
-            index = "..., 0" if axis == len(shape) - 1 else ":, " * axis + "0"
-            return (
-                f"a volume with {shape[axis]} channels, as colours have; save one of them by"
-                f" itself, in Python array[{index}]"
-            )
-    return ""
+    long = [size for size in shape if size > 1]
+    if len(long) != 4 or long[-1] != shape[-1] or not long[-1] <= 4 < min(long[:3]):
+        return ""
+    return (
+        f"a volume with {shape[-1]} channels, as colours have; save one of them by itself, in"
+        " Python array[..., 0]"
+    )
 
 
 def squeezed(array: np.ndarray, where: str | Path) -> np.ndarray:
@@ -247,9 +245,10 @@ def squeezed(array: np.ndarray, where: str | Path) -> np.ndarray:
     first. Raises DataError where more than three are longer.
     """
     if array.ndim > 3 and not is_padded(array.shape):
+        several = "several channels, times or volumes; import one of them"
         raise DataError(
             f"{where}: expected a volume of three axes, received shape {array.shape}:"
-            f" {several_channels(array.shape) or 'several times or volumes; import one of them'}"
+            f" {several_channels(array.shape) or several}"
         )
     while array.ndim > 3:
         axis = next(i for i in (-1, 0, *range(array.ndim)) if array.shape[i] == 1)

@@ -274,6 +274,7 @@ def run_run(options: argparse.Namespace) -> None:
     from svevae.meshes.calculix import run_deck
     from svevae.meshes.results import read_results
     from svevae.pictures.mesh import plot_load
+    from svevae.words import counted
 
     deck = options.deck
     table = options.output or deck.with_name(f"{deck.stem}-load.csv")
@@ -314,7 +315,8 @@ def run_run(options: argparse.Namespace) -> None:
     force = "no yield yet" if found is None else f"yield load {found:.5g} N"
     print(
         f"{files}: {force} (0.2 % of {load.length:.4g} {load.unit}), {load.force[-1]:.5g} N at"
-        f" {load.displacement[-1]:.4g} {load.unit}, {len(load.force)} increments{about}"
+        f" {load.displacement[-1]:.4g} {load.unit},"
+        f" {counted(len(load.force), 'increment')}{about}"
     )
 
 

@@ -28,6 +28,7 @@ from svevae.physics.elasticity import (
     dilatancy,
     moduli,
 )
+from svevae.words import counted
 
 # an increment's residual is measured against its load, or this share of the whole load if that is
 # more
@@ -323,7 +324,7 @@ class Solver:
     ) -> None:
         if (bad := np.flatnonzero(~(residual <= self.settings.tolerance))).size:
             others = (
-                f"; {len(bad)} of {len(residual)} SVEs did not converge"
+                f"; {len(bad)} of {counted(len(residual), 'SVE')} did not converge"
                 if len(residual) > 1
                 else ""
             )

@@ -22,7 +22,7 @@ from svevae.scans.options import ImportOptions
 from svevae.scans.readers.arrays import axis_steps, link_name, named_axes
 from svevae.scans.readers.base import MICROMETRES, several_channels
 from svevae.scans.sources import EDGE, PARTS, Column, Sample, Source, labelled, text_of
-from svevae.words import short, some
+from svevae.words import counted, short, some
 
 NOTES = ("permute_order", EDGE)  # attributes of volumes that are no properties
 LENGTH = re.compile(r"\s*([\d.eE+-]+)\s*(\S*)\s*")  # such as "10 um"
@@ -251,7 +251,8 @@ def stored(
         for edge in edges_of(path, {name: array}, others or {}, options)
     )
     files = list(dict.fromkeys(path for path, _ in arrays))
-    some_notes = notes[:3] + [f"and {len(notes) - 3} more volumes likewise"] * (len(notes) > 3)
+    more = f"and {counted(len(notes) - 3, 'more volume')} likewise"
+    some_notes = notes[:3] + [more] * (len(notes) > 3)
     return Source(
         where,
         samples,

@@ -273,7 +273,7 @@ def _report(tiles: Tiles, field: PropertyField, law: Law) -> list[str]:
     ]
     if any(tiles.padded):
         padded = ", ".join(
-            f"{count} voxels along {axis}"
+            f"{counted(count, 'voxel')} along {axis}"
             for axis, count in zip("xyz", tiles.padded, strict=True)
             if count
         )

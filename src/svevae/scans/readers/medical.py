@@ -144,12 +144,12 @@ def _unpacked(found: _Stored, voxels: tuple[int, ...]) -> np.ndarray:
             except zlib.error as error:
                 raise EOFError(f"voxels that are damaged: {error}") from error
             if filled + len(out) > len(content):
-                raise EOFError(f"voxels of {len(content)} bytes are expected, received more")
+                raise EOFError(f"voxels of {array.nbytes} bytes are expected, received more")
             content[filled : filled + len(out)] = out
             filled += len(out)
             rest = stream.unused_data
     if not stream.eof or filled < len(content):
-        raise EOFError(f"voxels of {len(content)} bytes are expected, {filled} are there")
+        raise EOFError(f"voxels of {array.nbytes} bytes are expected, {filled} are there")
     return array
 
 

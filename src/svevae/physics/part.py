@@ -23,7 +23,8 @@ from svevae.errors import ConfigError, DataError, SolverError
 from svevae.physics.connectivity import load_path
 from svevae.physics.elasticity import DEVIATORIC_BASIS, Material, PorousMaterial
 from svevae.physics.hardening import Hardening
-from svevae.physics.homogenize import Loading, Path, Settings, Solver
+from svevae.physics.homogenize import Path, Settings, Solver
+from svevae.physics.loading import Loading
 from svevae.physics.voce import OFFSET
 from svevae.words import counted
 

@@ -343,7 +343,7 @@ def _model_for(data: SVEDataset, uri: str, material: Any) -> tuple[LatentModel, 
             f"{name} {one:g}" for name, one in zip(LAW, model.contract.law, strict=True)
         )
         return model, [
-            f"{len(kinds)} metals in {data.path.name}: the part is of {told}; --material"
+            f"{counted(len(kinds), 'metal')} in {data.path.name}: the part is of {told}; --material"
         ]
     if not np.allclose(kinds[0], model.contract.law, rtol=1e-6):
         with blaming(f"{data.path}: "):

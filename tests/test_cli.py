@@ -63,7 +63,7 @@ def test_check_lists_everything_that_is_wrong(run: Run, tiny_file: Path, tmp_pat
 
 
 def test_check_of_no_hdf5(run: Run, tmp_path: Path) -> None:
-    (tmp_path / "a.h5").write_text("hello")
+    (tmp_path / "a.h5").write_text("hello", encoding="utf-8")
     assert "a.h5: 1 problem" in fails(run, "svevae", "check", "a.h5", cwd=tmp_path)
 
 
@@ -305,7 +305,7 @@ def test_an_open_surface_is_told_without_a_traceback(
     monkeypatch.chdir(tmp_path)
     facet = "facet normal 0 0 1\nouter loop\n{}endloop\nendfacet\n"
     corners = "vertex 0 0 0\nvertex 3 0 0\nvertex 0 4 0\n"
-    Path("pores.stl").write_text(f"solid a\n{facet.format(corners)}endsolid a\n")
+    Path("pores.stl").write_text(f"solid a\n{facet.format(corners)}endsolid a\n", encoding="utf-8")
     command = ["import", "pores.stl", "-o", "a.h5", "--size", "4", "--unit", "mm"]
     assert main([*command, "--voxel-size", "1000", "--box", "-1", "-1", "-1", "3", "3", "3"]) == 2
     said = capsys.readouterr()

@@ -119,7 +119,7 @@ def test_sections_are_frozen_dataclasses() -> None:
 
 def test_one_section_of_a_file_that_lacks_the_others(tmp_path: Path) -> None:
     path = tmp_path / "own.yaml"
-    path.write_text("generate: {sve: 16, material: aged-z}")
+    path.write_text("generate: {sve: 16, material: aged-z}", encoding="utf-8")
     assert load_section(path, "generate", Generate) == Generate(sve=16, material="aged-z")
     for text, message in (
         ("generate: {svee: 16}", "generate.svee: unknown key; generate has output, seed"),
@@ -128,7 +128,7 @@ def test_one_section_of_a_file_that_lacks_the_others(tmp_path: Path) -> None:
         ("train: {}", "generate: missing; expected this section in the file"),
         ("", "generate: missing"),
     ):
-        path.write_text(text)
+        path.write_text(text, encoding="utf-8")
         with pytest.raises(ConfigError, match=rf"own\.yaml: {message}"):
             load_section(path, "generate", Generate)
     with pytest.raises(ConfigError, match=r"other\.yaml: expected .*, found nothing"):
@@ -137,10 +137,13 @@ def test_one_section_of_a_file_that_lacks_the_others(tmp_path: Path) -> None:
 
 def test_a_whole_file_has_every_key_in_spite_of_defaults(tmp_path: Path) -> None:
     path = tmp_path / "kitchen.yaml"
-    path.write_text("oven: {heat: 200}")
+    path.write_text("oven: {heat: 200}", encoding="utf-8")
     with pytest.raises(ConfigError, match=r"kitchen\.yaml: oven\.trays: missing"):
         load_sections(path, Kitchen)
-    path.write_text(yaml.safe_dump({"oven": json.loads(json.dumps(dataclasses.asdict(Oven(7))))}))
+    path.write_text(
+        yaml.safe_dump({"oven": json.loads(json.dumps(dataclasses.asdict(Oven(7))))}),
+        encoding="utf-8",
+    )
     assert load_sections(path, Kitchen) == Kitchen(Oven(7.0))
 
 
@@ -196,8 +199,8 @@ def test_aliases_are_read(tmp_path: Path) -> None:
     """As programs write what stands in two places."""
     oven = {"heat": 7.0}
     path = tmp_path / "kitchen.yaml"
-    path.write_text(yaml.safe_dump({"oven": oven, "spare": oven}))
-    assert "*id001" in path.read_text()
+    path.write_text(yaml.safe_dump({"oven": oven, "spare": oven}), encoding="utf-8")
+    assert "*id001" in path.read_text(encoding="utf-8")
     assert load_section(path, "oven", Oven) == Oven(7.0)
 
 

@@ -138,7 +138,8 @@ def _begin_history(folder: Path, with_data: bool) -> list[str]:
     if git is None:
         path = folder / ".dvc" / "config"
         path.write_text(
-            path.read_text(encoding="utf-8").replace("[core]\n", "[core]\n    no_scm = true\n", 1)
+            path.read_text(encoding="utf-8").replace("[core]\n", "[core]\n    no_scm = true\n", 1),
+            encoding="utf-8",
         )
     else:
         _run(folder, "git", "init", "--quiet", "--initial-branch=main")

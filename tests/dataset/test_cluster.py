@@ -265,7 +265,9 @@ def test_environment_without_svevae(
     """
     for name in ("NO_WORKER_TIMEOUT", "ANSWER_TIMEOUT"):
         monkeypatch.setattr(module, name, PATIENCE)
-    (tmp_path / "sitecustomize.py").write_text("import sys; sys.modules['svevae'] = None")
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys; sys.modules['svevae'] = None", encoding="utf-8"
+    )
     without = environment | {
         "PYTHONPATH": os.pathsep.join([str(tmp_path), environment.get("PYTHONPATH", "")])
     }

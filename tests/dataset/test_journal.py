@@ -59,7 +59,7 @@ def test_one_process_at_a_time_makes_labels(
         monkeypatch.setattr(module, "label_settings", lambda _: SETTINGS)
     monkeypatch.setattr(generating, "plan_parts", lambda _: [])
     monkeypatch.chdir(tmp_path)
-    Path("params.yaml").write_text("generate: {output: a.h5}")
+    Path("params.yaml").write_text("generate: {output: a.h5}", encoding="utf-8")
     np.save("a.npy", random_sves(1)[0])
     paths = {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "src")])}
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
@@ -117,7 +117,7 @@ def forget(path: Path) -> None:
         scramble,
         forget,
         lambda path: path.write_bytes(b""),
-        lambda path: path.write_text("hello"),
+        lambda path: path.write_text("hello", encoding="utf-8"),
     ],
 )
 def test_damaged_file_of_the_journal_is_no_file(
@@ -170,7 +170,7 @@ def test_finished_file_is_adopted(tmp_path: Path) -> None:
             np.testing.assert_array_equal(journal.rows[voxel_digest(sve)][key], column[i])
     made(tmp_path / "b.h5", replace(SETTINGS, tolerance=1e-4))
     (tmp_path / "c.h5").write_bytes((tmp_path / "a.h5").read_bytes()[:5000])
-    (tmp_path / "d.h5").write_text("hello")
+    (tmp_path / "d.h5").write_text("hello", encoding="utf-8")
     for name in ("b.h5", "c.h5", "d.h5", "e.h5"):
         other = Journal(tmp_path, SETTINGS)
         other.adopt(tmp_path / name)

@@ -251,7 +251,7 @@ def test_the_page(browser, address: str, tmp_path: Path) -> None:
         resolution=(0.2, 0.2),
         metadata={"spacing": 5.0, "unit": "um"},
     )
-    (tmp_path / "notes.txt").write_text("no volume")
+    (tmp_path / "notes.txt").write_text("no volume", encoding="utf-8")
     drop = browser.find_element(By.CSS_SELECTOR, "input[type=file]")
     drop.send_keys(str(tmp_path / "scan.tif"))
     see(

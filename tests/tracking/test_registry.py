@@ -45,7 +45,8 @@ def make_version(root: Path, name: str = "logged") -> Path:
     (folder / "data").mkdir(parents=True)
     description = folder / "MLmodel"
     description.write_text(
-        "flavors:\n  python_function:\n    data: data\n    loader_module: svevae.use.champion\n"
+        "flavors:\n  python_function:\n    data: data\n    loader_module: svevae.use.champion\n",
+        encoding="utf-8",
     )
     tracking.connect()
     client = mlflow.MlflowClient()
@@ -68,7 +69,7 @@ def test_a_version_without_its_description(root: Path) -> None:
 
 @pytest.mark.parametrize("content", ["", "a: [", "- 1", "flavors: 3", "flavors: {a: {}}", "\0"])
 def test_a_damaged_description_is_named(root: Path, content: str) -> None:
-    make_version(root).write_text(content)
+    make_version(root).write_text(content, encoding="utf-8")
     expected = (
         "^models:/m/1: expected the file MLmodel of a model of svevae in the registry"
         " sqlite:///mlflow.db, received"

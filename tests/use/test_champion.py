@@ -26,7 +26,7 @@ def outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def make_project(folder: Path) -> None:
     for name in ("MLproject", "dvc.yaml"):
-        (folder / name).write_text("")
+        (folder / name).write_text("", encoding="utf-8")
 
 
 def test_outside_a_project_the_carried_champion(outside: Path) -> None:
@@ -88,7 +88,7 @@ def test_what_a_clone_must_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(places, "_CLONE", tmp_path)
     with pytest.raises(DataError, match="expected the champion of a wheel of svevae, found none"):
         places.carried_champion()
-    (tmp_path / "champion.dvc").write_text("")
+    (tmp_path / "champion.dvc").write_text("", encoding="utf-8")
     with pytest.raises(DataError, match=r"run `dvc pull champion\.dvc`"):
         places.carried_champion()
 

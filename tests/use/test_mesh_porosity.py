@@ -33,7 +33,7 @@ def test_values_of_elements(tmp_path: Path) -> None:
     """In any order of the table, and other columns beside; in that of the mesh of an array."""
     table, array = tmp_path / "a.csv", tmp_path / "a.npy"
     rows = [f"{number}, 1, {number / 1000}" for number in reversed(MESH.elements.tolist())]
-    table.write_text("\n".join(["element, x, porosity", *rows]))
+    table.write_text("\n".join(["element, x, porosity", *rows]), encoding="utf-8")
     np.save(array, MESH.elements / 1000)
     for path in (table, array):
         asked = read_porosity(str(path), MESH)
@@ -72,7 +72,7 @@ def test_what_is_no_porosity(text: str, message: str) -> None:
 )
 def test_bad_tables(lines: str, message: str, tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
-    path.write_text(lines)
+    path.write_text(lines, encoding="utf-8")
     with pytest.raises(DataError, match=f"a.csv: {message}"):
         read_porosity(str(path), MESH)
 

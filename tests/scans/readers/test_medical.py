@@ -72,8 +72,10 @@ def test_the_unit_of_a_metaimage_is_said(tmp_path: Path) -> None:
     SimpleITK.WriteImage(image((3.0, 3.0, 3.0)), str(path))
     assert voxel_edges(path) == (3000, 3000, 3000)
     assert notes_of(path) == ("no unit in the header: its spacing is taken in millimetres",)
-    text = path.read_text()
-    path.write_text(text.replace("ElementSpacing", "DistanceUnits = um\nElementSpacing"))
+    text = path.read_text(encoding="utf-8")
+    path.write_text(
+        text.replace("ElementSpacing", "DistanceUnits = um\nElementSpacing"), encoding="utf-8"
+    )
     assert (voxel_edges(path), notes_of(path)) == ((3, 3, 3), ())
 
 
@@ -104,11 +106,11 @@ def test_cut_files(tmp_path: Path, suffix: str, share: float, capfd) -> None:
 
 def test_voxels_stand_beside_their_header(tmp_path: Path) -> None:
     SimpleITK.WriteImage(image(), str(tmp_path / "scan.mhd"))
-    text = (tmp_path / "scan.mhd").read_text()
+    text = (tmp_path / "scan.mhd").read_text(encoding="utf-8")
     (tmp_path / "scan.raw").unlink()
     with pytest.raises(DataError, match=r"mhd: expected the voxels in scan\.raw beside it, found"):
         read_volume(tmp_path / "scan.mhd")
-    (tmp_path / "scan.mhd").write_text(text.replace("scan.raw", "../scan.raw"))
+    (tmp_path / "scan.mhd").write_text(text.replace("scan.raw", "../scan.raw"), encoding="utf-8")
     with pytest.raises(
         DataError, match=r"mhd: expected voxels in a file beside it, received '\.\."
     ):
@@ -125,11 +127,13 @@ def test_voxels_in_a_list_of_files(tmp_path: Path, suffix: str) -> None:
         (tmp_path / f"s{i}.raw").write_bytes(layer.tobytes())
     names = "\n".join(f"s{i}.raw" for i in range(len(STACK)))
     key = "ElementDataFile = " if suffix == "mhd" else "data file: "
-    head = path.read_text().partition(key)[0]
-    path.write_text(f"{head}{key}LIST 2{'D' if suffix == 'mhd' else ''}\n{names}\n")
+    head = path.read_text(encoding="utf-8").partition(key)[0]
+    path.write_text(
+        f"{head}{key}LIST 2{'D' if suffix == 'mhd' else ''}\n{names}\n", encoding="utf-8"
+    )
     np.testing.assert_array_equal(read_volume(path), GREYS)
     assert volumes_in(tmp_path) == [path]
-    path.write_text(f"{head}{key}s%d.raw 0 6 1\n")
+    path.write_text(f"{head}{key}s%d.raw 0 6 1\n", encoding="utf-8")
     with pytest.raises(
         DataError, match=rf"scan\.{suffix}: expected the names of its files of voxel"
     ):

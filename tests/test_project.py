@@ -126,7 +126,7 @@ def test_data_without_properties(tmp_path: Path, tiny: SVEDataset) -> None:
     write_dataset(tmp_path / "bare.h5", arrays, (), (), {})
     with pytest.raises(DataError, match=r"bare\.h5: /properties"):
         init(tmp_path / "new", tmp_path / "bare.h5")
-    with pytest.raises(ConfigError, match=r"--data: expected an SVE file.*received .*bare\.txt"):
+    with pytest.raises(ConfigError, match=r"data: expected an SVE file.*received .*bare\.txt"):
         init(tmp_path / "new", tmp_path / "bare.txt")
     assert not (tmp_path / "new").exists()
 

@@ -140,8 +140,8 @@ def locked(path: Path, command: str) -> Iterator[None]:
         lock.acquire(timeout=0)
     except filelock.Timeout as error:
         raise DataError(
-            f"{path}: expected to be alone at this work, found {_holder(holder)}; wait for it, or"
-            " end it"
+            f"{path}: expected no other command at this work, found {_holder(holder)}; wait for"
+            " it, or end it"
         ) from error
     try:
         since = time.strftime("%Y-%m-%d %H:%M:%S")

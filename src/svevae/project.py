@@ -72,7 +72,7 @@ def _suiting(data: Path) -> list[Setting]:
     import dvc  # noqa: F401 - asked for now rather than when half is laid
 
     if data.suffix != ".h5":
-        raise ConfigError(f"--data: expected an SVE file, a name that ends in .h5, received {data}")
+        raise ConfigError(f"data: expected an SVE file, a name that ends in .h5, received {data}")
     labelled = open_dataset(data)
     swaps = XY in turned_targets(labelled, np.arange(1), read_curves(labelled))
     augmentation = ["flip_x", "flip_y", "flip_z", *(["swap_xy"] if swaps else [])]

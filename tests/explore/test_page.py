@@ -61,11 +61,11 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(
-            ConfigError, match=f"--port: expected a free port of this machine, received {port}: "
+            ConfigError, match=f"port: expected a free port of this machine, received {port}: "
         ):
             explore(str(tmp_path), None, port, browser=False)
     with pytest.raises(
-        ConfigError, match="--port: expected a free port of this machine, received 70000"
+        ConfigError, match="port: expected a free port of this machine, received 70000"
     ):
         explore(str(tmp_path), None, 70000, browser=False)
 

@@ -108,7 +108,7 @@ def test_clamped_faces_do_not_contract(tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         (("TOP", "TOP", 0.1), "expected faces without a common node, received 51 in both"),
-        (("TOP", "BOTTOM"), "--strain, --displacement: expected one of them, above 0, received 0"),
+        (("TOP", "BOTTOM"), "strain, displacement: expected one of them, above 0, received 0"),
         (("TOP", "BOTTOM", None, -1.0), "received -1"),
         (("LID", "BOTTOM", 0.1), "LID: expected a set of nodes"),
         (("TOP", "CORNER", 0.1), "expected faces that lie along x, y or z of each other"),

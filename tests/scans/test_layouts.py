@@ -418,7 +418,7 @@ def test_sources_that_do_not_go_together(tmp_path: Path) -> None:
         read_samples([tmp_path / "fans.h5", tmp_path / "scan.npy"], ImportOptions())
     with pytest.raises(
         DataError,
-        match=r"--table: expected a file \.csv, \.tsv, \.txt for .*scan\.npy, received 'labels'",
+        match=r"table: expected a file \.csv, \.tsv, \.txt for .*scan\.npy, received 'labels'",
     ):
         read_samples([tmp_path / "scan.npy"], ImportOptions(table="labels"))
     write_hdf5(tmp_path / "labelled.h5", {"v": CUBES, "E": STIFF})
@@ -430,16 +430,16 @@ def test_sources_that_do_not_go_together(tmp_path: Path) -> None:
 
 
 def test_options_are_checked() -> None:
-    with pytest.raises(DataError, match=r"--voxel-size: expected micrometres above 0, received -1"):
+    with pytest.raises(DataError, match=r"voxel_size: expected micrometres above 0, received -1"):
         ImportOptions(voxel_size=-1)
     with pytest.raises(
-        DataError, match=r"--stress-unit: expected one of Pa, kPa, MPa, GPa, received 'psi'"
+        DataError, match=r"stress_unit: expected one of Pa, kPa, MPa, GPa, received 'psi'"
     ):
         ImportOptions(stress_unit="psi")
     for name in ("size", "stride"):
         for value in (0, -1):
             with pytest.raises(
-                DataError, match=f"^--{name}: expected at least 1 voxel, received {value}$"
+                DataError, match=f"^{name}: expected at least 1 voxel, received {value}$"
             ):
                 ImportOptions(**{name: value})
 

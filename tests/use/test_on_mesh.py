@@ -313,7 +313,7 @@ def test_the_porosity_of_a_sampled_part(model: SimpleNamespace) -> None:
     np.testing.assert_allclose(table["porosity"][within], (6 * 0.1 + 2 * 0.3) / 8, atol=1e-3)
     np.testing.assert_allclose(table["porosity"][~within], (7 * 0.1 + 0.3) / 8, atol=1e-3)
     assert "mean porosity of the part 13.750%, 13.750% asked for" in said
-    with pytest.raises(DataError, match=r"--porosity: expected a mean between .* received 0.9"):
+    with pytest.raises(DataError, match=r"porosity: expected a mean between .* received 0.9"):
         sampled(replace(chosen, porosity="0.9"))
     with pytest.raises(DataError, match=r"part.csv: expected another file than the source part.cs"):
         sampled(replace(chosen, porosity="part.csv"))
@@ -347,11 +347,11 @@ def test_a_step_of_the_user(model: SimpleNamespace) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"pull": "TOP"}, "--pull, --hold: expected both or none, received one"),
-        ({"strain": 0.1}, "--strain, --displacement: expected --pull and --hold with it"),
-        ({"pull": "TOP", "hold": "ZMIN"}, "--strain, --displacement: expected one of them with"),
+        ({"pull": "TOP"}, "pull, hold: expected both or none, received one"),
+        ({"strain": 0.1}, "strain, displacement: expected --pull and --hold with it"),
+        ({"pull": "TOP", "hold": "ZMIN"}, "strain, displacement: expected one of them with"),
         ({"pull": "LID", "hold": "ZMIN", "strain": 0.1}, "LID: expected a set of nodes, a surface"),
-        ({"tolerance": 0.0}, "--stress-error: expected a fraction between 0 and 1, received 0"),
+        ({"tolerance": 0.0}, "tolerance: expected a fraction between 0 and 1, received 0"),
         (
             {"unit": "m"},
             r"expected elements in the scan, received a mesh from .* to .* m; --mesh-un",

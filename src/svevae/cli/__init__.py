@@ -74,7 +74,8 @@ def as_typed(message: str, named: Mapping[str, str]) -> str:
     head, colon, rest = message.partition(":")
     if not colon or os.path.exists(head):
         return message
+    options = {**{option.removeprefix("--"): option for option in named.values()}, **named}
     head = re.sub(
-        r"(^|, )(\w+)(?=$|[ ,.])", lambda word: word[1] + named.get(word[2], word[2]), head
+        r"(^|, )(\w+)(?=$|[ ,.])", lambda word: word[1] + options.get(word[2], word[2]), head
     )
     return f"{head}:{rest}"

@@ -196,7 +196,7 @@ def scan_of(
     if covers is not None:
         if edge is None:
             raise DataError(
-                "--voxel-size: expected micrometres for --mesh; neither file nor model says them"
+                "voxel_size: expected micrometres for --mesh; neither file nor model says them"
             )
         x, y, z = view.volume.shape
         part = covers((x, y, z), edge, found.corner)

@@ -120,7 +120,7 @@ class Process:
         low, high = field.porosities
         if not (low - CLOSE <= asked.min() and asked.max() <= high + CLOSE):
             raise DataError(
-                f"--porosity: expected porosities of SVEs of {self.path}, {low:.4g} to {high:.4g},"
+                f"porosity: expected porosities of SVEs of {self.path}, {low:.4g} to {high:.4g},"
                 f" received {asked.min():.4g} to {asked.max():.4g}"
             )
         return field.sample(shape, random, porosity=asked, correlated=correlated)
@@ -183,7 +183,7 @@ def with_mean(
     if not excess(-far) < 0 < excess(far):
         low, high = field.porosities
         raise DataError(
-            f"--porosity: expected a mean between {low:.4g} and {high:.4g}, those of SVEs, received"
+            f"porosity: expected a mean between {low:.4g} and {high:.4g}, those of SVEs, received"
             f" {mean:g}"
         )
     return porosity(brentq(excess, -far, far, xtol=CLOSE))
@@ -243,7 +243,7 @@ class Parts:
         voxel = model.voxel_size or size
         if voxel is None:
             raise DataError(
-                "--voxel-size: expected micrometres for --mesh; neither file nor model says them"
+                "voxel_size: expected micrometres for --mesh; neither file nor model says them"
             )
         grid = Grid.round_mesh(mesh, model.n * voxel, chosen)
         wish, share, mean = _wish(asked, mesh, grid)
@@ -355,7 +355,5 @@ def _check_options(options: ImportOptions) -> None:
     """Raises DataError for what is said of a volume: SOURCE is none."""
     for field in dataclasses.fields(options):
         if field.name != "voxel_size" and getattr(options, field.name) != field.default:
-            name = {"skip": "skip-header", "length_unit": "unit"}.get(
-                field.name, field.name.replace("_", "-")
-            )
-            raise DataError(f"--{name}: expected none with --sample, whose SOURCE is an SVE file")
+            what = "expected none with --sample, whose SOURCE is an SVE file"
+            raise DataError(f"{field.name}: {what}")

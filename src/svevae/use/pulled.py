@@ -40,7 +40,7 @@ def check_before(
     """
     check_output("spread", target)
     if chosen.pull is None:
-        raise DataError("--pull, --hold: expected the faces of a step of tension, received none")
+        raise DataError("pull, hold: expected the faces of a step of tension, received none")
     read = [source, chosen.mesh, *([Path(chosen.porosity)] if chosen.porosity else [])]
     for path in written:
         check_target(path, read)

@@ -107,9 +107,9 @@ def test_faces_that_cannot_be_pulled() -> None:
     found = filled()
     with pytest.raises(DataError, match="LID: expected a set of nodes, a surface or one of XMIN"):
         found.deck("LID", "ZMIN", 1.0)
-    with pytest.raises(DataError, match="--strain, --displacement: expected one of them"):
+    with pytest.raises(DataError, match="strain, displacement: expected one of them"):
         found.deck("ZMAX", "ZMIN", None)
-    with pytest.raises(DataError, match="--pull, --hold: expected both or none"):
+    with pytest.raises(DataError, match="pull, hold: expected both or none"):
         found.deck("ZMAX", None, 1.0)
 
 

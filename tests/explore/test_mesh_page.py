@@ -163,7 +163,7 @@ def test_the_mesh_of_a_page(browser, address: str, tmp_path: Path) -> None:
     mesh, notes = tmp_path / "notched.inp", tmp_path / "notes.inp"
     script = ROOT / "benchmarks" / "notched_bar.py"
     subprocess.run([sys.executable, str(script), str(mesh)], check=True)
-    notes.write_text("no mesh")
+    notes.write_text("no mesh", encoding="utf-8")
     folder = {"behavior": "allow", "downloadPath": str(tmp_path)}
     browser.execute_cdp_cmd("Browser.setDownloadBehavior", folder)
     browser.get(address)
@@ -195,7 +195,7 @@ def test_the_mesh_of_a_page(browser, address: str, tmp_path: Path) -> None:
     see(browser, "next: svevae run notched-part.inp", picture="mesh-deck")
     wait(lambda: (tmp_path / "notched-part.zip").is_file())
     shutil.unpack_archive(tmp_path / "notched-part.zip", tmp_path / "deck")
-    assert (tmp_path / "deck" / "notched-part.inp").read_text().count("*STEP") == 1
+    assert (tmp_path / "deck" / "notched-part.inp").read_text(encoding="utf-8").count("*STEP") == 1
     first = browser.find_element(By.ID, "origin-x")
     first.send_keys("9", Keys.ENTER)
     see(browser, "received a mesh from", "and a scan from 9, 0, 0", picture="mesh-elsewhere")

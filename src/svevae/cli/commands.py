@@ -86,6 +86,19 @@ def run_import(options: argparse.Namespace) -> None:
     print(import_dataset(options.source, options.output, ImportOptions(**chosen), label))
 
 
+def _import_keras_to_write(options: argparse.Namespace, verb: str, *sources: Path | None) -> None:
+    """Import Keras, which takes seconds, once it is known that `verb` may write its output, and
+    that the material is one.
+    """
+    from svevae.dataset.label_settings import read_material
+    from svevae.use.targets import check_output
+
+    check_output(verb, options.output, [source for source in sources if source is not None])
+    if getattr(options, "material", None) is not None:
+        read_material(options.material)
+    _import_keras("tensorflow")
+
+
 def run_init(options: argparse.Namespace) -> None:
     if options.data is not None:
         _import_keras("tensorflow")
@@ -104,7 +117,7 @@ def run_show(options: argparse.Namespace) -> None:
 
 
 def run_scatter(options: argparse.Namespace) -> None:
-    _import_keras("tensorflow")
+    _import_keras_to_write(options, "scatter", options.file)
     from svevae.pictures.scatter import plot_scatter
     from svevae.use.scatter import describe_scatter, scatter_of_file
 
@@ -126,7 +139,7 @@ def _export_model(options: argparse.Namespace) -> None:
 
     if options.sve is not None or options.part is not None:
         raise ConfigError(f"{options.output}: expected no --sve and no --part of a model")
-    _import_keras("tensorflow")
+    _import_keras_to_write(options, "export")
     from svevae.use.onnx_file import export_onnx
 
     export_onnx(options.file, options.output)
@@ -217,7 +230,7 @@ def run_record(options: argparse.Namespace) -> None:
 
 
 def run_predict(options: argparse.Namespace) -> None:
-    _import_keras("tensorflow")
+    _import_keras_to_write(options, "predict", options.file)
     from svevae.use.predict import predict_file
     from svevae.words import counted
 
@@ -227,31 +240,31 @@ def run_predict(options: argparse.Namespace) -> None:
 
 
 def run_field(options: argparse.Namespace) -> None:
-    _import_keras("tensorflow")
     from svevae.errors import ConfigError
-    from svevae.scans.options import ImportOptions
-    from svevae.use.field import field_file
 
-    given = {
-        field.name: getattr(options, field.name)
-        for field in dataclasses.fields(ImportOptions)
-        if hasattr(options, field.name)
-    }
-    model, material = _model(options), options.material
     if options.mesh is None:
         alone = ("pull", "hold", "strain", "displacement", "step", "sample", "porosity")
-        for name in alone:
-            if getattr(options, name) is not None:
-                raise ConfigError(f"--{name}: expected --mesh MESH with it")
-        for name, wished in (("uncorrelated", not options.correlated), ("drawn", options.drawn)):
-            if wished:
-                raise ConfigError(f"--{name}: expected --mesh MESH with it")
-        print(field_file(options.source, options.output, model, ImportOptions(**given), material))
+        given = [name for name in alone if getattr(options, name) is not None]
+        given += [] if options.correlated else ["uncorrelated"]
+        given += ["drawn"] if options.drawn else []
+        if given:
+            raise ConfigError(f"--{given[0]}: expected --mesh MESH with it")
+    from svevae.scans.options import ImportOptions
+
+    names = [f.name for f in dataclasses.fields(ImportOptions) if hasattr(options, f.name)]
+    read = ImportOptions(**{name: getattr(options, name) for name in names})
+    placed = None if options.mesh is None else _mesh_options(options)
+    verb = "field" if placed is None else "deck"
+    _import_keras_to_write(options, verb, options.source, options.mesh)
+    model, material = _model(options), options.material
+    if placed is None:
+        from svevae.use.field import field_file
+
+        print(field_file(options.source, options.output, model, read, material))
         return
     from svevae.pictures.part import plot_deck
     from svevae.use.on_mesh import deck_file
 
-    read, placed = ImportOptions(**given), _mesh_options(options)
     print(deck_file(options.source, options.output, model, read, placed, material, plot_deck))
 
 
@@ -261,6 +274,7 @@ def run_run(options: argparse.Namespace) -> None:
     from svevae.meshes.calculix import run_deck
     from svevae.meshes.results import read_results
     from svevae.pictures.mesh import plot_load
+    from svevae.words import counted
 
     deck = options.deck
     table = options.output or deck.with_name(f"{deck.stem}-load.csv")
@@ -301,7 +315,8 @@ def run_run(options: argparse.Namespace) -> None:
     force = "no yield yet" if found is None else f"yield load {found:.5g} N"
     print(
         f"{files}: {force} (0.2 % of {load.length:.4g} {load.unit}), {load.force[-1]:.5g} N at"
-        f" {load.displacement[-1]:.4g} {load.unit}, {len(load.force)} increments{about}"
+        f" {load.displacement[-1]:.4g} {load.unit},"
+        f" {counted(len(load.force), 'increment')}{about}"
     )
 
 
@@ -333,7 +348,7 @@ def _mesh_options(options: argparse.Namespace) -> MeshOptions:
 
 
 def run_spread(options: argparse.Namespace) -> None:
-    _import_keras("tensorflow")
+    _import_keras_to_write(options, "spread", options.source, options.mesh)
     from svevae.errors import DataError
     from svevae.pictures.spread import plot_spread
     from svevae.scans.options import ImportOptions
@@ -360,7 +375,7 @@ def run_spread(options: argparse.Namespace) -> None:
 
 
 def run_lighten(options: argparse.Namespace) -> None:
-    _import_keras("tensorflow")
+    _import_keras_to_write(options, "lighten", options.source, options.mesh)
     from svevae.pictures.lighten import plot_lightened
     from svevae.scans.options import ImportOptions
     from svevae.use.lighten import Wish, describe_lightened, lighten_file, tables_of
@@ -387,7 +402,7 @@ def run_lighten(options: argparse.Namespace) -> None:
 
 
 def run_sample(options: argparse.Namespace) -> None:
-    _import_keras("tensorflow")
+    _import_keras_to_write(options, "sample")
     from svevae.use.design import check_targets
     from svevae.use.sample import sample_file
 
@@ -404,7 +419,7 @@ def run_sample(options: argparse.Namespace) -> None:
 
 
 def run_design(options: argparse.Namespace) -> None:
-    _import_keras("tensorflow")
+    _import_keras_to_write(options, "design", options.data)
     from svevae.pictures.design import plot_design
     from svevae.use.design import check_targets, describe_design, design_file
 

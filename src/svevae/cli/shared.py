@@ -5,7 +5,16 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from svevae.cli.values import count, finite, material, pores, positive, span
+from svevae.cli.values import (
+    address_free,
+    count,
+    finite,
+    material,
+    path,
+    pores,
+    positive,
+    span,
+)
 
 
 def add_cluster_options(command: argparse.ArgumentParser) -> None:
@@ -59,7 +68,7 @@ def add_model_option(command: argparse.ArgumentParser) -> None:
 def add_params_option(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--params",
-        type=Path,
+        type=path,
         default=Path("params.yaml"),
         metavar="FILE",
         help="YAML file with the section generate, alone if need be (default: %(default)s)",
@@ -98,7 +107,10 @@ def add_volume_options(command: argparse.ArgumentParser) -> None:
         help="outside is what lies beyond the circle inscribed in each slice across z",
     )
     command.add_argument(
-        "--mask", metavar="FILE", help="volume of the same shape, 0 outside the field of view"
+        "--mask",
+        type=address_free,
+        metavar="FILE",
+        help="volume of the same shape, 0 outside the field of view",
     )
     command.add_argument(
         "--resample",

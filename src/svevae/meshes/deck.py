@@ -71,7 +71,7 @@ class Pull:
         pulled, held = mesh.face(pull), mesh.face(hold)
         if (both := np.intersect1d(pulled, held)).size:
             raise DataError(
-                f"--pull {pull}, --hold {hold}: expected faces without a common node, received"
+                f"pull {pull}, hold {hold}: expected faces without a common node, received"
                 f" {both[0]} in both"
             )
         apart = np.subtract(*(mesh.points[mesh.rows(one)].mean(axis=0) for one in (pulled, held)))
@@ -79,15 +79,15 @@ class Pull:
         length = float(abs(apart[axis]))
         if length < ALONG * np.linalg.norm(apart) or length == 0:
             raise DataError(
-                f"--pull {pull}, --hold {hold}: expected faces that lie along x, y or z of each"
+                f"pull {pull}, hold {hold}: expected faces that lie along x, y or z of each"
                 f" other, received a distance of {', '.join(f'{one:.4g}' for one in apart)}"
             )
         moved = displacement if displacement is not None else (strain or 0.0) * length
         if not 0 < moved < np.inf:
             raise DataError(
-                f"--strain, --displacement: expected one of them, above 0, received {moved:g}"
+                f"strain, displacement: expected one of them, above 0, received {moved:g}"
             )
-        _check_bodies(mesh, pulled, held, f"--pull {pull}, --hold {hold}")
+        _check_bodies(mesh, pulled, held, f"pull {pull}, hold {hold}")
         moved = float(np.copysign(moved, apart[axis]))
         return cls(pulled, held, axis, length, moved, unit, increments, clamped)
 
@@ -141,7 +141,7 @@ def from_folder(file: Path, deck: Path) -> str:
     )
     if len(name) > LONGEST or re.search(r"[\s,]", name):
         raise DataError(
-            f"--step {file}: expected a name of at most {LONGEST} characters without blanks and"
+            f"step {file}: expected a name of at most {LONGEST} characters without blanks and"
             f" commas, received {name}; put it beside {deck.name}"
         )
     return name
@@ -264,7 +264,7 @@ def _pins(mesh: Mesh, pull: Pull) -> tuple[int, int, int]:
     offset = across - across[first]
     second = int(np.argmax(np.linalg.norm(offset, axis=1)))
     if not offset[second].any():
-        raise DataError("--hold: expected a face, received nodes in one place")
+        raise DataError("hold: expected a face, received nodes in one place")
     return int(pull.held[first]), int(pull.held[second]), int(np.argmin(np.abs(offset[second])))
 
 

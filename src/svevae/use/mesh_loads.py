@@ -87,7 +87,7 @@ class MeshLoads(GradationSearch):
             ]
             if lost:
                 raise SolverError(
-                    "--strain: expected one at which parts yield, received at porosities of"
+                    "strain: expected one at which parts yield, received at porosities of"
                     f" {design.near:.3%} near and {design.far:.3%} far: {some(lost, SHOWN)}"
                 )
             # in the order of seeds, not in that in which they finish

@@ -17,7 +17,7 @@ from svevae.meshes.surface import distance, triangles_of
 from svevae.words import counted, some
 
 EXPECTED = (
-    "--porosity: expected a number from 0 to 1, DISTANCE:POROSITY,... or the name of a .csv or"
+    "porosity: expected a number from 0 to 1, DISTANCE:POROSITY,... or the name of a .csv or"
     " .npy file of element values"
 )
 
@@ -62,7 +62,7 @@ def read_porosity(text: str, mesh: Mesh) -> Asked:
     if ":" in text:
         return _of_distance(text, mesh)
     try:
-        return float(_checked(np.array(float(text)), "--porosity"))
+        return float(_checked(np.array(float(text)), "porosity"))
     except ValueError:
         raise DataError(f"{EXPECTED}, received {text!r}") from None
 
@@ -75,16 +75,16 @@ def _of_distance(text: str, mesh: Mesh) -> OfDistance:
         raise DataError(f"{EXPECTED}, received {text!r}") from None
     if not np.isfinite(distances).all() or (distances < 0).any() or (np.diff(distances) <= 0).any():
         raise DataError(
-            "--porosity: expected distances from 0 on that grow, received"
+            "porosity: expected distances from 0 on that grow, received"
             f" {', '.join(f'{one:g}' for one in distances)}"
         )
-    return OfDistance(distances, _checked(porosities, "--porosity"), triangles_of(mesh))
+    return OfDistance(distances, _checked(porosities, "porosity"), triangles_of(mesh))
 
 
 def _of_file(path: Path, mesh: Mesh) -> np.ndarray:
     """The porosity of each element, (element,)."""
     if not path.is_file():
-        raise DataError(f"--porosity {path}: expected a file of element values, received none")
+        raise DataError(f"porosity {path}: expected a file of element values, received none")
     count = len(mesh.elements)
     if path.suffix.lower() == ".npy":
         try:

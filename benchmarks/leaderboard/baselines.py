@@ -55,7 +55,7 @@ def two_point(data: LabelledDataset) -> np.ndarray:
 
 
 def elastic(data: LabelledDataset) -> np.ndarray:
-    """(sve, 87) statistics of the first-order elastic response."""
+    """(sve, 117) the elastic statistics of the encoder."""
     model = elastic_statistics(data.n)
     found = by_blocks(data, lambda cubes: model.predict(cubes, verbose=0))
     return np.hstack([porosity(data), found])

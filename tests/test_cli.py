@@ -244,8 +244,8 @@ def test_keras_comes_without_what_nobody_needs() -> None:
     """
     script = """
 import sys
-from svevae.cli.commands import GUESTS, _import_keras
-_import_keras("tensorflow")
+from svevae.cli.quiet_keras import GUESTS, import_keras
+import_keras("tensorflow")
 assert sys.modules["keras"] and not set(GUESTS) & set(sys.modules)
 import jax, matplotlib
 assert jax.numpy.ones(2).sum() == 2

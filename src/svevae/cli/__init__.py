@@ -1,5 +1,6 @@
 """The console script `svevae`: every stage of dvc.yaml and every entry of MLproject is one of its
-commands. `options` parses their arguments, `commands` runs them.
+commands. `options`, with `volumes` and `mesh`, parses their arguments; `commands`, `mesh_commands`
+and `stage_commands` run them.
 """
 
 from __future__ import annotations

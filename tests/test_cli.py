@@ -15,7 +15,10 @@ import numpy as np
 import pytest
 
 from svevae.cli import main
+from svevae.meshes.deck import Pull, write_deck
 from tests.conftest import PATIENCE, TINY_TRAIN, Run, change_yaml
+from tests.meshes.bars import bar
+from tests.meshes.test_calculix import BINS, needs_ccx, small_disk
 
 
 def fails(run: Run, *command: str | Path, cwd: Path, **variables: str) -> str:
@@ -236,6 +239,22 @@ def test_full_disk(run: Run, project: Path) -> None:
     finally:
         run("umount", folder, cwd=project)
     assert "No space left on device" in message
+
+
+@needs_ccx
+def test_a_disk_that_ccx_fills(refused: Callable[..., str], tmp_path: Path) -> None:
+    """Is told as what it is, not as a run that did not converge; tables go where there is room."""
+    mesh = bar("C3D8I", (2, 2, 4), 0.5)
+    with small_disk(tmp_path / "disk", "256k") as disk:
+        pull = Pull.between(mesh, "TOP", "BOTTOM", 0.03)
+        write_deck(disk / "a.inp", mesh, BINS, np.zeros(16, int), pull=pull)
+        said = refused(disk, "run", "a.inp")
+        told = f"{disk}: No space left on device; make room there and run it again; up to there: "
+        assert said.startswith("svevae run: a.inp: CalculiX stopped at a displacement of 0.0")
+        assert f" mm: {told}a.dat\n  a-load.csv: not written: No space left on device" in said
+        said = refused(disk, "run", "a.inp", "-o", str(tmp_path / "a.csv"))
+        assert f" mm: {told}{tmp_path / 'a.csv'}, " in said
+    assert 2 < len((tmp_path / "a.csv").read_text().splitlines()) < 52
 
 
 def test_keras_comes_without_what_nobody_needs() -> None:

@@ -18,6 +18,7 @@ from svevae.errors import DataError
 from svevae.files import (
     load_arrays,
     locked,
+    no_room,
     repair_folder,
     replace_folder,
     save_arrays,
@@ -226,3 +227,10 @@ def test_a_lock_names_its_holder_and_goes_with_it(tmp_path: Path) -> None:
         other.wait()
     with locked(path, "train"):
         assert json.loads((path.parent / "train.holder.json").read_text())["pid"] == os.getpid()
+
+
+def test_whether_a_folder_takes_more(tmp_path: Path) -> None:
+    """Where it does, nothing is left of the question."""
+    assert no_room(tmp_path) is None
+    assert list(tmp_path.iterdir()) == []
+    assert no_room(tmp_path / "none") == "No such file or directory"

@@ -13,6 +13,7 @@ from svevae.cli.given import model_of, work_of
 from svevae.cli.quiet_keras import import_keras
 
 if TYPE_CHECKING:
+    from svevae.meshes.calculix import Load
     from svevae.meshes.results import Results
     from svevae.use.mesh_options import MeshOptions
 
@@ -50,8 +51,6 @@ def run_run(options: argparse.Namespace) -> None:
     from svevae.errors import DataError, SolverError
     from svevae.files import check_target
     from svevae.meshes.calculix import run_deck
-    from svevae.meshes.results import read_results
-    from svevae.pictures.mesh import plot_load
 
     deck = options.deck
     table = options.output or deck.with_name(f"{deck.stem}-load.csv")
@@ -63,10 +62,38 @@ def run_run(options: argparse.Namespace) -> None:
     for path in (table, picture, fields, part):
         check_target(path, [deck])
     load = run_deck(deck)
+    end = f"{load.displacement[-1]:.4g} {load.unit}"
+    stopped = f"{deck}: CalculiX stopped at a displacement of {end}"
+    why = f": {load.stopped}" if load.stopped else f", see {deck.with_suffix('.log')}"
+    try:
+        written, said = _write_run(deck, load, table, picture, fields, part)
+    except DataError as error:
+        if not load.stopped:
+            raise
+        kept = deck.with_suffix(".dat")
+        raise DataError(f"{stopped}{why}; up to there: {kept}\n  {error}") from error
+    files, about = ", ".join(map(str, written)), "\n  ".join(["", *said])
+    if not load.whole:
+        raise SolverError(f"{stopped}{why}; up to there: {files}{about}")
+    found = load.yield_load
+    force = "no yield yet" if found is None else f"yield load {found:.5g} N"
+    print(
+        f"{files}: {force} (0.2 % of {load.length:.4g} {load.unit}), {load.force[-1]:.5g} N at"
+        f" {end}, {len(load.force)} increments{about}"
+    )
+
+
+def _write_run(
+    deck: Path, load: Load, table: Path, picture: Path, fields: Path, part: Path
+) -> tuple[list[Path], list[str]]:
+    """Write what CalculiX found in a deck: the names of the files, and what to say of them."""
+    from svevae.errors import DataError
+    from svevae.meshes.results import read_results
+    from svevae.pictures.mesh import plot_load
+
     for path in (fields, part):  # of a run before
         path.unlink(missing_ok=True)
-    said: list[str] = []
-    written = [table, picture]
+    written, said = [table, picture], list[str]()
     try:
         results = read_results(deck)
     except DataError as error:  # a deck that asks for other fields
@@ -79,21 +106,11 @@ def run_run(options: argparse.Namespace) -> None:
         said.append(results.peak.told(load.unit))
         if results.damage:
             reached = f"{results.displacement[-1]:.4g} {load.unit}"
-            said.append(f"fields up to {reached}: {results.damage}")
+            lost = f"; {load.stopped}" if load.whole and load.stopped else ""
+            said.append(f"fields up to {reached}: {results.damage}{lost}")
         _plot_part(part, fields, results, written, said)
     plot_load(picture, load)
-    files, about = ", ".join(map(str, written)), "\n  ".join(["", *said])
-    if not load.whole:
-        raise SolverError(
-            f"{deck}: CalculiX stopped at a displacement of {load.displacement[-1]:.4g}"
-            f" {load.unit}, see {deck.with_suffix('.log')}; up to there: {files}{about}"
-        )
-    found = load.yield_load
-    force = "no yield yet" if found is None else f"yield load {found:.5g} N"
-    print(
-        f"{files}: {force} (0.2 % of {load.length:.4g} {load.unit}), {load.force[-1]:.5g} N at"
-        f" {load.displacement[-1]:.4g} {load.unit}, {len(load.force)} increments{about}"
-    )
+    return written, said
 
 
 def _plot_part(

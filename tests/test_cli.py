@@ -241,6 +241,23 @@ def test_full_disk(run: Run, project: Path) -> None:
     assert "No space left on device" in message
 
 
+@pytest.mark.parametrize(
+    "option",
+    [
+        *("--clamp", "--rotation 0 0 90", "--origin 0 0 0", "--mesh-unit cm", "--drawn"),
+        *("--stress-error 0.1", "--without drop", "--keep-types", "--increments 5"),
+        *("--uncorrelated", "--pull TOP", "--porosity 0.1"),
+    ],
+)
+def test_options_of_a_mesh_without_one(
+    option: str, refused: Callable[..., str], tmp_path: Path
+) -> None:
+    """Nothing heeds them: so they are refused."""
+    name = option.split()[0]
+    said = refused(tmp_path, "field", "a.npy", "-o", "a.csv", "-m", "any", *option.split())
+    assert said == f"svevae field: {name}: expected --mesh MESH with it, received none\n"
+
+
 @needs_ccx
 def test_a_disk_that_ccx_fills(refused: Callable[..., str], tmp_path: Path) -> None:
     """Is told as what it is, not as a run that did not converge; tables go where there is room."""

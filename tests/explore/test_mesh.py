@@ -107,8 +107,9 @@ def test_faces_that_cannot_be_pulled() -> None:
     found = filled()
     with pytest.raises(DataError, match="LID: expected a set of nodes, a surface or one of XMIN"):
         found.deck("LID", "ZMIN", 1.0)
-    with pytest.raises(DataError, match="--strain, --displacement: expected one of them"):
-        found.deck("ZMAX", "ZMIN", None)
+    for percent, received in ((None, "none"), (-1.0, "-1 %"), (200.0, "200 %")):
+        with pytest.raises(DataError, match=f"^expected a strain above 0 %.* received {received}$"):
+            found.deck("ZMAX", "ZMIN", percent)
     with pytest.raises(DataError, match="--pull, --hold: expected both or none"):
         found.deck("ZMAX", None, 1.0)
 

@@ -72,7 +72,7 @@ def test_a_volume_and_a_mesh(app: Dash) -> None:
     assert "next: svevae run bar-part.inp" in str(deck["mesh-deck-say"])
     asked["mesh-pull"] = "LID"
     wrong = answer(app, "mesh-download", "mesh-deck.n_clicks", page=page, **asked)
-    assert "LID: expected a set of nodes" in str(wrong["mesh-deck-say"])
+    assert "Pull LID: expected a set of nodes" in str(wrong["mesh-deck-say"])
     assert "mesh-download" not in wrong
     nothing = answer(app, "start", "mesh-figure.clickData", page=page)
     assert nothing is None, "a figure that is filled anew is no click"

@@ -337,9 +337,14 @@ def test_a_step_of_the_user(model: SimpleNamespace) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"pull": "TOP"}, "--pull, --hold: expected both or none, received one"),
-        ({"strain": 0.1}, "--strain, --displacement: expected --pull and --hold with it"),
-        ({"pull": "TOP", "hold": "ZMIN"}, "--strain, --displacement: expected one of them with"),
+        ({"pull": "TOP"}, "--pull, --hold: expected both or none, received --pull TOP alone"),
+        ({"strain": 0.1}, "--strain: expected --pull and --hold with it"),
+        ({"displacement": 0.1}, "--displacement: expected --pull and --hold with it"),
+        ({"pull": "TOP", "hold": "ZMIN"}, "--displacement: expected one of them with.* none"),
+        (
+            {"pull": "TOP", "hold": "ZMIN", "strain": 0.1, "displacement": 0.1},
+            "--strain, --displacement: expected one of them with.* received both",
+        ),
         ({"pull": "LID", "hold": "ZMIN", "strain": 0.1}, "LID: expected a set of nodes, a surface"),
         ({"tolerance": 0.0}, "--stress-error: expected a fraction between 0 and 1, received 0"),
         (

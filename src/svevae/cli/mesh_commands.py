@@ -23,6 +23,7 @@ def run_field(options: argparse.Namespace) -> None:
     from svevae.errors import ConfigError
     from svevae.scans.options import ImportOptions
     from svevae.use.field import field_file
+    from svevae.use.mesh_options import MeshOptions
 
     given = {
         field.name: getattr(options, field.name)
@@ -31,13 +32,10 @@ def run_field(options: argparse.Namespace) -> None:
     }
     model, material = model_of(options), options.material
     if options.mesh is None:
-        alone = ("pull", "hold", "strain", "displacement", "step", "sample", "porosity")
-        for name in alone:
-            if getattr(options, name) is not None:
-                raise ConfigError(f"--{name}: expected --mesh MESH with it")
-        for name, wished in (("uncorrelated", not options.correlated), ("drawn", options.drawn)):
-            if wished:
-                raise ConfigError(f"--{name}: expected --mesh MESH with it")
+        for field in dataclasses.fields(MeshOptions):
+            if getattr(options, field.name) != field.default and field.name != "mesh":
+                name = MeshOptions.option(field.name)
+                raise ConfigError(f"{name}: expected --mesh MESH with it, received none")
         print(field_file(options.source, options.output, model, ImportOptions(**given), material))
         return
     from svevae.pictures.part import plot_deck
@@ -58,7 +56,9 @@ def run_run(options: argparse.Namespace) -> None:
     name = table.stem.removesuffix("-load")
     fields, part = (table.with_name(f"{name}-{one}") for one in ("result.vtu", "part.png"))
     if table.suffix != ".csv":
-        raise DataError(f"{table}: expected a name that ends in .csv")
+        raise DataError(
+            f"{table}: expected a name that ends in .csv, received {table.suffix or 'none'}"
+        )
     for path in (table, picture, fields, part):
         check_target(path, [deck])
     load = run_deck(deck)

@@ -131,8 +131,10 @@ class Filled:
         """
         chosen = self.chosen
         if pull is not None:
-            strain = None if percent is None else percent / 100
-            chosen = replace(chosen, pull=pull, hold=hold, strain=strain)
+            if percent is None or not 0 < percent <= 100:
+                received = "none" if percent is None else f"{percent:g} %"
+                raise DataError(f"expected a strain above 0 %, at most 100 %, received {received}")
+            chosen = replace(chosen, pull=pull, hold=hold, strain=percent / 100)
         made = deck_of(self.mesh, self.part, self.curves, self.places, chosen)
         name = f"{chosen.mesh.stem}-part"
         packed = io.BytesIO()

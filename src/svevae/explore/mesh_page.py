@@ -24,6 +24,8 @@ WORDS = {
         "its unit and the place of the first voxel move it"
     ),
     "--mesh-unit says its unit": "say its unit",
+    "--pull": "Pull",
+    "--hold": "Hold",
 }
 
 
@@ -225,7 +227,10 @@ def _add_deck(app: Dash, pages: Pages) -> None:
                 raise DataError("expected a mesh with material, there is none")
             content, said = filled.deck(pull, hold, percent)
         except Exception as error:
-            return {"data": no_update, "said": html.Div(in_words(error), className="error")}
+            return {
+                "data": no_update,
+                "said": html.Div(_on_page(in_words(error)), className="error"),
+            }
         name = f"{filled.chosen.mesh.stem}-part.zip"
         return {
             "data": dcc.send_bytes(content, name),

@@ -4,9 +4,12 @@ nothing half-written.
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -193,6 +196,31 @@ def test_what_an_interrupted_command_keeps(
     assert main(arguments) == 130
     said = f"svevae {arguments[0]}: interrupted; the same command {how}\n"
     assert capsys.readouterr().err == said
+
+
+def test_sigterm_ends_as_ctrl_c_does(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    """What runs puts its things away, which a second one does not disturb; then the signal is
+    heeded as before.
+    """
+    put_away = []
+
+    def ended(options: object) -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(PATIENCE)
+        except KeyboardInterrupt:
+            os.kill(os.getpid(), signal.SIGTERM)
+            put_away.append(True)
+            raise
+
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr("svevae.cli.commands.run_predict", ended)
+    assert main(["predict", "a.h5", "-o", "a.csv"]) == 143
+    assert put_away == [True]
+    assert signal.getsignal(signal.SIGTERM) is before
+    assert capsys.readouterr().err == "svevae predict: ended; the same command begins again\n"
 
 
 def test_a_reader_that_has_enough(tiny_file: Path, environment: dict[str, str]) -> None:

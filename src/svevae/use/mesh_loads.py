@@ -60,6 +60,7 @@ class MeshLoads(GradationSearch):
         super().__init__(porosity or usual, known, widths, seed)
         self.seeds = range(seed, seed + samples)
         self.said: list[str] = []
+        self._others = False
         self.idle: Callable[[], None] = lambda: None
         self._mesh, self._parts, self._cluster = mesh, parts, cluster
         self._pulled = Pulled(title, mesh, parts, folder)
@@ -119,6 +120,9 @@ class MeshLoads(GradationSearch):
         found = pulled.finished(seeds)
         yield from ((seed, run) for seed, (run, _) in found.items())
         if missing := [seed for seed in seeds if seed not in found]:
+            if not self._others and (said := pulled.say_others(missing)):
+                self._others = True  # those of the first design stand for all
+                self.said.append(said)
             for seed, run, _ in run_parts(pulled, missing, self._cluster(), self.idle):
                 yield seed, run
 

@@ -130,6 +130,7 @@ def test_the_deck_is_that_of_the_command(tmp_path: Path, monkeypatch: pytest.Mon
         decks.add(Path("mesh-part.inp").read_bytes())
     assert len(decks) == 6
     tilted = page.fill(Choice(SAMPLED, seed=3, rotation=(0.0, 90.0, 0.0)), None)
+    assert tilted.boxes[1].startswith("sample from 0, 0, 0 to"), "nothing is -4e-18"
     assert "sample, 90 degrees from z of the mesh" in tilted.said[-1]
     assert "90 degrees from z, along which the part is pulled" in tilted.deck("TOP", "BOTTOM", 2)[1]
     wished = page.fill(Choice(SAMPLED, seed=3, porosity=" 0.2"), None)

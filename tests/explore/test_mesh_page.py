@@ -110,8 +110,8 @@ def test_what_the_mesh_follows(app: Dash) -> None:
 
 def test_words_of_the_page() -> None:
     """No option of the command."""
-    said = _on_page("--porosity: a; --pull A, --hold B: b; --mesh-unit says its unit")
-    assert said == "Porosity: a; Pull A, Hold B: b; say its unit"
+    text = "--porosity: a; --pull A, --hold B: b; --mesh-unit says its unit; --voxel-size says it"
+    assert _on_page(text) == "Porosity: a; Pull A, Hold B: b; say its unit"
 
 
 def test_a_mesh_elsewhere_is_told_in_words_of_the_page(app: Dash) -> None:

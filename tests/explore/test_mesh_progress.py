@@ -15,6 +15,8 @@ def test_what_is_said() -> None:
     now[0] += 10
     progress.tell(20, 40)
     assert progress.say() == "20 of 40 SVEs, 00:15 gone, 00:10 left, 2 SVE/s"
+    progress.tell(20_000, 40_000)
+    assert progress.say().endswith(" left, 2,000 SVE/s")
     now[0] += 10
     progress.tell(40, 40)
     assert progress.say() == "00:25 gone"

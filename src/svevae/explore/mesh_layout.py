@@ -81,7 +81,7 @@ def _material() -> list[html.Div]:
         html.Div(id="mesh-summary", className="note"),
         html.Div(id="mesh-boxes", className="report"),
         html.Div(id="mesh-notes"),
-        html.Div(["Lengths in ", _radio("mesh-unit", UNITS, "mm")], className="row"),
+        html.Div(["Unit ", _radio("mesh-unit", UNITS, "mm")], className="row"),
         html.Div(["Material of ", _radio("mesh-source", sources, VOLUME)], className="row"),
         html.Div([html.Div("First voxel at"), *places], id="mesh-origin", className="row origin"),
         html.Div(
@@ -93,7 +93,7 @@ def _material() -> list[html.Div]:
             id="mesh-seeds",
         ),
         html.Div(
-            [html.Div("Turned about x, then y, then z of the mesh, by degrees"), *turns],
+            [html.Div("Turned by degrees, about x, then y, then z"), *turns],
             className="row origin",
         ),
     ]

@@ -25,6 +25,7 @@ WORDS = {
         "its unit, the place of the first voxel and its rotation move it"
     ),
     "--mesh-unit says its unit": "say its unit",
+    "; --voxel-size says it": "",
     "--porosity": "Porosity",
     "--pull": "Pull",
     "--hold": "Hold",
@@ -171,7 +172,7 @@ def _about(filled: Filled) -> dict[str, Any]:
         "summary": filled.summary,
         "boxes": "\n".join(filled.boxes),
         "notes": [html.Div(note, className="warning") for note in filled.notes],
-        "said": "\n".join(filled.said),
+        "said": _on_page("\n".join(filled.said)),
     }
 
 

@@ -35,4 +35,5 @@ class Progress:
             return said
         rate = self._done / (self._last - self._counted)
         left = (self._total - self._done) / rate
-        return f"{said}, {tqdm.format_interval(left)} left, {rate:.3g} SVE/s"
+        speed = f"{rate:.3g}" if rate < 100 else f"{rate:,.0f}"
+        return f"{said}, {tqdm.format_interval(left)} left, {speed} SVE/s"

@@ -41,9 +41,9 @@ class CustomBuildHook(BuildHookInterface):
 
 def kept(root: Path) -> dict[str, Path]:
     """The files of champion.dvc by their names, where the store has them."""
-    folder = re.search(r"md5: (\w+\.dir)", (root / "champion.dvc").read_text())
+    folder = re.search(r"md5: (\w+\.dir)", (root / "champion.dvc").read_text(encoding="utf-8"))
     assert folder, "champion.dvc: expected the md5 of a folder"
-    entries = json.loads(stored(root, folder[1]).read_text())
+    entries = json.loads(stored(root, folder[1]).read_text(encoding="utf-8"))
     return {entry["relpath"]: stored(root, entry["md5"]) for entry in entries}
 
 

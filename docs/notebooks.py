@@ -29,7 +29,7 @@ def page(path: Path) -> str:
         "".join(cell["source"])
         if cell["cell_type"] == "markdown"
         else f"```python\n{''.join(cell['source'])}\n```"
-        for cell in json.loads(path.read_text())["cells"]
+        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]
     ]
     title, _, rest = cells[0].partition("\n")
     note = f"*This page is `notebooks/{path.name}`. Open it in Jupyter to run it.*"

@@ -96,4 +96,6 @@ def with_deps(text: str) -> str:
 
 if __name__ == "__main__":
     for name in FILES:
-        (ROOT / name).write_text(with_deps((ROOT / name).read_text(encoding="utf-8")))
+        (ROOT / name).write_text(
+            with_deps((ROOT / name).read_text(encoding="utf-8")), encoding="utf-8"
+        )

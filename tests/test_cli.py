@@ -17,7 +17,8 @@ import h5py
 import numpy as np
 import pytest
 
-from svevae.cli import main
+from svevae.cli import as_typed, main
+from svevae.cli.options import make_parser
 from svevae.meshes.deck import Pull, write_deck
 from tests.conftest import PATIENCE, TINY_TRAIN, Run, change_yaml
 from tests.meshes.bars import bar
@@ -68,7 +69,7 @@ def test_check_lists_everything_that_is_wrong(run: Run, tiny_file: Path, tmp_pat
 
 
 def test_check_of_no_hdf5(run: Run, tmp_path: Path) -> None:
-    (tmp_path / "a.h5").write_text("hello")
+    (tmp_path / "a.h5").write_text("hello", encoding="utf-8")
     assert "a.h5: 1 problem" in fails(run, "svevae", "check", "a.h5", cwd=tmp_path)
 
 
@@ -167,6 +168,49 @@ def test_import_names_what_an_option_expects(
         main(["import", "a.tif", "-o", "a.h5", *option])
     assert refusal.value.code == 2
     assert capsys.readouterr().err.endswith(f"svevae import: error: argument {message}\n")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("check", "ADDRESS"),
+        ("predict", "a.h5", "-o", "ADDRESS"),
+        ("import", "a.npy", "ADDRESS", "-o", "a.h5"),
+        ("import", "a.npy", "-o", "a.h5", "--table", "ADDRESS"),
+        ("field", "a.npy", "-o", "a.csv", "--mask", "ADDRESS"),
+        ("spread", "a.h5", "--mesh", "ADDRESS", "-o", "a.csv"),
+        ("generate", "--params", "ADDRESS"),
+    ],
+)
+def test_an_address_where_a_file_belongs(
+    command: tuple[str, ...], capsys: pytest.CaptureFixture
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        main([word.replace("ADDRESS", "s3://bucket/a.h5") for word in command])
+    assert left.value.code == 2
+    said = "expected a path on this machine, received the address s3://bucket/a.h5; fetch the file"
+    assert f"{said} first: dvc get-url s3://bucket/a.h5 (pip install dvc-s3)\n" in (
+        capsys.readouterr().err
+    )
+
+
+def test_arguments_are_told_as_they_are_typed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    named = make_parser().parse_args(["spread", "a", "--mesh", "b", "-o", "c"]).named
+    for message, typed in {
+        "material: expected a preset": "--material: expected a preset",
+        "material.nu: expected a number": "--material.nu: expected a number",
+        "count: expected at least 3": "--samples: expected at least 3",
+        "pull TOP, hold BASE: expected": "--pull TOP, --hold BASE: expected",
+        "a/mesh.inp: expected a mesh": "a/mesh.inp: expected a mesh",
+        "source: expected": "source: expected",
+        "material is said twice": "material is said twice",
+    }.items():
+        assert as_typed(message, named) == typed
+    Path("mesh").touch()
+    assert as_typed("mesh: expected a file", named) == "mesh: expected a file"
 
 
 def test_crop_as_it_is_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -299,7 +343,7 @@ def test_a_disk_that_ccx_fills(refused: Callable[..., str], tmp_path: Path) -> N
         assert f" mm: {told}a.dat\n  a-load.csv: not written: No space left on device" in said
         said = refused(disk, "run", "a.inp", "-o", str(tmp_path / "a.csv"))
         assert f" mm: {told}{tmp_path / 'a.csv'}, " in said
-    assert 2 < len((tmp_path / "a.csv").read_text().splitlines()) < 52
+    assert 2 < len((tmp_path / "a.csv").read_text(encoding="utf-8").splitlines()) < 52
 
 
 def test_keras_comes_without_what_nobody_needs() -> None:
@@ -325,7 +369,7 @@ def test_an_open_surface_is_told_without_a_traceback(
     monkeypatch.chdir(tmp_path)
     facet = "facet normal 0 0 1\nouter loop\n{}endloop\nendfacet\n"
     corners = "vertex 0 0 0\nvertex 3 0 0\nvertex 0 4 0\n"
-    Path("pores.stl").write_text(f"solid a\n{facet.format(corners)}endsolid a\n")
+    Path("pores.stl").write_text(f"solid a\n{facet.format(corners)}endsolid a\n", encoding="utf-8")
     command = ["import", "pores.stl", "-o", "a.h5", "--size", "4", "--unit", "mm"]
     assert main([*command, "--voxel-size", "1000", "--box", "-1", "-1", "-1", "3", "3", "3"]) == 2
     said = capsys.readouterr()

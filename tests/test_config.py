@@ -15,7 +15,7 @@ from svevae.errors import ConfigError
 
 ROOT = Path(__file__).parents[1]
 PORES = "generate.families.correlated.parameters"
-SHIPPED = yaml.safe_load((ROOT / "params.yaml").read_text())
+SHIPPED = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
 
 
 def test_shipped_params_are_valid_and_typed() -> None:
@@ -278,10 +278,10 @@ def test_file_is_named(tmp_path: Path) -> None:
         ConfigError, match=r"params\.yaml: expected the parameters of the pipeline, found nothing"
     ):
         load_params(path)
-    path.write_text("base: [")
-    with pytest.raises(ConfigError, match=r"params\.yaml: expected YAML"):
+    path.write_text("base: [", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"params\.yaml: line 1, column 8: expected YAML"):
         load_params(path)
-    path.write_text("")
+    path.write_text("", encoding="utf-8")
     with pytest.raises(
         ConfigError, match=r"params\.yaml: the file: expected the keys base, .* received None"
     ):

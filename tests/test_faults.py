@@ -57,7 +57,7 @@ def test_finished_work_that_is_made_again_counts_as_lost(
         folders.append(folder)
 
     def pieces(folder: Path) -> dict[str, Any]:
-        return {path.name: path.read_text() for path in folder.glob("piece*")}
+        return {path.name: path.read_text(encoding="utf-8") for path in folder.glob("piece*")}
 
     command = Command(
         "made",
@@ -112,7 +112,9 @@ def test_what_counts_as_a_fault(code: int, said: str, place: str, faults: list[s
 
 def _labelling(folder: Path) -> None:
     (folder / "data").mkdir(parents=True)
-    (folder / "params.yaml").write_text((ROOT / "params.yaml").read_text())
+    (folder / "params.yaml").write_text(
+        (ROOT / "params.yaml").read_text(encoding="utf-8"), encoding="utf-8"
+    )
     change_yaml(
         folder / "params.yaml",
         generate=GENERATE | {"families": FOUR_PARTS, "part": [2, 2, 1]},

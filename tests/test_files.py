@@ -61,14 +61,14 @@ def test_what_is_damaged_is_not_found(tmp_path: Path, damage: str) -> None:
 
 def make_folder(path: Path, text: str) -> Path:
     path.mkdir()
-    (path / "model").write_text(text)
+    (path / "model").write_text(text, encoding="utf-8")
     return path
 
 
 def test_a_folder_takes_the_place_of_another(tmp_path: Path) -> None:
     for text in ("first", "second", "third"):
         replace_folder(make_folder(tmp_path / "new", text), tmp_path / "kept")
-        assert (tmp_path / "kept" / "model").read_text() == text
+        assert (tmp_path / "kept" / "model").read_text(encoding="utf-8") == text
         assert [path.name for path in tmp_path.iterdir()] == ["kept"]
 
 
@@ -88,7 +88,7 @@ def test_an_error_while_a_folder_is_replaced_leaves_the_old_one(
     monkeypatch.setattr(os, "rename", failing)
     with pytest.raises(OSError, match="no space left"):
         replace_folder(new, old)
-    assert (old / "model").read_text() == "old"
+    assert (old / "model").read_text(encoding="utf-8") == "old"
     assert not (tmp_path / ".kept.old").exists()
 
 
@@ -118,10 +118,12 @@ def test_a_kill_while_a_folder_is_replaced_loses_nothing(tmp_path: Path, step: i
     assert done.returncode == 9
     assert (tmp_path / "kept").exists() == (step != 3)
     repair_folder(tmp_path / "kept")
-    assert (tmp_path / "kept" / "model").read_text() == ("new" if step == 4 else "old")
+    assert (tmp_path / "kept" / "model").read_text(encoding="utf-8") == (
+        "new" if step == 4 else "old"
+    )
     again = make_folder(tmp_path / "newest", "newest")
     replace_folder(again, tmp_path / "kept")
-    assert (tmp_path / "kept" / "model").read_text() == "newest"
+    assert (tmp_path / "kept" / "model").read_text(encoding="utf-8") == "newest"
     assert not (tmp_path / ".kept.old").exists()
 
 
@@ -137,14 +139,14 @@ def test_a_text_that_cannot_be_written_leaves_the_old_one(
     write_text(path, "{}\n")
 
     def half(self: Path, text: str, **_: str) -> None:
-        with open(self, "w") as file:
+        with open(self, "w", encoding="utf-8") as file:
             file.write(text[:3])
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Path, "write_text", half)
     with pytest.raises(KeyboardInterrupt):
         write_text(path, '{"mean_r2": 0.9}\n')
-    assert path.read_text() == "{}\n"
+    assert path.read_text(encoding="utf-8") == "{}\n"
     assert [file.name for file in tmp_path.iterdir()] == ["metrics.json"]
 
 
@@ -156,7 +158,7 @@ def test_texts_are_utf8_whatever_the_locale(tmp_path: Path) -> None:
     environment = os.environ | {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, check=True)
     assert (tmp_path / "a.txt").read_bytes() == b"10 \xc2\xb5m\n"
-    assert (tmp_path / "a.json").read_text() == '{\n "E_x": 1\n}\n'
+    assert (tmp_path / "a.json").read_text(encoding="utf-8") == '{\n "E_x": 1\n}\n'
 
 
 def test_all_is_on_the_disk_before_a_name_changes(
@@ -190,7 +192,7 @@ def test_leftovers_of_dead_processes_go(tmp_path: Path) -> None:
     for path in (old, alive, other):
         os.utime(path, (0, 0))
     write_json(tmp_path / "a.json", {"by": mine})
-    assert json.loads((tmp_path / "a.json").read_text()) == {"by": mine}
+    assert json.loads((tmp_path / "a.json").read_text(encoding="utf-8")) == {"by": mine}
     assert not old.exists()
     assert all(path.exists() for path in (fresh, alive, other))
 
@@ -218,15 +220,18 @@ def test_a_lock_names_its_holder_and_goes_with_it(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", HOLDS], cwd=tmp_path, **pipes) as other:
         assert other.stdout.readline() == "held\n"
         for _ in range(2):  # who asked in vain has not taken the name away
-            said = f"`svevae train` .* process {other.pid} since 20"
-            with pytest.raises(DataError, match=said), locked(path, "train"):
+            said = f"found `svevae train`, process {other.pid} since 20"
+            with pytest.raises(DataError, match=said), locked(path, "evaluate"):
                 pass
         with locked(tmp_path / "work" / "search.lock", "search"):
             pass
         other.kill()
         other.wait()
     with locked(path, "train"):
-        assert json.loads((path.parent / "train.holder.json").read_text())["pid"] == os.getpid()
+        assert (
+            json.loads((path.parent / "train.holder.json").read_text(encoding="utf-8"))["pid"]
+            == os.getpid()
+        )
 
 
 def test_whether_a_folder_takes_more(tmp_path: Path) -> None:

@@ -34,7 +34,8 @@ def without(folder: Path, *modules: str) -> dict[str, str]:
     None in sys.modules would not do: Keras takes a name that is there for a module.
     """
     folder.mkdir(exist_ok=True)
-    (folder / "sitecustomize.py").write_text(f"""
+    (folder / "sitecustomize.py").write_text(
+        f"""
 import sys
 
 class Missing:
@@ -43,7 +44,9 @@ class Missing:
             raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
 
 sys.meta_path.insert(0, Missing)
-""")
+""",
+        encoding="utf-8",
+    )
     return os.environ | {"PYTHONPATH": str(folder), "JAX_PLATFORMS": "cpu"}
 
 
@@ -71,12 +74,12 @@ def names(monkeypatch: pytest.MonkeyPatch, size: str = "TINY") -> list[str]:
 def write(path: Path, *measured: str) -> dict[str, Any]:
     """A file in which these have figures."""
     rows = {name: {"seconds": 1.0 + number} for number, name in enumerate(measured)}
-    path.write_text(json.dumps({CARD: rows}))
+    path.write_text(json.dumps({CARD: rows}), encoding="utf-8")
     return rows
 
 
 def read(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text())[CARD]
+    return json.loads(path.read_text(encoding="utf-8"))[CARD]
 
 
 def test_what_is_written_out_is_params_yaml() -> None:

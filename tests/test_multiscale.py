@@ -33,7 +33,7 @@ def parts_project(finished: Path, tmp_path_factory: pytest.TempPathFactory, run:
 
 
 def scores(project: Path, stage: str) -> dict:
-    return json.loads((project / "artifacts" / stage / "metrics.json").read_text())
+    return json.loads((project / "artifacts" / stage / "metrics.json").read_text(encoding="utf-8"))
 
 
 def test_compare_scores_every_contender_against_direct_simulation(parts_project: Path) -> None:
@@ -133,12 +133,12 @@ def test_bad_input_is_told_in_words(
 ) -> None:
     project = copy_project(parts_project, tmp_path / "project")
     file = project / "multiscale" / "params.yaml"
-    good = file.read_text()
+    good = file.read_text(encoding="utf-8")
     monkeypatch.chdir(project)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
 
     def said(section: str, **changes: object) -> str:
-        file.write_text(good)
+        file.write_text(good, encoding="utf-8")
         change_yaml(file, **{section: changes})
         assert main(["compare" if section == "parts" else section]) == 2
         text = capfd.readouterr().err

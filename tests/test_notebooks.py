@@ -41,7 +41,9 @@ def execute(name: str, project: Path, environment: dict[str, str]) -> str:
 def test_dataset_notebook_gives_the_baseline_of_the_evaluation(
     finished: Path, environment: dict[str, str]
 ) -> None:
-    scores = json.loads((finished / "artifacts" / "evaluation" / "metrics.json").read_text())
+    scores = json.loads(
+        (finished / "artifacts" / "evaluation" / "metrics.json").read_text(encoding="utf-8")
+    )
     text = execute("01-dataset.ipynb", finished, environment)
     assert f"mean       R2 {scores['porosity_only_mean_r2']:.4f}" in text
     assert "porosity of the part 0.0400" in text
@@ -55,7 +57,9 @@ def test_dataset_notebook_gives_the_baseline_of_the_evaluation(
 def test_search_notebook_gives_the_winner_of_best_yaml(
     finished: Path, environment: dict[str, str]
 ) -> None:
-    best = yaml.safe_load((finished / "artifacts" / "search" / "best.yaml").read_text())
+    best = yaml.safe_load(
+        (finished / "artifacts" / "search" / "best.yaml").read_text(encoding="utf-8")
+    )
     text = execute("02-search.ipynb", finished, environment)
     assert "study svevae: 2 complete" in text
     assert f"winner: trial {best['trial']}" in text
@@ -68,7 +72,9 @@ def test_search_notebook_gives_the_winner_of_best_yaml(
 def test_latent_space_notebook_gives_the_errors_of_the_evaluation(
     finished: Path, environment: dict[str, str]
 ) -> None:
-    scores = json.loads((finished / "artifacts" / "evaluation" / "metrics.json").read_text())
+    scores = json.loads(
+        (finished / "artifacts" / "evaluation" / "metrics.json").read_text(encoding="utf-8")
+    )
     text = execute("03-latent-space.ipynb", finished, environment)
     assert f"  E_x        {scores['mae']['E_x']:.4g} MPa" in text
     assert "4 latent units" in text

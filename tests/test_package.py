@@ -21,8 +21,8 @@ import numpy as np
 import pytest
 import yaml
 
-from svevae.cli import EXTRAS
 from svevae.dataset.store import open_dataset
+from svevae.errors import EXTRAS
 from svevae.model.latent import load_folder
 from svevae.places import PROJECT_FILES
 from tests.conftest import ROOT, TINY_TRAIN, Run
@@ -152,7 +152,8 @@ def bare(installed: dict[str, str], tmp_path_factory: pytest.TempPathFactory) ->
         "    def find_spec(self, name, path=None, target=None):\n"
         f"        if name.partition('.')[0] in {LEFT_OUT!r}:\n"
         "            raise ModuleNotFoundError(f'No module named {name!r}', name=name)\n"
-        "sys.meta_path.insert(0, Absent())\n"
+        "sys.meta_path.insert(0, Absent())\n",
+        encoding="utf-8",
     )
     return installed | {"PYTHONPATH": f"{folder}{os.pathsep}{installed['PYTHONPATH']}"}
 
@@ -195,7 +196,9 @@ def test_predict_anywhere(
 def test_a_missing_extra_is_named(
     run: Run, bare: dict[str, str], tiny_file: Path, tmp_path: Path, words: list[str], extra: str
 ) -> None:
-    (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    (tmp_path / "params.yaml").write_text(
+        (ROOT / "params.yaml").read_text(encoding="utf-8"), encoding="utf-8"
+    )
     command = [str(tiny_file) if word == "DATA" else word for word in words]
     done = run("svevae", *command, cwd=tmp_path, code=2, **bare)
     assert re.fullmatch(
@@ -209,7 +212,8 @@ def test_a_missing_extra_is_named(
 def test_label_with_a_section_alone(run: Run, bare: dict[str, str], tmp_path: Path) -> None:
     """`import --label` needs the section generate and of that only what differs."""
     (tmp_path / "mine.yaml").write_text(
-        "generate:\n  material: aged-z\n  tension: [z]\n  strain: [0.002, 0.004, 0.01]\n"
+        "generate:\n  material: aged-z\n  tension: [z]\n  strain: [0.002, 0.004, 0.01]\n",
+        encoding="utf-8",
     )
     np.save(tmp_path / "a.npy", np.random.default_rng(0).random((8, 8, 8)) < 0.05)
     words = ["import", "a.npy", "-o", "a.h5", "--label", "--params", "mine.yaml", "--workers", "1"]
@@ -217,7 +221,7 @@ def test_label_with_a_section_alone(run: Run, bare: dict[str, str], tmp_path: Pa
     with h5py.File(tmp_path / "a.h5") as file:
         assert list(file["properties"].attrs["names"]) == ["E_z", "yield_z", "flow_z"]
         assert 50_000 < file["properties"][0, 0] < 70_000
-    (tmp_path / "mine.yaml").write_text("generate:\n  tensions: [z]\n")
+    (tmp_path / "mine.yaml").write_text("generate:\n  tensions: [z]\n", encoding="utf-8")
     done = run("svevae", "generate", "--params", "mine.yaml", cwd=tmp_path, code=2, **bare)
     assert "mine.yaml: generate.tensions: unknown key" in done.stderr
     done = run("svevae", "generate", cwd=tmp_path, code=2, **bare)
@@ -234,7 +238,7 @@ def test_a_project_of_ones_own(
     path = folder / "params.yaml"
     settings = yaml.safe_load(path.read_text(encoding="utf-8"))
     settings["train"] |= TINY_TRAIN | {"epochs": 1, "augmentation": ["flip_x"]}
-    path.write_text(yaml.safe_dump(settings, sort_keys=False))
+    path.write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
     run("dvc", "repro", "prepare", cwd=folder, **installed)
     split = json.loads((folder / "artifacts" / "split" / "split.json").read_text(encoding="utf-8"))
     assert split["dataset"] == "data/tiny.h5"

@@ -32,7 +32,7 @@ WITHOUT_Y = [name for name in NAMES if "y" not in name.removeprefix("yield")]  #
 
 
 def read_json(path: Path) -> dict:
-    return json.loads(path.read_text())
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def python(run: Run, code: str, cwd: Path, **variables: str) -> str:
@@ -137,7 +137,7 @@ found = {"params": run.data.params, "tags": run.data.tags, "metrics": run.data.m
 print(json.dumps(found))
 """
     found = json.loads(python(run, code, finished))
-    digest = yaml.safe_load((finished / "data.dvc").read_text())["outs"][0]["md5"]
+    digest = yaml.safe_load((finished / "data.dvc").read_text(encoding="utf-8"))["outs"][0]["md5"]
     commit = run("git", "rev-parse", "HEAD", cwd=finished).stdout.strip()
     assert found["status"] == "FINISHED"
     assert found["digests"] == [digest]
@@ -194,7 +194,9 @@ def test_registering_twice_changes_nothing_and_a_better_model_takes_the_alias(
 
     def register(gain: float, changed: bool) -> dict:
         better = scores | {"mean_r2": scores["mean_r2"] + gain}
-        (project / "artifacts" / "evaluation" / "metrics.json").write_text(json.dumps(better))
+        (project / "artifacts" / "evaluation" / "metrics.json").write_text(
+            json.dumps(better), encoding="utf-8"
+        )
         if changed:  # another model: the same file with a byte behind its end
             with open(project / "artifacts" / "model" / "model.keras", "ab") as file:
                 file.write(b"\0")
@@ -447,13 +449,17 @@ def test_keep_copies_the_model_its_card_and_figures_unless_a_better_one_is_kept(
     assert main(["keep"]) == 0
     assert "champion: mean R2" in capfd.readouterr().out
     assert svevae.load(project / "champion" / "model").names == tuple(NAMES)
-    assert (project / "champion" / "model-card.md").read_text().startswith("# Model card")
+    assert (
+        (project / "champion" / "model-card.md")
+        .read_text(encoding="utf-8")
+        .startswith("# Model card")
+    )
     assert {"metrics.json", "plots"} <= {path.name for path in (project / "champion").iterdir()}
     run("dvc", "add", "-q", "champion", cwd=project)
     metrics = project / "champion" / "metrics.json"
     better = read_json(metrics) | {"mean_r2": 1.0}
     metrics.unlink()  # DVC links it
-    metrics.write_text(json.dumps(better))
+    metrics.write_text(json.dumps(better), encoding="utf-8")
     assert main(["keep"]) == 2
     refused = capfd.readouterr().err
     assert "a model of mean R2 1.0000 is kept, on the same test SVEs" in refused
@@ -592,7 +598,7 @@ def test_experiments_metrics_diff_and_plots_of_dvc(run: Run, wider: Path) -> Non
     }
     assert "wider" in run("dvc", "exp", "show", "--csv", cwd=wider).stdout
     run("dvc", "plots", "show", cwd=wider)
-    page = (wider / "dvc_plots" / "index.html").read_text()
+    page = (wider / "dvc_plots" / "index.html").read_text(encoding="utf-8")
     for title in ("two-point correlation", "val_property", "parity.png", "sves.png"):
         assert title in page
     tagged = python(
@@ -610,7 +616,7 @@ def test_what_is_written_in_params_yaml_after_the_search_stands(wider: Path) -> 
     """`dvc exp run -S train.kl_weight=...`: no second search, and the model is trained with that
     value.
     """
-    assert "'search' didn't change" in wider.with_name("said").read_text()
+    assert "'search' didn't change" in wider.with_name("said").read_text(encoding="utf-8")
     contract = read_json(wider / "artifacts" / "model" / "contract.json")
     assert contract["train"]["kl_weight"] == 0.125
 

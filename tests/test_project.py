@@ -55,8 +55,10 @@ def test_stages_depend_on_nothing_that_the_user_lacks(tmp_path: Path) -> None:
     init(Path("new"))
     made = {"data"}
     for name in ("dvc.yaml", "multiscale/dvc.yaml"):
-        stages = yaml.safe_load(Path("new", name).read_text())["stages"]
-        assert list(stages) == list(yaml.safe_load((ROOT / name).read_text())["stages"])
+        stages = yaml.safe_load(Path("new", name).read_text(encoding="utf-8"))["stages"]
+        assert list(stages) == list(
+            yaml.safe_load((ROOT / name).read_text(encoding="utf-8"))["stages"]
+        )
         for stage in stages.values():
             made |= {
                 next(iter(out)) if isinstance(out, dict) else out
@@ -65,7 +67,7 @@ def test_stages_depend_on_nothing_that_the_user_lacks(tmp_path: Path) -> None:
         for stage in stages.values():
             for dep in stage["deps"]:
                 assert dep in made or str(Path(dep).parent) in made, dep
-    text = "".join(Path("new", name).read_text() for name in PROJECT_FILES)
+    text = "".join(Path("new", name).read_text(encoding="utf-8") for name in PROJECT_FILES)
     assert "src/svevae" not in text
     assert "docs/" not in text
 
@@ -124,7 +126,7 @@ def test_data_without_properties(tmp_path: Path, tiny: SVEDataset) -> None:
     write_dataset(tmp_path / "bare.h5", arrays, (), (), {})
     with pytest.raises(DataError, match=r"bare\.h5: /properties"):
         init(tmp_path / "new", tmp_path / "bare.h5")
-    with pytest.raises(ConfigError, match=r"--data: expected an SVE file.*received .*bare\.txt"):
+    with pytest.raises(ConfigError, match=r"data: expected an SVE file.*received .*bare\.txt"):
         init(tmp_path / "new", tmp_path / "bare.txt")
     assert not (tmp_path / "new").exists()
 
@@ -135,7 +137,7 @@ def test_nothing_is_left_of_a_failure(
     """A git that refuses to start a repository."""
     (tmp_path / "bin").mkdir()
     refusing = tmp_path / "bin" / "git"
-    refusing.write_text("#!/bin/sh\necho 'fatal: no' >&2\nexit 1\n")
+    refusing.write_text("#!/bin/sh\necho 'fatal: no' >&2\nexit 1\n", encoding="utf-8")
     refusing.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
     with pytest.raises(ConfigError, match=r"`git init .*` in the new project failed: fatal: no"):
@@ -156,7 +158,7 @@ def test_without_a_user_of_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     for name in NAME_OF_USER:
         monkeypatch.delenv(name)
     config = tmp_path / "gitconfig"
-    config.write_text("[user]\n    useConfigOnly = true\n")
+    config.write_text("[user]\n    useConfigOnly = true\n", encoding="utf-8")
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(config))
     monkeypatch.setenv("GIT_CONFIG_SYSTEM", os.devnull)
     assert "nothing is committed yet" in init(tmp_path / "new")

@@ -49,7 +49,7 @@ def test_python_examples_run(run: Run, finished: Path, tmp_path: Path) -> None:
         "mean.shape, properties.shape, probability.shape, elastic.stiffness.shape,"
         " path.stress.shape"
     )
-    (tmp_path / "example.py").write_text(f"{code}\nprint({shapes})")
+    (tmp_path / "example.py").write_text(f"{code}\nprint({shapes})", encoding="utf-8")
     assert (
         "(3, 4) (3, 11) (3, 32, 32, 32) (3, 6, 6) (3, 3, 6)"
         in run("python", tmp_path / "example.py", cwd=finished).stdout
@@ -63,7 +63,7 @@ def test_the_onnx_example_runs(run: Run, finished: Path, tmp_path: Path) -> None
         for example in re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
         if "onnxruntime" in example
     )
-    (tmp_path / "example.py").write_text(code)
+    (tmp_path / "example.py").write_text(code, encoding="utf-8")
     run("svevae", "export", finished / "artifacts/model", "-o", "champion.onnx", cwd=tmp_path)
     assert "'E_x': " in run("python", "example.py", cwd=tmp_path).stdout
 
@@ -101,7 +101,7 @@ def test_own_data_as_described(run: Run, project: Path) -> None:
         .read_text(encoding="utf-8")
         .replace("data/tiny.h5", "data/mine.h5")
     )
-    (project / "params.yaml").write_text(settings)
+    (project / "params.yaml").write_text(settings, encoding="utf-8")
     assert "prepare" in run("dvc", "repro", "--pull", "prepare", cwd=project).stdout
 
 

@@ -19,11 +19,11 @@ class Record:
 
 def test_numbers_keep_their_kind_and_nan_is_one(tmp_path: Path) -> None:
     path = tmp_path / "record.json"
-    path.write_text('{"count": 2, "ratio": 3, "unknown": []}')
+    path.write_text('{"count": 2, "ratio": 3, "unknown": []}', encoding="utf-8")
     assert read_record(Record, path) == Record(2, 3.0)
-    path.write_text('{"count": 2, "ratio": -Infinity}')
+    path.write_text('{"count": 2, "ratio": -Infinity}', encoding="utf-8")
     assert read_record(Record, path).ratio == float("-inf")
-    path.write_text('{"count": 2, "ratio": NaN}')
+    path.write_text('{"count": 2, "ratio": NaN}', encoding="utf-8")
     assert read_record(Record, path).ratio != read_record(Record, path).ratio
 
 
@@ -41,7 +41,7 @@ def test_numbers_keep_their_kind_and_nan_is_one(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_wrong(tmp_path: Path, text: str, message: str) -> None:
-    (tmp_path / "record.json").write_text(text)
+    (tmp_path / "record.json").write_text(text, encoding="utf-8")
     with pytest.raises(DataError, match=rf"record\.json: {message}"):
         read_record(Record, tmp_path / "record.json")
 
@@ -54,10 +54,12 @@ def test_no_file(tmp_path: Path) -> None:
 def test_a_changed_number_is_told(tmp_path: Path) -> None:
     """Unless whoever changed it removed the digest."""
     path = tmp_path / "record.json"
-    path.write_text(record_text(Record(2, 0.1)))
+    path.write_text(record_text(Record(2, 0.1)), encoding="utf-8")
     assert read_record(Record, path) == Record(2, 0.1)
-    path.write_text(path.read_text().replace("0.1", "0.2"))
+    path.write_text(path.read_text(encoding="utf-8").replace("0.1", "0.2"), encoding="utf-8")
     with pytest.raises(DataError, match=r"record\.json: digest: expected \w{16} for what the file"):
         read_record(Record, path)
-    path.write_text(path.read_text().replace("digest", "no digest"))
+    path.write_text(
+        path.read_text(encoding="utf-8").replace("digest", "no digest"), encoding="utf-8"
+    )
     assert read_record(Record, path) == Record(2, 0.2)

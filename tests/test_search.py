@@ -80,9 +80,9 @@ def prepared(project: Path, finished: Path) -> Path:
     configure(project)
     for path in (Path("artifacts", "split"), Path(".dvc", "cache")):
         shutil.copytree(finished / path, project / path, dirs_exist_ok=True)
-    lock = yaml.safe_load((finished / "dvc.lock").read_text())
+    lock = yaml.safe_load((finished / "dvc.lock").read_text(encoding="utf-8"))
     lock["stages"] = {"prepare": lock["stages"]["prepare"]}
-    (project / "dvc.lock").write_text(yaml.safe_dump(lock))
+    (project / "dvc.lock").write_text(yaml.safe_dump(lock), encoding="utf-8")
     return project
 
 
@@ -170,9 +170,13 @@ def mlflow_runs(run: Run, project: Path, **variables: str) -> list[dict]:
 
 
 def test_repro_searches_and_trains_what_was_found(run: Run, finished: Path) -> None:
-    best = yaml.safe_load((finished / "artifacts" / "search" / "best.yaml").read_text())
-    settings = yaml.safe_load((finished / "params.yaml").read_text())
-    contract = json.loads((finished / "artifacts" / "model" / "contract.json").read_text())
+    best = yaml.safe_load(
+        (finished / "artifacts" / "search" / "best.yaml").read_text(encoding="utf-8")
+    )
+    settings = yaml.safe_load((finished / "params.yaml").read_text(encoding="utf-8"))
+    contract = json.loads(
+        (finished / "artifacts" / "model" / "contract.json").read_text(encoding="utf-8")
+    )
     assert set(best["train"]) == set(settings["search"]["space"])
     assert {key: contract["train"][key] for key in best["train"]} == best["train"]
     assert contract["train"]["latent_dim"] == settings["train"]["latent_dim"], (
@@ -189,7 +193,9 @@ def test_trials_are_nested_and_the_version_points_to_trial_and_study(
     run: Run, finished: Path
 ) -> None:
     found = {entry["id"]: entry for entry in mlflow_runs(run, finished)}
-    best = yaml.safe_load((finished / "artifacts" / "search" / "best.yaml").read_text())
+    best = yaml.safe_load(
+        (finished / "artifacts" / "search" / "best.yaml").read_text(encoding="utf-8")
+    )
     nested = [
         entry
         for entry in found.values()
@@ -408,7 +414,7 @@ def experimenting(project: Path, environment: dict[str, str], *options: str) -> 
 
 
 def committed(project: Path, run: Run) -> Path:
-    (project / "artifacts" / ".gitignore").write_text("/split\n")
+    (project / "artifacts" / ".gitignore").write_text("/split\n", encoding="utf-8")
     run("git", "add", "-A", cwd=project)
     run("git", "commit", "-qm", "prepared", cwd=project)
     return project
@@ -548,7 +554,9 @@ class Postgres:
         )
 
     def kill(self) -> None:
-        postmaster = int((self.folder / "data" / "postmaster.pid").read_text().split()[0])
+        postmaster = int(
+            (self.folder / "data" / "postmaster.pid").read_text(encoding="utf-8").split()[0]
+        )
         family = [*psutil.Process(postmaster).children(recursive=True), psutil.Process(postmaster)]
         for process in family:
             with suppress(psutil.NoSuchProcess):

@@ -119,7 +119,7 @@ def test_sections_are_frozen_dataclasses() -> None:
 
 def test_one_section_of_a_file_that_lacks_the_others(tmp_path: Path) -> None:
     path = tmp_path / "own.yaml"
-    path.write_text("generate: {sve: 16, material: aged-z}")
+    path.write_text("generate: {sve: 16, material: aged-z}", encoding="utf-8")
     assert load_section(path, "generate", Generate) == Generate(sve=16, material="aged-z")
     for text, message in (
         ("generate: {svee: 16}", "generate.svee: unknown key; generate has output, seed"),
@@ -128,7 +128,7 @@ def test_one_section_of_a_file_that_lacks_the_others(tmp_path: Path) -> None:
         ("train: {}", "generate: missing; expected this section in the file"),
         ("", "generate: missing"),
     ):
-        path.write_text(text)
+        path.write_text(text, encoding="utf-8")
         with pytest.raises(ConfigError, match=rf"own\.yaml: {message}"):
             load_section(path, "generate", Generate)
     with pytest.raises(ConfigError, match=r"other\.yaml: expected .*, found nothing"):
@@ -137,10 +137,13 @@ def test_one_section_of_a_file_that_lacks_the_others(tmp_path: Path) -> None:
 
 def test_a_whole_file_has_every_key_in_spite_of_defaults(tmp_path: Path) -> None:
     path = tmp_path / "kitchen.yaml"
-    path.write_text("oven: {heat: 200}")
+    path.write_text("oven: {heat: 200}", encoding="utf-8")
     with pytest.raises(ConfigError, match=r"kitchen\.yaml: oven\.trays: missing"):
         load_sections(path, Kitchen)
-    path.write_text(yaml.safe_dump({"oven": json.loads(json.dumps(dataclasses.asdict(Oven(7))))}))
+    path.write_text(
+        yaml.safe_dump({"oven": json.loads(json.dumps(dataclasses.asdict(Oven(7))))}),
+        encoding="utf-8",
+    )
     assert load_sections(path, Kitchen) == Kitchen(Oven(7.0))
 
 
@@ -168,12 +171,20 @@ YAML = [  # what is written as params.yaml, and what is said of it
     ),
     ("oven: &a [*a]", "expected values, received one in itself"),
     ("oven: [*a]", "found undefined alias"),
-    ("oven: {heat: 1}\noven: {heat: 2}", "oven: received twice"),
-    ("oven:\n\theat: 1", r"found character '\\t'"),
+    ("oven: {heat: 1}\noven: {heat: 2}", "line 2, column 1: .*oven: received twice"),
+    ("oven:\n\theat: 1", r"line 2, column 1: .*found character '\\t'"),
+    (
+        "oven:\n  heat: 1\n trays: 2",
+        "line 3, column 2: .*, while parsing a .* from line 1, column 1",
+    ),
+    ("oven: a: b", "line 1, column 8: expected YAML in UTF-8: mapping values are not allowed here"),
     ("oven: !!python/object:os.system x", "could not determine a constructor for the tag"),
     ("oven: {[1]: 2}", "expected a name as key"),
-    ("oven: {heat: \u00e9".encode("latin-1"), "expected YAML in UTF-8: 'utf-8' codec can't decode"),
-    (b"\x00", "unacceptable character"),
+    (
+        "#\noven: {heat: \u00e9".encode("latin-1"),
+        "line 2, column 14: expected YAML in UTF-8: received the byte 0xe9",
+    ),
+    (b"a: 1\nb\x00", r"line 2, column 2: .* received the character U\+0000"),
     (b"#" * 1_000_001, "expected at most 1,000,000 bytes, received 1,000,001"),
     (f"oven: {{{'k' * 900}: 1, heat: 1}}", "oven.'kkk.*: unknown key"),
     ("oven: {heat: 1, trays: 1000001}", "oven.trays: expected at most 1000000, received 1000001"),
@@ -188,8 +199,8 @@ def test_aliases_are_read(tmp_path: Path) -> None:
     """As programs write what stands in two places."""
     oven = {"heat": 7.0}
     path = tmp_path / "kitchen.yaml"
-    path.write_text(yaml.safe_dump({"oven": oven, "spare": oven}))
-    assert "*id001" in path.read_text()
+    path.write_text(yaml.safe_dump({"oven": oven, "spare": oven}), encoding="utf-8")
+    assert "*id001" in path.read_text(encoding="utf-8")
     assert load_section(path, "oven", Oven) == Oven(7.0)
 
 
@@ -201,6 +212,7 @@ def test_yaml_that_is_no_section(tmp_path: Path, content: str | bytes, message: 
         load_section(path, "oven", Oven)
     said = str(refused.value)
     assert said.startswith(f"{path}: ")
+    assert "string>" not in said  # how PyYAML names what is no file
     assert re.search(message, said, re.DOTALL), said
     assert len(said) < 2000
 

@@ -114,9 +114,9 @@ def test_trials_of_a_study_side_by_side(browser, address: str, store: Store, wid
     """The study's run opens to those of its trials; two of them compared; its report lies with
     it.
     """
-    study = yaml.safe_load((wider / "artifacts" / "search" / "best.yaml").read_text())[
-        "study_run_id"
-    ]
+    study = yaml.safe_load(
+        (wider / "artifacts" / "search" / "best.yaml").read_text(encoding="utf-8")
+    )["study_run_id"]
     trials = store.runs(f"tags.`mlflow.parentRunId` = '{study}'")
     assert len(trials) == 4, "two trials, two finalists again"
     browser.get(f"{address}/#/experiments/{store.experiment}/runs")

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from svevae.words import counted, headed, short, some
+
+ROOT = Path(__file__).parents[1]
 
 
 @pytest.mark.parametrize(
@@ -12,6 +17,20 @@ from svevae.words import counted, headed, short, some
 )
 def test_counts_have_their_plural(count: int, text: str) -> None:
     assert counted(count, "SVE") == text
+
+
+def test_a_plural_in_ies() -> None:
+    assert [counted(count, "property") for count in (1, 2)] == ["1 property", "2 properties"]
+
+
+def test_messages_count_by_the_helper() -> None:
+    """A length before a plural would say "1 SVEs"."""
+    plural = re.compile(r"\{len\([^{}]*\)\} (\w+ )?[A-Za-z]+s\b")
+    for path in sorted((ROOT / "src").rglob("*.py")):
+        found = [
+            line.strip() for line in path.read_text("utf-8").splitlines() if plural.search(line)
+        ]
+        assert not found, path
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field
 
-from svevae.errors import ConfigError
+from svevae.errors import ConfigError, elsewhere
 from svevae.sections import (
     FROM_LIST,
     PRINTABLE,
@@ -364,5 +364,6 @@ def with_found(train: Train, best: Mapping[str, Any]) -> Train:
 def named_file(path: str, key: str) -> Path:
     """The file that a `key` of params.yaml names. Raises ConfigError where there is none."""
     if not Path(path).is_file():
-        raise ConfigError(f"params.yaml: {key}: expected an SVE file, found nothing at {path}")
+        found = elsewhere(path) or f"nothing at {path}"
+        raise ConfigError(f"params.yaml: {key}: expected an SVE file, found {found}")
     return Path(path)

@@ -145,7 +145,7 @@ def locked(path: Path, command: str) -> Iterator[None]:
     """Keep other processes from the same work while the context lasts; `path` is the lock file.
 
     The lock goes with the process that holds it, however that ends. Raises DataError that names the
-    process that has it and since when.
+    command and the process that have it, and since when.
     """
     import filelock
 
@@ -156,11 +156,12 @@ def locked(path: Path, command: str) -> Iterator[None]:
         lock.acquire(timeout=0)
     except filelock.Timeout as error:
         raise DataError(
-            f"{path}: expected no other `svevae {command}` in this project, found one that runs,"
-            f" {_holder(holder)}; wait for it, or end it"
+            f"{path}: expected no other command at this work, found {_holder(holder)}; wait for"
+            " it, or end it"
         ) from error
     try:
-        write_json(holder, {"pid": os.getpid(), "since": time.strftime("%Y-%m-%d %H:%M:%S")})
+        since = time.strftime("%Y-%m-%d %H:%M:%S")
+        write_json(holder, {"pid": os.getpid(), "since": since, "command": command})
         yield
     finally:
         lock.release()
@@ -169,9 +170,10 @@ def locked(path: Path, command: str) -> Iterator[None]:
 def _holder(path: Path) -> str:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        return f"process {int(found['pid'])} since {str(found['since'])[:40]}"
+        who = f"process {int(found['pid'])} since {str(found['since'])[:40]}"
+        return f"`svevae {str(found['command'])[:40]}`, {who}"
     except (OSError, ValueError, LookupError, TypeError):
-        return "process unknown"
+        return "another process"
 
 
 def save_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:

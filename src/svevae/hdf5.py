@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 import h5py
 
-from svevae.errors import DataError, SvevaeError
+from svevae.errors import DataError, SvevaeError, elsewhere
 
 # What h5py raises of damaged files, of filters that are not installed and of sizes beyond memory.
 UNREADABLE = (OSError, RuntimeError, ValueError, TypeError, LookupError, OverflowError, MemoryError)
@@ -29,9 +29,8 @@ def reading(path: str | Path, known: bool = False) -> Iterator[h5py.File]:
     """
     path = Path(path)
     if not path.is_file():
-        raise DataError(
-            f"{path}: expected an HDF5 file, found {'a folder' if path.is_dir() else 'nothing'}"
-        )
+        found = "a folder" if path.is_dir() else elsewhere(path) or "nothing"
+        raise DataError(f"{path}: expected an HDF5 file, found {found}")
     file = _opened(path)
     try:
         with file:

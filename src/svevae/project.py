@@ -72,7 +72,7 @@ def _suiting(data: Path) -> list[Setting]:
     import dvc  # noqa: F401 - asked for now rather than when half is laid
 
     if data.suffix != ".h5":
-        raise ConfigError(f"--data: expected an SVE file, a name that ends in .h5, received {data}")
+        raise ConfigError(f"data: expected an SVE file, a name that ends in .h5, received {data}")
     labelled = open_dataset(data)
     swaps = XY in turned_targets(labelled, np.arange(1), read_curves(labelled))
     augmentation = ["flip_x", "flip_y", "flip_z", *(["swap_xy"] if swaps else [])]
@@ -138,7 +138,8 @@ def _begin_history(folder: Path, with_data: bool) -> list[str]:
     if git is None:
         path = folder / ".dvc" / "config"
         path.write_text(
-            path.read_text(encoding="utf-8").replace("[core]\n", "[core]\n    no_scm = true\n", 1)
+            path.read_text(encoding="utf-8").replace("[core]\n", "[core]\n    no_scm = true\n", 1),
+            encoding="utf-8",
         )
     else:
         _run(folder, "git", "init", "--quiet", "--initial-branch=main")

@@ -7,28 +7,25 @@ A class for a section is decorated with `section`; the annotations of its fields
 from __future__ import annotations
 
 import functools
-import reprlib
 import typing
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, dataclass_transform
 
 import pydantic
-import yaml
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from svevae.errors import ConfigError, blaming
+from svevae.yaml_text import named, parse_yaml, received
 
 T = TypeVar("T")
 
 STRICT = ConfigDict(strict=True, extra="forbid")  # 1 is a float too; true is no number
 TYPES = {"int": "int", "float": "float", "string": "str", "bool": "bool", "dict": "a mapping"}
 LARGEST_FILE = 1_000_000  # bytes
-DEEPEST = 20  # lists and mappings within each other
-MOST = 100_000  # values of a file
-LONGEST = 500  # characters of a text, of what an error message shows of one, and of a YAML error
+LONGEST = 500  # characters of a text
 
 
 class ValueRefusedError(ConfigError):
@@ -165,22 +162,6 @@ def _first_message(cls: type, error: ValidationError) -> str:
     )
 
 
-def received(value: Any) -> str:
-    """`value` as an error message shows it: a long one is cut."""
-    return _SHORT.repr(value)
-
-
-def named(key: Any) -> str:
-    """A key as an error message shows it: as it is, a long or odd one as `received`."""
-    plain = isinstance(key, str) and len(key) <= _SHORT.maxstring and key.isprintable()
-    return key if plain else received(key)
-
-
-_SHORT = reprlib.Repr()
-_SHORT.maxstring = _SHORT.maxother = 80
-_SHORT.maxlist = _SHORT.maxtuple = _SHORT.maxdict = 12
-
-
 def _expected(kind: Any, details: ErrorDetails) -> str:
     """What the field with the annotation `kind` should have had."""
     error = details["type"]
@@ -248,89 +229,8 @@ def _read(path: Path, instead: str = "") -> Any:
         raise ConfigError(
             f"{path}: expected at most {LARGEST_FILE:,} bytes, received {len(content):,}"
         )
-    try:
-        return yaml.load(content.decode(), _Loader)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        said = str(error)
-        said = said if len(said) <= LONGEST else f"{said[:LONGEST]}..."
-        raise ConfigError(f"{path}: expected YAML in UTF-8: {said}") from None
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML for people: no key twice, nothing deeply nested, no aliases that grow a short file
-    without bound. What cannot be a value is an error that names its key and line.
-    """
-
-    def __init__(self, stream: str):
-        super().__init__(stream)
-        self._depth = 0
-
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        self._depth += 1
-        if self._depth > DEEPEST:
-            mark = self.peek_event().start_mark
-            raise self._refused(f"expected at most {DEEPEST} levels of lists and mappings", mark)
-        try:
-            return super().compose_node(parent, index)
-        finally:
-            self._depth -= 1
-
-    def get_single_node(self) -> yaml.Node | None:
-        node = super().get_single_node()
-        if node is not None:
-            self._weigh(node, {})
-        return node
-
-    def _weigh(self, node: yaml.Node, known: dict[int, tuple[int, int] | None]) -> tuple[int, int]:
-        """How many values a node stands for and how many levels it has, what aliases repeat
-        counted each time; `known` has those of nodes met before, None while they are weighed.
-        """
-        if id(node) in known:
-            if (weight := known[id(node)]) is None:
-                raise self._refused("expected values, received one in itself", node.start_mark)
-            return weight
-        known[id(node)], below = None, []
-        if isinstance(node, yaml.CollectionNode):
-            for item in node.value:
-                for one in item if isinstance(item, tuple) else (item,):
-                    below.append(self._weigh(one, known))
-        values = 1 + sum(count for count, _ in below)
-        levels = 1 + max((level for _, level in below), default=0)
-        if values > MOST or levels > DEEPEST + 1:
-            said = f"expected at most {MOST:,} values in {DEEPEST} levels, received more by aliases"
-            raise self._refused(said, node.start_mark)
-        known[id(node)] = values, levels
-        return values, levels
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        mapping: dict[Any, Any] = {}
-        for key_node, value_node in node.value:
-            key = self._constructed("a key", key_node, deep=True)
-            if not isinstance(key, Hashable):
-                raise self._refused("expected a name as key", key_node.start_mark)
-            if key in mapping:
-                raise self._refused(f"{named(key)}: received twice", key_node.start_mark)
-            mapping[key] = self._constructed(named(key), value_node, deep)
-        return mapping
-
-    def construct_sequence(self, node: yaml.SequenceNode, deep: bool = False) -> list[Any]:
-        return [self._constructed(f"[{i}]", item, deep) for i, item in enumerate(node.value)]
-
-    def _constructed(self, where: str, node: yaml.Node, deep: bool) -> Any:
-        try:
-            value = self.construct_object(node, deep)
-        except (ValueError, KeyError, AttributeError, TypeError, IndexError, OverflowError):
-            # of a date that does not exist, an int of more digits than Python reads
-            kind = node.tag.rpartition(":")[2]
-            said = f"{where}: expected another value, received no {kind}"
-            raise self._refused(f"{said}: {received(node.value)}", node.start_mark) from None
-        if isinstance(value, int) and abs(value) >= 2**63:
-            said = f"{where}: expected a number below 2^63, received one of"
-            raise self._refused(f"{said} {value.bit_length()} bits", node.start_mark)
-        return value
-
-    def _refused(self, said: str, mark: yaml.Mark) -> yaml.YAMLError:
-        return yaml.constructor.ConstructorError(None, None, said, mark)
+    with blaming(f"{path}: "):
+        return parse_yaml(content)
 
 
 def _check_keys(prefix: str, known: Mapping[str, Any], values: Any, defaults: bool = False) -> None:

@@ -35,7 +35,7 @@ def listen(port: int) -> socket.socket:
     except (OSError, OverflowError) as error:
         listening.close()
         raise ConfigError(
-            f"--port: expected a free port of this machine, received {port}: {error}"
+            f"port: expected a free port of this machine, received {port}: {error}"
         ) from error
     return listening
 

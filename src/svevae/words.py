@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 
 def counted(count: int, noun: str) -> str:
-    """1 SVE, 2 SVEs."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"
+    """1 SVE, 2 SVEs, 3 properties."""
+    if count == 1:
+        return f"{count} {noun}"
+    return f"{count} {noun[:-1]}ies" if noun.endswith("ty") else f"{count} {noun}s"
 
 
 def some(items: Sequence[str], most: int = 20) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,10 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from svevae.dataset.journal import Journal, digests_of, voxel_digest
+from svevae.cli import main
+from svevae.dataset import generate as generating
+from svevae.dataset.journal import JOURNAL, Journal, alone_at, digests_of, voxel_digest
 from svevae.dataset.label_settings import LabelSettings
 from svevae.dataset.store import write_dataset
 from svevae.errors import DataError
+from svevae.scans import importers
+from tests.conftest import ROOT
 from tests.dataset.sves import NAMES, SETTINGS, STRAIN, UNITS, random_sves
 
 
@@ -32,6 +38,43 @@ def test_an_sve_is_known_by_its_voxels() -> None:
     other = sve.copy()
     other[0, 0, 0] ^= 1
     assert voxel_digest(other) != voxel_digest(sve)
+
+
+HOLDS = """
+import sys
+from pathlib import Path
+from svevae.dataset.journal import JOURNAL, alone_at
+from tests.dataset.sves import SETTINGS
+with alone_at(JOURNAL, SETTINGS, "generate"):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_one_process_at_a_time_makes_labels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    """A second command is told who holds them; labels of other settings are free."""
+    for module in (generating, importers):
+        monkeypatch.setattr(module, "label_settings", lambda _: SETTINGS)
+    monkeypatch.setattr(generating, "plan_parts", lambda _: [])
+    monkeypatch.chdir(tmp_path)
+    Path("params.yaml").write_text("generate: {output: a.h5}", encoding="utf-8")
+    np.save("a.npy", random_sves(1)[0])
+    paths = {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "src")])}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-c", HOLDS], env=os.environ | paths, **pipes) as other:
+        assert other.stdout.readline() == "held\n"
+        for command in (["generate"], ["import", "a.npy", "-o", "b.h5", "--label"]):
+            assert main(command) == 2
+            said = f"found `svevae generate`, process {other.pid} since 20"
+            assert said in capsys.readouterr().err
+        with alone_at(JOURNAL, replace(SETTINGS, tolerance=1e-3), "generate"):
+            pass
+        other.kill()
+        other.wait()
+    with alone_at(JOURNAL, SETTINGS, "generate"):
+        pass
 
 
 def rows(count: int) -> dict[str, np.ndarray]:
@@ -74,7 +117,7 @@ def forget(path: Path) -> None:
         scramble,
         forget,
         lambda path: path.write_bytes(b""),
-        lambda path: path.write_text("hello"),
+        lambda path: path.write_text("hello", encoding="utf-8"),
     ],
 )
 def test_damaged_file_of_the_journal_is_no_file(
@@ -127,7 +170,7 @@ def test_finished_file_is_adopted(tmp_path: Path) -> None:
             np.testing.assert_array_equal(journal.rows[voxel_digest(sve)][key], column[i])
     made(tmp_path / "b.h5", replace(SETTINGS, tolerance=1e-4))
     (tmp_path / "c.h5").write_bytes((tmp_path / "a.h5").read_bytes()[:5000])
-    (tmp_path / "d.h5").write_text("hello")
+    (tmp_path / "d.h5").write_text("hello", encoding="utf-8")
     for name in ("b.h5", "c.h5", "d.h5", "e.h5"):
         other = Journal(tmp_path, SETTINGS)
         other.adopt(tmp_path / name)

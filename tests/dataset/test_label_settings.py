@@ -205,5 +205,5 @@ def test_commit_is_of_this_code_alone(
     )
     commit = run("git", "rev-parse", "HEAD", cwd=tmp_path).stdout.strip()
     assert label_settings._commit() == commit
-    installed.write_text("changed")
+    installed.write_text("changed", encoding="utf-8")
     assert label_settings._commit() == f"{commit}+"

@@ -72,7 +72,7 @@ def test_a_damaged_split_is_named(
 ) -> None:
     path = tmp_path / "split.json"
     split_by_part(tiny, 0.25, 0.25, seed=0).save(path)
-    path.write_text(path.read_text().replace(old, new, 1))
+    path.write_text(path.read_text(encoding="utf-8").replace(old, new, 1), encoding="utf-8")
     with pytest.raises(DataError, match=rf"split\.json: {message}"):
         Split.load(path)
 

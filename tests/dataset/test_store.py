@@ -230,7 +230,7 @@ def test_no_sves(tmp_path: Path) -> None:
 
 def test_empty_file_text_file_folder_and_nothing(tmp_path: Path) -> None:
     (tmp_path / "empty.h5").touch()
-    (tmp_path / "text.h5").write_text("not HDF5")
+    (tmp_path / "text.h5").write_text("not HDF5", encoding="utf-8")
     for name, received in (
         ("empty.h5", "something else"),
         ("text.h5", "something else"),

@@ -14,9 +14,11 @@ import pytest
 
 from svevae.dataset.store import open_dataset
 from svevae.errors import DataError
-from svevae.explore.mesh import SAMPLED, Choice, MeshSession
+from svevae.explore.mesh import SAMPLED, Choice, MeshSession, pores_of
 from svevae.scans.options import ImportOptions
+from svevae.scans.view import View
 from svevae.use import field, mesh_sample
+from svevae.use.field import Tiles
 from svevae.use.mesh_options import MeshOptions
 from svevae.use.on_mesh import deck_file
 from tests.explore.meshes import curves_too, filled, moved, porosity, session, text_of, volume
@@ -137,14 +139,26 @@ def test_the_deck_is_that_of_the_command(tmp_path: Path, monkeypatch: pytest.Mon
     assert wished.said[0] == "mean porosity of the part 20.000%, 20.000% asked for"
     free = page.fill(Choice(SAMPLED, seed=3), None)
     assert free.said[0].endswith("%, none asked for")
-    numbers = r"^--porosity: expected a number from 0 to 1 or DISTANCE:POROSITY,\.\.\., received"
+    numbers = r"^porosity: expected a number from 0 to 1 or DISTANCE:POROSITY,\.\.\., received"
     for typed, message in (
         ("0.2x", numbers),
         ("mesh.inp", numbers),  # is there, and is not opened
-        ("0.99", "^--porosity: expected a mean between"),
+        ("0.99", "^porosity: expected a mean between"),
     ):
         with pytest.raises(DataError, match=message):
             page.fill(Choice(SAMPLED, porosity=typed), None)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_pores_of_an_sve_wherever_layers_lie(order: str) -> None:
+    """Along x or along z of the file."""
+    array = np.asarray(VOLUME[:8, :8, :8], order=order)
+    rule = type("Rule", (), {"apply": staticmethod(lambda values: values)})
+    tiles = Tiles(View.whole(array), 4, rule)
+    assert tiles.axis == "CF".index(order) * 2
+    for sve, (x, y, z) in enumerate(np.ndindex(2, 2, 2)):
+        own = array[4 * x : 4 * x + 4, 4 * y : 4 * y + 4, 4 * z : 4 * z + 4]
+        np.testing.assert_array_equal(pores_of(tiles, sve), own)
 
 
 def test_a_sampled_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,7 +27,7 @@ def test_faces_that_cannot_be_pulled() -> None:
     for percent, received in ((None, "none"), (-1.0, "-1 %"), (200.0, "200 %")):
         with pytest.raises(DataError, match=f"^expected a strain above 0 %.* received {received}$"):
             found.deck("ZMAX", "ZMIN", percent)
-    with pytest.raises(DataError, match="--pull, --hold: expected both or none"):
+    with pytest.raises(DataError, match="pull, hold: expected both or none"):
         found.deck("ZMAX", None, 1.0)
 
 

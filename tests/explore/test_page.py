@@ -61,11 +61,11 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(
-            ConfigError, match=f"--port: expected a free port of this machine, received {port}: "
+            ConfigError, match=f"port: expected a free port of this machine, received {port}: "
         ):
             explore(str(tmp_path), None, port, browser=False)
     with pytest.raises(
-        ConfigError, match="--port: expected a free port of this machine, received 70000"
+        ConfigError, match="port: expected a free port of this machine, received 70000"
     ):
         explore(str(tmp_path), None, 70000, browser=False)
 
@@ -252,7 +252,7 @@ def test_the_page(browser, address: str, tmp_path: Path) -> None:
         resolution=(0.2, 0.2),
         metadata={"spacing": 5.0, "unit": "um"},
     )
-    (tmp_path / "notes.txt").write_text("no volume")
+    (tmp_path / "notes.txt").write_text("no volume", encoding="utf-8")
     drop = browser.find_element(By.CSS_SELECTOR, "input[type=file]")
     drop.send_keys(str(tmp_path / "scan.tif"))
     see(

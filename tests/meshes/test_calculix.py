@@ -122,7 +122,10 @@ def test_what_ccx_refuses_is_shown(tmp_path: Path) -> None:
     path = tmp_path / "a.inp"
     mesh = bar("C3D8I")
     write_deck(path, mesh, BINS, np.zeros(1, int), pull=Pull.between(mesh, "TOP", "BOTTOM", 0.01))
-    path.write_text(path.read_text().replace(", MATERIAL=SVEVAE_1", ", MATERIAL=STEEL"))
+    path.write_text(
+        path.read_text(encoding="utf-8").replace(", MATERIAL=SVEVAE_1", ", MATERIAL=STEEL"),
+        encoding="utf-8",
+    )
     with pytest.raises(SolverError, match=r"(?s)a.inp: .* ended with 201 .*nonexistent material"):
         run_deck(path)
 
@@ -141,7 +144,10 @@ def test_what_was_reached_is_kept(tmp_path: Path) -> None:
     """Of a run that stopped at half of the displacement."""
     path = tmp_path / "a.dat"
     text = " total force (fx,fy,fz) for set SVEVAE_PULL and time  {}\n\n  1.0E-16 2.0E+00 {}\n\n"
-    path.write_text(text.format("0.2500000E+00", "1.5E+02") + text.format("0.5E+00", "3.0E+02"))
+    path.write_text(
+        text.format("0.2500000E+00", "1.5E+02") + text.format("0.5E+00", "3.0E+02"),
+        encoding="utf-8",
+    )
     step = {"axis": 2, "length": 2.0, "displacement": 0.1, "unit": "mm"}
     load = read_load(path, step)
     assert load is not None
@@ -192,7 +198,7 @@ def test_what_ends_ccx_from_outside(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     real, folder = shutil.which("ccx"), tmp_path / "bin"
     folder.mkdir()
     program = folder / "ccx"
-    program.write_text(f'#!/bin/sh\nulimit -f 100\nexec {real} "$@"\n')
+    program.write_text(f'#!/bin/sh\nulimit -f 100\nexec {real} "$@"\n', encoding="utf-8")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(folder), prepend=":")
     load = pulled(bar("C3D8I", (2, 2, 4), 0.5), tmp_path / "a.inp", np.zeros(16, int))

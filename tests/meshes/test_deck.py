@@ -67,7 +67,7 @@ def test_lines_fit_both_codes(tmp_path: Path) -> None:
     mesh = replace(mesh, points=mesh.points - 1e-101 * np.pi)
     bins, _ = halves(mesh)
     write_deck(path, mesh, bins, np.ones(8, int), ["scan.tif"])
-    for line in path.read_text().splitlines():
+    for line in path.read_text(encoding="utf-8").splitlines():
         fields = line.rstrip(",").split(",")
         assert line.startswith("*") or (
             len(fields) <= 16 and max(len(field.strip()) for field in fields) <= 20
@@ -85,10 +85,10 @@ def test_a_deck_is_a_mesh_again(tmp_path: Path) -> None:
     """The sets that the first one made are made anew."""
     mesh, path = bar("C3D8I", (1, 1, 2)), tmp_path / "a.inp"
     write_deck(path, mesh, *halves(mesh), pull=Pull.between(mesh, "ZMIN", "ZMAX", 0.02))
-    once = path.read_text()
+    once = path.read_text(encoding="utf-8")
     again = read_inp(path)
     write_deck(path, again, *halves(again), pull=Pull.between(again, "ZMIN", "ZMAX", 0.02))
-    assert path.read_text() == once
+    assert path.read_text(encoding="utf-8") == once
     said = read_pull(path)
     assert said == {"axis": 2, "length": 2.0, "displacement": -0.04, "unit": "mm"}
 
@@ -108,13 +108,13 @@ def test_clamped_faces_do_not_contract(tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         (("TOP", "TOP", 0.1), "expected faces without a common node, received 51 in both"),
-        (("TOP", "BOTTOM"), "^--strain: expected a fraction above 0, at most 1, received none"),
-        (("TOP", "BOTTOM", -0.01), "^--strain: expected a fraction above 0.*, received -0.01"),
-        (("TOP", "BOTTOM", 2.0), "^--strain: expected a fraction .*at most 1, received 2"),
-        (("TOP", "BOTTOM", None, -1.0), "^--displacement: expected a length above 0.* received -1"),
+        (("TOP", "BOTTOM"), "^strain: expected a fraction above 0, at most 1, received none"),
+        (("TOP", "BOTTOM", -0.01), "^strain: expected a fraction above 0.*, received -0.01"),
+        (("TOP", "BOTTOM", 2.0), "^strain: expected a fraction .*at most 1, received 2"),
+        (("TOP", "BOTTOM", None, -1.0), "^displacement: expected a length above 0.* received -1"),
         (("TOP", "BOTTOM", None, 1.1), "at most 1 mm, the distance of the faces, received 1.1"),
-        (("LID", "BOTTOM", 0.1), "^--pull LID: expected a set of nodes"),
-        (("TOP", "LID", 0.1), "^--hold LID: expected a set of nodes"),
+        (("LID", "BOTTOM", 0.1), "^pull LID: expected a set of nodes"),
+        (("TOP", "LID", 0.1), "^hold LID: expected a set of nodes"),
         (("TOP", "CORNER", 0.1), "expected faces that lie along x, y or z of each other"),
     ],
 )
@@ -154,7 +154,7 @@ def test_a_step_is_named_from_the_folder_of_the_deck(tmp_path: Path) -> None:
     name = from_folder(tmp_path / "steps" / "a.inp", deck)
     assert name == "../steps/a.inp"
     write_deck(deck, mesh, *halves(mesh), step=name)
-    assert deck.read_text().endswith("\n*INCLUDE, INPUT=../steps/a.inp\n")
+    assert deck.read_text(encoding="utf-8").endswith("\n*INCLUDE, INPUT=../steps/a.inp\n")
     for bad in ("my step.inp", "a,b.inp", f"{'a' * 120}.inp"):
         with pytest.raises(DataError, match="of at most 100 characters without blanks and commas"):
             from_folder(tmp_path / bad, deck)

@@ -53,7 +53,7 @@ def text(form: int = 1, count: int = 2, names: Sequence[str] = tuple(HEADS)) -> 
 
 def read(path: Path, content: str) -> tuple[list[Increment], str]:
     """The increments, and what is said behind them."""
-    path.write_text(content, newline="")
+    path.write_text(content, newline="", encoding="utf-8")
     found = []
     try:
         for one in increments(path):

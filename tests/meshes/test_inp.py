@@ -20,7 +20,7 @@ MESH = NODES + "*ELEMENT, TYPE=c3d4, ELSET=Solid\n5, 10, 20,\n30, 40\n"
 
 def read(folder: Path, text: str):
     path = folder / "a.inp"
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     return read_inp(path)
 
 

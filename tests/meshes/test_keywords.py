@@ -13,12 +13,13 @@ from svevae.meshes.keywords import Keyword, read_keywords
 
 def test_keywords_and_their_data(tmp_path: Path) -> None:
     """Written as the two manuals allow."""
-    (tmp_path / "more.txt").write_text("3, 4,\n** a comment\n5\n")
-    (tmp_path / "nodes.inp").write_text("*node\n1, 0., 0., 0.\n")
+    (tmp_path / "more.txt").write_text("3, 4,\n** a comment\n5\n", encoding="utf-8")
+    (tmp_path / "nodes.inp").write_text("*node\n1, 0., 0., 0.\n", encoding="utf-8")
     path = tmp_path / "a.inp"
     path.write_text(
         "*include, input=nodes.inp\n2, 1., 0., 0.\n*Solid Section,\n elset=A, material=steel\n\n"
-        '*Elset, elset="my set", GENERATE\n1, 5\n*NSET, NSET=B, INPUT=more.txt\n'
+        '*Elset, elset="my set", GENERATE\n1, 5\n*NSET, NSET=B, INPUT=more.txt\n',
+        encoding="utf-8",
     )
     found = read_keywords(path)
     assert [keyword.name for keyword in found] == ["NODE", "SOLIDSECTION", "ELSET", "NSET"]
@@ -72,7 +73,7 @@ def test_a_table_of_numbers() -> None:
 )
 def test_bad_files(text: str, message: str, tmp_path: Path) -> None:
     path = tmp_path / "a.inp"
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     with pytest.raises(DataError, match=message):
         read_keywords(path)
 
@@ -84,9 +85,9 @@ def test_bad_files(text: str, message: str, tmp_path: Path) -> None:
 def test_a_file_that_shall_be_alone(text: str, other: str, tmp_path: Path) -> None:
     """Reads no other, whether it is there or not."""
     path = tmp_path / "a.inp"
-    path.write_text(f"*HEADING\n{text}")
+    path.write_text(f"*HEADING\n{text}", encoding="utf-8")
     for _ in range(2):
         with pytest.raises(DataError, match=r"a.inp, line 2: expected all of the mesh in this fil"):
             read_keywords(path, alone=True)
-        (tmp_path / "b.inp").write_text(other)
+        (tmp_path / "b.inp").write_text(other, encoding="utf-8")
     assert len(read_keywords(path)) == 2

@@ -45,7 +45,9 @@ FORMS = {
 def test_bulk_data_of_nastran(form: str, whole: bool, tmp_path: Path) -> None:
     """With and without its first and last line; properties are sets."""
     path, text = tmp_path / "a.bdf", NASTRAN.format(**FORMS[form])
-    path.write_text(f"SOL 101\nBEGIN BULK\n{text}" if whole else text.replace("ENDDATA\n", ""))
+    path.write_text(
+        f"SOL 101\nBEGIN BULK\n{text}" if whole else text.replace("ENDDATA\n", ""), encoding="utf-8"
+    )
     mesh = read_mesh(path)
     assert (mesh.blocks[0].kind, mesh.elements.tolist()) == ("C3D10", [1])
     assert mesh.geometry()[1].sum() == pytest.approx(8 / 6)

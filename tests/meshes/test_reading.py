@@ -95,7 +95,7 @@ def test_types_of_elements(kind: str, suffix: str, tmp_path: Path) -> None:
 
 def test_physical_groups_of_gmsh(tmp_path: Path) -> None:
     path = tmp_path / "a.msh"
-    path.write_text(GMSH)
+    path.write_text(GMSH, encoding="utf-8")
     mesh = read_mesh(path)
     assert mesh.face("left_face").tolist() == [1, 3, 4]
     assert mesh.element_sets["BODY"].tolist() == [1]
@@ -110,7 +110,7 @@ def test_names_that_would_be_the_same_are_told(tmp_path: Path) -> None:
         "2 4 2 2", "3 2 2 3 2 1 2 3\n2 4 2 2"
     )
     path = tmp_path / "a.msh"
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     mesh = read_mesh(path)
     assert mesh.face("BODY").tolist() == [1, 2, 3]
     assert mesh.element_sets["BODY_2"].tolist() == [1]
@@ -137,7 +137,7 @@ def test_names_that_would_be_the_same_are_told(tmp_path: Path) -> None:
 )
 def test_bad_files(name: str, text: str | None, message: str, tmp_path: Path) -> None:
     if text is not None:
-        (tmp_path / name).write_text(text)
+        (tmp_path / name).write_text(text, encoding="utf-8")
     with pytest.raises(DataError, match=f"{name}: .*{message}"):
         read_mesh(tmp_path / name)
 
@@ -147,9 +147,11 @@ def test_voxels_of_vtk_are_no_cells(tmp_path: Path) -> None:
     mesh, path = bar("C3D8"), tmp_path / "a.vtu"
     cells = [("hexahedron", mesh.rows(mesh.blocks[0].nodes))]
     meshio.write(path, meshio.Mesh(mesh.points, cells), binary=False)
-    text, times = re.subn(r'(Name="types"[^>]*>\s*)12', r"\g<1>11", path.read_text())
+    text, times = re.subn(
+        r'(Name="types"[^>]*>\s*)12', r"\g<1>11", path.read_text(encoding="utf-8")
+    )
     assert times == 1
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     with pytest.raises(DataError, match="expected solid elements alone"):
         read_mesh(path)
 

@@ -95,7 +95,7 @@ def test_a_file_for_paraview(tmp_path: Path) -> None:
     pull = Pull.between(mesh, "TOP", "BOTTOM", 0.01, unit="um", increments=4)
     write_deck(path, mesh, BINS, np.zeros(len(mesh.elements), int), pull=pull)
     run_deck(path)
-    path.with_suffix(".csv").write_text("element,E [MPa],why\n14,2,b\n7,1,a\n")
+    path.with_suffix(".csv").write_text("element,E [MPa],why\n14,2,b\n7,1,a\n", encoding="utf-8")
     results = read_results(path)
     results.write(tmp_path / "a-result.vtu")
     found = meshio.read(tmp_path / "a-result.vtu")
@@ -115,7 +115,9 @@ def test_a_run_that_stopped(tmp_path: Path) -> None:
     mesh, path = bar("C3D8I", (1, 1, 2)), tmp_path / "a.inp"
     pull = Pull.between(mesh, "TOP", "BOTTOM", 0.02, increments=5)
     write_deck(path, mesh, BINS, np.zeros(len(mesh.elements), int), pull=pull)
-    path.write_text(path.read_text().replace("INC=10000", "INC=3"))
+    path.write_text(
+        path.read_text(encoding="utf-8").replace("INC=10000", "INC=3"), encoding="utf-8"
+    )
     load = run_deck(path)
     assert not load.whole
     results = read_results(path)
@@ -131,7 +133,7 @@ def test_a_run_that_stopped(tmp_path: Path) -> None:
     assert np.isnan(found["peak PEEQ"]).tolist() == [False, True, True]
     assert [one is None for one in found["node of the peak"]] == [False, True, True]
     load.write(tmp_path / "a.csv", found)
-    assert (tmp_path / "a.csv").read_text().splitlines()[-1].endswith(",,")
+    assert (tmp_path / "a.csv").read_text(encoding="utf-8").splitlines()[-1].endswith(",,")
 
 
 def test_of_a_state_made_by_hand() -> None:

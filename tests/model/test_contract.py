@@ -21,17 +21,19 @@ def test_a_contract_without_a_format_is_read_and_written_with_the_same_keys(tmp_
     assert (contract.n, contract.voxel_size, contract.grain) == (32, 10.0, 2.0)
     assert contract.data.parts == {"train": 63, "validation": 11, "test": 11}
     contract.save(tmp_path / "contract.json")
-    written = json.loads((tmp_path / "contract.json").read_text())
+    written = json.loads((tmp_path / "contract.json").read_text(encoding="utf-8"))
     assert len(written.pop("digest")) == 16
     assert (written.pop("law"), written.pop("law_range")) == ([], [])
-    assert written == {"format": 1} | json.loads(EXAMPLE.read_text())
-    assert [*written][1:] == [*json.loads(EXAMPLE.read_text())]
+    assert written == {"format": 1} | json.loads(EXAMPLE.read_text(encoding="utf-8"))
+    assert [*written][1:] == [*json.loads(EXAMPLE.read_text(encoding="utf-8"))]
     assert ModelContract.load(tmp_path / "contract.json") == contract
 
 
 def test_what_an_early_contract_lacks_has_defaults(tmp_path: Path) -> None:
     path = tmp_path / "contract.json"
-    path.write_text(json.dumps(LEAST | {"voxel_size": 10, "of_a_later_version": 1}))
+    path.write_text(
+        json.dumps(LEAST | {"voxel_size": 10, "of_a_later_version": 1}), encoding="utf-8"
+    )
     contract = ModelContract.load(path)
     assert (contract.names, contract.voxel_size) == (("E", "nu"), 10.0)
     assert (contract.grain, contract.labels, contract.search) == (0.0, None, {})
@@ -58,7 +60,7 @@ def test_what_an_early_contract_lacks_has_defaults(tmp_path: Path) -> None:
 )
 def test_a_bad_contract_names_file_and_key(tmp_path: Path, changes: dict, message: str) -> None:
     path = tmp_path / "contract.json"
-    path.write_text(json.dumps(LEAST | changes))
+    path.write_text(json.dumps(LEAST | changes), encoding="utf-8")
     with pytest.raises(DataError, match=rf"contract\.json: {message}"):
         ModelContract.load(path)
 

@@ -162,7 +162,7 @@ def test_a_damaged_folder(
 ) -> None:
     """A pointer of a tool that versions data, in place of the file, or half a file."""
     save_folder(tmp_path / "model", model.model, CONTRACT, model.posterior)
-    (tmp_path / "model" / file).write_text(content)
+    (tmp_path / "model" / file).write_text(content, encoding="utf-8")
     with pytest.raises(DataError, match=message):
         load_folder(tmp_path / "model")
 

@@ -68,7 +68,7 @@ def test_it_learns_by_itself_and_is_then_left_alone(params: Params, tiny: SVEDat
     does not move it.
     """
     split = split_by_part(tiny, 0.25, 0.25, seed=0)
-    trainer, batches, validation = set_up(params.train, 0, split, tiny)
+    trainer, batches, _ = set_up(params.train, 0, split, tiny)
     vae = trainer.vae
     decoder = vae.get_layer("decoder").get_weights()
     mean, std = np.array(split.mean), np.array(split.std)
@@ -76,8 +76,8 @@ def test_it_learns_by_itself_and_is_then_left_alone(params: Params, tiny: SVEDat
     start_from_ridge(vae, StatisticsBatches(batches, mean, std, shuffle=True))
     path = property_path(vae)
     before = np.square(path.predict(statistics, verbose=0) - targets).mean()
-    trainer.config = replace(trainer.config, property_epochs=30)
-    learn_properties(trainer, batches, validation, 0)
+    trainer.config = replace(trainer.config, property_epochs=100)
+    learn_properties(trainer, batches, batches, 0)  # so few others would stop it at the regression
     after = np.square(path.predict(statistics, verbose=0) - targets).mean()
     assert after < 0.8 * before
     for now, then in zip(vae.get_layer("decoder").get_weights(), decoder, strict=True):

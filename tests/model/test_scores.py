@@ -23,15 +23,15 @@ def scores() -> Scores:
 
 def test_a_file_without_a_format_comes_back(scores: Scores, tmp_path: Path) -> None:
     scores.save(tmp_path / "metrics.json")
-    assert (tmp_path / "metrics.json").read_text() == EXAMPLE.read_text().replace(
-        "{", '{\n "format": 1,', 1
-    )
+    assert (tmp_path / "metrics.json").read_text(encoding="utf-8") == EXAMPLE.read_text(
+        encoding="utf-8"
+    ).replace("{", '{\n "format": 1,', 1)
     assert Scores.load(tmp_path / "metrics.json") == scores
 
 
 def test_mlflow_has_the_names_that_it_had(scores: Scores) -> None:
     names = flatten(scores.values())
-    assert list(names) == list(flatten(json.loads(EXAMPLE.read_text())))
+    assert list(names) == list(flatten(json.loads(EXAMPLE.read_text(encoding="utf-8"))))
     assert {"test/mean_r2", "test/r2/E_x", "test/others/spheres_32/bce_ratio"} <= set(names)
     assert names["test/samples/prior/pore_size"] == scores.samples["prior"].pore_size
 
@@ -57,8 +57,8 @@ def test_what_was_left_out_is_not_there(scores: Scores) -> None:
 
 def test_a_bad_file_names_the_key(tmp_path: Path) -> None:
     path = tmp_path / "metrics.json"
-    values = json.loads(EXAMPLE.read_text())
-    path.write_text(json.dumps(values | {"r2": {"E_x": "good"}}))
+    values = json.loads(EXAMPLE.read_text(encoding="utf-8"))
+    path.write_text(json.dumps(values | {"r2": {"E_x": "good"}}), encoding="utf-8")
     with pytest.raises(
         DataError, match=r"metrics\.json: r2\.E_x: expected a valid number, received"
     ):

@@ -14,7 +14,7 @@ from svevae.parts.config import Multiscale, load_multiscale
 from svevae.sections import parse_sections
 from tests.conftest import ROOT
 
-SHIPPED = yaml.safe_load((ROOT / "multiscale" / "params.yaml").read_text())
+SHIPPED = yaml.safe_load((ROOT / "multiscale" / "params.yaml").read_text(encoding="utf-8"))
 
 
 def test_shipped_params_are_valid_and_typed() -> None:

@@ -177,7 +177,7 @@ def test_kernels_are_kept_by_a_digest_of_all(
 
     assert double(2.0) == 4.0
     assert list(folder.rglob("*.nbi")), "nothing is kept"
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "file"))
     rows._cache.cache_clear()
     assert rows._cache() is None

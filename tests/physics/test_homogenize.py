@@ -1055,27 +1055,6 @@ def test_wrong_back_end() -> None:
         Solver(SHAPE, by="cuda")
 
 
-def test_wrong_loading() -> None:
-    zero = np.zeros((2, 6))
-    with pytest.raises(
-        ConfigError, match=r"shape \(increment, 6\), received \(2, 5\) and \(2, 6\)"
-    ):
-        Loading(zero[:, :5], zero, np.ones(6, bool))
-    with pytest.raises(ConfigError, match=r"received \(2, 6\) and \(1, 6\)"):
-        Loading(zero, zero[:1], np.ones(6, bool))
-    with pytest.raises(ConfigError, match=r"received \(6,\) and \(6,\)"):
-        Loading.prescribed_strain(zero[0])
-    with pytest.raises(
-        ConfigError, match=r"loading.controlled: expected shape \(6,\), received \(3,\)"
-    ):
-        Loading(zero, zero, np.ones(3, bool))
-    for bad in (np.nan, np.inf):
-        with pytest.raises(ConfigError, match="loading: expected finite numbers"):
-            Loading.uniaxial_stress("x", [0.01, bad])
-        with pytest.raises(ConfigError, match="loading: expected finite numbers"):
-            Loading(zero, zero + bad, np.zeros(6, bool))
-
-
 @pytest.mark.parametrize("seed", [1, 4])
 def test_what_carries_little_is_solved_as_exactly(seed: int) -> None:
     """Grains that touch, 65 % of pores, with 3 to 5 % of the solid's stiffness."""

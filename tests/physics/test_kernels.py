@@ -60,7 +60,7 @@ def readonly(tmp_path: Path) -> Path:
     """
     package = Path(svevae.__file__).parent
     shutil.copytree(package, tmp_path / "site/svevae", ignore=shutil.ignore_patterns("__pycache__"))
-    (tmp_path / "site/svevae/physics/cpu/__pycache__").write_text("")
+    (tmp_path / "site/svevae/physics/cpu/__pycache__").write_text("", encoding="utf-8")
     return tmp_path / "site"
 
 
@@ -77,7 +77,7 @@ def test_a_readonly_install_keeps_kernels_in_the_users_cache(
 def test_without_a_place_for_them_kernels_are_compiled_again(
     readonly: Path, tmp_path: Path
 ) -> None:
-    (tmp_path / "cache").write_text("")
+    (tmp_path / "cache").write_text("", encoding="utf-8")
     for _ in range(2):
         assert answer(start(readonly, XDG_CACHE_HOME=tmp_path / "cache")) == (EXACT, 0, "None")
 

@@ -15,7 +15,7 @@ from benchmarks.void_series import moduli_by_series
 
 from tests.deps import ROOT
 
-KEPT: dict[str, Any] = json.loads(voids.RESULT.read_text())
+KEPT: dict[str, Any] = json.loads(voids.RESULT.read_text(encoding="utf-8"))
 CASES = [
     (nu, lattice, porosity)
     for nu in voids.POISSON

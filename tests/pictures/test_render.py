@@ -63,7 +63,7 @@ def test_colours_of_a_cut(kind: str, axis: int, tmp_path: Path) -> None:
 def stand_in(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
     """A Python that does something else."""
     program = folder / "python"
-    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setattr(sys, "executable", str(program))
     monkeypatch.setattr(module, "find_spec", lambda name: name)

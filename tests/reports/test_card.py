@@ -29,8 +29,10 @@ def test_the_whole_card(contract: ModelContract, scores: Scores) -> None:
     """To the letter, with the spread over seeds; the text was written by the code before the
     template.
     """
-    spread = json.loads((EVALUATED / "seeds.json").read_text())
-    assert model_card(contract, scores, spread) == (EVALUATED / "model-card.md").read_text()
+    spread = json.loads((EVALUATED / "seeds.json").read_text(encoding="utf-8"))
+    assert model_card(contract, scores, spread) == (EVALUATED / "model-card.md").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_without_search_spread_loop_or_other_data(contract: ModelContract, scores: Scores) -> None:
@@ -47,7 +49,7 @@ def test_without_search_spread_loop_or_other_data(contract: ModelContract, score
         "## Other data",
         "## Over seeds",
     ):
-        assert words in (EVALUATED / "model-card.md").read_text()
+        assert words in (EVALUATED / "model-card.md").read_text(encoding="utf-8")
         assert words not in text
     assert "| E_z | 0.9987 | 0.9725 | 0.9979 | 0.9989 | 66.5 MPa | 89.8% |" in text
     assert "\n\n\n" not in text
@@ -55,7 +57,7 @@ def test_without_search_spread_loop_or_other_data(contract: ModelContract, score
 
 def test_the_card_of_a_pipeline_that_has_run(finished: Path) -> None:
     artifacts = finished / "artifacts"
-    text = (artifacts / "evaluation" / "model-card.md").read_text()
+    text = (artifacts / "evaluation" / "model-card.md").read_text(encoding="utf-8")
     scores = Scores.load(artifacts / "evaluation" / "metrics.json")
     contract = ModelContract.load(artifacts / "model" / "contract.json")
     assert f"DVC md5 `{contract.dataset_digest}`" in text

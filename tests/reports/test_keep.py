@@ -20,21 +20,28 @@ def evaluated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "artifacts" / "model" / "model.keras").write_bytes(b"weights")
     (tmp_path / "artifacts" / "evaluation" / "plots").mkdir(parents=True)
     for source, target in (("contract.json", "model"), ("metrics.json", "evaluation")):
-        text = (example / source).read_text()
-        (tmp_path / "artifacts" / target / source).write_text(text)
+        text = (example / source).read_text(encoding="utf-8")
+        (tmp_path / "artifacts" / target / source).write_text(text, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
 def with_mean_r2(project: Path, value: float) -> None:
     path = project / "artifacts" / "evaluation" / "metrics.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"mean_r2": value}))
+    path.write_text(
+        json.dumps(json.loads(path.read_text(encoding="utf-8")) | {"mean_r2": value}),
+        encoding="utf-8",
+    )
 
 
 def test_what_is_kept(evaluated: Path) -> None:
     assert keep().startswith("champion: mean R2 0.9955")
     assert (evaluated / "champion" / "model" / "model.keras").read_bytes() == b"weights"
-    assert (evaluated / "champion" / "model-card.md").read_text().startswith("# Model card")
+    assert (
+        (evaluated / "champion" / "model-card.md")
+        .read_text(encoding="utf-8")
+        .startswith("# Model card")
+    )
     assert sorted(path.name for path in evaluated.iterdir()) == ["artifacts", "champion"]
 
 

@@ -20,7 +20,7 @@ def given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple]:
     monkeypatch.setattr(tracking, "add_to_current_run", lambda *values: calls.append(values))
     monkeypatch.chdir(tmp_path)
     (tmp_path / "artifacts" / "evaluation").mkdir(parents=True)
-    (tmp_path / "artifacts" / "run.json").write_text('{"run_id": "a"}\n')
+    (tmp_path / "artifacts" / "run.json").write_text('{"run_id": "a"}\n', encoding="utf-8")
     return calls
 
 

@@ -35,12 +35,12 @@ def registered(artifacts: Path, champion: str | None) -> None:
         "run_id": "a",
         "store": "sqlite:///mlflow.db",
     }
-    (artifacts / "registered.json").write_text(json.dumps(values))
+    (artifacts / "registered.json").write_text(json.dumps(values), encoding="utf-8")
 
 
 def test_the_whole_table(artifacts: Path) -> None:
     """To the letter; the text was written by the code before scores had a type."""
-    assert summary() + "\n" == (EVALUATED / "summary.txt").read_text()
+    assert summary() + "\n" == (EVALUATED / "summary.txt").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

@@ -225,7 +225,10 @@ def test_a_list_of_volumes_in_an_npy_file(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read.arrays["voxels"], CUBES)
     np.testing.assert_array_equal(read.arrays["part_id"], range(COUNT))
     assert read.names == ()
-    table.write_text("E_x [MPa],part\n" + "".join(f"{x},{i // 2}\n" for i, x in enumerate(STIFF)))
+    table.write_text(
+        "E_x [MPa],part\n" + "".join(f"{x},{i // 2}\n" for i, x in enumerate(STIFF)),
+        encoding="utf-8",
+    )
     file, report = imported([path], tmp_path, table=str(table))
     with file:
         np.testing.assert_array_equal(file["voxels"][:], CUBES)
@@ -235,18 +238,48 @@ def test_a_list_of_volumes_in_an_npy_file(tmp_path: Path) -> None:
     assert "rows of t.csv are for the volumes in their order" in report
     order = [3, 0, 4, 1, 2]
     for first, head in ((0, ""), (1, ""), (0, "sample"), (1, "Specimen No.")):
-        table.write_text(f"{head},E\n" + "".join(f"{i + first},{STIFF[i]}\n" for i in order))
+        table.write_text(
+            f"{head},E\n" + "".join(f"{i + first},{STIFF[i]}\n" for i in order), encoding="utf-8"
+        )
         file, report = imported([path], tmp_path, table=str(table))
         with file:
             np.testing.assert_array_equal(file["voxels"][:], CUBES[order])
             assert labels_of(file) == {"E": ("-", list(STIFF[order]))}
         numbers = f"rows of t.csv are for the volumes that {head or 'column 1'} numbers"
         assert numbers in report
-    table.write_text("E\n1\n2\n")
+    table.write_text("E\n1\n2\n", encoding="utf-8")
     with pytest.raises(
         DataError, match=r"t\.csv: expected 5 rows, one for each volume in .*v\.npy, received 2$"
     ):
         read_samples([path], ImportOptions(table=str(table)))
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".npz", ".h5"])
+def test_a_volume_of_colours_is_no_list_of_volumes(tmp_path: Path, suffix: str) -> None:
+    """Channels at the end would be thin volumes; what to do with them is said."""
+    cube = np.zeros((8, 8, 8), np.uint8)
+
+    def written(array: np.ndarray) -> Path:
+        path = tmp_path / f"rgb{suffix}"
+        if suffix == ".npy":
+            np.save(path, array)
+        elif suffix == ".npz":
+            np.savez(path, v=array)
+        else:
+            write_hdf5(path, {"v": array})
+        return path
+
+    for count in (2, 3, 4):
+        colours = np.stack([cube] * count, -1)
+        for array in (colours, colours[None]):
+            with pytest.raises(DataError) as refused:
+                find_sources([written(array)], ImportOptions())
+            said = f"a volume with {count} channels, as colours have; save one of them by itself"
+            assert f"{said}, in Python array[..., 0]" in str(refused.value)
+        [source] = find_sources([written(np.stack([cube] * count))], ImportOptions())
+        assert len(source.samples) == count  # volumes one after another
+    [source] = find_sources([written(np.zeros((9, 8, 8, 5), np.uint8))], ImportOptions())
+    assert len(source.samples) == 9
 
 
 def test_an_npy_file_is_mapped_into_memory(tmp_path: Path) -> None:
@@ -261,12 +294,14 @@ def test_an_npy_file_is_mapped_into_memory(tmp_path: Path) -> None:
 def test_a_table_names_the_arrays_of_a_file(tmp_path: Path) -> None:
     path = write_hdf5(tmp_path / "set.h5", {f"g{i}/ms": cube for i, cube in enumerate(CUBES)})
     order = [3, 0, 4, 1, 2]
-    (tmp_path / "t.csv").write_text("at,E\n" + "".join(f"g{i}/ms,{STIFF[i]}\n" for i in order))
+    (tmp_path / "t.csv").write_text(
+        "at,E\n" + "".join(f"g{i}/ms,{STIFF[i]}\n" for i in order), encoding="utf-8"
+    )
     file, _ = imported([path], tmp_path, table=str(tmp_path / "t.csv"))
     with file:
         np.testing.assert_array_equal(file["voxels"][:], CUBES[order])
         assert labels_of(file) == {"E": ("-", list(STIFF[order]))}
-    (tmp_path / "t.csv").write_text("at,E\nhere,1\n")
+    (tmp_path / "t.csv").write_text("at,E\nhere,1\n", encoding="utf-8")
     with pytest.raises(DataError, match=r"expected a column of names such as g0/ms, received at"):
         read_samples([path], ImportOptions(table=str(tmp_path / "t.csv")))
 

@@ -328,10 +328,10 @@ def test_sources_have_one_voxel_size(tmp_path: Path) -> None:
             ),
         ),
         (
-            {"a": CUBES[..., :4]},
+            {"a": CUBES[..., :5]},
             {},
             (
-                r"a\[0\]: expected a cube, received 6 x 6 x 4 voxels; give the --size of the SVEs"
+                r"a\[0\]: expected a cube, received 6 x 6 x 5 voxels; give the --size of the SVEs"
                 r" to cut from it"
             ),
         ),

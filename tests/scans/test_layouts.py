@@ -149,7 +149,7 @@ def write_folder(
             for z in range(N):
                 tifffile.imwrite(path / f"{z}.tif", cube[:, :, z].T)
         lines.append(f"s{i},{STIFF[i]},{NU[i]},{'ab'[i % 2]},text")
-    (folder / "table.csv").write_text("\n".join(lines) + extra + "\n")
+    (folder / "table.csv").write_text("\n".join(lines) + extra + "\n", encoding="utf-8")
     return folder
 
 
@@ -211,7 +211,7 @@ def test_a_folder_of_volumes_without_a_table(tmp_path: Path) -> None:
 
 
 def spoil(file: str, text: str) -> Callable[[Path], None]:
-    return lambda folder: (folder / file).write_text(text)
+    return lambda folder: (folder / file).write_text(text, encoding="utf-8")
 
 
 def save_cube(name: str, cube: np.ndarray) -> Callable[[Path], None]:
@@ -300,7 +300,8 @@ def test_cells_that_are_no_numbers_are_named(tmp_path: Path, cell: str, received
     (folder / "table.csv").write_text(
         "\n".join(
             ["name;E_x [MPa]", *(f"s{i};{cell if i == 2 else STIFF[i]}" for i in range(COUNT))]
-        )
+        ),
+        encoding="utf-8",
     )
     with pytest.raises(
         DataError,
@@ -313,7 +314,7 @@ def test_cells_that_are_no_numbers_are_named(tmp_path: Path, cell: str, received
 def test_the_index_that_pandas_writes_is_no_property(tmp_path: Path, head: str) -> None:
     folder = write_folder(tmp_path / "set")
     rows = [f"{i},s{i},{STIFF[i]}" for i in (2, 0, 1, 4, 3)]
-    (folder / "table.csv").write_text("\n".join([head, *rows]))
+    (folder / "table.csv").write_text("\n".join([head, *rows]), encoding="utf-8")
     file, report = imported([folder], tmp_path)
     with file:
         assert labels_of(file) == {"E_x": ("-", list(STIFF[[2, 0, 1, 4, 3]]))}
@@ -336,7 +337,7 @@ def test_a_german_table(tmp_path: Path, encoding: str) -> None:
 def test_numbers_in_another_notation_are_never_left_out(tmp_path: Path) -> None:
     folder = write_folder(tmp_path / "set")
     rows = [f"s{i};60.10{i};0,30{i}" for i in range(COUNT)]
-    (folder / "table.csv").write_text("\n".join(["name;E_x;nu", *rows]))
+    (folder / "table.csv").write_text("\n".join(["name;E_x;nu", *rows]), encoding="utf-8")
     with pytest.raises(
         DataError,
         match=r"table\.csv: line 2, E_x: expected one decimal sign in the whole file, received 60",
@@ -375,7 +376,7 @@ def test_names_of_volumes(tmp_path: Path, stems: list[str], cells: list[str]) ->
 def test_parts_keep_their_leading_zeros(tmp_path: Path) -> None:
     folder = write_folder(tmp_path / "set")
     rows = [f"s{i},{i / 2},{part}" for i, part in enumerate(["01", "1", "01", f"{10**24}", "1"])]
-    (folder / "table.csv").write_text("\n".join(["name,E,part", *rows]))
+    (folder / "table.csv").write_text("\n".join(["name,E,part", *rows]), encoding="utf-8")
     file, _ = imported([folder], tmp_path)
     with file:
         np.testing.assert_array_equal(file["part_id"][:], [0, 1, 0, 2, 1])
@@ -393,8 +394,8 @@ def test_a_sample_given_twice_is_named(tmp_path: Path) -> None:
 
 def test_what_is_no_source(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    (tmp_path / "bad.tif").write_text("no picture")
-    (tmp_path / "bad.h5").write_text("no HDF5")
+    (tmp_path / "bad.tif").write_text("no picture", encoding="utf-8")
+    (tmp_path / "bad.h5").write_text("no HDF5", encoding="utf-8")
     for sources, message in (
         ([], r"expected at least one file or folder to import, received none"),
         (["nothing.tif"], r"nothing\.tif: expected a file or folder to import, found nothing"),
@@ -417,7 +418,7 @@ def test_sources_that_do_not_go_together(tmp_path: Path) -> None:
         read_samples([tmp_path / "fans.h5", tmp_path / "scan.npy"], ImportOptions())
     with pytest.raises(
         DataError,
-        match=r"--table: expected a file \.csv, \.tsv, \.txt for .*scan\.npy, received 'labels'",
+        match=r"table: expected a file \.csv, \.tsv, \.txt for .*scan\.npy, received 'labels'",
     ):
         read_samples([tmp_path / "scan.npy"], ImportOptions(table="labels"))
     write_hdf5(tmp_path / "labelled.h5", {"v": CUBES, "E": STIFF})
@@ -429,16 +430,16 @@ def test_sources_that_do_not_go_together(tmp_path: Path) -> None:
 
 
 def test_options_are_checked() -> None:
-    with pytest.raises(DataError, match=r"--voxel-size: expected micrometres above 0, received -1"):
+    with pytest.raises(DataError, match=r"voxel_size: expected micrometres above 0, received -1"):
         ImportOptions(voxel_size=-1)
     with pytest.raises(
-        DataError, match=r"--stress-unit: expected one of Pa, kPa, MPa, GPa, received 'psi'"
+        DataError, match=r"stress_unit: expected one of Pa, kPa, MPa, GPa, received 'psi'"
     ):
         ImportOptions(stress_unit="psi")
     for name in ("size", "stride"):
         for value in (0, -1):
             with pytest.raises(
-                DataError, match=f"^--{name}: expected at least 1 voxel, received {value}$"
+                DataError, match=f"^{name}: expected at least 1 voxel, received {value}$"
             ):
                 ImportOptions(**{name: value})
 

@@ -50,7 +50,9 @@ def test_the_same_table_in_many_forms(tmp_path: Path, content: str | bytes) -> N
 
 
 def test_lines_are_those_of_the_file(tmp_path: Path) -> None:
-    (tmp_path / "t.csv").write_text('sep=;\n# x\nname;remark\n\ns0;"two\nlines"\ns1;one\n')
+    (tmp_path / "t.csv").write_text(
+        'sep=;\n# x\nname;remark\n\ns0;"two\nlines"\ns1;one\n', encoding="utf-8"
+    )
     table = read_table(tmp_path / "t.csv")
     assert table.lines == [6, 7]
     assert list(table.columns[1].cells) == ["two\nlines", "one"]

@@ -28,7 +28,7 @@ def save_slices(folder: Path, suffix: str) -> Path:
     for i, image in enumerate(STACK):
         path = folder / f"scan_{5 * i}{suffix}"
         PIL.Image.fromarray(image).save(path) if suffix == ".png" else tifffile.imwrite(path, image)
-    (folder / "notes.txt").write_text("not a slice")
+    (folder / "notes.txt").write_text("not a slice", encoding="utf-8")
     return folder
 
 
@@ -143,7 +143,9 @@ def test_unknown_axes(tmp_path: Path, axes: str) -> None:
 @pytest.mark.parametrize("suffix", [".npy", ".npz", ".tif", ".h5"])
 def test_files_that_are_not_what_their_name_says(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"bad{suffix}"
-    path.write_text("not a volume, only some text that is long enough for a header")
+    path.write_text(
+        "not a volume, only some text that is long enough for a header", encoding="utf-8"
+    )
     said = (
         r"an HDF5 file, received" if suffix == ".h5" else rf"a .*{suffix[1:]} file, cannot be read"
     )
@@ -193,7 +195,8 @@ def test_what_is_no_volume(tmp_path: Path) -> None:
     (tmp_path / "scan.am").touch()
     (tmp_path / "empty").mkdir()
     for name, message in {
-        "colour.tif": r"colour\.tif: expected greys, received colours: axes YXS, shape \(4, 5, 3\)",
+        "colour.tif": r"colour\.tif: expected greys, received colours: axes YXS, shape \(4, 5, 3\);"
+        " save greys, or one channel by itself",
         "slice.tif": r"slice\.tif: expected a volume of three axes, received shape \(6, 5\)",
         "text.npy": r"text\.npy: expected numbers, received <U4",
         "scan.am": r"scan\.am: expected a format that is read here, .* Amira .* as \.tif or",
@@ -218,10 +221,10 @@ def test_slices_have_one_shape_and_no_colours(tmp_path: Path) -> None:
         read_volume(folder)
     PIL.Image.new("RGB", (5, 6)).save(folder / "scan_0.png")
     with pytest.raises(
-        DataError, match=r"scan_0\.png: expected a slice of greys, received shape \(6, 5, 3\)"
+        DataError, match=r"scan_0\.png: expected a slice of greys, received shape \(6, 5, 3\); save"
     ):
         read_volume(folder)
-    (folder / "scan_0.png").write_text("no picture")
+    (folder / "scan_0.png").write_text("no picture", encoding="utf-8")
     with pytest.raises(DataError, match=r"scan_0\.png: expected a png file, cannot be read"):
         read_volume(folder)
 

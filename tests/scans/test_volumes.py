@@ -186,7 +186,7 @@ def test_a_kept_segmentation_is_found_again(tmp_path: Path) -> None:
     again = Volumes(source, ImportOptions())
     assert again.segment(tmp_path / "kept") == rule
     assert again.fills == first.fills == {str(tmp_path / "scan.npy"): -1.0}
-    (tmp_path / "kept" / RULE).write_text("[{}")
+    (tmp_path / "kept" / RULE).write_text("[{}", encoding="utf-8")
     with pytest.raises(AssertionError, match="read again"):
         Volumes(source, ImportOptions()).segment(tmp_path / "kept")
 

@@ -32,7 +32,7 @@ BEST = {
 
 
 def written(path: Path, **changes: object) -> Path:
-    with open(path, "w") as file:  # no aliases, as a person would write it
+    with open(path, "w", encoding="utf-8") as file:  # no aliases, as a person would write it
         Dumper = type("Dumper", (yaml.SafeDumper,), {"ignore_aliases": lambda *_: True})
         yaml.dump(BEST | changes, file, Dumper=Dumper)
     return path
@@ -59,6 +59,6 @@ def test_what_is_wrong(tmp_path: Path, changes: dict, message: str) -> None:
 
 def test_no_yaml(tmp_path: Path) -> None:
     path = tmp_path / "best.yaml"
-    path.write_text("study: [1")
-    with pytest.raises(ConfigError, match=r"best\.yaml: expected YAML"):
+    path.write_text("study: [1", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"best\.yaml: line 1, column 10: expected YAML"):
         read_found(path)

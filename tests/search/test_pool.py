@@ -59,7 +59,7 @@ def use(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Workers run this text instead of svevae's own, which takes ten seconds to import
     TensorFlow.
     """
-    (tmp_path / "stand_in.py").write_text(text)
+    (tmp_path / "stand_in.py").write_text(text, encoding="utf-8")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setattr(module, "worker", SimpleNamespace(__name__="stand_in", RENEW=RENEW))
 
@@ -106,7 +106,7 @@ def test_a_worker_that_asks_for_a_new_process_gets_one_and_has_not_died(
         for count in range(DEATHS + 3):
             pool.tend()
             wait_for(lambda: pool._processes[0].poll() == RENEW, "a worker to end")
-            assert len((tmp_path / "starts").read_text()) == count + 1
+            assert len((tmp_path / "starts").read_text(encoding="utf-8")) == count + 1
             assert not pool.over
     assert pool._deaths == 0
 
@@ -131,7 +131,7 @@ def test_a_worker_that_does_not_end_is_killed(
     monkeypatch.setattr(module, "AGAIN", 0.2)
     with Pool(1) as pool:
         pool.tend()
-        while "ready" not in (module.LOGS / "worker-0.log").read_text():
+        while "ready" not in (module.LOGS / "worker-0.log").read_text(encoding="utf-8"):
             time.sleep(0.05)
         (process,) = pool._processes
         pool.end()
@@ -166,7 +166,7 @@ def test_each_worker_has_its_environment(
         for process in pool._processes:
             process.wait(60)
         assert pool.over
-    texts = [path.read_text() for path in tmp_path.glob("*.json")]
+    texts = [path.read_text(encoding="utf-8") for path in tmp_path.glob("*.json")]
     assert {word for text in texts for word in ("0 of 2", "1 of 2") if word in text} == {
         "0 of 2",
         "1 of 2",

@@ -59,7 +59,7 @@ def run_stages(
     for name in ("DVC_ROOT", "MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
-    Path("MLproject").write_text("name: svevae\n")
+    Path("MLproject").write_text("name: svevae\n", encoding="utf-8")
     Path("dvc.yaml").touch()
 
     def run(n: int, per_part: int, names: tuple[str, ...], constant: tuple[str, ...] = ()) -> str:
@@ -97,7 +97,7 @@ def strict(path: Path) -> dict:
     def refuse(word: str) -> None:
         raise AssertionError(f"{path}: {word}")
 
-    return json.loads(path.read_text(), parse_constant=refuse)
+    return json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)
 
 
 def test_one_property_and_one_test_part(run_stages: Callable[..., str]) -> None:
@@ -106,7 +106,7 @@ def test_one_property_and_one_test_part(run_stages: Callable[..., str]) -> None:
     assert set(values["r2"]) == set(values["two_point_r2"]) == {"E_x"}
     assert values["mean_r2"] == values["r2"]["E_x"] == values["worst_r2"]
     assert values["samples"] == {}
-    card = Path("artifacts/evaluation/model-card.md").read_text()
+    card = Path("artifacts/evaluation/model-card.md").read_text(encoding="utf-8")
     assert "Not measured here: it takes two\nheld-out parts or more" in card
     assert "nan" not in card
     assert "swap_xy is left out: the data lack a label along x or y" in said
@@ -137,7 +137,9 @@ def test_one_test_sve_of_odd_n_and_names_that_mlflow_does_not_take(
     assert "models:/svevae/1 is not champion: cannot be judged" in said
     assert "mean R2 undefined" in said
     assert Scores.load(METRICS).mean_r2 is None
-    assert "| Rp0.2% | - | - |" in Path("artifacts/evaluation/model-card.md").read_text()
+    assert "| Rp0.2% | - | - |" in Path("artifacts/evaluation/model-card.md").read_text(
+        encoding="utf-8"
+    )
     model = load_folder(MODEL)
     assert model.names == names
     assert model.reconstruct(np.zeros((2, 9, 9, 9))).shape == (2, 9, 9, 9)

@@ -11,7 +11,7 @@ import pytest
 
 def make_root(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "MLproject").write_text("name: svevae\n")
+    (folder / "MLproject").write_text("name: svevae\n", encoding="utf-8")
     (folder / "dvc.yaml").touch()
     return folder
 

@@ -159,7 +159,9 @@ def test_a_read_only_project_can_be_read(
     run_id = log_note("kept")
     model = root / "mlruns" / "svevae" / "models" / "m-1"
     model.mkdir(parents=True)
-    (model / "MLmodel").write_text("flavors:\n  python_function:\n    data: data\n")
+    (model / "MLmodel").write_text(
+        "flavors:\n  python_function:\n    data: data\n", encoding="utf-8"
+    )
     client = mlflow.MlflowClient()
     client.create_registered_model("m")
     client.create_model_version("m", model.as_uri())

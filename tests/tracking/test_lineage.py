@@ -32,7 +32,7 @@ def test_a_run_names_its_commit_and_whether_files_differ(
         "svevae.dvc_experiment": "bold-idea",
         "svevae.version": tags["svevae.version"],
     }
-    (root / "dvc.yaml").write_text("stages: {}\n")
+    (root / "dvc.yaml").write_text("stages: {}\n", encoding="utf-8")
     assert eval(python(lineage, root, environment).stdout)["svevae.git_dirty"] == "true"
 
 
@@ -57,7 +57,9 @@ def test_without_a_commit_a_run_begins_and_one_line_says_why(
     bin_folder = tmp_path / "bin"
     bin_folder.mkdir()
     if git:
-        (bin_folder / "git").write_text(f'#!/bin/sh\necho "{git}" >&2\necho more >&2\nexit 128\n')
+        (bin_folder / "git").write_text(
+            f'#!/bin/sh\necho "{git}" >&2\necho more >&2\nexit 128\n', encoding="utf-8"
+        )
         (bin_folder / "git").chmod(0o755)
     done = python(LINEAGE, make_root(tmp_path), environment, PATH=str(bin_folder))
     assert done.stdout == "['svevae.version']\n", done.stderr

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from mlflow.exceptions import MlflowException
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import NoSuchModuleError, OperationalError
 
 from svevae.errors import TrackingError
 from svevae.tracking.outages import OutageError, masked, said, telling, telling_outages
@@ -35,3 +35,9 @@ def test_an_outage_is_told_from_a_refusal() -> None:
         raise OperationalError("SELECT", {}, OSError("away"))
     with pytest.raises(MlflowException), telling_outages():
         raise MlflowException("no such run", error_code=3)
+
+
+def test_a_library_that_is_not_installed() -> None:
+    assert said(ModuleNotFoundError(name="MySQLdb")).endswith(": pip install mysqlclient")
+    assert said(ModuleNotFoundError("No module named 'x'", name="x")) == "No module named 'x'"
+    assert said(NoSuchModuleError("Can't load plugin")).startswith("no kind of server or database")

@@ -84,22 +84,22 @@ def test_the_description_names_outputs_requirements_and_code(
 ) -> None:
     uri, _ = logged
     folder = tracking.download_model(uri).parents[1]
-    description = yaml.safe_load((folder / "MLmodel").read_text())
+    description = yaml.safe_load((folder / "MLmodel").read_text(encoding="utf-8"))
     assert set(description["flavors"]) == {"keras", "python_function"}
     assert "novelty" in description["signature"]["outputs"]
     assert (folder / "code" / "svevae" / "use" / "champion.py").is_file()
     assert not (folder / "code" / "svevae" / "carried").exists()
-    assert "keras==" in (folder / "requirements.txt").read_text()
+    assert "keras==" in (folder / "requirements.txt").read_text(encoding="utf-8")
 
 
 def test_a_version_of_an_earlier_svevae_loads(logged: tuple[str, LatentModel]) -> None:
     """Its inputs were uint8, to which MLflow's server cuts what it is sent."""
     uri, model = logged
     path = tracking.download_model(uri).parents[1] / "MLmodel"
-    description = yaml.safe_load(path.read_text())
+    description = yaml.safe_load(path.read_text(encoding="utf-8"))
     description["signature"]["inputs"] = (
         '[{"type": "tensor", "tensor-spec": {"dtype": "uint8", "shape": [-1, 32, 32, 32]}}]'
     )
-    path.write_text(yaml.safe_dump(description))
+    path.write_text(yaml.safe_dump(description), encoding="utf-8")
     found = mlflow.pyfunc.load_model(uri).predict(cubes())
     np.testing.assert_allclose(found["properties"], model.predict(cubes()), rtol=1e-5)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 
 import mlflow
@@ -44,7 +45,8 @@ def make_version(root: Path, name: str = "logged") -> Path:
     (folder / "data").mkdir(parents=True)
     description = folder / "MLmodel"
     description.write_text(
-        "flavors:\n  python_function:\n    data: data\n    loader_module: svevae.use.champion\n"
+        "flavors:\n  python_function:\n    data: data\n    loader_module: svevae.use.champion\n",
+        encoding="utf-8",
     )
     tracking.connect()
     client = mlflow.MlflowClient()
@@ -67,13 +69,14 @@ def test_a_version_without_its_description(root: Path) -> None:
 
 @pytest.mark.parametrize("content", ["", "a: [", "- 1", "flavors: 3", "flavors: {a: {}}", "\0"])
 def test_a_damaged_description_is_named(root: Path, content: str) -> None:
-    make_version(root).write_text(content)
+    make_version(root).write_text(content, encoding="utf-8")
     expected = (
         "^models:/m/1: expected the file MLmodel of a model of svevae in the registry"
         " sqlite:///mlflow.db, received"
     )
-    with pytest.raises(TrackingError, match=expected):
+    with pytest.raises(TrackingError, match=expected) as refused:
         tracking.download_model("models:/m/1")
+    assert ("line 1, column 5: expected YAML" in str(refused.value)) == (content == "a: [")
 
 
 def test_a_version_whose_files_are_gone(root: Path) -> None:
@@ -114,3 +117,14 @@ def test_an_alias_that_is_not_there_is_told_from_a_store_that_does_not_answer(ro
         quick.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
         with pytest.raises(TrackingError, match="expected a model registry that answers"):
             tracking.aliased_version("m", "champion")
+
+
+def test_a_model_in_a_bucket_without_its_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module, scheme, package in (
+        ("botocore", "s3", "boto3"),
+        ("google.cloud", "gs", "google-cloud-storage"),
+    ):
+        monkeypatch.setitem(sys.modules, module, None)
+        said = rf"^{scheme}://b/m: expected a model of svevae in that place, .* install {package}$"
+        with pytest.raises(TrackingError, match=said):
+            tracking.download_model(f"{scheme}://b/m")

@@ -132,7 +132,7 @@ def test_artifacts_lie_beside_a_database_that_is_named(
     alone.setenv("MLFLOW_TRACKING_URI", name.format(folder=folder))
     with tracking.run("new"):
         mlflow.log_text("kept", "note.txt")
-    assert [path.read_text() for path in folder.rglob("note.txt")] == ["kept"]
+    assert [path.read_text(encoding="utf-8") for path in folder.rglob("note.txt")] == ["kept"]
     assert not (root / "mlruns").exists()
 
 

@@ -10,7 +10,7 @@ import pytest
 
 import svevae
 from svevae import places, tracking
-from svevae.errors import DataError, TrackingError
+from svevae.errors import ConfigError, DataError, TrackingError
 from svevae.model.latent import load_folder
 from svevae.use.champion import CARRIED, REGISTERED, default_model
 
@@ -26,7 +26,7 @@ def outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def make_project(folder: Path) -> None:
     for name in ("MLproject", "dvc.yaml"):
-        (folder / name).write_text("")
+        (folder / name).write_text("", encoding="utf-8")
 
 
 def test_outside_a_project_the_carried_champion(outside: Path) -> None:
@@ -88,6 +88,17 @@ def test_what_a_clone_must_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(places, "_CLONE", tmp_path)
     with pytest.raises(DataError, match="expected the champion of a wheel of svevae, found none"):
         places.carried_champion()
-    (tmp_path / "champion.dvc").write_text("")
+    (tmp_path / "champion.dvc").write_text("", encoding="utf-8")
     with pytest.raises(DataError, match=r"run `dvc pull champion\.dvc`"):
         places.carried_champion()
+
+
+def test_a_material_is_refused_by_the_name_of_its_argument(
+    metal_model: Path, champion: Path
+) -> None:
+    """In Python; the command line says --material. Before the model is looked for."""
+    with pytest.raises(ConfigError, match=r"^material: expected one of as-built-z, "):
+        svevae.load("nowhere", material="steel")
+    law = {"E": 70e3, "nu": 0.1, "s0": 200, "Q": 300, "b": 40}
+    with pytest.raises(ConfigError, match=r"^material: expected nu from 0\."):
+        svevae.load(metal_model, material=law)

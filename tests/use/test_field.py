@@ -264,7 +264,7 @@ def test_bad_input(model: SimpleNamespace, tmp_path: Path) -> None:
         DataError, match=r"voxels of 10 um as the model was trained on, received 5 um"
     ):
         field_file(scan, table, "any", ImportOptions(voxel_size=5.0))
-    (tmp_path / "letter.npy").write_text("Dear all,")
+    (tmp_path / "letter.npy").write_text("Dear all,", encoding="utf-8")
     with pytest.raises(DataError, match=r"letter.npy: expected a .npy file, cannot be read"):
         field_file(tmp_path / "letter.npy", table, "any", ImportOptions())
     with h5py.File(tmp_path / "scan.hdf", "w") as file:

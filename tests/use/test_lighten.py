@@ -153,11 +153,11 @@ def test_the_command(
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        ({"near": "LID"}, DataError, "^--near LID: expected a set of nodes, a surface"),
-        ({"near": "RIM"}, DataError, "^--near RIM: expected nodes of whole faces of elements on"),
-        ({"load": 0.5}, ConfigError, "^--load: 0.5 is carried at the highest porosity 0.3 every"),
-        ({"porosity": (0.06, 0.9)}, ConfigError, "^--porosity: expected porosities of SVEs of"),
-        ({"porosity": (0.3, 0.06)}, ConfigError, r"^--porosity: .* received 0.3 and 0.06"),
+        ({"near": "LID"}, DataError, "^near LID: expected a set of nodes, a surface"),
+        ({"near": "RIM"}, DataError, "^near RIM: expected nodes of whole faces of elements on"),
+        ({"load": 0.5}, ConfigError, "^load: 0.5 is carried at the highest porosity 0.3 every"),
+        ({"porosity": (0.06, 0.9)}, ConfigError, "^porosity: expected porosities of SVEs of"),
+        ({"porosity": (0.3, 0.06)}, ConfigError, r"^porosity: .* received 0.3 and 0.06"),
     ],
 )
 def test_bad_wishes(
@@ -172,18 +172,18 @@ def test_bad_wishes(
 @needs_ccx
 def test_parts_that_do_not_yield(model: SimpleNamespace, here: Here) -> None:
     chosen = replace(options(), strain=0.001)
-    with pytest.raises(SolverError, match=r"^--strain: expected one at which parts yield, .*0.2 %"):
+    with pytest.raises(SolverError, match=r"^strain: expected one at which parts yield, .*0.2 %"):
         lighten(chosen)
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"load": 1.5}, "--load: expected a share above 0 and up to 1, received 1.5"),
-        ({"load": 0.0}, "--load: expected a share above 0"),
-        ({"trials": 0}, "--trials: expected at least 1, received 0"),
-        ({"samples": 0}, "--samples: expected at least 1, received 0"),
-        ({"verify": 1}, "--verify: expected at least 2, received 1"),
+        ({"load": 1.5}, "load: expected a share above 0 and up to 1, received 1.5"),
+        ({"load": 0.0}, "load: expected a share above 0"),
+        ({"trials": 0}, "trials: expected at least 1, received 0"),
+        ({"samples": 0}, "samples: expected at least 1, received 0"),
+        ({"verify": 1}, "verify: expected at least 2, received 1"),
     ],
 )
 def test_wishes_that_cannot_be(change: dict, message: str) -> None:

@@ -21,7 +21,7 @@ def test_meshes_of_hdf5_and_others(tmp_path: Path) -> None:
         with pytest.raises(DataError, match=f"{name}: expected the file of a mesh, received none"):
             mesh_of(tmp_path / name)
     path = tmp_path / "a.inp"
-    path.write_text("*NODE\n1, 0, 0, 0\n")
+    path.write_text("*NODE\n1, 0, 0, 0\n", encoding="utf-8")
     with pytest.raises(DataError, match=r"a.inp: expected solid elements"):
         mesh_of(path)
 

@@ -32,13 +32,13 @@ def test_axes_of_a_turned_scan(rotation: tuple, x: tuple, z: tuple) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"porosity": "0.1"}, "--porosity: expected --sample SEED with it"),
-        ({"sample": 1, "origin": (1.0, 0, 0)}, "--origin: expected none with --sample"),
-        ({"sample": -1}, "--sample: expected a seed from 0 on, received -1"),
-        ({"step": Path("no.inp")}, "--step no.inp: expected a file with a step, received none"),
+        ({"porosity": "0.1"}, "porosity: expected --sample SEED with it"),
+        ({"sample": 1, "origin": (1.0, 0, 0)}, "origin: expected none with --sample"),
+        ({"sample": -1}, "sample: expected a seed from 0 on, received -1"),
+        ({"step": Path("no.inp")}, "step no.inp: expected a file with a step, received none"),
         (
             {"step": Path(__file__), "pull": "A", "hold": "B", "strain": 0.1},
-            "--step: expected none with --pull, whose step the deck has",
+            "step: expected none with --pull, whose step the deck has",
         ),
     ],
 )

@@ -33,7 +33,7 @@ def test_values_of_elements(tmp_path: Path) -> None:
     """In any order of the table, and other columns beside; in that of the mesh of an array."""
     table, array = tmp_path / "a.csv", tmp_path / "a.npy"
     rows = [f"{number}, 1, {number / 1000}" for number in reversed(MESH.elements.tolist())]
-    table.write_text("\n".join(["element, x, porosity", *rows]))
+    table.write_text("\n".join(["element, x, porosity", *rows]), encoding="utf-8")
     np.save(array, MESH.elements / 1000)
     for path in (table, array):
         asked = read_porosity(str(path), MESH)
@@ -46,21 +46,21 @@ def test_values_of_elements(tmp_path: Path) -> None:
     [
         (
             "much",
-            "--porosity: expected a number from 0 to 1 or DISTANCE.* name.* received 'much'",
+            "porosity: expected a number from 0 to 1 or DISTANCE.* name.* received 'much'",
         ),
-        ("5", "--porosity: expected porosities from 0 to 1, received 5"),
-        ("nan", "--porosity: expected porosities from 0 to 1, received nan"),
+        ("5", "porosity: expected porosities from 0 to 1, received 5"),
+        ("nan", "porosity: expected porosities from 0 to 1, received nan"),
         (
             "0:0.1,x:0.2",
-            "--porosity: expected a number from 0 to 1 or DISTANCE.* name.*'0:0.1,x:0.2'",
+            "porosity: expected a number from 0 to 1 or DISTANCE.* name.*'0:0.1,x:0.2'",
         ),
         (
             "0:0.1,1",
-            "--porosity: expected a number from 0 to 1 or DISTANCE.* name.*'0:0.1,1'",
+            "porosity: expected a number from 0 to 1 or DISTANCE.* name.*'0:0.1,1'",
         ),
-        ("1:0.1,0:0.2", "--porosity: expected distances from 0 on that grow, received 1, 0"),
-        ("0:0.1,1:2", "--porosity: expected porosities from 0 to 1, received 2"),
-        ("no.csv", "--porosity no.csv: expected a file of element values, received none"),
+        ("1:0.1,0:0.2", "porosity: expected distances from 0 on that grow, received 1, 0"),
+        ("0:0.1,1:2", "porosity: expected porosities from 0 to 1, received 2"),
+        ("no.csv", "porosity no.csv: expected a file of element values, received none"),
     ],
 )
 def test_what_is_no_porosity(text: str, message: str) -> None:
@@ -81,7 +81,7 @@ def test_what_is_no_porosity(text: str, message: str) -> None:
 )
 def test_bad_tables(lines: str, message: str, tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
-    path.write_text(lines)
+    path.write_text(lines, encoding="utf-8")
     with pytest.raises(DataError, match=f"a.csv: {message}"):
         read_porosity(str(path), MESH)
 

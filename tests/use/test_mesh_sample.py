@@ -68,11 +68,11 @@ def test_a_seed_is_a_part() -> None:
     [
         (
             0.5,
-            r"--porosity: expected a mean between 0.01\d* and 0.0\d*, those of SVEs, received 0.5",
+            r"porosity: expected a mean between 0.01\d* and 0.0\d*, those of SVEs, received 0.5",
         ),
         (
             np.full(SHAPE, 0.2),
-            r"--porosity: expected porosities of SVEs of a.h5, .* received 0.2 to",
+            r"porosity: expected porosities of SVEs of a.h5, .* received 0.2 to",
         ),
     ],
 )
@@ -104,7 +104,7 @@ def test_bad_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     chosen = MeshOptions(tmp_path / "mesh.inp", sample=0)
     for name, options in (
         ("threshold", ImportOptions(threshold=0.5)),
-        ("skip-header", ImportOptions(skip=3)),
+        ("skip", ImportOptions(skip=3)),
     ):
-        with pytest.raises(DataError, match=f"--{name}: expected none with --sample"):
+        with pytest.raises(DataError, match=f"^{name}: expected none with --sample"):
             sampled_part(tmp_path / "a.h5", "any", options, chosen, bar("C3D8"))

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import h5py
 import meshio
 import numpy as np
 import pandas as pd
@@ -114,7 +115,7 @@ def test_a_picture_beside_the_deck(model: SimpleNamespace) -> None:
         table = pd.read_csv("part.csv")
         np.testing.assert_allclose(table["yield [MPa]"], deck.columns["yield"], rtol=1e-6)
         assert "yield [MPa]" in meshio.read(fields).cell_data
-        picture.write_text("a picture")
+        picture.write_text("a picture", encoding="utf-8")
 
     def cannot(*_: object) -> None:
         raise DataError("VTK does not draw here")
@@ -123,7 +124,7 @@ def test_a_picture_beside_the_deck(model: SimpleNamespace) -> None:
         raise ModuleNotFoundError("No module named 'pyvista'", name="pyvista")
 
     assert said(draws).endswith("the part cut open, porosity and yield stress: part.png")
-    assert Path("part.png").read_text() == "a picture"
+    assert Path("part.png").read_text(encoding="utf-8") == "a picture"
     assert said(cannot).endswith("no picture of the part: VTK does not draw here")
     assert not Path("part.png").exists()
     assert "no picture of the part: needs pyvista: pip install 'svevae[mesh]'" in said(lacks)
@@ -223,7 +224,7 @@ def test_a_large_element_has_the_average_of_its_sves(kind: str, model: SimpleNam
     assert row["E_std [MPa]"] == pytest.approx(std, rel=1e-6)
     assert (row["sves"], row["novelty"]) == (8, pytest.approx(own.max()))
     assert row["stress_0.01 [MPa]"] == pytest.approx(300 * (1 - own.mean()), rel=1e-6)
-    written = Path("part.inp").read_text()
+    written = Path("part.inp").read_text(encoding="utf-8")
     assert f"{70e3 * (1 - own.mean()):.7g}, {0.33 * (1 - own.mean()):.7g}" in written
 
 
@@ -259,7 +260,11 @@ def write_process() -> np.ndarray:
 
 def sampled(chosen: MeshOptions) -> tuple[str, str, pd.DataFrame]:
     said = deck_file(Path("process.h5"), Path("part.inp"), "any", ImportOptions(), chosen)
-    return said, Path("part.inp").read_text(), pd.read_csv("part.csv", index_col="element")
+    return (
+        said,
+        Path("part.inp").read_text(encoding="utf-8"),
+        pd.read_csv("part.csv", index_col="element"),
+    )
 
 
 def test_a_sampled_part(model: SimpleNamespace) -> None:
@@ -279,6 +284,11 @@ def test_a_sampled_part(model: SimpleNamespace) -> None:
     assert sampled(chosen)[1] == first
     assert model.encoded == 128
     assert sampled(replace(chosen, sample=4))[1] != first
+    assert "voxel size unknown" not in said
+    with h5py.File("process.h5", "r+") as file:
+        for name in ("voxel_size_um", "contents", "content_digest"):
+            del file.attrs[name]
+    assert "voxel size unknown, taken for the 10 um that the model" in sampled(chosen)[0]
 
 
 def test_the_porosity_of_a_sampled_part(model: SimpleNamespace) -> None:
@@ -303,7 +313,7 @@ def test_the_porosity_of_a_sampled_part(model: SimpleNamespace) -> None:
     np.testing.assert_allclose(table["porosity"][within], (6 * 0.1 + 2 * 0.3) / 8, atol=1e-3)
     np.testing.assert_allclose(table["porosity"][~within], (7 * 0.1 + 0.3) / 8, atol=1e-3)
     assert "mean porosity of the part 13.750%, 13.750% asked for" in said
-    with pytest.raises(DataError, match=r"--porosity: expected a mean between .* received 0.9"):
+    with pytest.raises(DataError, match=r"porosity: expected a mean between .* received 0.9"):
         sampled(replace(chosen, porosity="0.9"))
     with pytest.raises(DataError, match=r"part.csv: expected another file than the source part.cs"):
         sampled(replace(chosen, porosity="part.csv"))
@@ -319,15 +329,15 @@ def test_a_step_of_the_user(model: SimpleNamespace) -> None:
     lines = ["*BOUNDARY", "BOTTOM, 3, 3", "11, 1, 2", "*STEP", "*STATIC", "*BOUNDARY"]
     lines += ["TOP, 3, 3, 8e-5", "*NODE PRINT, NSET=TOP, TOTALS=ONLY", "RF", "*END STEP"]
     Path("steps").mkdir()
-    Path("steps/pull.inp").write_text("\n".join([*lines, ""]))
+    Path("steps/pull.inp").write_text("\n".join([*lines, ""]), encoding="utf-8")
     Path("decks").mkdir()
     chosen = MeshOptions(path, sample=0, porosity="0:0.2", step=Path("steps/pull.inp"))
     target = Path("decks/part.inp")
     said = deck_file(Path("process.h5"), target, "any", ImportOptions(), chosen)
     assert "step: ../steps/pull.inp, included; next, in decks: ccx part" in said
-    assert target.read_text().endswith("*INCLUDE, INPUT=../steps/pull.inp\n")
+    assert target.read_text(encoding="utf-8").endswith("*INCLUDE, INPUT=../steps/pull.inp\n")
     subprocess.run(["ccx", "part"], cwd="decks", check=True, stdout=subprocess.DEVNULL)
-    force = float(Path("decks/part.dat").read_text().split()[-1])
+    force = float(Path("decks/part.dat").read_text(encoding="utf-8").split()[-1])
     table = pd.read_csv("decks/part.csv")
     parallel = table["E [MPa]"].mean()
     series = 1 / (1 / table["E [MPa]"].to_numpy().reshape(4, 2)).mean(axis=1)
@@ -337,16 +347,16 @@ def test_a_step_of_the_user(model: SimpleNamespace) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"pull": "TOP"}, "--pull, --hold: expected both or none, received --pull TOP alone"),
-        ({"strain": 0.1}, "--strain: expected --pull and --hold with it"),
-        ({"displacement": 0.1}, "--displacement: expected --pull and --hold with it"),
-        ({"pull": "TOP", "hold": "ZMIN"}, "--displacement: expected one of them with.* none"),
+        ({"pull": "TOP"}, "pull, hold: expected both or none, received pull TOP alone"),
+        ({"strain": 0.1}, "strain: expected --pull and --hold with it"),
+        ({"displacement": 0.1}, "displacement: expected --pull and --hold with it"),
+        ({"pull": "TOP", "hold": "ZMIN"}, "displacement: expected one of them with.* none"),
         (
             {"pull": "TOP", "hold": "ZMIN", "strain": 0.1, "displacement": 0.1},
-            "--strain, --displacement: expected one of them with.* received both",
+            "strain, displacement: expected one of them with.* received both",
         ),
         ({"pull": "LID", "hold": "ZMIN", "strain": 0.1}, "LID: expected a set of nodes, a surface"),
-        ({"tolerance": 0.0}, "--stress-error: expected a fraction between 0 and 1, received 0"),
+        ({"tolerance": 0.0}, "tolerance: expected a fraction between 0 and 1, received 0"),
         (
             {"unit": "m"},
             r"expected elements in the scan, received a mesh from .* to .* m; --mesh-un",
@@ -461,7 +471,7 @@ def test_options_of_a_mesh_need_a_mesh(
     model: SimpleNamespace, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["field", "scan.npy", "-o", "a.csv", "-m", "any", "--pull", "TOP"]) == 2
-    assert "--pull: expected --mesh MESH with it" in capsys.readouterr().err
+    assert "pull: expected --mesh MESH with it" in capsys.readouterr().err
     assert main(["field", "scan.npy", "-o", "a.csv", "-m", "any", "--sample", "0"]) == 2
     assert "--sample: expected --mesh MESH with it" in capsys.readouterr().err
     assert main(["run", "a.inp"]) == 2
@@ -491,13 +501,13 @@ def test_what_a_run_has_without_fields_or_picture(
     assert said.startswith("a-load.csv, a-load.png, a-result.vtu: yield load")
     assert "\n  largest equivalent plastic strain 1.674% at node" in said
     assert "\n  no picture of the part: a.vtu: VTK does not draw here: because\n" in said
-    text = path.read_text()
-    path.write_text(text.replace("INC=10000", "INC=3"))
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("INC=10000", "INC=3"), encoding="utf-8")
     assert main(["run", "a.inp"]) == 2
     said = capsys.readouterr().err
     assert "stopped at a displacement of 0.03 mm, see a.log; up to there: a-load.csv, a-" in said
     assert "largest equivalent plastic strain 1.181% at node" in said
-    path.write_text(text.replace("S, PEEQ", "S"))
+    path.write_text(text.replace("S, PEEQ", "S"), encoding="utf-8")
     assert main(["run", "a.inp"]) == 0
     said = capsys.readouterr().out
     assert said.startswith("a-load.csv, a-load.png: yield load")

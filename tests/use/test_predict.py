@@ -45,7 +45,7 @@ def test_the_carried_champion_and_one_line_that_says_so(
 
 
 @pytest.mark.parametrize("share", [0.8, 1.0, None])
-def test_voxels_of_another_size_than_the_models_are_told(
+def test_voxels_of_another_or_unknown_size_are_told(
     outside: Path,
     tiny_file: Path,
     champion: Path,
@@ -59,11 +59,18 @@ def test_voxels_of_another_size_than_the_models_are_told(
         if share is not None:
             file.attrs["voxel_size_um"] = share * edge
     assert main(["predict", "other.h5", "-o", "a.csv", "-m", str(champion)]) == 0
-    told = (
-        f"svevae predict: other.h5: voxels of {0.8 * edge:g} um, where the model was trained on"
-        f" {edge:g} um: it takes these pores for 1.25 times their size\n"
-    )
-    assert capsys.readouterr().err == (told if share == 0.8 else "")
+    told = {
+        0.8: (
+            f"svevae predict: other.h5: voxels of {0.8 * edge:g} um, where the model was trained on"
+            f" {edge:g} um: it takes these pores for 1.25 times their size\n"
+        ),
+        1.0: "",
+        None: (
+            f"svevae predict: other.h5: voxel size unknown, taken for the {edge:g} um that the"
+            " model was trained on; the attribute voxel_size_um of an SVE file says it\n"
+        ),
+    }
+    assert capsys.readouterr().err == told[share]
 
 
 @pytest.mark.parametrize(

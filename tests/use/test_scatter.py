@@ -122,16 +122,24 @@ def test_a_file_and_what_a_model_says_of_it(tiny: SVEDataset) -> None:
         encode_sves(model, tiny, ["K"])
 
 
-def test_too_few_sves_for_a_latent_field(tiny: SVEDataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The other columns are there all the same."""
+def test_too_few_sves_for_a_latent_field(
+    tiny: SVEDataset, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    """The other columns are there all the same; and voxels that are not the model's are told."""
+    assert tiny.voxel_size is not None
     model = SimpleNamespace(
-        n=32, names=("E_x",), encode=lambda voxels: (voxels.mean((1, 2, 3))[:, None], None)
+        n=32,
+        names=("E_x",),
+        voxel_size=2 * tiny.voxel_size,
+        encode=lambda voxels: (voxels.mean((1, 2, 3))[:, None], None),
     )
     model.predict_from_latent = lambda latent: 70e3 * (1 - latent)
     monkeypatch.setattr("svevae.use.scatter.load", lambda _: model)
     monkeypatch.setattr("svevae.use.scatter.FEWEST", tiny.count + 1)
     found, units = scatter_of_file(tiny.path, "any", ["E_x"])
     assert list(found) == ["data", "model"]
+    told = "it takes these pores for 2 times their size\n"
+    assert capsys.readouterr().err.endswith(told)
     assert f"no latent field: it takes at least {tiny.count + 1} SVEs" in describe_scatter(
         found, units
     )

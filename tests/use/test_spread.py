@@ -200,10 +200,10 @@ def test_a_run_that_fails(
 @pytest.mark.parametrize(
     ("change", "count", "message"),
     [
-        ({"pull": None, "hold": None, "strain": None}, 3, "--pull, --hold: expected the faces of"),
+        ({"pull": None, "hold": None, "strain": None}, 3, "pull, hold: expected the faces of"),
         ({"pull": "LID"}, 3, "LID: expected a set of nodes, a surface"),
-        ({}, 1, "--samples: expected at least 2, received 1"),
-        ({"porosity": "0.9"}, 3, r"--porosity: expected a mean between .* received 0.9"),
+        ({}, 1, "count: expected at least 2, received 1"),
+        ({"porosity": "0.9"}, 3, r"porosity: expected a mean between .* received 0.9"),
     ],
 )
 @needs_ccx

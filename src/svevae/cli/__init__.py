@@ -7,36 +7,17 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
 
 from svevae.cli.options import make_parser
-from svevae.errors import SvevaeError
-
-EXTRAS = {  # what `pip install svevae` leaves out: modules by the extra that has them
-    "pipeline": (
-        "dvc",
-        "grpc",
-        "jinja2",
-        "mlflow",
-        "optuna",
-        "plotly",
-        "psutil",
-        "requests",
-        "sklearn",
-        "sqlalchemy",
-        "uvicorn",
-    ),
-    "explore": ("dash", "werkzeug"),
-    "formats": ("SimpleITK", "vtk", "zarr"),
-    "mesh": ("meshio", "pyvista"),
-    "onnx": ("tf2onnx",),
-}
+from svevae.errors import SvevaeError, missing
 
 AFRESH = (
     "check",
@@ -71,18 +52,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # what a closed pipe refuses, now; nothing where there is no stdout
         print(end="", flush=True)
     except SvevaeError as error:
-        print(f"svevae {options.command}: {error}", file=sys.stderr)
+        print(f"svevae {options.command}: {as_typed(str(error), options.named)}", file=sys.stderr)
         return 2
     except ModuleNotFoundError as error:
-        module = (error.name or "").partition(".")[0]
-        extra = next((extra for extra, modules in EXTRAS.items() if module in modules), None)
-        if extra is None:
+        needs = missing(error)
+        if needs is None:
             raise
-        print(
-            f"svevae {options.command}: needs {module}, which is not installed:"
-            f" pip install 'svevae[{extra}]'",
-            file=sys.stderr,
-        )
+        print(f"svevae {options.command}: {needs}", file=sys.stderr)
         return 2
     except BrokenPipeError:  # `svevae check ... | head`: who reads has enough
         # else Python flushes into the pipe once more
@@ -126,3 +102,17 @@ def _ending() -> Iterator[None]:
 def _end(number: int, frame: FrameType | None) -> NoReturn:
     signal.signal(signal.SIGTERM, lambda *_: None)
     raise Ended
+
+
+def as_typed(message: str, named: Mapping[str, str]) -> str:
+    """`message` with the arguments of Python at its beginning, before the first colon, as the
+    options that people type: "voxel_size: ..." is "--voxel-size: ...", unless it is a file.
+    """
+    head, colon, rest = message.partition(":")
+    if not colon or os.path.exists(head):
+        return message
+    options = {**{option.removeprefix("--"): option for option in named.values()}, **named}
+    head = re.sub(
+        r"(^|, )(\w+)(?=$|[ ,.])", lambda word: word[1] + options.get(word[2], word[2]), head
+    )
+    return f"{head}:{rest}"

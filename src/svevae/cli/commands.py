@@ -9,7 +9,7 @@ import dataclasses
 from functools import partial
 from pathlib import Path
 
-from svevae.cli.given import model_of, settings_of, work_of
+from svevae.cli.given import import_keras_to_write, model_of, settings_of, work_of
 from svevae.cli.quiet_keras import import_keras
 
 _import_keras = import_keras  # by which benchmarks/faults/victim.py knows it
@@ -57,7 +57,7 @@ def run_show(options: argparse.Namespace) -> None:
 
 
 def run_scatter(options: argparse.Namespace) -> None:
-    import_keras("tensorflow")
+    import_keras_to_write(options, "scatter", options.file)
     from svevae.pictures.scatter import plot_scatter
     from svevae.use.scatter import describe_scatter, scatter_of_file
 
@@ -79,7 +79,7 @@ def _export_model(options: argparse.Namespace) -> None:
 
     if options.sve is not None or options.part is not None:
         raise ConfigError(f"{options.output}: expected no --sve and no --part of a model")
-    import_keras("tensorflow")
+    import_keras_to_write(options, "export")
     from svevae.use.onnx_file import export_onnx
 
     export_onnx(options.file, options.output)
@@ -107,7 +107,7 @@ def run_check(options: argparse.Namespace) -> None:
 
 
 def run_predict(options: argparse.Namespace) -> None:
-    import_keras("tensorflow")
+    import_keras_to_write(options, "predict", options.file)
     from svevae.use.predict import predict_file
     from svevae.words import counted
 
@@ -117,7 +117,7 @@ def run_predict(options: argparse.Namespace) -> None:
 
 
 def run_sample(options: argparse.Namespace) -> None:
-    import_keras("tensorflow")
+    import_keras_to_write(options, "sample")
     from svevae.use.design import check_targets
     from svevae.use.sample import sample_file
 
@@ -134,7 +134,7 @@ def run_sample(options: argparse.Namespace) -> None:
 
 
 def run_design(options: argparse.Namespace) -> None:
-    import_keras("tensorflow")
+    import_keras_to_write(options, "design", options.data)
     from svevae.pictures.design import plot_design
     from svevae.use.design import check_targets, describe_design, design_file
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from svevae import __version__
+from svevae.cli.quiet_keras import import_keras
 
 if TYPE_CHECKING:
     from svevae.config import Generate
@@ -50,3 +51,16 @@ def settings_of(options: argparse.Namespace) -> Generate:
     from svevae.sections import load_section
 
     return load_section(options.params, "generate", Generate)
+
+
+def import_keras_to_write(options: argparse.Namespace, verb: str, *sources: Path | None) -> None:
+    """Import Keras, which takes seconds, once it is known that `verb` may write its output, and
+    that the material is one.
+    """
+    from svevae.dataset.label_settings import read_material
+    from svevae.use.targets import check_output
+
+    check_output(verb, options.output, [source for source in sources if source is not None])
+    if getattr(options, "material", None) is not None:
+        read_material(options.material)
+    import_keras("tensorflow")

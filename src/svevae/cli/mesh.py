@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from svevae.cli import mesh_commands
 from svevae.cli.shared import add_cluster_options, add_model_option
-from svevae.cli.values import count, finite, positive
+from svevae.cli.values import count, finite, path, positive
 from svevae.cli.volumes import add_volume_options
 
 MESH = "solid elements: .inp of Abaqus or CalculiX, .msh, .vtu, .med and others of meshio"
@@ -21,11 +20,11 @@ def add_field(parsers: argparse._SubParsersAction) -> None:
     )
     field = parsers.add_parser("field", help=text, description=f"{text[0].upper()}{text[1:]}.")
     text = "a volume, as for `svevae import`; with --sample an SVE file"
-    field.add_argument("source", type=Path, help=text)
+    field.add_argument("source", type=path, help=text)
     field.add_argument(
         "-o",
         "--output",
-        type=Path,
+        type=path,
         required=True,
         help=(
             "a .vtkhdf file for ParaView, or a .csv table of elements; with --mesh an .inp deck,"
@@ -35,7 +34,7 @@ def add_field(parsers: argparse._SubParsersAction) -> None:
     mesh = field.add_argument_group(
         "onto a mesh", "a deck for CalculiX and Abaqus with the properties of each element's SVE"
     )
-    mesh.add_argument("--mesh", type=Path, metavar="MESH", help=MESH)
+    mesh.add_argument("--mesh", type=path, metavar="MESH", help=MESH)
     _add_mesh_options(mesh)
     _add_porosity_option(mesh)
     _add_scan_options(mesh)
@@ -51,11 +50,11 @@ def add_run(parsers: argparse._SubParsersAction) -> None:
         " plastic strain"
     )
     deck = parsers.add_parser("run", help=text, description=f"{text[0].upper()}{text[1:]}.")
-    deck.add_argument("deck", type=Path, help="an .inp file with a step of tension")
+    deck.add_argument("deck", type=path, help="an .inp file with a step of tension")
     deck.add_argument(
         "-o",
         "--output",
-        type=Path,
+        type=path,
         help=(
             "a .csv table; a picture has its name with .png, the fields of the part without -load"
             " and with -result.vtu (default: DECK-load.csv)"
@@ -177,7 +176,7 @@ def _add_scan_options(mesh: argparse._ActionsContainer) -> None:
     )
     mesh.add_argument(
         "--step",
-        type=Path,
+        type=path,
         metavar="FILE",
         help="your own step, which the deck includes in place of one of tension",
     )
@@ -196,18 +195,18 @@ def add_spread(parsers: argparse._SubParsersAction) -> None:
     spread = parsers.add_parser(
         "spread", help=text, description=f"{text[0].upper()}{text[1:]}. {more}"
     )
-    spread.add_argument("source", type=Path, metavar="SVES", help="an SVE file of the process")
+    spread.add_argument("source", type=path, metavar="SVES", help="an SVE file of the process")
     spread.add_argument(
         "-o",
         "--output",
-        type=Path,
+        type=path,
         required=True,
         help=(
             "a .csv table with a row for each part; beside it -curves.csv, -quantiles.csv and a"
             " .png picture"
         ),
     )
-    spread.add_argument("--mesh", type=Path, metavar="MESH", required=True, help=MESH)
+    spread.add_argument("--mesh", type=path, metavar="MESH", required=True, help=MESH)
     spread.add_argument(
         "-n",
         "--samples",
@@ -252,18 +251,18 @@ def add_lighten(parsers: argparse._SubParsersAction) -> None:
     lighten = parsers.add_parser(
         "lighten", help=text, description=f"{text[0].upper()}{text[1:]}. {more}"
     )
-    lighten.add_argument("source", type=Path, metavar="SVES", help="an SVE file of the process")
+    lighten.add_argument("source", type=path, metavar="SVES", help="an SVE file of the process")
     lighten.add_argument(
         "-o",
         "--output",
-        type=Path,
+        type=path,
         required=True,
         help=(
             "a .csv table with a row for each design that was run; beside it -porosity.csv, what"
             " `svevae field --porosity` takes for the best, and a .png picture"
         ),
     )
-    lighten.add_argument("--mesh", type=Path, metavar="MESH", required=True, help=MESH)
+    lighten.add_argument("--mesh", type=path, metavar="MESH", required=True, help=MESH)
     lighten.add_argument(
         "--near",
         metavar="FACE",

@@ -9,8 +9,7 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from svevae.cli.given import model_of, work_of
-from svevae.cli.quiet_keras import import_keras
+from svevae.cli.given import import_keras_to_write, model_of, work_of
 
 if TYPE_CHECKING:
     from svevae.meshes.calculix import Load
@@ -19,29 +18,29 @@ if TYPE_CHECKING:
 
 
 def run_field(options: argparse.Namespace) -> None:
-    import_keras("tensorflow")
     from svevae.errors import ConfigError
-    from svevae.scans.options import ImportOptions
-    from svevae.use.field import field_file
     from svevae.use.mesh_options import MeshOptions
 
-    given = {
-        field.name: getattr(options, field.name)
-        for field in dataclasses.fields(ImportOptions)
-        if hasattr(options, field.name)
-    }
-    model, material = model_of(options), options.material
     if options.mesh is None:
-        for field in dataclasses.fields(MeshOptions):
-            if getattr(options, field.name) != field.default and field.name != "mesh":
-                name = MeshOptions.option(field.name)
-                raise ConfigError(f"{name}: expected --mesh MESH with it, received none")
-        print(field_file(options.source, options.output, model, ImportOptions(**given), material))
+        for one in dataclasses.fields(MeshOptions):
+            if one.name != "mesh" and getattr(options, one.name) != one.default:
+                raise ConfigError(f"{one.name}: expected --mesh MESH with it, received none")
+    from svevae.scans.options import ImportOptions
+
+    names = [f.name for f in dataclasses.fields(ImportOptions) if hasattr(options, f.name)]
+    read = ImportOptions(**{name: getattr(options, name) for name in names})
+    placed = None if options.mesh is None else mesh_options(options)
+    verb = "field" if placed is None else "deck"
+    import_keras_to_write(options, verb, options.source, options.mesh)
+    model, material = model_of(options), options.material
+    if placed is None:
+        from svevae.use.field import field_file
+
+        print(field_file(options.source, options.output, model, read, material))
         return
     from svevae.pictures.part import plot_deck
     from svevae.use.on_mesh import deck_file
 
-    read, placed = ImportOptions(**given), mesh_options(options)
     print(deck_file(options.source, options.output, model, read, placed, material, plot_deck))
 
 
@@ -49,6 +48,7 @@ def run_run(options: argparse.Namespace) -> None:
     from svevae.errors import DataError, SolverError
     from svevae.files import check_target
     from svevae.meshes.calculix import run_deck
+    from svevae.words import counted
 
     deck = options.deck
     table = options.output or deck.with_name(f"{deck.stem}-load.csv")
@@ -79,7 +79,7 @@ def run_run(options: argparse.Namespace) -> None:
     force = "no yield yet" if found is None else f"yield load {found:.5g} N"
     print(
         f"{files}: {force} (0.2 % of {load.length:.4g} {load.unit}), {load.force[-1]:.5g} N at"
-        f" {end}, {len(load.force)} increments{about}"
+        f" {end}, {counted(len(load.force), 'increment')}{about}"
     )
 
 
@@ -141,7 +141,7 @@ def mesh_options(options: argparse.Namespace) -> MeshOptions:
 
 
 def run_spread(options: argparse.Namespace) -> None:
-    import_keras("tensorflow")
+    import_keras_to_write(options, "spread", options.source, options.mesh)
     from svevae.errors import DataError
     from svevae.pictures.spread import plot_spread
     from svevae.scans.options import ImportOptions
@@ -168,7 +168,7 @@ def run_spread(options: argparse.Namespace) -> None:
 
 
 def run_lighten(options: argparse.Namespace) -> None:
-    import_keras("tensorflow")
+    import_keras_to_write(options, "lighten", options.source, options.mesh)
     from svevae.pictures.lighten import plot_lightened
     from svevae.scans.options import ImportOptions
     from svevae.use.lighten import Wish, describe_lightened, lighten_file, tables_of

@@ -14,12 +14,14 @@ from svevae.cli.shared import (
     add_model_option,
     add_params_option,
 )
-from svevae.cli.values import count, positive, target
+from svevae.cli.values import count, path, positive, target
 from svevae.cli.volumes import add_import
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """All commands; the function that runs one is `run` of the parsed options."""
+    """All commands; of the parsed options `run` is the function that runs one, `named` has its
+    options by the arguments that they become.
+    """
     parser = argparse.ArgumentParser(
         prog="svevae", description="Latent-space multiscale simulation of porous metals."
     )
@@ -28,15 +30,15 @@ def make_parser() -> argparse.ArgumentParser:
 
     text = "lay a new project: params.yaml, dvc.yaml, MLproject, a DVC remote, git"
     init = parsers.add_parser("init", help=text, description=f"{text[0].upper()}{text[1:]}.")
-    init.add_argument("folder", type=Path, help="a new or empty folder")
+    init.add_argument("folder", type=path, help="a new or empty folder")
     text = "SVE file with properties that the project is to learn from; it is copied"
-    init.add_argument("--data", type=Path, metavar="FILE", help=text)
+    init.add_argument("--data", type=path, metavar="FILE", help=text)
     init.set_defaults(run=commands.run_init)
 
     check = parsers.add_parser(
         "check", help="say what is in an SVE file, or everything that is wrong with it"
     )
-    check.add_argument("file", type=Path)
+    check.add_argument("file", type=path)
     check.set_defaults(run=commands.run_check)
 
     text = (
@@ -59,11 +61,11 @@ def make_parser() -> argparse.ArgumentParser:
     show = parsers.add_parser(
         "show", help="draw an SVE file: its SVEs, pores, properties and neighbours"
     )
-    show.add_argument("file", type=Path)
+    show.add_argument("file", type=path)
     show.add_argument(
         "-o",
         "--output",
-        type=Path,
+        type=path,
         help="a .png file (default: the name of FILE with .png, in this folder)",
     )
     show.set_defaults(run=commands.run_show)
@@ -75,11 +77,11 @@ def make_parser() -> argparse.ArgumentParser:
     scatter = parsers.add_parser(
         "scatter", help=text, description=f"{text[0].upper()}{text[1:]}; a table and a picture."
     )
-    scatter.add_argument("file", type=Path)
+    scatter.add_argument("file", type=path)
     scatter.add_argument(
         "-o",
         "--output",
-        type=Path,
+        type=path,
         default=Path("scatter.png"),
         help="a .png file (default: %(default)s)",
     )
@@ -109,7 +111,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     export.add_argument("file", help="an SVE file; for .onnx a model, by registry URI or folder")
     export.add_argument(
-        "-o", "--output", type=Path, required=True, help="a .vtkhdf file, or a .onnx file"
+        "-o", "--output", type=path, required=True, help="a .vtkhdf file, or a .onnx file"
     )
     which = export.add_mutually_exclusive_group()
     which.add_argument("--sve", type=int, metavar="I", help="index of the SVE in the file, from 0")
@@ -179,13 +181,13 @@ def make_parser() -> argparse.ArgumentParser:
     parsers.add_parser("record", help=text).set_defaults(run=stage_commands.run_record)
 
     predict = parsers.add_parser("predict", help="properties of every SVE of a file")
-    predict.add_argument("file", type=Path)
-    predict.add_argument("-o", "--output", type=Path, required=True, help="a .csv or .h5 file")
+    predict.add_argument("file", type=path)
+    predict.add_argument("-o", "--output", type=path, required=True, help="a .csv or .h5 file")
     add_model_option(predict)
     predict.set_defaults(run=commands.run_predict)
 
     sample = parsers.add_parser("sample", help="new SVEs, with wished properties if need be")
-    sample.add_argument("-o", "--output", type=Path, required=True, help="an .h5 file")
+    sample.add_argument("-o", "--output", type=path, required=True, help="an .h5 file")
     sample.add_argument(
         "-n", "--count", type=positive, default=16, help="how many (default: %(default)s)"
     )
@@ -213,7 +215,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     explore.add_argument(
         "file",
-        type=Path,
+        type=path,
         nargs="?",
         help="an SVE file to pick from (default: the model's own data, if they are here)",
     )
@@ -247,6 +249,12 @@ def make_parser() -> argparse.ArgumentParser:
     )
     add_allow_host_option(ui)
     ui.set_defaults(run=commands.run_ui)
+    for command in parsers.choices.values():
+        command.set_defaults(
+            named={
+                one.dest: one.option_strings[-1] for one in command._actions if one.option_strings
+            }
+        )
     return parser
 
 
@@ -269,7 +277,7 @@ def _add_design(parsers: argparse._SubParsersAction) -> None:
     design.add_argument(
         "-o",
         "--output",
-        type=Path,
+        type=path,
         default=Path("design.h5"),
         help="an .h5 file (default: %(default)s)",
     )
@@ -292,6 +300,6 @@ def _add_design(parsers: argparse._SubParsersAction) -> None:
         "SVE file whose material, tension and tolerance the solver is to take (default: those the"
         " model was trained with)"
     )
-    design.add_argument("--data", type=Path, metavar="FILE", help=text)
+    design.add_argument("--data", type=path, metavar="FILE", help=text)
     add_cluster_options(design)
     design.set_defaults(run=commands.run_design)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from svevae.cli.values import material, positive
+from svevae.cli.values import material, path, positive
 
 
 def add_cluster_options(command: argparse.ArgumentParser) -> None:
@@ -59,7 +59,7 @@ def add_model_option(command: argparse.ArgumentParser) -> None:
 def add_params_option(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--params",
-        type=Path,
+        type=path,
         default=Path("params.yaml"),
         metavar="FILE",
         help="YAML file with the section generate, alone if need be (default: %(default)s)",

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import argparse
 import math
+from pathlib import Path
+
+from svevae.errors import elsewhere
 
 
 def positive(text: str) -> int:
@@ -63,6 +66,16 @@ def material(text: str) -> str | dict[str, float]:
     if len(dict(pairs)) < len(pairs):
         raise argparse.ArgumentTypeError(f"expected each constant once, received {text!r}")
     return dict(pairs)
+
+
+def address_free(text: str) -> str:
+    if there := elsewhere(text):
+        raise argparse.ArgumentTypeError(f"expected a path on this machine, received {there}")
+    return text
+
+
+def path(text: str) -> Path:
+    return Path(address_free(text))
 
 
 def words(text: str) -> tuple[str, ...]:

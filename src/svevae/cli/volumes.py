@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from svevae.cli import commands
 from svevae.cli.shared import add_cluster_options, add_params_option
-from svevae.cli.values import count, finite, pores, positive, span, words
+from svevae.cli.values import address_free, count, finite, path, pores, positive, span, words
 
 
 def add_import(parsers: argparse._SubParsersAction) -> None:
@@ -18,14 +17,14 @@ def add_import(parsers: argparse._SubParsersAction) -> None:
     )
     take.add_argument(
         "source",
-        type=Path,
+        type=path,
         nargs="+",
         help=(
             "a volume, a folder of slices or of volumes, .npz, HDF5 or FANS results; or closed"
             " surfaces of pores"
         ),
     )
-    take.add_argument("-o", "--output", type=Path, required=True, help="the SVE file to write")
+    take.add_argument("-o", "--output", type=path, required=True, help="the SVE file to write")
     take.add_argument(
         "--size", type=int, metavar="N", help="edge of the SVEs in voxels (default: whole samples)"
     )
@@ -38,6 +37,7 @@ def add_import(parsers: argparse._SubParsersAction) -> None:
     add_volume_options(take)
     take.add_argument(
         "--table",
+        type=address_free,
         help="CSV file of the properties (.csv, .tsv, .txt), or the array of them in a .npz or HDF5"
         " file",
     )
@@ -103,7 +103,10 @@ def add_volume_options(command: argparse.ArgumentParser) -> None:
         help="outside is what lies beyond the circle inscribed in each slice across z",
     )
     command.add_argument(
-        "--mask", metavar="FILE", help="volume of the same shape, 0 outside the field of view"
+        "--mask",
+        type=address_free,
+        metavar="FILE",
+        help="volume of the same shape, 0 outside the field of view",
     )
     command.add_argument(
         "--resample",

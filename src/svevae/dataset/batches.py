@@ -6,12 +6,14 @@ unpacked a batch at a time.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import keras
 import numpy as np
 
-from svevae.dataset.curves import Curves, laws_of_file
+from svevae.dataset.curves import Curves, laws_of_file, response_weights
 from svevae.dataset.store import LabelledDataset, SVEDataset
 from svevae.dataset.symmetry import AS_IS, XY, Turn, turned_targets
 from svevae.errors import ConfigError
@@ -43,6 +45,10 @@ class PackedVoxels:
         n = self.n
         return np.unpackbits(self._bits[rows], axis=1, count=n**3).reshape(-1, n, n, n)
 
+    def digest(self) -> str:
+        """Of the voxels alone."""
+        return hashlib.blake2b(self._bits.tobytes(), digest_size=16).hexdigest()
+
     def blocks(self) -> Iterator[np.ndarray]:
         """All cubes in order, up to 256 at a time."""
         for start in range(0, len(self), BLOCK):
@@ -54,9 +60,10 @@ class Batches(keras.utils.PyDataset):
     "law" of each SVE where it says more, and after `know` with its "statistics".
 
     Targets are the properties in their units, or the response where there are `curves`
-    (`svevae.dataset.curves`). With `shuffle`, SVEs are dealt anew each epoch and augmented; what
-    epoch k shows depends on the seed and k alone, so an interrupted training goes on with the
-    batches it would have seen. Without it, all SVEs come once, in file order.
+    (`svevae.dataset.curves`), followed by the weights of its numbers (batch, target). With
+    `shuffle`, SVEs are dealt anew each epoch and augmented; what epoch k shows depends on the seed
+    and k alone, so an interrupted training goes on with the batches it would have seen. Without it,
+    all SVEs come once, in file order.
     """
 
     def __init__(
@@ -116,7 +123,7 @@ class Batches(keras.utils.PyDataset):
         count = len(self.voxels)
         return max(1, count // self.batch_size) if self.shuffle else -(-count // self.batch_size)
 
-    def __getitem__(self, i: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    def __getitem__(self, i: int) -> tuple[Any, ...]:
         rows = self._order[i * self.batch_size : (i + 1) * self.batch_size]
         voxels, targets = self.voxels[rows], self.targets[AS_IS][rows]
         x = {"voxels": voxels}
@@ -135,13 +142,13 @@ class Batches(keras.utils.PyDataset):
             targets[chosen] = self.targets[XY][rows[chosen]]
             if self.statistics is not None:
                 x["statistics"][chosen] = x["statistics"][chosen][:, self.orders[XY]]
-        return x, targets
+        return (x, targets) if self.laws is None else (x, targets, response_weights(targets))
 
 
 class StatisticsBatches(keras.utils.PyDataset):
     """Batches of (statistics (batch, statistic), or a pair with the law (batch, 5); standardised
-    targets (batch, target)) of the SVEs of `batches`, which know their statistics; the scaler is
-    mean, std (target,).
+    targets (batch, target); with the law, the weights of these) of the SVEs of `batches`, which
+    know their statistics; the scaler is mean, std (target,).
 
     With `shuffle`, each SVE comes once an epoch with its axes in an order that its labels know, and
     what an epoch shows depends on the seed and the epoch alone; else as it is, all at once.
@@ -158,6 +165,7 @@ class StatisticsBatches(keras.utils.PyDataset):
         self.targets = np.stack(
             [((batches.targets[turn] - mean) / std).astype(np.float32) for turn in self.turns]
         )
+        self.weights = None if self.laws is None else response_weights(batches.targets[AS_IS])
         count = len(self.statistics)
         self.batch_size = min(STATISTICS_BATCH, max(1, count // 4)) if shuffle else count
         self.start_epoch(0)
@@ -170,14 +178,17 @@ class StatisticsBatches(keras.utils.PyDataset):
     def __len__(self) -> int:
         return len(self.statistics) // self.batch_size
 
-    def __getitem__(self, i: int) -> tuple[np.ndarray | tuple[np.ndarray, ...], np.ndarray]:
+    def __getitem__(self, i: int) -> tuple[Any, ...]:
         rows = self._order[i * self.batch_size : (i + 1) * self.batch_size]
         statistics, turn = self.statistics[rows], self._turn[rows]
         for k, axes in enumerate(self.turns):
             if axes != AS_IS:
                 statistics[turn == k] = statistics[turn == k][:, self.orders[axes]]
         targets = self.targets[turn, rows]
-        return (statistics if self.laws is None else (statistics, self.laws[rows])), targets
+        if self.laws is None or self.weights is None:
+            return statistics, targets
+        # whatever the turn: they follow from the weakest axis, and all ratios have the same
+        return (statistics, self.laws[rows]), targets, self.weights[rows]
 
     def start_epoch(self, epoch: int) -> None:
         """Deal the batches of `epoch`, counted from 0."""

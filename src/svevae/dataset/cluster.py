@@ -200,7 +200,7 @@ def open_cluster(work: Work = HERE) -> Iterator[Cluster]:
     from distributed import Client, LocalCluster
 
     if work.workers is not None and work.workers < 1:
-        raise ClusterError(f"--workers: expected at least 1, received {work.workers}")
+        raise ClusterError(f"workers: expected at least 1, received {work.workers}")
     options = {
         "logging.distributed": "critical",
         "nanny.pre-spawn-environ": ONE_THREAD | {"PYTHONWARNINGS": f"ignore:{SLOW_DISK}"},
@@ -268,7 +268,7 @@ def _greet(scheduler: str) -> None:
 
 def _nobody(scheduler: str, reason: str) -> ClusterError:
     return ClusterError(
-        f"--scheduler {scheduler}: expected a Dask scheduler such as tcp://host:8786, found none:"
+        f"scheduler {scheduler}: expected a Dask scheduler such as tcp://host:8786, found none:"
         f" {reason}"
     )
 

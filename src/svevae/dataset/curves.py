@@ -32,6 +32,8 @@ CONSTANTS = len(AXES) + len(SHEARS) + len(RATIOS)
 RATIO_RANGE = (-0.5, 1.0)
 # of the matrix's modulus: what carries less is nearly severed, and nobody is judged by it
 LEAST = 0.02
+# of the matrix's modulus: Poisson's ratios of what carries less count for less
+SOUND = 0.1
 
 
 @dataclass(frozen=True)
@@ -124,6 +126,17 @@ def carries_load(data: LabelledDataset) -> np.ndarray:
     if laws is None or not moduli:
         return np.ones(data.count, bool)
     return np.asarray((data.properties[:, moduli] >= LEAST * laws[:, :1]).all(axis=1))
+
+
+def response_weights(response: np.ndarray) -> np.ndarray:
+    """(sve, target) float32: how much each number of a `response` counts when it is learnt. 1, and
+    less for the Poisson's ratios of what is nearly severed: they are any number, and their errors
+    would outweigh all others (docs/model-log.md).
+    """
+    weights = np.ones_like(response, np.float32)
+    weakest = response[:, : len(AXES)].min(axis=1, keepdims=True)
+    weights[:, CONSTANTS - len(RATIOS) : CONSTANTS] = (weakest / SOUND).clip(0, 1)
+    return weights
 
 
 def _labelled_by(data: SVEDataset) -> tuple[float, ...] | None:

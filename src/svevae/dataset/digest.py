@@ -6,9 +6,9 @@ import hashlib
 from pathlib import Path
 
 import numpy as np
-import yaml
 
-from svevae.errors import DataError
+from svevae.errors import DataError, blaming
+from svevae.yaml_text import parse_yaml
 
 BLOCK = 1 << 20
 
@@ -17,14 +17,16 @@ def dataset_digest(path: Path) -> str:
     """Name the data as DVC does: by the md5 in the .dvc file of `path` or of a folder above it,
     else by the md5 of the file itself.
 
-    Raises DataError where a .dvc file is unreadable.
+    Raises ConfigError where a .dvc file is no YAML, DataError where it has no md5.
     """
     for tracked in (path, *path.parents):
         pointer = tracked.with_name(f"{tracked.name}.dvc") if tracked.name else None
         if pointer is not None and pointer.is_file():
+            with blaming(f"{pointer}: "):
+                found = parse_yaml(pointer.read_bytes())
             try:
-                return yaml.safe_load(pointer.read_text(encoding="utf-8"))["outs"][0]["md5"]
-            except (yaml.YAMLError, KeyError, TypeError, IndexError) as error:
+                return found["outs"][0]["md5"]
+            except (KeyError, TypeError, IndexError) as error:
                 raise DataError(
                     f"{pointer}: expected the md5 of {tracked} under outs, received something else"
                 ) from error

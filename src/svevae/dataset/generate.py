@@ -17,7 +17,7 @@ import numpy as np
 from svevae.config import Generate
 from svevae.dataset.cluster import HERE, Cluster, Work, open_cluster, progress
 from svevae.dataset.cut import cut
-from svevae.dataset.journal import JOURNAL, Journal
+from svevae.dataset.journal import JOURNAL, Journal, alone_at
 from svevae.dataset.label_settings import (
     LabelSettings,
     check_reach,
@@ -61,7 +61,7 @@ def generate(settings: Generate, work: Work = HERE, origin: str = "params.yaml")
     converge, or of which a curve ends before the 0.2 % yield, are left out; the attribute
     `unlabelled` says which and why. Raises ConfigError for settings that make no sense, as curves
     that all end too early, SolverError where no SVE converges, and DataError where the file cannot
-    be written.
+    be written, or another process makes the same labels.
     """
     with blaming(f"{origin}: generate."):
         labels = label_settings(settings)
@@ -70,7 +70,11 @@ def generate(settings: Generate, work: Work = HERE, origin: str = "params.yaml")
     output = Path(settings.output)
     output.parent.mkdir(parents=True, exist_ok=True)
     check_target(output)
-    with blaming(f"{origin}: generate."), open_cluster(work) as cluster:
+    with (
+        blaming(f"{origin}: generate."),
+        alone_at(JOURNAL, labels, "generate"),
+        open_cluster(work) as cluster,
+    ):
         parts = _make_parts(settings, plan, cluster)
         cubes, positions = zip(
             *(cut(part, settings.sve, settings.stride) for part in parts), strict=True

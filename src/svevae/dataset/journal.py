@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ import numpy as np
 from svevae.dataset.label_settings import LabelSettings
 from svevae.dataset.seal import plain_attributes, row_slabs
 from svevae.errors import DataError
-from svevae.files import load_arrays, save_arrays
+from svevae.files import load_arrays, locked, save_arrays
 from svevae.hdf5 import reading
 from svevae.physics.alloys import laws_of
 
@@ -41,6 +41,13 @@ def digests_of(voxels: np.ndarray, laws: np.ndarray | None, settings: LabelSetti
         voxel_digest(sve, law if other else None)
         for sve, law, other in zip(voxels, laws, own, strict=True)
     ]
+
+
+def alone_at(folder: Path, settings: LabelSettings, command: str) -> AbstractContextManager[None]:
+    """Keep other processes from the journal of `settings` in `folder`, which would make the same
+    labels. Raises DataError as `svevae.files.locked`.
+    """
+    return locked(folder / settings.digest() / "journal.lock", command)
 
 
 class Journal:

@@ -159,7 +159,7 @@ def label_sves(
     columns, index, errors = label_converged(voxels, names, settings, journal, cluster, batch)
     if errors:
         without_labels(errors, len(voxels), index)
-        lost = f"{len(voxels) - len(index)} of {len(voxels)} SVEs"
+        lost = f"{len(voxels) - len(index)} of {counted(len(voxels), 'SVE')}"
         head = f"{lost} could not be labelled, all others are kept:"
         raise SolverError("\n  ".join([head, *map(str, errors)]))
     return columns

@@ -16,7 +16,7 @@ from svevae.dataset.seal import Digest, pack, row_slabs, seal_problems
 from svevae.errors import DataError
 from svevae.hdf5 import reading
 from svevae.physics.alloys import LAW
-from svevae.words import short, some
+from svevae.words import counted, short, some
 
 INFLATION = 1032  # deflate packs that many bytes into one, at most
 FILTERS = {"shuffle", "fletcher32", "1", "2", "3"}  # of HDF5; others may pack denser
@@ -270,8 +270,8 @@ def _family_problems(item: h5py.Dataset) -> Iterator[str]:
         yield "/family: the attribute `names` is missing or not a list of strings"
     elif len(item) and not 0 <= int(item[:].min()) <= int(item[:].max()) < len(names):
         yield (
-            f"/family: expected 0 to {len(names) - 1}, an index into its {len(names)} names,"
-            f" received {int(item[:].min())} to {int(item[:].max())}"
+            f"/family: expected 0 to {len(names) - 1}, an index into its"
+            f" {counted(len(names), 'name')}, received {int(item[:].min())} to {int(item[:].max())}"
         )
 
 

@@ -12,7 +12,7 @@ from svevae.dataset.store import LabelledDataset
 from svevae.errors import DataError
 from svevae.files import write_text
 from svevae.records import read_record, record_text
-from svevae.words import some
+from svevae.words import counted, some
 
 SUBSETS = ("train", "validation", "test")
 
@@ -41,8 +41,8 @@ class Split:
         for key in ("units", "mean", "std"):
             if len(getattr(self, key)) != len(self.names):
                 raise DataError(
-                    f"{key}: expected one for each of the {len(self.names)} names, received"
-                    f" {len(getattr(self, key))}"
+                    f"{key}: expected one for each of the {counted(len(self.names), 'name')},"
+                    f" received {len(getattr(self, key))}"
                 )
 
     def index(self, subset: str, part_id: np.ndarray) -> np.ndarray:

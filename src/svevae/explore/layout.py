@@ -11,6 +11,7 @@ from svevae.explore.mesh_layout import filling, mesh_card
 from svevae.explore.mesh_upload import MESHES
 from svevae.explore.session import Explorer
 from svevae.explore.upload import LARGEST
+from svevae.words import counted
 
 FURTHEST = 3.0  # standard deviations, of a slider
 POLL = 400  # ms
@@ -22,7 +23,7 @@ def page_layout(explorer: Explorer, uri: str, page: str) -> html.Div:
     """Lay out the page of the model that `uri` names; `page` is its key in `Pages`."""
     model = explorer.model
     size = f", voxels of {model.voxel_size:g} µm" if model.voxel_size else ""
-    facts = f"SVEs of {model.n}³ voxels{size}; {model.latent_dim} latent units"
+    facts = f"SVEs of {model.n}³ voxels{size}; {counted(model.latent_dim, 'latent unit')}"
     head = [html.H1("svevae explore"), html.Span(uri), html.Span(facts)]
     properties, shapes = _sliders(explorer.directions)
     return html.Div(

@@ -26,9 +26,6 @@ WORDS = {
     ),
     "--mesh-unit says its unit": "say its unit",
     "; --voxel-size says it": "",
-    "--porosity": "Porosity",
-    "--pull": "Pull",
-    "--hold": "Hold",
 }
 
 

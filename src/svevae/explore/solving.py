@@ -10,8 +10,9 @@ from svevae.errors import DataError
 from svevae.physics.alloys import laws_of
 from svevae.physics.connectivity import load_path
 from svevae.physics.elasticity import AXES, Material, young
-from svevae.physics.homogenize import Loading, Solver
+from svevae.physics.homogenize import Solver
 from svevae.physics.knee import proof_stress
+from svevae.physics.loading import Loading
 
 
 def pulled(

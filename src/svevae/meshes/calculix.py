@@ -180,7 +180,11 @@ def read_load(path: Path, step: dict[str, float | str]) -> Load | None:
 
 def last_words(log: Path) -> str:
     """What ccx said from its first error on, or last."""
-    lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    lines = [
+        line
+        for line in log.read_text(errors="replace", encoding="utf-8").splitlines()
+        if line.strip()
+    ]
     errors = [k for k, line in enumerate(lines) if "*ERROR" in line]
     shown = lines[errors[0] :][:SHOWN] if errors else lines[-SHOWN:]
     return "\n  ".join(shown)
@@ -217,7 +221,7 @@ def _watch(process: subprocess.Popen, status: Path) -> None:
 def _done(status: Path) -> tuple[int, float] | None:
     """The last increment of a .sta file that converged, and the time that it reached."""
     try:
-        lines = status.read_text(errors="replace").splitlines()
+        lines = status.read_text(errors="replace", encoding="utf-8").splitlines()
     except OSError:
         return None
     for line in reversed(lines):

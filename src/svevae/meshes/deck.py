@@ -71,7 +71,7 @@ class Pull:
         pulled, held = _face(mesh, "pull", pull), _face(mesh, "hold", hold)
         if (both := np.intersect1d(pulled, held)).size:
             raise DataError(
-                f"--pull {pull}, --hold {hold}: expected faces without a common node, received"
+                f"pull {pull}, hold {hold}: expected faces without a common node, received"
                 f" {both[0]} in both"
             )
         apart = np.subtract(*(mesh.points[mesh.rows(one)].mean(axis=0) for one in (pulled, held)))
@@ -79,24 +79,24 @@ class Pull:
         length = float(abs(apart[axis]))
         if length < ALONG * np.linalg.norm(apart) or length == 0:
             raise DataError(
-                f"--pull {pull}, --hold {hold}: expected faces that lie along x, y or z of each"
+                f"pull {pull}, hold {hold}: expected faces that lie along x, y or z of each"
                 f" other, received a distance of {', '.join(f'{one:.4g}' for one in apart)}"
             )
         if displacement is not None:
             moved = displacement
             if not 0 < moved <= length:
                 raise DataError(
-                    f"--displacement: expected a length above 0, and at most {length:.4g} {unit},"
+                    f"displacement: expected a length above 0, and at most {length:.4g} {unit},"
                     f" the distance of the faces, received {moved:g}"
                 )
         else:
             if strain is None or not 0 < strain <= 1:
                 raise DataError(
-                    "--strain: expected a fraction above 0, at most 1, received"
+                    "strain: expected a fraction above 0, at most 1, received"
                     f" {'none' if strain is None else f'{strain:g}'}"
                 )
             moved = strain * length
-        _check_bodies(mesh, pulled, held, f"--pull {pull}, --hold {hold}")
+        _check_bodies(mesh, pulled, held, f"pull {pull}, hold {hold}")
         moved = float(np.copysign(moved, apart[axis]))
         return cls(pulled, held, axis, length, moved, unit, increments, clamped)
 
@@ -105,7 +105,7 @@ def _face(mesh: Mesh, option: str, name: str) -> np.ndarray:
     try:
         return mesh.face(name)
     except DataError as error:
-        raise DataError(f"--{option} {error}") from error
+        raise DataError(f"{option} {error}") from error
 
 
 def _check_bodies(mesh: Mesh, pulled: np.ndarray, held: np.ndarray, where: str) -> None:
@@ -157,7 +157,7 @@ def from_folder(file: Path, deck: Path) -> str:
     )
     if len(name) > LONGEST or re.search(r"[\s,]", name):
         raise DataError(
-            f"--step {file}: expected a name of at most {LONGEST} characters without blanks and"
+            f"step {file}: expected a name of at most {LONGEST} characters without blanks and"
             f" commas, received {name}; put it beside {deck.name}"
         )
     return name
@@ -280,7 +280,7 @@ def _pins(mesh: Mesh, pull: Pull) -> tuple[int, int, int]:
     offset = across - across[first]
     second = int(np.argmax(np.linalg.norm(offset, axis=1)))
     if not offset[second].any():
-        raise DataError("--hold: expected a face, received nodes in one place")
+        raise DataError("hold: expected a face, received nodes in one place")
     return int(pull.held[first]), int(pull.held[second]), int(np.argmin(np.abs(offset[second])))
 
 

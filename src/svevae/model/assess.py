@@ -23,7 +23,7 @@ from svevae.model.baselines import (
     VoxelPCA,
     two_point_map,
 )
-from svevae.model.elastic import elastic_statistics
+from svevae.model.elastic import statistics_of
 from svevae.model.latent import LatentModel, sigmoid
 from svevae.model.losses import kl_divergence
 from svevae.model.posterior import Posterior
@@ -239,11 +239,12 @@ def baseline_scores(
     """Scores on `held` of ridge regression from two-point statistics (PCA) and from the elastic
     statistics, and of a PCA of the voxels with `latent_dim` components.
     """
-    elastic = elastic_statistics(held.voxels.n)
-    two_point = _ridge_r2(names, train, held, two_point_map, TWO_POINT_COMPONENTS)
-    elastic_ridge = _ridge_r2(
-        names, train, held, lambda cubes: elastic.predict(cubes, verbose=0), None
-    )
+
+    def two_point_maps(voxels: PackedVoxels) -> np.ndarray:
+        return np.concatenate([two_point_map(cubes) for cubes in voxels.blocks()])
+
+    two_point = _ridge_r2(names, train, held, two_point_maps, TWO_POINT_COMPONENTS)
+    elastic_ridge = _ridge_r2(names, train, held, statistics_of, None)
     count = len(train.voxels)
     pca = VoxelPCA(
         train.voxels[np.linspace(0, count - 1, min(count, PCA_SVES)).astype(int)], latent_dim
@@ -265,14 +266,11 @@ def _ridge_r2(
     names: tuple[str, ...],
     train: Subset,
     held: Subset,
-    statistics: Callable[[np.ndarray], np.ndarray],
+    statistics: Callable[[PackedVoxels], np.ndarray],
     components: int | None,
 ) -> R2:
     """R2 on `held` of ridge regression from `statistics`, reduced to `components` by a PCA."""
-    known, new = (
-        np.concatenate([statistics(cubes) for cubes in part.voxels.blocks()])
-        for part in (train, held)
-    )
+    known, new = (statistics(part.voxels) for part in (train, held))
     baseline = RidgeBaseline(train.porosity, known, train.properties, components)
     return R2.of_columns(names, metrics.r2(held.properties, baseline.predict(held.porosity, new)))
 

@@ -15,13 +15,13 @@ import keras
 import numpy as np
 from tqdm import tqdm
 
-from svevae.dataset.batches import Batches, PackedVoxels, StatisticsBatches
+from svevae.dataset.batches import Batches, StatisticsBatches
 from svevae.dataset.curves import read_curves
 from svevae.dataset.store import LabelledDataset
 from svevae.dataset.symmetry import AS_IS, TURNS, XY, turned_targets
 from svevae.errors import TrainingError, blaming
 from svevae.model.checkpoint import Checkpoint, Progress
-from svevae.model.elastic import elastic_statistics, transposed
+from svevae.model.elastic import statistics_of, transposed
 from svevae.model.predictor import Read
 from svevae.model.property_path import freeze, scale_statistics, train_property_path
 from svevae.model.vae import Trainer, build_vae, compile_trainer
@@ -70,10 +70,9 @@ def set_up(
         read = None if curves is None else Read(data.names, curves)
         vae = build_vae(config, data.n, mean, std, read)
     if config.elastic:
-        model = elastic_statistics(data.n)
         orders = {turn: transposed(turn) for turn in TURNS}
         for batches in (train, validation):
-            batches.know(statistics_of(model, batches.voxels), orders)
+            batches.know(statistics_of(batches.voxels), orders)
         scale_statistics(vae, train)
         freeze(vae)
     trainer = compile_trainer(vae, config, std, len(train))
@@ -91,11 +90,6 @@ def learn_properties(trainer: Trainer, train: Batches, validation: Batches, seed
             StatisticsBatches(validation, mean, std, False),
             trainer.config.property_epochs,
         )
-
-
-def statistics_of(model: keras.Model, voxels: PackedVoxels) -> np.ndarray:
-    """(sve, statistic) the elastic statistics, by a model of `svevae.model.elastic`."""
-    return np.concatenate([model.predict(cubes, verbose=0) for cubes in voxels.blocks()])
 
 
 def suited(config: Train, data: LabelledDataset) -> Train:

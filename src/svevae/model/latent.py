@@ -20,6 +20,7 @@ import numpy as np
 from svevae.errors import DataError
 from svevae.files import repair_folder, replace_folder
 from svevae.model.contract import CONTRACT_FILE, MODEL_FILE, POSTERIOR_FILE, ModelContract
+from svevae.model.elastic import at_once
 from svevae.model.posterior import Posterior
 from svevae.physics.alloys import LAW
 from svevae.words import some
@@ -76,7 +77,8 @@ class LatentModel:
         batch_size: int = 64,
         posterior: Posterior | None = None,
     ):
-        self.model, self.contract, self.batch_size = model, contract, batch_size
+        self.model, self.contract = model, contract
+        self.batch_size = at_once(contract.n, batch_size)
         self.posterior = posterior or Posterior.prior(contract.latent_dim)
         self.names, self.units = contract.names, contract.units
         self.n, self.latent_dim, self.voxel_size = (

@@ -33,13 +33,15 @@ def kl_divergence(mean: Tensor, log_var: Tensor) -> Tensor:
     return 0.5 * (ops.exp(log_var) + ops.square(mean) - 1 - log_var)
 
 
-def property_loss(targets: Tensor, predicted: Tensor, std: Tensor) -> Tensor:
+def property_loss(targets: Tensor, predicted: Tensor, std: Tensor, weights: Tensor = 1.0) -> Tensor:
     """-log N(targets / std; predicted / std, I) without its constant, summed over targets: the
     properties, or what they are read off.
 
-    Shapes: (batch, target) twice and (target,), all in the targets' units -> (batch,).
+    Shapes: (batch, target) twice and (target,), all in the targets' units, and the `weights` of the
+    squares, (batch, target) -> (batch,).
     """
-    return 0.5 * ops.sum(ops.square((ops.cast(targets, "float32") - predicted) / std), axis=-1)
+    error = (ops.cast(targets, "float32") - predicted) / std
+    return 0.5 * ops.sum(weights * ops.square(error), axis=-1)
 
 
 def mean_squared_error(loss: float, targets: int) -> float:

@@ -189,7 +189,7 @@ def _core(
 
 
 def _informed(config: Train, targets: int) -> keras.Model:
-    """Elastic statistics (batch, 84) -> means of the informed latent units (batch, informed).
+    """Elastic statistics (batch, 114) -> means of the informed latent units (batch, informed).
 
     Trained by itself (`svevae.model.property_path`). Beyond what is familiar only the linear part
     goes on, as the regression does that training starts from.
@@ -244,7 +244,9 @@ class Trainer(keras.Model):
         terms = (
             reconstruction_loss(x["voxels"], y_pred["logits"]),
             ops.sum(kl_divergence(y_pred["latent_mean"], y_pred["latent_log_var"]), axis=-1),
-            property_loss(y, y_pred["targets"], self.std),
+            property_loss(
+                y, y_pred["targets"], self.std, 1.0 if sample_weight is None else sample_weight
+            ),
         )
         for metric, term in zip(self.terms, terms, strict=True):
             metric.update_state(term)

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
         young,
     )
     from svevae.physics.hardening import Hardening
-    from svevae.physics.homogenize import Elastic, Loading, Path, Settings, Solver
+    from svevae.physics.homogenize import Elastic, Path, Settings, Solver
     from svevae.physics.label import Labels, Tension, property_names, yield_stress
+    from svevae.physics.loading import Loading
     from svevae.physics.microstructure import GENERATORS, make_part, parameter_names
     from svevae.physics.part import Response, pull
     from svevae.physics.voce import fit_voce, voce_curve
@@ -64,7 +65,7 @@ __getattr__ = lazy(
         "Hardening": "hardening",
         "GENERATORS": "microstructure",
         "Labels": "label",
-        "Loading": "homogenize",
+        "Loading": "loading",
         "Material": "elasticity",
         "PRESETS": "elasticity",
         "Path": "homogenize",

@@ -26,6 +26,7 @@ from svevae.physics.placed_pores import (
     ellipsoid,
     longest_pore,
 )
+from svevae.words import counted
 
 # a rough pore's surface moves by up to this many standard deviations
 ROUGHEST = 2.0
@@ -234,7 +235,7 @@ def _filled(canvas: Canvas, porosity: float, pores: Callable[[], Iterator[Pore]]
         if vain == TRIES:
             raise ConfigError(
                 f"porosity: expected what such pores can fill, received {porosity:g}; the last"
-                f" {TRIES} of them found no solid, with {canvas.missing} voxels missing"
+                f" {TRIES} of them found no solid, with {counted(canvas.missing, 'voxel')} missing"
             )
     return canvas.part()
 

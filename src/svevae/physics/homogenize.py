@@ -1,8 +1,9 @@
 """Periodic homogenisation of porous elastoplastic SVEs, on CPU and GPU.
 
 Small strain, B-bar hexahedra on the voxels (`element`), J2 plasticity (`plasticity`), pores of zero
-stiffness; `equilibrium` solves. On a GPU a batch goes at once (`batched`, by JAX), on a CPU each
-SVE by itself (`cpu`, by numba): the same equations, solved alike.
+stiffness, along a path of loads (`loading`); `equilibrium` solves. On a GPU a batch goes at once
+(`batched`, by JAX), on a CPU each SVE by itself (`cpu`, by numba): the same equations, solved
+alike.
 
 Lengths are in voxel edges, stresses in MPa in Mandel order.
 """
@@ -16,22 +17,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from svevae.errors import ConfigError, DataError, SolverError
 from svevae.physics.elasticity import (
-    AXES,
-    TRACE,
     Material,
     PorousMaterial,
     VoxelMaterial,
     dilatancy,
     moduli,
 )
+from svevae.physics.loading import Loading, elastic_start, load_sizes, step_ratio
+from svevae.words import counted
 
-# an increment's residual is measured against its load, or this share of the whole load if that is
-# more
-SMALLEST_LOAD = 1e-2
 # raise it with any change of the element, the equations or the settings' meaning: labels made
 # before are then made again
 RECIPE = 1
@@ -61,56 +58,6 @@ class Settings:
                 raise ConfigError(
                     f"{name}: expected a number between 0 and 1, received {getattr(self, name)}"
                 )
-
-
-@dataclass(frozen=True)
-class Loading:
-    """A path of the mean strain and stress: where `controlled` (6,) the mean follows `strain`
-    (increment, 6), else `stress`, in MPa.
-
-    `names` are what errors call the increments, else their places. Raises ConfigError where a shape
-    is wrong or a number is not finite.
-    """
-
-    strain: np.ndarray
-    stress: np.ndarray
-    controlled: np.ndarray
-    names: Sequence[str] | None = None
-
-    def __post_init__(self) -> None:
-        if (
-            np.ndim(self.strain) != 2
-            or np.shape(self.strain)[1] != 6
-            or np.shape(self.stress) != np.shape(self.strain)
-        ):
-            received = f"{np.shape(self.strain)} and {np.shape(self.stress)}"
-            raise ConfigError(
-                "loading: expected strain and stress of one shape (increment, 6), received"
-                f" {received}"
-            )
-        if np.shape(self.controlled) != (6,):
-            raise ConfigError(
-                f"loading.controlled: expected shape (6,), received {np.shape(self.controlled)}"
-            )
-        if not (np.isfinite(self.strain).all() and np.isfinite(self.stress).all()):
-            raise ConfigError("loading: expected finite numbers")
-
-    @classmethod
-    def prescribed_strain(cls, strain: np.ndarray) -> Loading:
-        """All six mean strains given, (increment, 6)."""
-        return cls(np.asarray(strain, float), np.zeros(np.shape(strain)), np.ones(6, bool))
-
-    @classmethod
-    def uniaxial_stress(
-        cls, axis: str, strain: npt.ArrayLike, names: Sequence[str] | None = None
-    ) -> Loading:
-        """Tension along `axis` ("x", "y" or "z") at the given strains (increment,), the other five
-        mean stresses zero.
-        """
-        i, targets = AXES[axis], np.asarray(strain, float)
-        path = np.zeros((len(targets), 6))
-        path[:, i] = targets
-        return cls(path, np.zeros_like(path), np.arange(6) == i, names)
 
 
 @dataclass(frozen=True)
@@ -227,15 +174,16 @@ class Solver:
         solid, settings = self._fields(material, voxels), self.settings
         batch = self._batch(solid)
         controlled = np.asarray(loading.controlled, bool)
-        loads = _loads(loading, solid, elastic)
+        stiffness = None if elastic is None else elastic.stiffness
+        loads = load_sizes(loading, solid, stiffness)
         increments: list[tuple[np.ndarray, ...]] = []
         measured = []
         for k in range(len(loading.strain)):
             if k:
-                batch.extrapolate(_ratio(loading, k))
+                batch.extrapolate(step_ratio(loading, k))
             else:
                 batch.start(
-                    _elastic_start(loading, solid, elastic),
+                    elastic_start(loading, solid, stiffness),
                     None if elastic is None else elastic.displacement,
                 )
             reached = batch.advance(
@@ -323,7 +271,7 @@ class Solver:
     ) -> None:
         if (bad := np.flatnonzero(~(residual <= self.settings.tolerance))).size:
             others = (
-                f"; {len(bad)} of {len(residual)} SVEs did not converge"
+                f"; {len(bad)} of {counted(len(residual), 'SVE')} did not converge"
                 if len(residual) > 1
                 else ""
             )
@@ -347,67 +295,3 @@ def faster() -> str:
     from svevae.physics.batched import on_accelerator
 
     return "jax" if on_accelerator() else "numba"
-
-
-def _mean_stiffness(fields: VoxelMaterial) -> np.ndarray:
-    """(sve, 6, 6): mean of the voxels' elastic stiffnesses."""
-    bulk, shear = (modulus.mean(axis=(1, 2, 3)) for modulus in fields[:2])
-    return bulk[:, None, None] * np.outer(TRACE, TRACE) + 2 * shear[:, None, None] * (
-        np.eye(6) - np.outer(TRACE, TRACE) / 3
-    )
-
-
-def _loads(loading: Loading, fields: VoxelMaterial, elastic: Elastic | None) -> np.ndarray:
-    """(increment, sve): energy norm of each increment's load, the unit of its residual; above 0.
-
-    Of strains on what the SVE itself has for a stiffness, if `elastic` is there, so that one which
-    carries little is solved as exactly as a dense one; of stresses on the mean elastic medium.
-    """
-    mean = _mean_stiffness(fields)
-    stiffness, compliance = mean if elastic is None else elastic.stiffness, np.linalg.inv(mean)
-    voxels = np.prod(fields.bulk.shape[1:])
-
-    def size(strain: np.ndarray, stress: np.ndarray) -> np.ndarray:
-        strain, stress = strain * loading.controlled, stress * ~np.asarray(loading.controlled, bool)
-        energy = np.einsum("ki,sij,kj->ks", strain, stiffness, strain)
-        energy += np.einsum("ki,sij,kj->ks", stress, compliance, stress)
-        return np.sqrt(voxels * np.maximum(energy, 0.0))
-
-    own = size(
-        *(
-            np.diff(target, axis=0, prepend=np.zeros((1, 6)))
-            for target in (loading.strain, loading.stress)
-        )
-    )
-    whole = np.maximum.accumulate(size(loading.strain, loading.stress))
-    load = np.maximum(own, SMALLEST_LOAD * whole)
-    return np.where(load > 0, load, 1.0)
-
-
-def _ratio(loading: Loading, k: int) -> float:
-    """How far increment k goes in the direction of the one before it, in its lengths; 0 at a
-    reversal.
-    """
-    # stresses as strains, roughly
-    targets = np.where(loading.controlled, loading.strain, loading.stress * 1e-5)
-    now, last = targets[k] - targets[k - 1], targets[k - 1] - (targets[k - 2] if k > 1 else 0)
-    return float(np.clip(now @ last / max(last @ last, 1e-30), 0, 4))
-
-
-def _elastic_start(loading: Loading, fields: VoxelMaterial, elastic: Elastic | None) -> np.ndarray:
-    """The mean strain (sve, 6) of the elastic response at the first increment: exact if `elastic`
-    is there, else that of the mean medium.
-    """
-    stiffness = _mean_stiffness(fields) if elastic is None else elastic.stiffness
-    controlled = np.asarray(loading.controlled, bool)
-    mean = np.zeros((len(stiffness), 6))
-    mean[:, controlled] = loading.strain[0, controlled]
-    if not controlled.all():
-        missing = np.where(controlled, 0, loading.stress[0]) - np.einsum(
-            "sij,sj->si", stiffness, mean
-        )
-        inverse = np.linalg.pinv(
-            stiffness[:, ~controlled][:, :, ~controlled], rcond=1e-6, hermitian=True
-        )
-        mean[:, ~controlled] = np.einsum("sij,sj->si", inverse, missing[:, ~controlled])
-    return mean

@@ -12,8 +12,9 @@ from svevae.errors import ConfigError
 from svevae.physics.alloys import in_units_of, laws_of, strains_of
 from svevae.physics.connectivity import load_path
 from svevae.physics.elasticity import AXES, Material, poisson, young
-from svevae.physics.homogenize import Loading, Solver
+from svevae.physics.homogenize import Solver
 from svevae.physics.knee import proof_stress
+from svevae.physics.loading import Loading
 from svevae.physics.voce import OFFSET
 
 # of the mean modulus: less is what the solver's tolerance leaves of a mechanism, voxels that hang

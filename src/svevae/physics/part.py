@@ -23,8 +23,10 @@ from svevae.errors import ConfigError, DataError, SolverError
 from svevae.physics.connectivity import load_path
 from svevae.physics.elasticity import DEVIATORIC_BASIS, Material, PorousMaterial
 from svevae.physics.hardening import Hardening
-from svevae.physics.homogenize import Loading, Path, Settings, Solver
+from svevae.physics.homogenize import Path, Settings, Solver
+from svevae.physics.loading import Loading
 from svevae.physics.voce import OFFSET
+from svevae.words import counted
 
 GRIP = 10.0  # its modulus over the largest of the part
 GRIP_NU = 0.33
@@ -225,7 +227,7 @@ def _shape(
     if outline.ndim != 3 or not outline.any():
         raise DataError(
             f"outline: expected a part (x, y, z), received shape {outline.shape} with"
-            f" {int(outline.sum())} elements inside"
+            f" {counted(int(outline.sum()), 'element')} inside"
         )
     if any(edge % block for edge in outline.shape):
         raise DataError(f"block: expected one that divides {outline.shape}, received {block}")

@@ -327,7 +327,7 @@ def _title(data: SVEDataset) -> str:
     if not data.names:
         labels = "; no labels"
     elif len(data.names) > PROPERTIES:
-        labels = f"; {PROPERTIES} of {len(data.names)} properties"
+        labels = f"; {PROPERTIES} of {counted(len(data.names), 'property')}"
     else:
         labels = ""
     return f"{data.path.name}: {counts} {size}, from {counted(parts, 'part')}{labels}"

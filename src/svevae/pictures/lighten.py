@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from svevae.pictures.style import BASELINE, MODEL, TRUTH, save
 from svevae.use.lighten import Lightened
+from svevae.words import counted
 
 POINTS = 200  # along the distance
 COLOURS = {"uniform": BASELINE, "graded": MODEL}
@@ -49,7 +50,7 @@ def _plot_curves(axes: Axes, found: Lightened) -> None:
         found.target, color=TRUTH, lw=0.8, ls="--", label=f"wanted at yield, {found.target:.1f} N"
     )
     axes.set(xlabel="displacement / distance of the faces [%]", ylabel="force [N]")
-    axes.set_title(f"{len(found.verified)} fresh parts of each", fontsize=10)
+    axes.set_title(f"{counted(len(found.verified), 'fresh part')} of each", fontsize=10)
     axes.set_xlim(left=0)
     axes.set_ylim(bottom=0)
     axes.legend(fontsize=8, loc="lower right")

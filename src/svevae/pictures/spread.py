@@ -13,6 +13,7 @@ from svevae.errors import DataError
 from svevae.parts.quantiles import confidence_band
 from svevae.pictures.style import BAR, LINE, MODEL, TRUTH, WISHED, save
 from svevae.use.spread import Spread
+from svevae.words import counted
 
 BAND = (0.05, 0.5, 0.95)
 POINTS = 200  # of the band along the strain
@@ -48,7 +49,7 @@ def _plot_curves(axes: Axes, spread: Spread) -> None:
     axes.fill_between(100 * at, low, high, color=MODEL, alpha=0.25, lw=0, label="5 to 95 %")
     axes.plot(100 * at, middle, color=MODEL, lw=1.5, label="median")
     axes.set(xlabel="displacement / distance of the faces [%]", ylabel="force [N]")
-    axes.set_title(f"{len(forces)} parts", fontsize=10)
+    axes.set_title(counted(len(forces), "part"), fontsize=10)
     axes.set_xlim(left=0)
     axes.set_ylim(bottom=0)
     axes.legend(fontsize=8, loc="lower right")

@@ -53,7 +53,9 @@ def keep() -> str:
         shutil.copytree(EVALUATION / "plots", beside / "plots")
         shutil.copy(METRICS, beside)
         spread = json.loads(SEEDS.read_text(encoding="utf-8")) if SEEDS.is_file() else None
-        (beside / "model-card.md").write_text(model_card(contract, scores, spread))
+        (beside / "model-card.md").write_text(
+            model_card(contract, scores, spread), encoding="utf-8"
+        )
         replace_folder(beside, KEPT)
     finally:
         shutil.rmtree(beside, ignore_errors=True)

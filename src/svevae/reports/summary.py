@@ -13,6 +13,7 @@ from svevae.model.contract import ModelContract
 from svevae.model.scores import Scores
 from svevae.records import read_record
 from svevae.search.found import BEST, read_found
+from svevae.words import counted
 
 METRICS = Path("artifacts/evaluation/metrics.json")
 CONTRACT = Path("artifacts/model/contract.json")
@@ -102,8 +103,8 @@ def _other_checks(scores: Scores) -> list[str]:
     closed_loop = scores.closed_loop()
     if closed_loop and closed_loop.mean is not None:
         lines.append(
-            f"the solver on {scores.loop_sves} decoded samples against the predictor: mean R2"
-            f" {closed_loop.mean:.4f}"
+            f"the solver on {counted(scores.loop_sves or 0, 'decoded sample')} against the"
+            f" predictor: mean R2 {closed_loop.mean:.4f}"
         )
     for name, other in scores.others.items():
         lines.append(

@@ -20,9 +20,9 @@ from svevae.errors import DataError
 from svevae.scans import volume as vol
 from svevae.scans.options import ImportOptions
 from svevae.scans.readers.arrays import axis_steps, link_name, named_axes
-from svevae.scans.readers.base import MICROMETRES
+from svevae.scans.readers.base import MICROMETRES, several_channels
 from svevae.scans.sources import EDGE, PARTS, Column, Sample, Source, labelled, text_of
-from svevae.words import short, some
+from svevae.words import counted, short, some
 
 NOTES = ("permute_order", EDGE)  # attributes of volumes that are no properties
 LENGTH = re.compile(r"\s*([\d.eE+-]+)\s*(\S*)\s*")  # such as "10 um"
@@ -93,13 +93,15 @@ def read_container(path: Path, arrays: Mapping[str, Array], options: ImportOptio
         return _stack(path, four[0], arrays, options)
     if four or not three:
         listed = some([f"{short(name)} {array.shape}".lstrip() for name, array in arrays.items()])
+        channels = [said for array in arrays.values() if (said := several_channels(array.shape))]
         expected = (
             f"volumes in {options.dataset}"
             if options.dataset
             else "one array (sve, x, y, z), or volumes (x, y, z)"
         )
         raise DataError(
-            f"{path}: expected {expected}, received {listed or 'no array'}"
+            f"{path}: expected {expected}, received"
+            f" {': '.join([listed or 'no array', *channels[:1]])}"
             f"{'' if path.suffix.lower() == '.npy' else '; name one with --dataset'}"
         )
     volumes = {(path, name): arrays[name] for name in three}
@@ -135,6 +137,8 @@ def _volumes(arrays: Mapping[str, Array], options: ImportOptions, rank: int) -> 
 def _stack(path: Path, name: str, arrays: Mapping[str, Array], options: ImportOptions) -> Source:
     """An array (sve, x, y, z), and what else in the file has a row for each of its entries."""
     voxels, where = arrays[name].voxels(), f"{path}: {name}" if name else str(path)
+    if channels := several_channels(voxels.shape):
+        raise DataError(f"{where}: expected volumes, received shape {voxels.shape}: {channels}")
     axes = options.axes or text_of(arrays[name].attributes.get("permute_order", "xyz"))
     samples = [
         Sample(f"{where}[{i}]", partial(vol.oriented, cube, axes, f"{where}[{i}]"))
@@ -247,7 +251,8 @@ def stored(
         for edge in edges_of(path, {name: array}, others or {}, options)
     )
     files = list(dict.fromkeys(path for path, _ in arrays))
-    some_notes = notes[:3] + [f"and {len(notes) - 3} more volumes likewise"] * (len(notes) > 3)
+    more = f"and {counted(len(notes) - 3, 'more volume')} likewise"
+    some_notes = notes[:3] + [more] * (len(notes) > 3)
     return Source(
         where,
         samples,

@@ -21,7 +21,7 @@ from svevae import __version__
 from svevae.config import Generate
 from svevae.dataset.cluster import Work, open_cluster
 from svevae.dataset.cut import dropped
-from svevae.dataset.journal import JOURNAL, Journal
+from svevae.dataset.journal import JOURNAL, Journal, alone_at
 from svevae.dataset.label_settings import label_provenance, label_settings
 from svevae.dataset.labelling import label_converged, without_labels
 from svevae.dataset.store import UNLABELLED, without_load_path, write_dataset
@@ -342,8 +342,13 @@ def label_samples(
     """
     voxels = samples.arrays["voxels"]
     names = [f"SVE {i}" for i in range(len(voxels))]
-    with blaming(f"{origin}: generate."), open_cluster(work) as cluster:
+    with blaming(f"{origin}: generate."):
         labels = label_settings(settings)
+    with (
+        blaming(f"{origin}: generate."),
+        alone_at(JOURNAL, labels, "import --label"),
+        open_cluster(work) as cluster,
+    ):
         journal = Journal(JOURNAL, labels)
         columns, index, errors = label_converged(
             voxels, names, labels, journal, cluster, settings.batch

@@ -57,7 +57,7 @@ def find_sources(paths: list[Path], options: ImportOptions) -> list[Source]:
         return _each_once([_tabled_volumes(paths, Path(options.table), options)])
     if options.table is not None and others:
         raise DataError(
-            f"--table: expected a file {', '.join(TABLES)} for {some(others)}, received"
+            f"table: expected a file {', '.join(TABLES)} for {some(others)}, received"
             f" {options.table!r}"
         )
     return _each_once(

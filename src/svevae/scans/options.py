@@ -13,7 +13,8 @@ UNITS = ("um", "mm", "cm", "m")
 
 @dataclass(frozen=True)
 class ImportOptions:
-    """How to read sources. None is the default named here.
+    """How to read sources. None is the default named here. Hints in errors speak of the options of
+    `svevae import`.
 
     size, stride: edge of the SVEs and distance between them in voxels (whole samples; `size`).
     crop: (start, stop) along x, y, z. threshold, pores: see
@@ -64,25 +65,23 @@ class ImportOptions:
     def __post_init__(self) -> None:
         for name in ("size", "stride"):
             if (value := getattr(self, name)) is not None and value < 1:
-                raise DataError(f"--{name}: expected at least 1 voxel, received {value}")
+                raise DataError(f"{name}: expected at least 1 voxel, received {value}")
         if self.voxel_size is not None and not self.voxel_size > 0:
-            raise DataError(
-                f"--voxel-size: expected micrometres above 0, received {self.voxel_size}"
-            )
+            raise DataError(f"voxel_size: expected micrometres above 0, received {self.voxel_size}")
         if self.stress_unit not in STRESS_UNITS:
             raise DataError(
-                f"--stress-unit: expected one of {', '.join(STRESS_UNITS)}, received"
+                f"stress_unit: expected one of {', '.join(STRESS_UNITS)}, received"
                 f" {self.stress_unit!r}"
             )
         if self.field_of_view not in (None, "cylinder"):
-            raise DataError(f"--field-of-view: expected cylinder, received {self.field_of_view!r}")
+            raise DataError(f"field_of_view: expected cylinder, received {self.field_of_view!r}")
         if self.resample is not None and not 0 <= self.resample < float("inf"):
-            raise DataError(f"--resample: expected micrometres above 0, received {self.resample}")
+            raise DataError(f"resample: expected micrometres above 0, received {self.resample}")
         if self.skip < 0:
-            raise DataError(f"--skip-header: expected 0 bytes or more, received {self.skip}")
+            raise DataError(f"skip: expected 0 bytes or more, received {self.skip}")
         if self.length_unit not in (None, *UNITS):
             raise DataError(
-                f"--unit: expected one of {', '.join(UNITS)}, received {self.length_unit!r}"
+                f"length_unit: expected one of {', '.join(UNITS)}, received {self.length_unit!r}"
             )
         if self.box is not None and not (
             len(self.box) == 6
@@ -92,6 +91,6 @@ class ImportOptions:
             )
         ):
             raise DataError(
-                "--box: expected the smallest x, y, z and then the largest, received"
+                "box: expected the smallest x, y, z and then the largest, received"
                 f" {' '.join(f'{x:g}' for x in self.box)}"
             )

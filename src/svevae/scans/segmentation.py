@@ -12,6 +12,7 @@ import numpy as np
 from svevae.errors import DataError
 from svevae.scans.greys import Histogram, Volume, histogram, values_of
 from svevae.scans.view import LABELS
+from svevae.words import counted
 
 OTSU = "Otsu's"
 SHIFTS = (-0.05, -0.02, 0.0, 0.02, 0.05)
@@ -136,7 +137,7 @@ def find_rule(found: Histogram, threshold: float | None, pores: str | float) -> 
     if found.phases and len(values) == 2:
         return Segmentation(float(values[0] if pores == "dark" else values[1]))
     if found.phases or len(values) < 2:
-        phases = f"{len(values)} phases" if len(values) > 1 else "a single value"
+        phases = counted(len(values), "phase") if len(values) > 1 else "a single value"
         raise DataError(
             f"expected greys or two phases, received {phases}: {listed}; say which is pore: --pores"
             " VALUE or --threshold"

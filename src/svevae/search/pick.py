@@ -120,8 +120,8 @@ def pick(
     )
     if not rows:
         raise SvevaeError(
-            f"search: no finalist of {study.study.study_name} could be trained again with all of"
-            f" {search.seeds} seeds"
+            f"search: no finalist of {study.study.study_name} could be trained again with"
+            f" {counted(search.seeds, 'seed')} each"
         )
     winner = _winner(rows)
     trial = next(trial for trial in study.trials() if trial.number == winner["trial"])

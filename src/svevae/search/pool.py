@@ -121,7 +121,9 @@ class Pool:
         return LOGS / f"worker-{index}.log"
 
     def _last_words(self, index: int) -> str:
-        return "\n".join(self._log(index).read_text(errors="replace").splitlines()[-8:])
+        return "\n".join(
+            self._log(index).read_text(errors="replace", encoding="utf-8").splitlines()[-8:]
+        )
 
 
 def give_up_lost(study: Study, watch: Watch, lost: str = DIED) -> None:

@@ -155,7 +155,9 @@ def _summary(study: optuna.Study, repeats: optuna.Study | None) -> str:
             f" {'; '.join(devices)}."
         )
     return text + (
-        f" Finalists were trained {len(complete(repeats))} times more." if repeats else ""
+        f" Finalists were trained {counted(len(complete(repeats)), 'time')} more."
+        if repeats
+        else ""
     )
 
 

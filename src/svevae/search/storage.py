@@ -58,7 +58,7 @@ def open_storage(url: str, journal: Path = JOURNAL) -> BaseStorage:
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             return _open_proxy(url) if url.startswith("grpc://") else _open_database(url)
     except (*OUTAGES, OSError, ImportError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
+        reason = tracking.said(error).splitlines()[0]
         raise ConfigError(
             tracking.masked(
                 f"search.storage: expected a storage at {url}, which cannot be used: {reason}"

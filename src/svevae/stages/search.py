@@ -173,7 +173,7 @@ def _write(study: Study, repeats: Study, best: dict[str, Any]) -> None:
     plot_study(study.study, PLOTS)
     write_report(study.study, repeats.study, best, REPORT)
     with written_whole(BEST) as beside:
-        beside.write_text(yaml.safe_dump(best, sort_keys=False, width=140))
+        beside.write_text(yaml.safe_dump(best, sort_keys=False, width=140), encoding="utf-8")
     winner = next(row for row in best["finalists"] if row["trial"] == best["trial"])
     figures = {
         f"winner/{name}": winner[name]["mean"] for name in ("property", "reconstruction", "score")

@@ -16,7 +16,7 @@ os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
 import mlflow
 
 from svevae.tracking.lineage import lineage
-from svevae.tracking.outages import OutageError, masked
+from svevae.tracking.outages import OutageError, masked, said
 from svevae.tracking.packaging import log_model, refused
 from svevae.tracking.page import serve_page
 from svevae.tracking.registry import (
@@ -92,6 +92,7 @@ __all__ = [
     "register_version",
     "registered_version",
     "run",
+    "said",
     "serve_page",
     "set_alias",
     "set_tags",

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 
 import requests
 from mlflow.exceptions import MlflowException
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
 
-from svevae.errors import TrackingError
+from svevae.errors import TrackingError, missing
 
 LONGEST = 500  # characters of what a library says
 
@@ -53,8 +53,14 @@ def is_absence(error: MlflowException) -> bool:
 
 
 def said(error: BaseException) -> str:
-    """What an error says, in a few words, without passwords and SQLAlchemy's statements."""
+    """What an error says, in a few words, without passwords and SQLAlchemy's statements; of a
+    library that is not installed, how to get it.
+    """
     text = masked(str(error).partition("\n[SQL:")[0].strip() or type(error).__name__)
+    if isinstance(error, ModuleNotFoundError):
+        text = missing(error) or text
+    elif isinstance(error, NoSuchModuleError):
+        text = "no kind of server or database that is known here"
     return text if len(text) <= LONGEST else f"{text[:LONGEST]} ..."
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import mlflow
-import yaml
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model
 from mlflow.models.model import MLMODEL_FILE_NAME
@@ -18,6 +17,7 @@ from mlflow.store.artifact.models_artifact_repo import ModelsArtifactRepository
 
 from svevae.tracking.outages import is_absence, telling
 from svevae.tracking.store import connect, greet_server, public_uri
+from svevae.yaml_text import parse_yaml
 
 OF_THE_STORE = ("models", "runs", "mlflow-artifacts")  # schemes that MLflow looks up in it
 NEWS = ("Successfully registered model", "Registered model", "Created version")
@@ -121,5 +121,5 @@ def download_model(uri: str) -> Path:
         if not description.is_file():
             raise FileNotFoundError("no such file")
         # Model.load unquotes the path, and looks for the folder x%20y at "x y"
-        model = Model.from_dict(yaml.safe_load(description.read_bytes()))
+        model = Model.from_dict(parse_yaml(description.read_bytes()))
         return folder / model.flavors["python_function"]["data"]

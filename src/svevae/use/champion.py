@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from svevae.dataset.label_settings import read_material
-from svevae.errors import DataError, blaming
+from svevae.errors import DataError
 from svevae.model.latent import LatentModel, load_folder
 from svevae.model.metal import in_metal
 from svevae.places import DATABASE, carried_champion, nearest_project
@@ -30,8 +30,8 @@ def load(uri: str | Path | None = None, batch_size: int = 64, material: Any = No
     know.
     """
     if material is not None:
-        with blaming("--"):
-            return in_metal(load(uri, batch_size), read_material(material))
+        metal = read_material(material)
+        return in_metal(load(uri, batch_size), metal)
     if uri is None:
         uri, _ = default_model()
     if str(uri) == CARRIED:

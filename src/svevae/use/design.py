@@ -23,7 +23,6 @@ from svevae.dataset.label_settings import LabelSettings, parse_settings
 from svevae.dataset.labelling import label_sves
 from svevae.dataset.store import label_record, open_dataset, write_dataset
 from svevae.errors import ConfigError, DataError, SolverError, blaming
-from svevae.files import check_target
 from svevae.model.latent import LatentModel
 from svevae.model.metal import in_metal
 from svevae.model.metrics import QUANTILE_90
@@ -32,6 +31,7 @@ from svevae.model.sampling import sample_sves
 from svevae.model.wishes import FAR
 from svevae.physics.label import property_names
 from svevae.use.champion import load
+from svevae.use.targets import check_output
 from svevae.words import counted, headed
 
 JOURNAL = Path(".checkpoints/design")
@@ -281,16 +281,12 @@ def design_file(
     (`svevae.use.champion.load`). The same seed gives the same file. Raises
     DataError, ConfigError, TrackingError.
     """
-    check_target(target, [data] if data else [])
-    if target.suffix != ".h5":
-        raise ConfigError(
-            f"{target}: expected a name that ends in .h5; the picture beside it gets .png"
-        )
+    check_output("design", target, [data] if data else [])
     model = load(uri, material=material)
     settings = None if solve == 0 else solver_settings(model, uri, data)
     if data and settings and model.contract.law:
         if material is not None:
-            raise ConfigError("--material: expected none beside --data, which says it")
+            raise ConfigError("material: expected none beside data, which says it")
         with blaming(f"{data}: "):
             model = in_metal(model, settings.material)
     result = design(

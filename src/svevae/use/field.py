@@ -16,9 +16,8 @@ from tqdm import tqdm
 from svevae.dataset.cut import cut
 from svevae.dataset.journal import voxel_digest
 from svevae.dataset.problems import same_size
-from svevae.dataset.vtk import SUFFIXES
 from svevae.errors import DataError
-from svevae.files import check_target, load_arrays, save_arrays
+from svevae.files import load_arrays, save_arrays
 from svevae.model.latent import LatentModel
 from svevae.parts.fields import AXIS, Law, PropertyField
 from svevae.scans.options import ImportOptions
@@ -28,6 +27,7 @@ from svevae.scans.sources import Source
 from svevae.scans.view import OUTSIDE, View
 from svevae.scans.volumes import Volumes, source_digest, sources_of
 from svevae.use.champion import load
+from svevae.use.targets import check_output
 from svevae.words import counted, some
 
 CACHE = Path(".checkpoints/field")
@@ -204,7 +204,7 @@ def scan_of(
     if covers is not None:
         if edge is None:
             raise DataError(
-                "--voxel-size: expected micrometres for --mesh; neither file nor model says them"
+                "voxel_size: expected micrometres for --mesh; neither file nor model says them"
             )
         x, y, z = view.volume.shape
         part = covers((x, y, z), edge, found.corner)
@@ -221,12 +221,7 @@ def scan_of(
         )
     remarks = volumes.remarks(rule)
     summary, *rest = _report(tiles, field, law)
-    if size is None and model.voxel_size:
-        rest.append(
-            f"voxel size unknown, taken for the {model.voxel_size:g} um that the model was trained"
-            " on; --voxel-size says it"
-        )
-    said = (summary, *remarks, *rest)
+    said = (summary, *remarks, *rest, *say_unknown(size, model))
     return Scan(tiles, field, law, edge, said, found.corner, share)
 
 
@@ -258,12 +253,7 @@ def field_file(
     DataError for what is not one volume, for one that is pore all over, for voxels of another size
     than the model's, and for a model that does not say of which material it is.
     """
-    if target.suffix not in (".csv", *SUFFIXES):
-        raise DataError(
-            f"{target}: expected a name that ends in .csv or {' or '.join(SUFFIXES)}, received"
-            f" {target.suffix or 'none'}"
-        )
-    check_target(target, [source])
+    check_output("field", target, [source])
     scan = read_scan(source, uri, options, material)
     scan.field.write(target, scan.law, scan.begin)
     return "\n  ".join([f"{target}: {scan.remarks[0]}", *scan.remarks[1:]])
@@ -291,7 +281,7 @@ def _report(tiles: Tiles, field: PropertyField, law: Law) -> list[str]:
     ]
     if any(tiles.padded):
         padded = ", ".join(
-            f"{count} voxels along {axis}"
+            f"{counted(count, 'voxel')} along {axis}"
             for axis, count in zip("xyz", tiles.padded, strict=True)
             if count
         )
@@ -338,3 +328,11 @@ def check_voxels(source: Path, size: float | None, model: LatentModel) -> None:
     if size and model.voxel_size and not same_size(size, model.voxel_size):
         expected = f"voxels of {model.voxel_size:g} um as the model was trained on"
         raise DataError(f"{source}: expected {expected}, received {size:g} um; resample the volume")
+
+
+def say_unknown(size: float | None, model: LatentModel) -> list[str]:
+    """Tell people what size voxels are taken for where nothing says it."""
+    if size or not model.voxel_size:
+        return []
+    taken = f"the {model.voxel_size:g} um that the model was trained on"
+    return [f"voxel size unknown, taken for {taken}; --voxel-size says it"]

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from svevae.dataset.cluster import HERE, Work, open_cluster, progress
-from svevae.errors import DataError, blaming
+from svevae.errors import DataError
 from svevae.files import written_whole
 from svevae.meshes.runs import Run
 from svevae.meshes.surface import triangles_of
@@ -52,10 +52,10 @@ class Wish:
 
     def __post_init__(self) -> None:
         if not 0 < self.load <= 1:
-            raise DataError(f"--load: expected a share above 0 and up to 1, received {self.load:g}")
+            raise DataError(f"load: expected a share above 0 and up to 1, received {self.load:g}")
         for name, least in (("trials", 1), ("samples", 1), ("verify", 2)):
             if (value := getattr(self, name)) < least:
-                raise DataError(f"--{name}: expected at least {least}, received {value}")
+                raise DataError(f"{name}: expected at least {least}, received {value}")
 
 
 @dataclass(frozen=True)
@@ -125,10 +125,10 @@ def lighten_file(
     try:
         triangles = triangles_of(mesh, wish.near)
     except DataError as error:
-        raise DataError(f"--near {error}") from error
+        raise DataError(f"near {error}") from error
     parts = Parts.of(source, uri, options, chosen, mesh, material)
     title = f"svevae lighten {source.name} --mesh {chosen.mesh.name}"
-    with claimed(KEPT, "lighten"), ExitStack() as stack, blaming("--"):
+    with claimed(KEPT, "lighten"), ExitStack() as stack:
         opened = cache(lambda: stack.enter_context(open_cluster(work)))
         loads = MeshLoads(mesh, parts, title, triangles, wish.porosity, wish.samples, KEPT, opened)
         designs, target_load = _search(loads, wish)

@@ -89,7 +89,7 @@ class MeshLoads(GradationSearch):
             if lost:
                 given = "displacement" if self._parts.chosen.strain is None else "strain"
                 raise SolverError(
-                    f"--{given}: expected one at which parts yield, received at porosities of"
+                    f"{given}: expected one at which parts yield, received at porosities of"
                     f" {design.near:.3%} near and {design.far:.3%} far: {some(lost, SHOWN)}"
                 )
             # in the order of seeds, not in that in which they finish

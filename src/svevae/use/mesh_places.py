@@ -47,7 +47,7 @@ class Grid:
         """Place a scan. Raises DataError where the size of its voxels is unknown."""
         if scan.edge is None:
             raise DataError(
-                "--voxel-size: expected micrometres for --mesh; neither file nor model says them"
+                "voxel_size: expected micrometres for --mesh; neither file nor model says them"
             )
         voxels = cls.of_voxels(scan.tiles.view.volume.shape, scan.edge, scan.corner, chosen)
         # voxels are counted from the first of the file, also where it is cropped

@@ -64,23 +64,23 @@ def typed_porosity(text: str, mesh: Mesh, more: str = "") -> float | OfDistance:
     """As `read_porosity`, but for files. `more` is what else an error says was expected."""
     try:
         if ":" not in text:
-            return float(_checked(np.array(float(text)), "--porosity"))
+            return float(_checked(np.array(float(text)), "porosity"))
         pairs = np.array([[float(one) for one in pair.split(":")] for pair in text.split(",")])
         distances, porosities = pairs.T
     except ValueError:
-        raise DataError(f"--porosity: expected {NUMBERS}{more}, received {text!r}") from None
+        raise DataError(f"porosity: expected {NUMBERS}{more}, received {text!r}") from None
     if not np.isfinite(distances).all() or (distances < 0).any() or (np.diff(distances) <= 0).any():
         raise DataError(
-            "--porosity: expected distances from 0 on that grow, received"
+            "porosity: expected distances from 0 on that grow, received"
             f" {', '.join(f'{one:g}' for one in distances)}"
         )
-    return OfDistance(distances, _checked(porosities, "--porosity"), triangles_of(mesh))
+    return OfDistance(distances, _checked(porosities, "porosity"), triangles_of(mesh))
 
 
 def _of_file(path: Path, mesh: Mesh) -> np.ndarray:
     """The porosity of each element, (element,)."""
     if not path.is_file():
-        raise DataError(f"--porosity {path}: expected a file of element values, received none")
+        raise DataError(f"porosity {path}: expected a file of element values, received none")
     count = len(mesh.elements)
     if path.suffix.lower() == ".npy":
         try:

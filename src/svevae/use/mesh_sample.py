@@ -36,7 +36,7 @@ from svevae.parts.latent_field import LatentField
 from svevae.physics.alloys import LAW
 from svevae.scans.options import ImportOptions
 from svevae.use.champion import load
-from svevae.use.field import CACHE, Tell, check_voxels, describe
+from svevae.use.field import CACHE, Tell, check_voxels, describe, say_unknown
 from svevae.use.mesh_options import MeshOptions
 from svevae.use.mesh_places import Grid
 from svevae.use.mesh_porosity import Asked, read_porosity
@@ -123,7 +123,7 @@ class Process:
         low, high = field.porosities
         if not (low - CLOSE <= asked.min() and asked.max() <= high + CLOSE):
             raise DataError(
-                f"--porosity: expected porosities of SVEs of {self.path}, {low:.4g} to {high:.4g},"
+                f"porosity: expected porosities of SVEs of {self.path}, {low:.4g} to {high:.4g},"
                 f" received {asked.min():.4g} to {asked.max():.4g}"
             )
         return field.sample(shape, random, porosity=asked, correlated=correlated)
@@ -186,7 +186,7 @@ def with_mean(
     if not excess(-far) < 0 < excess(far):
         low, high = field.porosities
         raise DataError(
-            f"--porosity: expected a mean between {low:.4g} and {high:.4g}, those of SVEs, received"
+            f"porosity: expected a mean between {low:.4g} and {high:.4g}, those of SVEs, received"
             f" {mean:g}"
         )
     return porosity(brentq(excess, -far, far, xtol=CLOSE))
@@ -249,12 +249,13 @@ class Parts:
         voxel = model.voxel_size or size
         if voxel is None:
             raise DataError(
-                "--voxel-size: expected micrometres for --mesh; neither file nor model says them"
+                "voxel_size: expected micrometres for --mesh; neither file nor model says them"
             )
         grid = Grid.round_mesh(mesh, model.n * voxel, chosen)
         wish, share, mean = _wish(asked, mesh, grid)
         process = Process.encoded(data, model, tell)
-        return cls(process, model, grid, wish, share, mean, chosen, tuple(remarks))
+        remarks = (*remarks, *say_unknown(size, model))
+        return cls(process, model, grid, wish, share, mean, chosen, remarks)
 
     def with_porosity(self, asked: Asked | None, mesh: Mesh) -> Parts:
         """The same with another porosity, None for that of the process."""
@@ -348,7 +349,7 @@ def _model_for(data: SVEDataset, uri: str, material: Any) -> tuple[LatentModel, 
             f"{name} {one:g}" for name, one in zip(LAW, model.contract.law, strict=True)
         )
         return model, [
-            f"{len(kinds)} metals in {data.path.name}: the part is of {told}; --material"
+            f"{counted(len(kinds), 'metal')} in {data.path.name}: the part is of {told}; --material"
         ]
     if not np.allclose(kinds[0], model.contract.law, rtol=1e-6):
         with blaming(f"{data.path}: "):
@@ -360,7 +361,5 @@ def _check_options(options: ImportOptions) -> None:
     """Raises DataError for what is said of a volume: SOURCE is none."""
     for field in dataclasses.fields(options):
         if field.name != "voxel_size" and getattr(options, field.name) != field.default:
-            name = {"skip": "skip-header", "length_unit": "unit"}.get(
-                field.name, field.name.replace("_", "-")
-            )
-            raise DataError(f"--{name}: expected none with --sample, whose SOURCE is an SVE file")
+            what = "expected none with --sample, whose SOURCE is an SVE file"
+            raise DataError(f"{field.name}: {what}")

@@ -31,6 +31,7 @@ from svevae.use.mesh_file import mesh_of
 from svevae.use.mesh_options import MeshOptions
 from svevae.use.mesh_places import Grid, Places
 from svevae.use.mesh_sample import Sample, sampled_part
+from svevae.use.targets import check_output
 from svevae.words import counted
 
 BETTER = {"C3D8": "C3D8I"}  # C3D8 locks in plastic flow in CalculiX, 20 times too strong in a punch
@@ -58,11 +59,7 @@ def deck_file(
     for one that does not overlap the scan, and for elements without material, unless
     `chosen.without` says what becomes of them.
     """
-    if target.suffix != ".inp":
-        raise DataError(
-            f"{target}: expected a name that ends in .inp for a deck of --mesh, received"
-            f" {target.suffix or 'none'}"
-        )
+    check_output("deck", target)
     table, fields, picture = (target.with_suffix(one) for one in (".csv", ".vtu", ".png"))
     read = [source, chosen.mesh, *([chosen.step] if chosen.step else [])]
     read += [Path(chosen.porosity)] if chosen.porosity else []

@@ -16,10 +16,11 @@ import keras
 import numpy as np
 
 from svevae import __version__
-from svevae.errors import ConfigError, DataError
-from svevae.files import check_target, written_whole
+from svevae.errors import ConfigError
+from svevae.files import written_whole
 from svevae.model.latent import LatentModel
 from svevae.use.champion import load
+from svevae.use.targets import check_output
 
 OPSET = 17  # of ONNX 1.12 (2022): what runtimes of today read
 OUTPUTS = (
@@ -39,15 +40,13 @@ def export_onnx(uri: str, target: Path) -> LatentModel:
     Raises DataError for another suffix or target than a file's, ConfigError under another backend
     than tensorflow.
     """
-    if target.suffix != ".onnx":
-        raise DataError(f"{target}: expected a name that ends in .onnx, received {target.suffix}")
+    check_output("export", target)
     if keras.backend.backend() != "tensorflow":
         raise ConfigError(
             f"KERAS_BACKEND: expected tensorflow to export, received {keras.backend.backend()}"
         )
     import tf2onnx  # asked for before a model is loaded
 
-    check_target(target, [])
     model = load(uri)
     with written_whole(target) as beside:
         beside.write_bytes(_converted(model, tf2onnx).SerializeToString())

@@ -12,11 +12,12 @@ from tqdm import tqdm
 
 from svevae.dataset.curves import laws_of_file
 from svevae.dataset.problems import same_size
-from svevae.dataset.store import open_dataset, write_arrays
+from svevae.dataset.store import SVEDataset, open_dataset, write_arrays
 from svevae.errors import DataError
-from svevae.files import check_target, written_whole
+from svevae.files import written_whole
 from svevae.model.latent import LatentModel
 from svevae.use.champion import load
+from svevae.use.targets import check_output
 from svevae.words import headed
 
 
@@ -29,16 +30,10 @@ def predict_file(source: Path, target: Path, uri: str, material: Any = None) -> 
     .csv: a row an SVE with part_id, porosity, the properties, their standard deviations and the
     novelty, units in the header. .h5: /properties with names and units, /properties_std, /novelty,
     /latent_mean, /latent_std, /porosity, /part_id, and the model's URI as attribute. Says on
-    stderr where the voxels have another size than those of the model. Raises DataError,
-    TrackingError.
+    stderr where the voxels have another size than those of the model, or none is known. Raises
+    DataError, TrackingError.
     """
-    writers = {".csv": _write_csv, ".h5": _write_h5}
-    if target.suffix not in writers:
-        raise DataError(
-            f"{target}: expected a name that ends in {' or '.join(writers)}, received"
-            f" {target.suffix or 'none'}"
-        )
-    check_target(target, [source])
+    check_output("predict", target, [source])
     data = open_dataset(source, labelled=False)
     model = load(uri, material=material)
     if data.n != model.n:
@@ -46,13 +41,7 @@ def predict_file(source: Path, target: Path, uri: str, material: Any = None) -> 
             f"{source}: /voxels: expected SVEs of n = {model.n} as {uri} was trained on, received n"
             f" = {data.n}"
         )
-    said, trained = data.voxel_size, model.voxel_size
-    if said and trained and not same_size(said, trained):
-        print(
-            f"svevae predict: {source}: voxels of {said:g} um, where the model was trained on"
-            f" {trained:g} um: it takes these pores for {trained / said:.3g} times their size",
-            file=sys.stderr,
-        )
+    say_voxels("predict", data, model)
     known = model.contract.law and material is None
     laws = laws_of_file(data) if known else None
     columns: dict[str, list[np.ndarray]] = {}
@@ -74,8 +63,25 @@ def predict_file(source: Path, target: Path, uri: str, material: Any = None) -> 
         "part_id": data.part_id
     }
     with written_whole(target) as beside:
-        writers[target.suffix](beside, arrays, model, uri)
+        write = _write_csv if target.suffix == ".csv" else _write_h5
+        write(beside, arrays, model, uri)
     return data.count
+
+
+def say_voxels(verb: str, data: SVEDataset, model: LatentModel) -> None:
+    """Tell people on stderr where voxels are not of the size that a model was trained on, or none
+    is known.
+    """
+    size, trained = data.voxel_size, model.voxel_size
+    if trained is None or (size is not None and same_size(size, trained)):
+        return
+    if size is None:
+        told = f"voxel size unknown, taken for the {trained:g} um that the model was trained on"
+        told += "; the attribute voxel_size_um of an SVE file says it"
+    else:
+        told = f"voxels of {size:g} um, where the model was trained on {trained:g} um: it takes"
+        told += f" these pores for {trained / size:.3g} times their size"
+    print(f"svevae {verb}: {data.path}: {told}", file=sys.stderr)
 
 
 def _write_csv(path: Path, arrays: dict[str, np.ndarray], model: LatentModel, uri: str) -> None:

@@ -30,6 +30,7 @@ from svevae.use.mesh_options import MeshOptions
 from svevae.use.mesh_places import Places
 from svevae.use.mesh_sample import Parts
 from svevae.use.on_mesh import Deck, deck_of, with_pull
+from svevae.use.targets import check_output
 from svevae.words import counted
 
 
@@ -39,12 +40,9 @@ def check_before(
     """Raise DataError where a command with the table `target`, which writes the files `written`,
     has no step of tension, no ccx on this machine that works, or may not write.
     """
-    if target.suffix != ".csv":
-        raise DataError(
-            f"{target}: expected a name that ends in .csv, received {target.suffix or 'none'}"
-        )
+    check_output("spread", target)
     if chosen.pull is None:
-        raise DataError("--pull, --hold: expected the faces of a step of tension, received none")
+        raise DataError("pull, hold: expected the faces of a step of tension, received none")
     read = [source, chosen.mesh, *([Path(chosen.porosity)] if chosen.porosity else [])]
     for path in written:
         check_target(path, read)

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from svevae.dataset.store import write_dataset
-from svevae.files import check_target
 from svevae.model.porosity import NAME, with_porosity
 from svevae.model.sampling import sample_sves
 from svevae.use.champion import load
+from svevae.use.targets import check_output
+from svevae.words import counted
 
 
 def sample_file(
@@ -31,7 +32,7 @@ def sample_file(
     /properties_std and /novelty. The same seed gives the same file. Raises DataError,
     TrackingError.
     """
-    check_target(target)
+    check_output("sample", target)
     model = load(uri, material=material)
     random = np.random.default_rng(seed)
     wishing = with_porosity(model, random) if NAME in targets else model
@@ -58,7 +59,8 @@ def sample_file(
     if model.voxel_size:
         attributes["voxel_size_um"] = model.voxel_size
     write_dataset(target, arrays, model.names, model.units, attributes)
-    lines = [f"{target}: {count} SVEs, porosity {porosity.min():.2%} to {porosity.max():.2%}"]
+    span = f"{porosity.min():.2%} to {porosity.max():.2%}"
+    lines = [f"{target}: {counted(count, 'SVE')}, porosity {span}"]
     for name, value in targets.items():
         if name not in model.names:
             lines.append(

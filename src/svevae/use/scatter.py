@@ -24,6 +24,7 @@ from svevae.errors import ConfigError, DataError
 from svevae.model.latent import LatentModel
 from svevae.parts.latent_field import FEWEST, LatentField
 from svevae.use.champion import load
+from svevae.use.predict import say_voxels
 from svevae.words import headed
 
 POROSITY = "porosity"
@@ -185,14 +186,15 @@ def scatter_of_file(
 
     Returns {"data": {name: Scatter}, "model": ..., "latent field": ...}, the last where there are
     enough SVEs to fit a latent field to, and the unit of each name. Without `names` they are the
-    porosity, the first property and the one that correlates with it least. Raises DataError,
-    ConfigError, TrackingError.
+    porosity, the first property and the one that correlates with it least. Says on stderr where
+    the model's voxels are of another size. Raises DataError, ConfigError, TrackingError.
     """
     data = open_dataset(source, labelled=False)
     names = list(dict.fromkeys(names)) or [POROSITY, *telling(data)]
     fields = {"data": data_field(data, names)}
     if uri:
         model = load(uri)
+        say_voxels("scatter", data, model)
         latent = encode_sves(model, data, names)
         position = fields["data"].position
         fields["model"] = model_field(

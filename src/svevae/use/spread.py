@@ -101,7 +101,7 @@ def spread_of_file(
     where another process does the same in this folder.
     """
     if count < FEWEST:
-        raise DataError(f"--samples: expected at least {FEWEST}, received {count}")
+        raise DataError(f"count: expected at least {FEWEST}, received {count}")
     check_before(source, target, (*tables_of(target), target.with_suffix(".png")), chosen, work)
     mesh = mesh_of(chosen.mesh)
     pull = with_pull(mesh, chosen)

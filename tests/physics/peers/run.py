@@ -23,13 +23,17 @@ def environment(peer: str) -> Path:
     folder = ROOT / f".venv-{peer}"
     python, done = folder / "bin" / "python", folder / "requirements.txt"
     requirements = HERE / f"requirements-{peer}.txt"
-    if not done.is_file() or done.read_text() != requirements.read_text():
+    if not done.is_file() or done.read_text(encoding="utf-8") != requirements.read_text(
+        encoding="utf-8"
+    ):
         pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
         subprocess.run([*pip, "-r", str(requirements)], check=True)
         if peer in EXTRA:
             subprocess.run([*pip, *EXTRA[peer]], check=True)
-        done.write_text(requirements.read_text())  # says what is installed, so it comes last
+        done.write_text(
+            requirements.read_text(encoding="utf-8"), encoding="utf-8"
+        )  # says what is installed, so it comes last
     return python
 
 

@@ -75,7 +75,9 @@ def test_axes_of_length_1(tmp_path: Path, shape: tuple[int, ...], suffix: str) -
 def test_several_channels(tmp_path: Path) -> None:
     np.save(tmp_path / "rgb.npy", np.stack([GREYS] * 3, -1))
     with pytest.raises(
-        DataError, match=r"rgb\.npy: .* received shape \(5, 6, 7, 3\): several channels"
+        DataError,
+        match=r"rgb\.npy: .* received shape \(5, 6, 7, 3\): a volume with 3 channels, as colours"
+        r" have; save one of them by itself, in Python array\[\.\.\., 0\]",
     ):
         read_volume(tmp_path / "rgb.npy")
 

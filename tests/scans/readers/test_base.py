@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 
 from svevae.errors import DataError
-from svevae.scans.readers.base import fits, free_memory, reading_as, squeezed
+from svevae.scans.readers.base import (
+    fits,
+    free_memory,
+    reading_as,
+    several_channels,
+    squeezed,
+)
 
 
 def test_bytes_claimed_and_held() -> None:
@@ -21,6 +27,14 @@ def test_bytes_claimed_and_held() -> None:
     with pytest.raises(DataError, match=r"scan: .* memory that are free, received .* of float64"):
         fits("scan", (10**9, 10**9, 10**9), np.dtype("f8"), 2, ratio=None)
     assert 0 < free_memory() < 2**50
+
+
+def test_channels_are_the_last_axis() -> None:
+    for shape in ((8, 9, 7, 3), (1, 8, 9, 7, 4), (8, 1, 9, 7, 2)):
+        assert several_channels(shape).startswith(f"a volume with {shape[-1]} channels")
+        assert squeezed(np.zeros(shape)[..., 0], "one").ndim == 3
+    for shape in ((8, 9, 3), (8, 9, 7, 5), (3, 8, 9, 7), (2, 3, 4, 4), (2, 8, 9, 7, 3)):
+        assert not several_channels(shape)
 
 
 def test_errors_name_the_file_in_a_line() -> None:

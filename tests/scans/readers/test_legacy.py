@@ -76,10 +76,12 @@ def test_surfaces(tmp_path: Path) -> None:
 
 def test_another_kind(tmp_path: Path) -> None:
     path = tmp_path / "mesh.vtk"
-    path.write_text("# vtk DataFile Version 3.0\nmesh\nASCII\nDATASET UNSTRUCTURED_GRID\n")
+    path.write_text(
+        "# vtk DataFile Version 3.0\nmesh\nASCII\nDATASET UNSTRUCTURED_GRID\n", encoding="utf-8"
+    )
     with pytest.raises(DataError, match="STRUCTURED_POINTS or POLYDATA, received UNSTRUCTURED_G"):
         read_volume(path)
-    path.write_text("a table")
+    path.write_text("a table", encoding="utf-8")
     with pytest.raises(DataError, match="received no DATASET"):
         read_volume(path)
 

@@ -49,7 +49,8 @@ def vgi(path: Path, skip: int = 0, **changes: str) -> Path:
     path.write_text(
         "{volume1}\n[representation]\nsize = 5 6 7\ndatatype = unsigned integer\n"
         f"bitsperelement = 16\n[file1]\n{lines}\n"
-        "{volumeprimitive12}\n[geometry]\nresolution = 0.1271 0.1271 0.05\nunit = mm\n"
+        "{volumeprimitive12}\n[geometry]\nresolution = 0.1271 0.1271 0.05\nunit = mm\n",
+        encoding="utf-8",
     )
     return path
 

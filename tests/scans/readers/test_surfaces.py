@@ -102,7 +102,7 @@ def test_several_solids_in_one_text(tmp_path: Path) -> None:
     """Texts of a pore each, one after another; VTK reads all."""
     parts = [save(tmp_path / f"{i}.stl", pore, text=True) for i, pore in enumerate(pores())]
     path = tmp_path / "pores.stl"
-    path.write_text("".join(part.read_text() for part in parts))
+    path.write_text("".join(part.read_text(encoding="utf-8") for part in parts), encoding="utf-8")
     whole = save(tmp_path / "whole.stl", *pores(), text=True)
     np.testing.assert_array_equal(
         read_volume(path, lengths=LENGTHS), read_volume(whole, lengths=LENGTHS)
@@ -126,7 +126,7 @@ def test_surfaces_of_marching_cubes(tmp_path: Path, turned: bool) -> None:
         for facet in corners
     ]
     path = tmp_path / "pores.stl"
-    path.write_text(f"solid pores\n{''.join(facets)}endsolid pores\n")
+    path.write_text(f"solid pores\n{''.join(facets)}endsolid pores\n", encoding="utf-8")
     found = read_volume(path, lengths=Lengths("mm", 10.0, (0, 0, 0, 0.32, 0.32, 0.32)))
     np.testing.assert_array_equal(found, voxels)
 
@@ -221,9 +221,11 @@ def test_cut_files_print_nothing(
 def test_counts_beyond_memory(tmp_path: Path) -> None:
     """VTK makes room for what the header of a .ply file claims."""
     path = save(tmp_path / "pores.ply", *pores(), text=True)
-    text = path.read_text()
+    text = path.read_text(encoding="utf-8")
     count = text.split("element face ")[1].split()[0]
-    path.write_text(text.replace(f"element face {count}", "element face 2000000000"))
+    path.write_text(
+        text.replace(f"element face {count}", "element face 2000000000"), encoding="utf-8"
+    )
     with pytest.raises(DataError, match=r"pores\.ply: "):
         read_volume(path, lengths=LENGTHS)
 
@@ -235,7 +237,10 @@ def test_coordinates_that_are_not_finite(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"pores\.stl: .* cannot be read: vertex 1 non-finite"):
         read_volume(path, lengths=LENGTHS)
     path = save(tmp_path / "pores.ply", cuboid(2, 3, 4, 7, 9, 11), text=True)
-    path.write_text(path.read_text().replace("end_header\n2 ", "end_header\nnan "))
+    path.write_text(
+        path.read_text(encoding="utf-8").replace("end_header\n2 ", "end_header\nnan "),
+        encoding="utf-8",
+    )
     with pytest.raises(DataError, match=r"pores\.ply: expected coordinates that are finite"):
         read_volume(path, lengths=LENGTHS)
 

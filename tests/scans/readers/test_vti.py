@@ -99,6 +99,9 @@ def test_cut_files_print_nothing(tmp_path: Path, share: float, capfd) -> None:
 
 def test_a_size_beyond_memory(tmp_path: Path) -> None:
     path = save_damask(tmp_path / "grid.vti")
-    path.write_text(path.read_text().replace("0 5 0 6 0 7", "0 9999 0 9999 0 9999"))
+    path.write_text(
+        path.read_text(encoding="utf-8").replace("0 5 0 6 0 7", "0 9999 0 9999 0 9999"),
+        encoding="utf-8",
+    )
     with pytest.raises(DataError, match=r"grid\.vti: expected at most .* 9999 x 9999 x 9999"):
         read_volume(path)

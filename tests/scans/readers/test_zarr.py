@@ -120,12 +120,12 @@ def test_ome_zarr(tmp_path: Path, version: str) -> None:
 def test_damaged_and_oversized(tmp_path: Path) -> None:
     path = tmp_path / "scan.zarr"
     zarr.save_array(path, GREYS)
-    said = json.loads((path / "zarr.json").read_text())
-    (path / "zarr.json").write_text(json.dumps(said | {"shape": [10**5] * 3}))
+    said = json.loads((path / "zarr.json").read_text(encoding="utf-8"))
+    (path / "zarr.json").write_text(json.dumps(said | {"shape": [10**5] * 3}), encoding="utf-8")
     with pytest.raises(
         DataError, match=r"scan\.zarr: expected at most .* 100000 x 100000 x 100000"
     ):
         read_volume(path)
-    (path / "zarr.json").write_text(json.dumps(said)[:50])
+    (path / "zarr.json").write_text(json.dumps(said)[:50], encoding="utf-8")
     with pytest.raises(DataError, match=r"scan\.zarr: expected a Zarr store, cannot be read"):
         read_volume(path)

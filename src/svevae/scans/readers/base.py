@@ -227,14 +227,28 @@ def is_padded(shape: tuple[int, ...]) -> bool:
     return len(shape) > 3 and sum(size > 1 for size in shape) <= 3
 
 
+def several_channels(shape: Sequence[int]) -> str:
+    """Say that four axes longer than 1 look like a volume of 2 to 4 channels, the last axis, and
+    how to take one of them; "" where they do not.
+    """
+    long = [size for size in shape if size > 1]
+    if len(long) != 4 or long[-1] != shape[-1] or not long[-1] <= 4 < min(long[:3]):
+        return ""
+    return (
+        f"a volume with {shape[-1]} channels, as colours have; save one of them by itself, in"
+        " Python array[..., 0]"
+    )
+
+
 def squeezed(array: np.ndarray, where: str | Path) -> np.ndarray:
     """`array` without the axes of length 1 that it has beside three, the last and first of them
     first. Raises DataError where more than three are longer.
     """
     if array.ndim > 3 and not is_padded(array.shape):
+        several = "several channels, times or volumes; import one of them"
         raise DataError(
-            f"{where}: expected a volume of three axes, received shape {array.shape}: several"
-            " channels, times or volumes; import one of them"
+            f"{where}: expected a volume of three axes, received shape {array.shape}:"
+            f" {several_channels(array.shape) or several}"
         )
     while array.ndim > 3:
         axis = next(i for i in (-1, 0, *range(array.ndim)) if array.shape[i] == 1)

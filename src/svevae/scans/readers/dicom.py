@@ -10,7 +10,7 @@ import numpy as np
 from svevae.errors import DataError
 from svevae.scans.readers.base import Format, Header, Wanted, fits, reading_as, turned
 from svevae.scans.readers.medical import TYPES
-from svevae.words import some
+from svevae.words import counted, some
 
 if TYPE_CHECKING:
     import SimpleITK
@@ -86,7 +86,11 @@ def _series(folder: Path, dataset: str | None) -> tuple[SimpleITK.ImageSeriesRea
     chosen = [uid for uid in files if dataset in (None, uid)]
     if len(chosen) != 1:
         listed = some(
-            [f"{uid} ({len(files[uid])} files, {Path(files[uid][0]).name})" for uid in files], 5
+            [
+                f"{uid} ({counted(len(files[uid]), 'file')}, {Path(files[uid][0]).name})"
+                for uid in files
+            ],
+            5,
         )
         expected = f"the DICOM series {dataset}" if dataset else "one DICOM series"
         raise DataError(

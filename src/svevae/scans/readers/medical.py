@@ -9,8 +9,9 @@ from __future__ import annotations
 import gzip
 import math
 import re
+import zlib
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -57,15 +58,18 @@ def read_image(path: Path, wanted: Wanted) -> np.ndarray:
         raise DataError(f"{path}: expected a volume of one number a voxel, received {kind}")
     dtype = np.dtype(TYPES[kind])
     with reading_as(path, _kind(path)):
-        mapped = _mapped(path, reader, voxels, dtype)
-    if mapped is not None:
-        return mapped
+        found = _voxels(path, reader, voxels, dtype)
+    if found is not None and not found.packed:
+        return np.memmap(found.file, found.dtype, "r", found.offset, voxels)
     said = _text(path)
     files = [path, *(path.parent / name for name in detached(path))]
     stored = sum(file.stat().st_size for file in files if file.is_file())
     # ITK refuses what is too short and not packed; bzip2 has no bound worth naming
     packed = said.get("encoding", "gzip").lower()
     fits(path, voxels, dtype, stored, None if packed.startswith("bz") else DEFLATE)
+    if found is not None:
+        with reading_as(path, _kind(path)):
+            return _unpacked(found, voxels)
     fits(path, (3, *voxels), dtype)  # SimpleITK's image, the array of it, and that of who asked
     with reading_as(path, _kind(path)):
         if path.name.lower().endswith(NIFTI):
@@ -78,24 +82,34 @@ def read_image(path: Path, wanted: Wanted) -> np.ndarray:
             raise
 
 
-def _mapped(
+class _Stored(NamedTuple):
+    """Voxels that lie in one file from a byte on, `packed` by zlib or gzip, or as they are."""
+
+    file: Path
+    offset: int
+    dtype: np.dtype
+    packed: bool
+
+
+def _voxels(
     path: Path, reader: SimpleITK.ImageFileReader, voxels: tuple[int, ...], dtype: np.dtype
-) -> np.ndarray | None:
-    """The voxels memory-mapped where they lie unpacked in one file as the header says; else None,
-    and ITK knows better.
-    """
+) -> _Stored | None:
+    """Where the voxels lie, in one file as the header says; else None, and ITK knows better."""
     said, files = _text(path), detached(path)
     data = path.parent / files[0] if files else path
     with open(path, "rb") as stream:
         start = stream.read(1 << 16)
+    packed = False
     if path.name.lower().endswith(NRRD):
-        plain = said.get("encoding") == "raw" and not {"byte skip", "line skip"} & set(said)
+        packed = said.get("encoding", "").lower() in ("gz", "gzip")
+        plain = packed or said.get("encoding") == "raw"
+        plain &= not {"byte skip", "line skip"} & set(said)
         big, end = said.get("endian") == "big", re.search(rb"\r?\n\r?\n", start)
     elif path.name.lower().endswith(META):
         orders = ("binarydatabyteordermsb", "elementbyteordermsb")
         big = any(said.get(key, "").lower() == "true" for key in orders)
         plain = said.get("binarydata", "").lower() == "true" and "headersize" not in said
-        plain &= said.get("compresseddata", "false").lower() == "false"
+        packed = said.get("compresseddata", "false").lower() == "true"
         end = re.search(rb"ElementDataFile *= *LOCAL\r?\n", start)
     else:
         big, end = start[:4] == (348).to_bytes(4, "big"), re.match(rb"(?s).{352}", start)
@@ -105,9 +119,38 @@ def _mapped(
         plain &= int(reader.GetMetaData("bitpix")) == 8 * dtype.itemsize
     offset = end.end() if end and not files else 0
     size = math.prod(voxels) * dtype.itemsize
-    if not plain or len(files) > 1 or not (files or end) or data.stat().st_size != offset + size:
+    if not plain or len(files) > 1 or not (files or end):
         return None
-    return np.memmap(data, dtype.newbyteorder(">" if big else "<"), "r", int(offset), voxels)
+    if not packed and data.stat().st_size != offset + size:
+        return None
+    return _Stored(data, int(offset), dtype.newbyteorder(">" if big else "<"), packed)
+
+
+def _unpacked(found: _Stored, voxels: tuple[int, ...]) -> np.ndarray:
+    """Packed voxels, whose checksum is compared: MetaIO and teem read on past damage. Raises
+    EOFError where they are damaged, or another number than the header says.
+    """
+    array = np.empty(voxels, found.dtype)
+    content = array.reshape(-1).view(np.uint8)
+    either = 32 + zlib.MAX_WBITS  # zlib or gzip, by their heads
+    stream, filled, rest = zlib.decompressobj(either), 0, b""
+    with open(found.file, "rb") as file:
+        file.seek(found.offset)
+        while not (stream.eof and filled == len(content)) and (piece := rest or file.read(1 << 16)):
+            if stream.eof:  # gzip of several members
+                stream = zlib.decompressobj(either)
+            try:
+                out = np.frombuffer(stream.decompress(piece), np.uint8)
+            except zlib.error as error:
+                raise EOFError(f"voxels that are damaged: {error}") from error
+            if filled + len(out) > len(content):
+                raise EOFError(f"voxels of {array.nbytes} bytes are expected, received more")
+            content[filled : filled + len(out)] = out
+            filled += len(out)
+            rest = stream.unused_data
+    if not stream.eof or filled < len(content):
+        raise EOFError(f"voxels of {array.nbytes} bytes are expected, {filled} are there")
+    return array
 
 
 def _check_length(path: Path, reader: SimpleITK.ImageFileReader, voxels: tuple[int, ...]) -> None:
@@ -167,7 +210,14 @@ def _reader(path: Path) -> SimpleITK.ImageFileReader:
     with reading_as(path, _kind(path)):
         if path.name.lower().endswith(META):
             _check_meta(_text(path))
-        reader.ReadImageInformation()
+        try:
+            reader.ReadImageInformation()
+        except RuntimeError:
+            if path.suffix.lower() == ".gz":  # of a damaged one ITK says that it knows no reader
+                with gzip.open(path) as stream:
+                    while stream.read(1 << 20):
+                        pass
+            raise
     return reader
 
 

@@ -145,7 +145,8 @@ def _read_slice(path: Path) -> np.ndarray:
     else:
         image = _read_png(path)
     if image.ndim != 2:
-        raise DataError(f"{path}: expected a slice of greys, received shape {image.shape}")
+        hint = "; save greys, or one channel by itself" if image.ndim == 3 else ""
+        raise DataError(f"{path}: expected a slice of greys, received shape {image.shape}{hint}")
     return image
 
 

@@ -176,7 +176,9 @@ def _triangles(reader: vtk.vtkPolyDataAlgorithm, path: Path) -> Surface:
     points = vtk_to_numpy(data.GetPoints().GetData())
     corners = vtk_to_numpy(data.GetPolys().GetConnectivityArray())
     if not (corners.min() >= 0 and corners.max() < len(points)):
-        raise DataError(f"{path}: expected triangles of its {len(points)} points, received others")
+        raise DataError(
+            f"{path}: expected triangles of its {counted(len(points), 'point')}, received others"
+        )
     if not np.isfinite(points).all():
         raise DataError(f"{path}: expected coordinates that are finite, received some that are not")
     return points, corners.reshape(-1, 3).astype(np.int32)

@@ -24,7 +24,7 @@ from svevae.scans.readers.base import (
     reading_as,
     times,
 )
-from svevae.words import some
+from svevae.words import counted, some
 
 if TYPE_CHECKING:
     import tifffile
@@ -91,7 +91,8 @@ def read_tif(path: Path, wanted: Wanted | None = None, ome: bool = True) -> np.n
         for one in series:
             if "S" in one.axes:
                 raise DataError(
-                    f"{path}: expected greys, received colours: axes {one.axes}, shape {one.shape}"
+                    f"{path}: expected greys, received colours: axes {one.axes}, shape {one.shape};"
+                    " save greys, or one channel by itself"
                 )
             if one.dataoffset is None:
                 # values of 1, 4 or 12 bits are packed in the file
@@ -114,7 +115,8 @@ def _joined(path: Path, series: Sequence[tifffile.TiffPageSeries]) -> np.ndarray
         listed = some([f"{count} of {kind}" for kind, count in alike.items()])
         raise DataError(
             f"{path}: expected one volume, or parts of it that have one slice shape and type,"
-            f" received {len(series)} images: {listed}; write the volume to a file of its own"
+            f" received {counted(len(series), 'image')}: {listed}; write the volume to a file of"
+            " its own"
         )
     shape, dtype = kinds.pop()
     stacks = [one.shape[0] if len(one.shape) == 3 else 1 for one in series]

@@ -23,7 +23,7 @@ from svevae.scans.readers.base import (
     order_of,
     reading_as,
 )
-from svevae.words import some
+from svevae.words import counted, some
 
 if TYPE_CHECKING:
     import zarr
@@ -107,7 +107,7 @@ def _one_channel(path: Path, shape: tuple[int, ...], image: dict[str, Any]) -> N
 def zarr_header(path: Path, wanted: Wanted) -> Header:
     with opened(path, wanted) as (array, image):
         missing = math.prod(array.cdata_shape) - array.nchunks_initialized
-        notes = (f"{missing} chunks are not stored: {array.fill_value}",) if missing else ()
+        notes = (f"{counted(missing, 'chunk')} not stored: {array.fill_value}",) if missing else ()
         if not image:
             return Header(_named_axes(array) or "xyz", (), notes)
         axes = [

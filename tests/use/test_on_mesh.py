@@ -347,7 +347,7 @@ def test_a_step_of_the_user(model: SimpleNamespace) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"pull": "TOP"}, "pull, hold: expected both or none, received pull TOP alone"),
+        ({"pull": "TOP"}, "pull, hold: expected both or none, received TOP to pull and nothing to"),
         ({"strain": 0.1}, "strain: expected --pull and --hold with it"),
         ({"displacement": 0.1}, "displacement: expected --pull and --hold with it"),
         ({"pull": "TOP", "hold": "ZMIN"}, "displacement: expected one of them with.* none"),

@@ -53,8 +53,12 @@ class MeshOptions:
 
     def __post_init__(self) -> None:
         if (self.pull is None) != (self.hold is None):
-            given = f"hold {self.hold}" if self.pull is None else f"pull {self.pull}"
-            raise DataError(f"pull, hold: expected both or none, received {given} alone")
+            given = (
+                f"{self.hold} to hold and nothing to pull"
+                if self.pull is None
+                else f"{self.pull} to pull and nothing to hold"
+            )
+            raise DataError(f"pull, hold: expected both or none, received {given}")
         for name in ("strain", "displacement"):
             if self.pull is None and getattr(self, name) is not None:
                 raise DataError(f"{name}: expected --pull and --hold with it, received none")

@@ -4,9 +4,12 @@ nothing half-written.
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,7 +19,10 @@ import pytest
 
 from svevae.cli import as_typed, main
 from svevae.cli.options import make_parser
+from svevae.meshes.deck import Pull, write_deck
 from tests.conftest import PATIENCE, TINY_TRAIN, Run, change_yaml
+from tests.meshes.bars import bar
+from tests.meshes.test_calculix import BINS, needs_ccx, small_disk
 
 
 def fails(run: Run, *command: str | Path, cwd: Path, **variables: str) -> str:
@@ -236,6 +242,31 @@ def test_what_an_interrupted_command_keeps(
     assert capsys.readouterr().err == said
 
 
+def test_sigterm_ends_as_ctrl_c_does(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    """What runs puts its things away, which a second one does not disturb; then the signal is
+    heeded as before.
+    """
+    put_away = []
+
+    def ended(options: object) -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(PATIENCE)
+        except KeyboardInterrupt:
+            os.kill(os.getpid(), signal.SIGTERM)
+            put_away.append(True)
+            raise
+
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr("svevae.cli.commands.run_predict", ended)
+    assert main(["predict", "a.h5", "-o", "a.csv"]) == 143
+    assert put_away == [True]
+    assert signal.getsignal(signal.SIGTERM) is before
+    assert capsys.readouterr().err == "svevae predict: ended; the same command begins again\n"
+
+
 def test_a_reader_that_has_enough(tiny_file: Path, environment: dict[str, str]) -> None:
     """`svevae check FILE | head -1`, whose pipe is closed before anything is written."""
     check = subprocess.Popen(
@@ -282,14 +313,47 @@ def test_full_disk(run: Run, project: Path) -> None:
     assert "No space left on device" in message
 
 
+@pytest.mark.parametrize(
+    "option",
+    [
+        *("--clamp", "--rotation 0 0 90", "--origin 0 0 0", "--mesh-unit cm", "--drawn"),
+        *("--stress-error 0.1", "--without drop", "--keep-types", "--increments 5"),
+        *("--uncorrelated", "--pull TOP", "--porosity 0.1"),
+    ],
+)
+def test_options_of_a_mesh_without_one(
+    option: str, refused: Callable[..., str], tmp_path: Path
+) -> None:
+    """Nothing heeds them: so they are refused."""
+    name = option.split()[0]
+    said = refused(tmp_path, "field", "a.npy", "-o", "a.csv", "-m", "any", *option.split())
+    assert said == f"svevae field: {name}: expected --mesh MESH with it, received none\n"
+
+
+@needs_ccx
+def test_a_disk_that_ccx_fills(refused: Callable[..., str], tmp_path: Path) -> None:
+    """Is told as what it is, not as a run that did not converge; tables go where there is room."""
+    mesh = bar("C3D8I", (2, 2, 4), 0.5)
+    with small_disk(tmp_path / "disk", "256k") as disk:
+        pull = Pull.between(mesh, "TOP", "BOTTOM", 0.03)
+        write_deck(disk / "a.inp", mesh, BINS, np.zeros(16, int), pull=pull)
+        said = refused(disk, "run", "a.inp")
+        told = f"{disk}: No space left on device; make room there and run it again; up to there: "
+        assert said.startswith("svevae run: a.inp: CalculiX stopped at a displacement of 0.0")
+        assert f" mm: {told}a.dat\n  a-load.csv: not written: No space left on device" in said
+        said = refused(disk, "run", "a.inp", "-o", str(tmp_path / "a.csv"))
+        assert f" mm: {told}{tmp_path / 'a.csv'}, " in said
+    assert 2 < len((tmp_path / "a.csv").read_text(encoding="utf-8").splitlines()) < 52
+
+
 def test_keras_comes_without_what_nobody_needs() -> None:
     """TensorFlow imports JAX where it finds it, Keras matplotlib: 0.1 GiB in every command. Both
     can be imported afterwards.
     """
     script = """
 import sys
-from svevae.cli.commands import GUESTS, _import_keras
-_import_keras("tensorflow")
+from svevae.cli.quiet_keras import GUESTS, import_keras
+import_keras("tensorflow")
 assert sys.modules["keras"] and not set(GUESTS) & set(sys.modules)
 import jax, matplotlib
 assert jax.numpy.ones(2).sum() == 2

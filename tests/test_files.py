@@ -18,6 +18,7 @@ from svevae.errors import DataError
 from svevae.files import (
     load_arrays,
     locked,
+    no_room,
     repair_folder,
     replace_folder,
     save_arrays,
@@ -231,3 +232,10 @@ def test_a_lock_names_its_holder_and_goes_with_it(tmp_path: Path) -> None:
             json.loads((path.parent / "train.holder.json").read_text(encoding="utf-8"))["pid"]
             == os.getpid()
         )
+
+
+def test_whether_a_folder_takes_more(tmp_path: Path) -> None:
+    """Where it does, nothing is left of the question."""
+    assert no_room(tmp_path) is None
+    assert list(tmp_path.iterdir()) == []
+    assert no_room(tmp_path / "none") == "No such file or directory"

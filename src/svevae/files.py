@@ -8,6 +8,7 @@ import json
 import mmap
 import os
 import shutil
+import tempfile
 import time
 import zipfile
 import zlib
@@ -21,6 +22,7 @@ import numpy as np
 from svevae.errors import DataError
 
 LEFT = 3600  # seconds after which the unfinished file of a dead process is removed
+ROOM = 1 << 16  # bytes, more than the blocks in which programs write
 # what numpy raises of damaged files
 DAMAGED = (
     *(OSError, EOFError, ValueError, LookupError, TypeError, MemoryError, OverflowError),
@@ -122,6 +124,20 @@ def repair_folder(folder: Path) -> None:
     if not folder.exists():
         with suppress(OSError):  # there is none, or another process was faster
             os.rename(_aside(folder), folder)
+
+
+def no_room(folder: Path) -> str | None:
+    """Why the file system takes no more in a folder, in the system's words; None where it does.
+    Ask where a program may have lost what it wrote without a word.
+    """
+    try:
+        with tempfile.TemporaryFile(dir=folder) as probe:
+            probe.write(bytes(ROOM))
+            probe.flush()
+            os.fsync(probe.fileno())
+    except OSError as error:
+        return error.strerror or str(error)
+    return None
 
 
 @contextmanager

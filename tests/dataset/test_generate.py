@@ -405,26 +405,36 @@ def wait_while(process: subprocess.Popen, what: Callable[[], object]) -> None:
 
 
 @pytest.mark.slow
-def test_ctrl_c(
-    larger: Path, tmp_path: Path, run: Run, quick: dict[str, str], environment: dict
+@pytest.mark.parametrize(
+    ("sent", "word"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "ended")]
+)
+def test_ctrl_c_and_sigterm(
+    sent: signal.Signals,
+    word: str,
+    larger: Path,
+    tmp_path: Path,
+    run: Run,
+    quick: dict[str, str],
+    environment: dict,
 ) -> None:
-    """A terminal sends SIGINT to the workers too: exit code 130, one sentence and no traceback, no
-    process left; it goes on later.
+    """A terminal sends SIGINT to the workers too, a batch system SIGTERM: exit code 130 or 143, one
+    sentence and no traceback, no word of Python's on leaked semaphores, no process left; it goes on
+    later.
     """
     write_params(tmp_path, parts=ENDLESS, batch=1)
     with started(
         ["svevae", "generate", "--workers", "2"], tmp_path, environment | quick
     ) as process:
         wait_while(process, lambda: journal(tmp_path))
-        os.killpg(process.pid, signal.SIGINT)
-        assert process.wait(timeout=PATIENCE) == 130
+        os.killpg(process.pid, sent)
+        assert process.wait(timeout=PATIENCE) == 128 + sent
         wait_for(lambda: not living(process.pid), "its workers to end")
     said = [
         line
         for line in re.split(r"[\r\n]+", (tmp_path / "err").read_text(encoding="utf-8"))
         if line and not line.startswith(("parts:", "labels:"))
     ]
-    assert said == ["svevae generate: interrupted; the same command goes on where it stopped"]
+    assert said == [f"svevae generate: {word}; the same command goes on where it stopped"]
     finished = journal(tmp_path)
     write_params(tmp_path, parts=MORE, batch=1)
     run("svevae", "generate", "--workers", "2", cwd=tmp_path, **quick)

@@ -59,6 +59,29 @@ def test_a_volume_is_placed() -> None:
     )
 
 
+def test_units() -> None:
+    """The same bar in each: the same SVEs, and forces in newtons."""
+    mesh = bar("C3D8", (2, 2, 2), 0.04)
+    for unit, times in (("um", 1000.0), ("cm", 0.1), ("m", 0.001)):
+        found = filled(moved(mesh, 0.0, times), unit=unit)
+        np.testing.assert_allclose(found.values["porosity"], EACH)
+        assert (
+            found.boxes[0] == f"mesh from 0, 0, 0 to {', '.join(3 * [f'{0.08 * times:g}'])} {unit}"
+        )
+
+
+def test_how_far_it_is() -> None:
+    """The SVEs of the volume, layer by layer; the next filling begins anew."""
+    page = session()
+    assert page.progress is None
+    page.fill(Choice(), volume())
+    assert page.progress is not None
+    before = page.progress
+    assert (before._done, before._total) == (18, 18)
+    page.fill(Choice(), volume())
+    assert page.progress is not before
+
+
 def test_boxes_that_do_not_overlap_are_told_both() -> None:
     mesh = moved(bar("C3D8", (2, 2, 2), 0.04), 0.0, 1000.0)
     page = session(moved(mesh, 200.0))
@@ -80,9 +103,21 @@ def test_the_deck_is_that_of_the_command(tmp_path: Path, monkeypatch: pytest.Mon
     page = MeshSession(model, open_dataset(Path("process.h5"), labelled=False), {})
     page.take("mesh.inp", mesh.read_bytes(), 1 << 28)
     chosen = MeshOptions(mesh, without="nearest", pull="TOP", hold="BOTTOM", strain=0.02)
+    turn, corner, decks = (0.0, 0.0, 90.0), (0.08, 0.0, 0.0), set()
+    sampled = replace(chosen, sample=3)
     for source, choice, options in (
         ("scan.npy", Choice(), chosen),
-        ("process.h5", Choice(SAMPLED, seed=3), replace(chosen, sample=3)),
+        (
+            "scan.npy",
+            Choice(rotation=turn, origin=corner),
+            replace(chosen, rotation=turn, origin=corner),
+        ),
+        ("process.h5", Choice(SAMPLED, seed=3), sampled),
+        ("process.h5", Choice(SAMPLED, seed=3, rotation=turn), replace(sampled, rotation=turn)),
+        *(
+            ("process.h5", Choice(SAMPLED, seed=3, porosity=one), replace(sampled, porosity=one))
+            for one in ("0.2", "0:0.1,0.02:0.2")
+        ),
     ):
         content, said = page.fill(choice, volume()).deck("TOP", "BOTTOM", 2.0)
         deck_file(Path(source), Path("mesh-part.inp"), "any", ImportOptions(), options)
@@ -94,33 +129,24 @@ def test_the_deck_is_that_of_the_command(tmp_path: Path, monkeypatch: pytest.Mon
                 assert archive.read(name) == Path(name).read_bytes(), (source, name)
         assert "TOP (9 nodes) moves by 0.0016 mm along z" in said
         assert said.endswith("next: svevae run mesh-part.inp")
-
-
-def test_a_deck_without_a_step() -> None:
-    content, said = filled().deck(None, "ZMIN", 1.0)
-    assert "no step" in said
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        assert b"*STEP" not in archive.read("mesh-part.inp")
-
-
-def test_faces_that_cannot_be_pulled() -> None:
-    found = filled()
-    with pytest.raises(DataError, match="LID: expected a set of nodes, a surface or one of XMIN"):
-        found.deck("LID", "ZMIN", 1.0)
-    with pytest.raises(DataError, match="strain, displacement: expected one of them"):
-        found.deck("ZMAX", "ZMIN", None)
-    with pytest.raises(DataError, match="pull, hold: expected both or none"):
-        found.deck("ZMAX", None, 1.0)
-
-
-def test_the_sve_of_an_element() -> None:
-    """Its voxels, where those that the mesh does not cover count as nothing."""
-    title, latent, voxels = filled().sve(14)
-    assert title == "SVE (0, 0, 1) of 3 x 2 x 3, round element 14 of mesh.inp"
-    assert latent is None
-    np.testing.assert_array_equal(voxels, VOLUME[:4, :4, 4:8])
-    with pytest.raises(DataError, match=r"mesh.inp: expected an element of it, received 15"):
-        filled().sve(15)
+        decks.add(Path("mesh-part.inp").read_bytes())
+    assert len(decks) == 6
+    tilted = page.fill(Choice(SAMPLED, seed=3, rotation=(0.0, 90.0, 0.0)), None)
+    assert tilted.boxes[1].startswith("sample from 0, 0, 0 to"), "nothing is -4e-18"
+    assert "sample, 90 degrees from z of the mesh" in tilted.said[-1]
+    assert "90 degrees from z, along which the part is pulled" in tilted.deck("TOP", "BOTTOM", 2)[1]
+    wished = page.fill(Choice(SAMPLED, seed=3, porosity=" 0.2"), None)
+    assert wished.said[0] == "mean porosity of the part 20.000%, 20.000% asked for"
+    free = page.fill(Choice(SAMPLED, seed=3), None)
+    assert free.said[0].endswith("%, none asked for")
+    numbers = r"^porosity: expected a number from 0 to 1 or DISTANCE:POROSITY,\.\.\., received"
+    for typed, message in (
+        ("0.2x", numbers),
+        ("mesh.inp", numbers),  # is there, and is not opened
+        ("0.99", "^porosity: expected a mean between"),
+    ):
+        with pytest.raises(DataError, match=message):
+            page.fill(Choice(SAMPLED, porosity=typed), None)
 
 
 @pytest.mark.parametrize("order", ["C", "F"])

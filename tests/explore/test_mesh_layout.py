@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from svevae.explore.mesh_figure import SHOWN, UNITS
-from svevae.explore.mesh_layout import mesh_card
+from svevae.explore.mesh_layout import ORIGIN, ROTATION, mesh_card
 from svevae.use.mesh_options import UNITS as KNOWN
 from tests.explore.test_layout import components
 
@@ -15,5 +15,6 @@ def test_the_card() -> None:
     assert list(parts["mesh-show"].options) == list(SHOWN)
     assert parts["mesh-show"].value in SHOWN
     assert parts["mesh-unit"].value == "mm"
-    assert set(UNITS) <= set(KNOWN)
+    assert set(UNITS) == set(KNOWN)
+    assert {*ORIGIN, *ROTATION, "mesh-porosity"} <= set(parts)
     assert parts["mesh-strain"].value > 0

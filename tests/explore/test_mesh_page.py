@@ -17,6 +17,7 @@ from dash import Dash
 
 from svevae.explore import session
 from svevae.explore.mesh import SAMPLED, VOLUME, MeshSession
+from svevae.explore.mesh_page import _on_page
 from svevae.explore.page import make_app
 from svevae.explore.pages import GONE
 from svevae.explore.session import Explorer
@@ -72,7 +73,7 @@ def test_a_volume_and_a_mesh(app: Dash) -> None:
     assert "next: svevae run bar-part.inp" in str(deck["mesh-deck-say"])
     asked["mesh-pull"] = "LID"
     wrong = answer(app, "mesh-download", "mesh-deck.n_clicks", page=page, **asked)
-    assert "LID: expected a set of nodes" in str(wrong["mesh-deck-say"])
+    assert "pull LID: expected a set of nodes" in str(wrong["mesh-deck-say"])
     assert "mesh-download" not in wrong
     nothing = answer(app, "start", "mesh-figure.clickData", page=page)
     assert nothing is None, "a figure that is filled anew is no click"
@@ -99,6 +100,17 @@ def test_what_the_mesh_follows(app: Dash) -> None:
     assert "mesh-pull" not in found or "value" not in found["mesh-pull"], "as the user chose"
     for trigger in ("pores-are.value", "threshold.value", "origin-x.value"):
         assert fill(app, page, trigger, **{"mesh-source": SAMPLED}) is None
+    assert fill(app, page, "mesh-porosity.value", **{"mesh-porosity": "0.1"}) is None
+    turned = fill(app, page, "rotation-z.value", **{"rotation-z": 90.0, "origin-x": 0.08})
+    assert "scan from 0, 0, 0 to 0.08, 0.1, 0.09 mm" in turned["mesh-boxes"]["children"]
+    far = answer(app, "mesh-busy-far", "mesh-clock.n_intervals", page=page)
+    assert far["mesh-busy-far"]["children"].endswith(" gone")
+    assert answer(app, "mesh-busy-far", "mesh-clock.n_intervals", page="another") is None
+
+
+def test_words_of_the_page() -> None:
+    """No option of the command."""
+    assert _on_page("a; --mesh-unit says its unit; --voxel-size says it") == "a; say its unit"
 
 
 def test_a_mesh_elsewhere_is_told_in_words_of_the_page(app: Dash) -> None:
@@ -173,6 +185,16 @@ def test_the_mesh_of_a_page(browser, address: str, tmp_path: Path) -> None:
     see(browser, "notched.inp: 288 elements, 513 nodes", "seed 1", picture="mesh-sampled")
     browser.find_element(By.ID, "mesh-another").click()
     see(browser, "seed 2", picture="mesh-another")
+    porosity = browser.find_element(By.ID, "mesh-porosity")
+    porosity.send_keys("lots", Keys.ENTER)
+    see(browser, "porosity: expected a number from 0 to 1 or DISTANCE", picture="mesh-no-porosity")
+    porosity.send_keys(4 * Keys.BACKSPACE, "0:0.02,0.3:0.04", Keys.ENTER)
+    browser.find_element(By.ID, "rotation-y").send_keys("90", Keys.ENTER)
+    browser.find_element(By.CSS_SELECTOR, "#mesh-card summary").click()
+    see(browser, "% asked for", "90 degrees from z of the mesh", picture="mesh-porosity")
+    porosity.send_keys(15 * Keys.BACKSPACE, Keys.ENTER)
+    browser.find_element(By.ID, "rotation-y").send_keys(2 * Keys.BACKSPACE, Keys.ENTER)
+    see(browser, "none asked for", picture="mesh-as-before")
     scan = (np.random.default_rng(0).random((128, 64, 384)) < 0.03).astype(np.uint8)
     np.save(tmp_path / "scan.npy", scan)
     box.send_keys(str(tmp_path / "scan.npy"))

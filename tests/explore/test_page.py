@@ -231,6 +231,7 @@ def test_the_page(browser, address: str, tmp_path: Path) -> None:
     wait(lambda: numbers() != picked)
     see(browser, "+1.0", "\u22120.1", picture="explore-unit")
     browser.find_element(By.ID, "reset").click()
+    settle()  # while that is answered the next button is disabled, and a click on it lost
 
     browser.find_element(By.ID, "sample").click()
     see(browser, "Sample ", "of the model", picture="explore-sampled")

@@ -5,6 +5,9 @@ force over area is the table of its curve, whatever the elements.
 from __future__ import annotations
 
 import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -153,6 +156,54 @@ def test_what_was_reached_is_kept(tmp_path: Path) -> None:
         [150.0, 300.0],
     )
     assert read_load(tmp_path / "b.dat", step) is None
+
+
+@contextmanager
+def small_disk(folder: Path, size: str) -> Iterator[Path]:
+    """A real file system of a size, where the machine lets us mount one."""
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("mounting a small file system needs root")
+    try:
+        yield folder
+    finally:
+        # lazily: the guard of ccx may still be ending there
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@needs_ccx
+@pytest.mark.parametrize("size", ["12k", "256k"])
+def test_a_full_disk(size: str, tmp_path: Path) -> None:
+    """CalculiX loses what it writes there and exits with 0; what was reached is kept."""
+    mesh = bar("C3D8I", (2, 2, 4), 0.5)
+    with small_disk(tmp_path / "disk", size) as disk:
+        told = f"{disk}: No space left on device; make room there"
+        if size == "12k":
+            with pytest.raises(SolverError, match="before the first increment: /") as raised:
+                pulled(mesh, disk / "a.inp", np.zeros(16, int))
+            assert told in str(raised.value)
+            return
+        load = pulled(mesh, disk / "a.inp", np.zeros(16, int))
+    assert told in load.stopped
+    assert not load.whole
+    whole = pulled(mesh, tmp_path / "a.inp", np.zeros(16, int))
+    assert (whole.whole, whole.stopped) == (True, "")
+    np.testing.assert_array_equal(load.force, whole.force[: len(load.force)])
+
+
+@needs_ccx
+def test_what_ends_ccx_from_outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A limit of the size of files stands for all signals."""
+    real, folder = shutil.which("ccx"), tmp_path / "bin"
+    folder.mkdir()
+    program = folder / "ccx"
+    program.write_text(f'#!/bin/sh\nulimit -f 100\nexec {real} "$@"\n', encoding="utf-8")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder), prepend=":")
+    load = pulled(bar("C3D8I", (2, 2, 4), 0.5), tmp_path / "a.inp", np.zeros(16, int))
+    assert not load.whole
+    assert load.stopped.startswith("it was ended by SIGXFSZ, at the largest size that files may")
 
 
 @needs_ccx

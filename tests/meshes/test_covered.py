@@ -85,3 +85,4 @@ def test_a_mesh_elsewhere_covers_nothing() -> None:
     mesh = grid("C3D8", (1, 1, 1), 2.0)
     assert not covered(replace(mesh, points=mesh.points + 50), (4, 4, 4)).any()
     assert not covered(replace(mesh, points=mesh.points - 50), (4, 4, 4)).any()
+    assert not covered(replace(mesh, points=mesh.points - 1e300), (4, 4, 4)).any()

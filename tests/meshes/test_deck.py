@@ -108,9 +108,13 @@ def test_clamped_faces_do_not_contract(tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         (("TOP", "TOP", 0.1), "expected faces without a common node, received 51 in both"),
-        (("TOP", "BOTTOM"), "strain, displacement: expected one of them, above 0, received 0"),
-        (("TOP", "BOTTOM", None, -1.0), "received -1"),
-        (("LID", "BOTTOM", 0.1), "LID: expected a set of nodes"),
+        (("TOP", "BOTTOM"), "^strain: expected a fraction above 0, at most 1, received none"),
+        (("TOP", "BOTTOM", -0.01), "^strain: expected a fraction above 0.*, received -0.01"),
+        (("TOP", "BOTTOM", 2.0), "^strain: expected a fraction .*at most 1, received 2"),
+        (("TOP", "BOTTOM", None, -1.0), "^displacement: expected a length above 0.* received -1"),
+        (("TOP", "BOTTOM", None, 1.1), "at most 1 mm, the distance of the faces, received 1.1"),
+        (("LID", "BOTTOM", 0.1), "^pull LID: expected a set of nodes"),
+        (("TOP", "LID", 0.1), "^hold LID: expected a set of nodes"),
         (("TOP", "CORNER", 0.1), "expected faces that lie along x, y or z of each other"),
     ],
 )

@@ -18,7 +18,7 @@ from svevae.meshes.calculix import GUARD, run_deck
 from svevae.meshes.deck import Pull, write_deck
 from svevae.meshes.runs import Run, run_apart
 from tests.meshes.bars import bar
-from tests.meshes.test_calculix import BINS, needs_ccx
+from tests.meshes.test_calculix import BINS, needs_ccx, small_disk
 
 RUN = Run(np.array([0.1, 0.2]), np.array([5.0, 6.0]), np.array([0.0, 0.01]), 50.0, np.nan)
 ALONE = """
@@ -71,6 +71,20 @@ def test_a_deck_without_fields(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert "expected DISP, STRESS, PE" in run.failed
     assert np.isnan(run.peak)
     assert (run.node, run.element, run.sve) == (0, 0, -1)
+
+
+@needs_ccx
+def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Is no failure of this part: the next one would fare as badly."""
+    monkeypatch.chdir(tmp_path)
+    deck, _ = lines()
+    with small_disk(tmp_path / "disk", "32k") as disk:
+        with pytest.raises(DataError) as raised:
+            run_apart(deck, b"element,sve\n7,5\n14,5\n", disk)
+        assert str(raised.value) == (
+            f"{disk}: No space left on device; make room there, finished runs are kept"
+        )
+        assert list(disk.iterdir()) == []
 
 
 def test_files_that_are_no_runs(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from svevae.model.latent import load_folder
 from svevae.model.scores import Scores
 from svevae.reports.keep import keep
 from svevae.reports.summary import summary
-from svevae.stages.evaluate import evaluate
+from svevae.stages.evaluate import CARD, evaluate
 from svevae.stages.prepare import prepare
 from svevae.stages.register import register
 from svevae.stages.train import train
@@ -113,6 +113,9 @@ def test_one_property_and_one_test_part(run_stages: Callable[..., str]) -> None:
     assert ModelContract.load(MODEL / "contract.json").train["augmentation"] == ["flip_x"]
     left_out = "data/other.h5: expected SVEs of n = 16 with E_x, received n = 17 with E_x"
     assert f"evaluate.others: left out: {left_out}" in said
+    assert f"test parts: mean R2 {values['mean_r2']:.4f}, by porosity alone " in said
+    assert f"; voxel BCE {values['bce']:.0f} nats an SVE, " in said
+    assert f"costs; {CARD}, {METRICS}\n" in said
     assert "others" not in values or values["others"] == {}
 
 
@@ -122,6 +125,7 @@ def test_one_test_sve_of_odd_n_and_names_that_mlflow_does_not_take(
     names = ("Rp0.2%", "E, [x]", "Rp0.2&")
     said = run_stages(9, 1, names)
     assert "one test SVE: no R2 can be computed" in said
+    assert "test parts: mean R2 none, by porosity alone none; voxel BCE " in said
     values = strict(METRICS)
     assert "mean_r2" not in values
     assert values["r2"] == {}

@@ -26,7 +26,7 @@ PARTS = SimpleNamespace(
     process=SimpleNamespace(
         porosity=np.linspace(0, 0.2, 41), about_trend=SimpleNamespace(porosities=(0.0, 0.2))
     ),
-    chosen=SimpleNamespace(sample=2, unit="mm"),
+    chosen=SimpleNamespace(sample=2, unit="mm", strain=0.02),
 )
 
 

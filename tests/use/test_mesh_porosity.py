@@ -44,11 +44,20 @@ def test_values_of_elements(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("much", "porosity: expected a number from 0 to 1, DISTANCE.* received 'much'"),
+        (
+            "much",
+            "porosity: expected a number from 0 to 1 or DISTANCE.* name.* received 'much'",
+        ),
         ("5", "porosity: expected porosities from 0 to 1, received 5"),
         ("nan", "porosity: expected porosities from 0 to 1, received nan"),
-        ("0:0.1,x:0.2", "porosity: expected a number from 0 to 1, DISTANCE.*'0:0.1,x:0.2'"),
-        ("0:0.1,1", "porosity: expected a number from 0 to 1, DISTANCE.*'0:0.1,1'"),
+        (
+            "0:0.1,x:0.2",
+            "porosity: expected a number from 0 to 1 or DISTANCE.* name.*'0:0.1,x:0.2'",
+        ),
+        (
+            "0:0.1,1",
+            "porosity: expected a number from 0 to 1 or DISTANCE.* name.*'0:0.1,1'",
+        ),
         ("1:0.1,0:0.2", "porosity: expected distances from 0 on that grow, received 1, 0"),
         ("0:0.1,1:2", "porosity: expected porosities from 0 to 1, received 2"),
         ("no.csv", "porosity no.csv: expected a file of element values, received none"),

@@ -347,9 +347,14 @@ def test_a_step_of_the_user(model: SimpleNamespace) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"pull": "TOP"}, "pull, hold: expected both or none, received one"),
-        ({"strain": 0.1}, "strain, displacement: expected --pull and --hold with it"),
-        ({"pull": "TOP", "hold": "ZMIN"}, "strain, displacement: expected one of them with"),
+        ({"pull": "TOP"}, "pull, hold: expected both or none, received TOP to pull and nothing to"),
+        ({"strain": 0.1}, "strain: expected --pull and --hold with it"),
+        ({"displacement": 0.1}, "displacement: expected --pull and --hold with it"),
+        ({"pull": "TOP", "hold": "ZMIN"}, "displacement: expected one of them with.* none"),
+        (
+            {"pull": "TOP", "hold": "ZMIN", "strain": 0.1, "displacement": 0.1},
+            "strain, displacement: expected one of them with.* received both",
+        ),
         ({"pull": "LID", "hold": "ZMIN", "strain": 0.1}, "LID: expected a set of nodes, a surface"),
         ({"tolerance": 0.0}, "tolerance: expected a fraction between 0 and 1, received 0"),
         (
@@ -466,7 +471,7 @@ def test_options_of_a_mesh_need_a_mesh(
     model: SimpleNamespace, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["field", "scan.npy", "-o", "a.csv", "-m", "any", "--pull", "TOP"]) == 2
-    assert "--pull: expected --mesh MESH with it" in capsys.readouterr().err
+    assert "pull: expected --mesh MESH with it" in capsys.readouterr().err
     assert main(["field", "scan.npy", "-o", "a.csv", "-m", "any", "--sample", "0"]) == 2
     assert "--sample: expected --mesh MESH with it" in capsys.readouterr().err
     assert main(["run", "a.inp"]) == 2

@@ -16,6 +16,7 @@ from svevae.scans.options import ImportOptions
 from svevae.use.mesh_options import MeshOptions
 from svevae.use.mesh_sample import Parts
 from svevae.use.pulled import Pulled, check_before, claimed
+from tests.meshes.test_runs import RUN
 from tests.use.test_on_mesh import model
 from tests.use.test_spread import options
 
@@ -76,3 +77,25 @@ def test_a_run_is_found_by_all_that_it_depends_on(model: SimpleNamespace) -> Non
     pulled = Pulled("a", mesh, parts, Path("kept"))
     assert pulled.of(parts).path(0) == pulled.path(0)
     assert pulled.of(parts.with_porosity(0.2, mesh)).path(0) == path(porosity="0.2")
+
+
+@pytest.mark.parametrize("change", ["RECIPE", "__version__", "tolerance", "keep_types"])
+def test_another_rule_of_materials(
+    change: str, model: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What another rule made is not taken, and is told; nothing is where the rule is the same."""
+    chosen, folder = options((1, 1, 4)), Path("kept")
+    mesh = read_mesh(chosen.mesh)
+    parts = Parts.of(Path("process.h5"), "any", ImportOptions(), chosen, mesh)
+    Pulled("a", mesh, parts, folder).keep(1, RUN, 0.1, True)
+    assert list(Pulled("a", mesh, parts, folder).finished(range(3))) == [1]
+    assert Pulled("a", mesh, parts, folder).say_others(range(3)) == ""
+    if change in ("tolerance", "keep_types"):
+        other = {"tolerance": 0.01, "keep_types": True}[change]
+        parts = replace(parts, chosen=replace(chosen, **{change: other}))
+    else:
+        monkeypatch.setattr(f"svevae.use.pulled.{change}", 0)
+    pulled = Pulled("a", mesh, parts, folder)
+    assert pulled.finished(range(3)) == {}
+    assert pulled.say_others(range(3)).startswith("1 finished part in kept made by another rule")
+    assert pulled.say_others([0, 2]) == ""

@@ -1,5 +1,6 @@
 """The console script `svevae`: every stage of dvc.yaml and every entry of MLproject is one of its
-commands. `options` parses their arguments, `commands` runs them.
+commands. `options`, with `volumes` and `mesh`, parses their arguments; `commands`, `mesh_commands`
+and `stage_commands` run them.
 """
 
 from __future__ import annotations
@@ -7,8 +8,13 @@ from __future__ import annotations
 import gc
 import os
 import re
+import signal
 import sys
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from types import FrameType
+from typing import NoReturn
 
 from svevae.cli.options import make_parser
 from svevae.errors import SvevaeError, missing
@@ -24,8 +30,16 @@ AFRESH = (
 )  # they keep nothing on disk
 
 
+class Ended(KeyboardInterrupt):
+    """SIGTERM, by which `kill`, batch systems and containers end a command: whatever gives way to
+    Ctrl-C gives way to it.
+    """
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; 0, or 2 where the input is at fault, with a message and no traceback."""
+    """Run one command; 0, or 2 where the input is at fault, with a message and no traceback; 130
+    after Ctrl-C and 143 after SIGTERM.
+    """
     parser = make_parser()
     options = parser.parse_args(arguments)
     # a search for garbage after 700 new objects costs a tenth of a short command: importing and
@@ -33,7 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     gc.set_threshold(10_000)
     os.environ.setdefault("MPLBACKEND", "agg")  # commands write pictures and open no window
     try:
-        options.run(options)
+        with _ending():
+            options.run(options)
         # what a closed pipe refuses, now; nothing where there is no stdout
         print(end="", flush=True)
     except SvevaeError as error:
@@ -57,14 +72,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 2
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
+        ended = isinstance(interrupt, Ended)
         how = "begins again" if options.command in AFRESH else "goes on where it stopped"
         print(
-            f"svevae {options.command}: interrupted; the same command {how}",
+            f"svevae {options.command}: {'ended' if ended else 'interrupted'};"
+            f" the same command {how}",
             file=sys.stderr,
         )
-        return 130
+        return 128 + (signal.SIGTERM if ended else signal.SIGINT)
     return 0
+
+
+@contextmanager
+def _ending() -> Iterator[None]:
+    """While the context lasts, the first SIGTERM raises Ended, and others do nothing: what runs is
+    on its way out.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, _end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _end(number: int, frame: FrameType | None) -> NoReturn:
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    raise Ended
 
 
 def as_typed(message: str, named: Mapping[str, str]) -> str:

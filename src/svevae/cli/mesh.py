@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from svevae.cli import commands
-from svevae.cli.shared import add_cluster_options, add_model_option, add_volume_options
+from svevae.cli import mesh_commands
+from svevae.cli.shared import add_cluster_options, add_model_option
 from svevae.cli.values import count, finite, path, positive
+from svevae.cli.volumes import add_volume_options
 
 MESH = "solid elements: .inp of Abaqus or CalculiX, .msh, .vtu, .med and others of meshio"
 
@@ -39,7 +40,7 @@ def add_field(parsers: argparse._SubParsersAction) -> None:
     _add_scan_options(mesh)
     add_volume_options(field)
     add_model_option(field)
-    field.set_defaults(run=commands.run_field)
+    field.set_defaults(run=mesh_commands.run_field)
 
 
 def add_run(parsers: argparse._SubParsersAction) -> None:
@@ -59,7 +60,7 @@ def add_run(parsers: argparse._SubParsersAction) -> None:
             " and with -result.vtu (default: DECK-load.csv)"
         ),
     )
-    deck.set_defaults(run=commands.run_run)
+    deck.set_defaults(run=mesh_commands.run_run)
 
 
 def _add_mesh_options(mesh: argparse._ActionsContainer) -> None:
@@ -234,7 +235,7 @@ def add_spread(parsers: argparse._SubParsersAction) -> None:
     )
     _add_porosity_option(spread)
     _add_process_options(spread)
-    spread.set_defaults(run=commands.run_spread)
+    spread.set_defaults(run=mesh_commands.run_spread)
 
 
 def add_lighten(parsers: argparse._SubParsersAction) -> None:
@@ -309,7 +310,7 @@ def add_lighten(parsers: argparse._SubParsersAction) -> None:
         help="of the search and its first part, others follow (default: %(default)s)",
     )
     _add_process_options(lighten)
-    lighten.set_defaults(run=commands.run_lighten, increments=10)
+    lighten.set_defaults(run=mesh_commands.run_lighten, increments=10)
 
 
 def _add_process_options(command: argparse.ArgumentParser) -> None:

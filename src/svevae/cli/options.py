@@ -6,16 +6,16 @@ import argparse
 from pathlib import Path
 
 from svevae import __version__
-from svevae.cli import commands
+from svevae.cli import commands, stage_commands
 from svevae.cli.mesh import add_field, add_lighten, add_run, add_spread
 from svevae.cli.shared import (
     add_allow_host_option,
     add_cluster_options,
     add_model_option,
     add_params_option,
-    add_volume_options,
 )
-from svevae.cli.values import address_free, count, path, positive, target, words
+from svevae.cli.values import count, path, positive, target
+from svevae.cli.volumes import add_import
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -56,7 +56,7 @@ def make_parser() -> argparse.ArgumentParser:
     add_cluster_options(generate)
     generate.set_defaults(run=commands.run_generate)
 
-    _add_import(parsers)
+    add_import(parsers)
 
     show = parsers.add_parser(
         "show", help="draw an SVE file: its SVEs, pores, properties and neighbours"
@@ -142,7 +142,7 @@ def make_parser() -> argparse.ArgumentParser:
         metavar="N",
         help="processes of this machine (default: search.workers)",
     )
-    search.set_defaults(run=commands.run_search)
+    search.set_defaults(run=stage_commands.run_search)
 
     for name, text in (
         ("prepare", "split the dataset by part, draw it"),
@@ -150,35 +150,35 @@ def make_parser() -> argparse.ArgumentParser:
         ("evaluate", "score the model on the test parts, draw the pictures"),
         ("register", "register the model; the best becomes champion"),
     ):
-        parsers.add_parser(name, help=f"stage: {text}").set_defaults(run=commands.run_stage)
+        parsers.add_parser(name, help=f"stage: {text}").set_defaults(run=stage_commands.run_stage)
 
     compare = parsers.add_parser(
         "compare",
         help="stage of multiscale/dvc.yaml: tensile bars, every pore resolved and encoded",
     )
-    compare.set_defaults(run=commands.run_multiscale)
+    compare.set_defaults(run=stage_commands.run_multiscale)
     text = "stage of multiscale/dvc.yaml: uncertainty of the microstructure to that of the response"
     propagate = parsers.add_parser("propagate", help=text)
     add_cluster_options(propagate)
-    propagate.set_defaults(run=commands.run_multiscale)
+    propagate.set_defaults(run=stage_commands.run_multiscale)
 
     text = (
         "stage of multiscale/dvc.yaml: the gradation of porosity that carries a load at least mass"
     )
-    parsers.add_parser("grade", help=text).set_defaults(run=commands.run_multiscale)
+    parsers.add_parser("grade", help=text).set_defaults(run=stage_commands.run_multiscale)
 
     parsers.add_parser("summary", help="the scores and where the champion is").set_defaults(
-        run=commands.run_summary
+        run=stage_commands.run_summary
     )
 
     text = "copy the evaluated model, its card and figures into champion/, for `dvc add champion`"
-    parsers.add_parser("keep", help=text).set_defaults(run=commands.run_keep)
+    parsers.add_parser("keep", help=text).set_defaults(run=stage_commands.run_keep)
 
     text = (
         "inside `mlflow run`: where DVC had everything already, give the new run the scores and the"
         " name of the run that trained"
     )
-    parsers.add_parser("record", help=text).set_defaults(run=commands.run_record)
+    parsers.add_parser("record", help=text).set_defaults(run=stage_commands.run_record)
 
     predict = parsers.add_parser("predict", help="properties of every SVE of a file")
     predict.add_argument("file", type=path)
@@ -303,64 +303,3 @@ def _add_design(parsers: argparse._SubParsersAction) -> None:
     design.add_argument("--data", type=path, metavar="FILE", help=text)
     add_cluster_options(design)
     design.set_defaults(run=commands.run_design)
-
-
-def _add_import(parsers: argparse._SubParsersAction) -> None:
-    take = parsers.add_parser(
-        "import",
-        help="other people's volumes or samples, with or without properties, as an SVE file",
-    )
-    take.add_argument(
-        "source",
-        type=path,
-        nargs="+",
-        help=(
-            "a volume, a folder of slices or of volumes, .npz, HDF5 or FANS results; or closed"
-            " surfaces of pores"
-        ),
-    )
-    take.add_argument("-o", "--output", type=path, required=True, help="the SVE file to write")
-    take.add_argument(
-        "--size", type=int, metavar="N", help="edge of the SVEs in voxels (default: whole samples)"
-    )
-    take.add_argument(
-        "--stride",
-        type=int,
-        metavar="N",
-        help="voxels from one SVE to the next (default: the size)",
-    )
-    add_volume_options(take)
-    take.add_argument(
-        "--table",
-        type=address_free,
-        help="CSV file of the properties (.csv, .tsv, .txt), or the array of them in a .npz or HDF5"
-        " file",
-    )
-    take.add_argument(
-        "--properties", type=words, metavar="NAME,NAME", help="those to keep (default: all)"
-    )
-    take.add_argument(
-        "--no-labels",
-        dest="labels",
-        action="store_false",
-        help="leave properties out, so that samples may be cut",
-    )
-    take.add_argument(
-        "--tangent",
-        default="*",
-        metavar="PATTERN",
-        help="which tangents of FANS results, e.g. '*load0/time_step0*'",
-    )
-    take.add_argument(
-        "--stress-unit",
-        default="MPa",
-        help="of FANS results: Pa, kPa, MPa or GPa (default: %(default)s)",
-    )
-    text = (
-        "let the solver find the properties, with material, tension, strain and tolerance of the"
-        " section generate of --params"
-    )
-    take.add_argument("--label", action="store_true", help=text)
-    add_params_option(take)
-    add_cluster_options(take)
-    take.set_defaults(run=commands.run_import)

@@ -29,8 +29,12 @@ BAR = (
     "{desc}: {percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt} [{elapsed} gone, {remaining} left,"
     " {speed}{unit}/s{postfix}]"
 )
-# run by each process: a terminal sends Ctrl-C to all of them
-IGNORE_SIGINT = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
+# run by each process: a terminal sends Ctrl-C to all of them, a batch system SIGTERM
+IGNORE_SIGNALS = """
+import signal
+for one in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(one, signal.SIG_IGN)
+"""
 NO_WORKER_TIMEOUT = 60  # seconds that a scheduler may be without workers
 ANSWER_TIMEOUT = 10  # seconds in which a scheduler or worker answers
 FIRST_LINE, LINE_INTERVAL = 5, 60  # seconds after which a bar writes a line to a log
@@ -220,7 +224,7 @@ def open_cluster(work: Work = HERE) -> Iterator[Cluster]:
             "memory_limit": 0,
             "dashboard_address": "127.0.0.1:0",
             "scheduler_kwargs": {"dashboard": False},
-            "preload": [IGNORE_SIGINT],
+            "preload": [IGNORE_SIGNALS],
         }
         with (
             LocalCluster(

@@ -7,7 +7,7 @@ from typing import Any
 from dash import dcc, html
 
 from svevae.explore.directions import Directions
-from svevae.explore.mesh_layout import mesh_card
+from svevae.explore.mesh_layout import filling, mesh_card
 from svevae.explore.mesh_upload import MESHES
 from svevae.explore.session import Explorer
 from svevae.explore.upload import LARGEST
@@ -90,7 +90,7 @@ def _starts(explorer: Explorer) -> html.Div:
     cut = dcc.Input(id="cut", type="number", min=0, step=1, value=0, debounce=True)
     which = html.Div(["SVE ", cut, html.Span(id="cut-of", className="quiet")], className="row")
     parts.append(html.Div([*greys, which], id="volume", hidden=True))
-    parts += [html.Div(id=name, className="quiet") for name in ("busy", "filling")]
+    parts += [html.Div(id="busy", className="quiet"), filling("filling")]
     parts += [html.Div(id="said"), html.Div(id="wrong")]
     return html.Div(parts, className="card")
 

@@ -6,13 +6,8 @@ sampled from the process of the page's data, as `svevae field SVES --sample SEED
 
 from __future__ import annotations
 
-import io
-import tempfile
 import threading
-import zipfile
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -21,14 +16,14 @@ from svevae.dataset.store import SVEDataset
 from svevae.errors import DataError
 from svevae.explore.directions import SEED
 from svevae.explore.mesh_faces import Faces
+from svevae.explore.mesh_filled import Filled, Pores, box_of
+from svevae.explore.mesh_progress import Progress
 from svevae.explore.mesh_upload import read_mesh_upload
 from svevae.explore.upload import check_unpacked, file_name, on_disk
-from svevae.meshes.bins import Curves
 from svevae.meshes.mesh import FACES, Mesh
-from svevae.meshes.vtu import write_vtu
 from svevae.model.latent import LatentModel
 from svevae.model.sampling import binarise
-from svevae.parts.fields import AXIS, PropertyField, column_head
+from svevae.parts.fields import AXIS, PropertyField
 from svevae.scans.options import ImportOptions
 from svevae.scans.rim import filled
 from svevae.use.field import Tiles, scan_of
@@ -36,12 +31,12 @@ from svevae.use.mesh_average import Averages
 from svevae.use.mesh_curves import curves_of
 from svevae.use.mesh_options import MeshOptions
 from svevae.use.mesh_places import Places
+from svevae.use.mesh_porosity import typed_porosity
 from svevae.use.mesh_sample import Parts, Process, Sample
-from svevae.use.on_mesh import Scanned, covering, deck_of, say_pull
+from svevae.use.on_mesh import Scanned, covering
 from svevae.words import counted
 
 VOLUME, SAMPLED = "volume", "sampled"
-Pores = Callable[[int], tuple[np.ndarray | None, np.ndarray]]  # of an SVE: latent or None, voxels
 
 
 @dataclass(frozen=True)
@@ -57,103 +52,17 @@ class Upload:
 @dataclass(frozen=True)
 class Choice:
     """What the page says of a mesh: whether it takes the VOLUME or a part that is SAMPLED with
-    `seed`; the `unit` of its coordinates; the `origin` of the volume in it, None as
-    `svevae.use.mesh_options.MeshOptions` has it.
+    `seed` and `porosity`, as typed, empty for that of the data; the `unit` of its coordinates; the
+    `origin` of the volume in it, and by which `rotation` volume or process are turned, as
+    `svevae.use.mesh_options.MeshOptions` has them.
     """
 
     source: str = VOLUME
     unit: str = "mm"
     origin: tuple[float, float, float] | None = None
     seed: int = 1
-
-
-@dataclass(frozen=True)
-class Filled:
-    """A mesh whose elements have properties: `values` (element,) by name.
-
-    `summary`, `boxes` and `said` tell people what it is, where, and how it was read; `notes` warn
-    them. `pores` are those of an SVE, `title` is the first line of a deck, `held` the bytes of what
-    the pores are from.
-    """
-
-    mesh: Mesh
-    faces: Faces
-    part: Scanned | Sample
-    curves: Curves
-    places: Places
-    chosen: MeshOptions
-    values: dict[str, np.ndarray]
-    summary: str
-    boxes: tuple[str, ...]
-    notes: tuple[str, ...]
-    said: tuple[str, ...]
-    pores: Pores
-    title: str
-    held: int
-
-    @property
-    def centres(self) -> np.ndarray:
-        """Centroids of the elements, (element, 3)."""
-        return self.places.centres
-
-    @cached_property
-    def box(self) -> tuple[np.ndarray, np.ndarray]:
-        """The lowest and the highest corner of the elements."""
-        return box_of(self.mesh)
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of what is held for it, roughly."""
-        values = sum(value.nbytes for value in self.values.values())
-        weights = self.places.weights
-        points = self.places.points
-        places = [weights.data, weights.indices, weights.indptr, points.at, points.element]
-        places += [points.volume, self.centres, self.curves.stress]
-        return self.held + self.faces.nbytes + values + sum(array.nbytes for array in places)
-
-    def sve(self, number: int) -> tuple[str, np.ndarray | None, np.ndarray]:
-        """The SVE that element `number` has most of: its name, its latent vector where it has one
-        of its own, its voxels. Raises DataError for a number that no element has.
-        """
-        [row] = np.flatnonzero(self.mesh.elements == number)[:1].tolist() or [None]
-        if row is None:
-            raise DataError(f"{self.chosen.mesh}: expected an element of it, received {number}")
-        sve = int(self.places.sves[row])
-        place = ", ".join(str(int(k)) for k in np.unravel_index(sve, self.part.grid.shape))
-        shape = " x ".join(map(str, self.part.grid.shape))
-        title = f"SVE ({place}) of {shape}, round element {number} of {self.chosen.mesh}"
-        return title, *self.pores(sve)
-
-    def deck(self, pull: str | None, hold: str | None, percent: float | None) -> tuple[bytes, str]:
-        """A zip file with the deck (.inp), its table (.csv) and .vtu file, and what people should
-        know of it. Without `pull` it has no step. Raises DataError for faces between which none can
-        be pulled.
-        """
-        chosen = self.chosen
-        if pull is not None:
-            strain = None if percent is None else percent / 100
-            chosen = replace(chosen, pull=pull, hold=hold, strain=strain)
-        made = deck_of(self.mesh, self.part, self.curves, self.places, chosen)
-        name = f"{chosen.mesh.stem}-part"
-        packed = io.BytesIO()
-        with tempfile.TemporaryDirectory(prefix="svevae-") as folder:
-            target = Path(folder) / f"{name}.inp"
-            made.write(target, self.title)
-            made.write_table(target.with_suffix(".csv"))
-            columns = {column_head(name): one for name, one in made.columns.items()}
-            write_vtu(target.with_suffix(".vtu"), made.mesh, columns)
-            with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-                for path in sorted(Path(folder).iterdir()):
-                    archive.write(path, path.name)
-        lines = [
-            f"{name}.inp: {made.summary}",
-            *(one for one in made.remarks if one not in self.notes),
-        ]
-        if made.pull is None:
-            lines.append("no step: include one of your own, or choose faces to pull and to hold")
-        else:
-            lines.append(f"{say_pull(made.pull, chosen)}; next: svevae run {name}.inp")
-        return packed.getvalue(), "\n".join(lines)
+    rotation: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    porosity: str = ""
 
 
 class MeshSession:
@@ -167,8 +76,9 @@ class MeshSession:
         self.name = ""
         self.mesh: Mesh | None = None
         self.filled: Filled | None = None
+        self.progress: Progress | None = None  # of the filling that is under way, or was
         self._faces: Faces | None = None
-        self._parts: tuple[str, Parts] | None = None  # with the unit of the mesh
+        self._parts: tuple[object, Parts] | None = None  # with how their grid lies
         self._lock = threading.Lock()
 
     def take(self, name: str, content: bytes, unpacked: int) -> None:
@@ -189,12 +99,20 @@ class MeshSession:
             if self.mesh is None or self._faces is None:
                 raise DataError("expected a mesh, none was dropped yet")
             self.filled = None  # of another choice
+            self.progress = Progress()
             sampled = choice.seed if choice.source == SAMPLED else None
             origin = None if sampled is not None else choice.origin
-            chosen = MeshOptions(Path(self.name), origin, choice.unit, "nearest", sample=sampled)
+            chosen = MeshOptions(
+                Path(self.name),
+                origin,
+                choice.unit,
+                "nearest",
+                rotation=choice.rotation,
+                sample=sampled,
+            )
             part: Scanned | Sample
             if sampled is not None:
-                part, pores, source, held = self._sampled(chosen, sampled)
+                part, pores, source, held = self._sampled(chosen, sampled, choice.porosity)
             elif volume is not None:
                 part, pores, source, held = self._scanned(chosen, volume)
             else:
@@ -224,14 +142,20 @@ class MeshSession:
             hint += ", or give svevae explore an SVE file of its process"
         return f"{self.name}: expected a volume to take material from, none was dropped yet; {hint}"
 
-    def _sampled(self, chosen: MeshOptions, seed: int) -> tuple[Sample, Pores, str, int]:
+    def _sampled(
+        self, chosen: MeshOptions, seed: int, porosity: str
+    ) -> tuple[Sample, Pores, str, int]:
+        assert self.progress is not None
         if self.data is None or self.mesh is None:
             raise DataError(self.missing)
-        if self._parts is None or self._parts[0] != chosen.unit:
-            parts = Parts.round_mesh(self.data, self.model, chosen, self.mesh)
+        asked = typed_porosity(porosity, self.mesh) if porosity.strip() else None
+        lies = chosen.unit, chosen.rotation
+        if self._parts is None or self._parts[0] != lies:
+            tell = self.progress.tell
+            parts = Parts.round_mesh(self.data, self.model, chosen, self.mesh, tell=tell)
             process = self._processes.setdefault(self.data.path, parts.process)
-            self._parts = chosen.unit, replace(parts, process=process)
-        part = self._parts[1].sample(seed)
+            self._parts = lies, replace(parts, process=process)
+        part = self._parts[1].with_porosity(asked, self.mesh).sample(seed)
         codes = part.latent.reshape(-1, part.latent.shape[-1])
 
         def pores(sve: int) -> tuple[np.ndarray, np.ndarray]:
@@ -243,10 +167,12 @@ class MeshSession:
 
     def _scanned(self, chosen: MeshOptions, volume: Upload) -> tuple[Scanned, Pores, str, int]:
         assert self.mesh is not None
+        assert self.progress is not None
         with on_disk(volume.name, volume.content) as path:
             check_unpacked(path, volume.unpacked)
             covers, cache = covering(self.mesh, chosen), path.parent / "cache"
-            scan = scan_of(self.model, path, volume.options, covers, cache)
+            tell = self.progress.tell
+            scan = scan_of(self.model, path, volume.options, covers, cache, tell)
         tiles, mask = scan.tiles, scan.tiles.view.mask
 
         def pores(sve: int) -> tuple[None, np.ndarray]:
@@ -267,6 +193,12 @@ class MeshSession:
         averages = Averages(places.weights)
         notes = [places.say(mesh, chosen.without)] if places.missing.any() else []
         said = [*averages.say(places.larger, part.grid), *mesh.remarks, *part.remarks]
+        said += part.grid.tilt(None)
+        values = averages.columns(shown(part.field))
+        if isinstance(part, Sample):
+            mean = float(np.average(values["porosity"], weights=mesh.geometry()[1]))
+            wish = "none asked for" if part.asked is None else f"{part.asked:.3%} asked for"
+            said.insert(0, f"mean porosity of the part {mean:.3%}, {wish}")
         used = len(np.unique(places.weights.indices))
         boxes = []
         for what, box in (("mesh", box_of(mesh)), (part.grid.noun, part.grid.box())):
@@ -279,7 +211,7 @@ class MeshSession:
             curves,
             places,
             chosen,
-            averages.columns(shown(part.field)),
+            values,
             f"{self.summary}, {counted(used, 'SVE')}",
             tuple(boxes),
             tuple(notes),
@@ -297,12 +229,6 @@ class MeshSession:
             held += self.mesh.points.nbytes + self.mesh.numbers.nbytes
             held += sum(block.nodes.nbytes + block.numbers.nbytes for block in self.mesh.blocks)
         return held + (self._faces.nbytes if self._faces else 0)
-
-
-def box_of(mesh: Mesh) -> tuple[np.ndarray, np.ndarray]:
-    """The lowest and the highest corner of the elements."""
-    points = mesh.points[mesh.rows(mesh.used())]
-    return points.min(axis=0), points.max(axis=0)
 
 
 def shown(field: PropertyField) -> dict[str, np.ndarray]:

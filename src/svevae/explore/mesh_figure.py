@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from svevae.explore.figures import FONT, packed
-from svevae.explore.mesh import Filled
 from svevae.explore.mesh_faces import outline, triangles
+from svevae.explore.mesh_filled import Filled
 from svevae.parts.fields import AXIS
 from svevae.pictures.part import limits
 from svevae.pictures.style import PALE
@@ -49,7 +49,7 @@ LIFTED = 2e-3  # of the box, how far edges lie before their faces, which would h
 LONGEST = 1.4  # of the cube that plotly shows, the longest edge of the box
 LIGHTING = {"ambient": 0.78, "diffuse": 0.32, "specular": 0.04, "roughness": 0.9, "fresnel": 0.05}
 LIGHT = {"x": 2e4, "y": 5e4, "z": 6e4}
-UNITS = {"mm": "mm", "um": "µm"}  # of MeshOptions, and what a page calls them
+UNITS = {"um": "µm", "mm": "mm", "cm": "cm", "m": "m"}  # of MeshOptions, and what a page calls them
 # from where the faces of a cut are seen, along each axis
 CAMERA = {"eye": {"x": 1.3, "y": 1.45, "z": 0.7}, "center": {"x": 0, "y": 0, "z": -0.03}}
 

@@ -8,6 +8,9 @@ from svevae.explore.mesh import SAMPLED, VOLUME
 from svevae.explore.mesh_figure import SHOWN, UNITS
 
 ORIGIN = ("origin-x", "origin-y", "origin-z")
+ROTATION = ("rotation-x", "rotation-y", "rotation-z")
+FILLING = "filling the mesh … "
+EVERY = 1000  # ms between looks at how far that is
 PERCENT = 1.0  # strain of a deck, where nobody says another
 
 
@@ -24,7 +27,7 @@ def mesh_card() -> html.Div:
             html.Div(
                 [
                     html.H2("Field on a mesh"),
-                    html.Span(id="mesh-busy", className="quiet"),
+                    filling("mesh-busy"),
                 ],
                 className="row apart",
             ),
@@ -45,6 +48,7 @@ def mesh_card() -> html.Div:
                 className="mesh",
             ),
             dcc.Store(id="mesh-filled"),
+            dcc.Interval(id="mesh-clock", interval=EVERY, disabled=True),
             dcc.Download(id="mesh-download"),
         ],
         id="mesh-card",
@@ -53,27 +57,44 @@ def mesh_card() -> html.Div:
     )
 
 
+def filling(name: str) -> html.Div:
+    """What says how far a mesh is filled, hidden while none is."""
+    return html.Div([FILLING, html.Span(id=f"{name}-far")], id=name, className="quiet", hidden=True)
+
+
 def _radio(name: str, options: dict[str, str], value: str) -> dcc.RadioItems:
     return dcc.RadioItems(options, value, id=name, inline=True, className="choice")
 
 
 def _material() -> list[html.Div]:
-    places = [
-        dcc.Input(id=name, type="number", debounce=True, placeholder=name[-1]) for name in ORIGIN
-    ]
+    places, turns = (
+        [dcc.Input(id=name, type="number", debounce=True, placeholder=name[-1]) for name in names]
+        for names in (ORIGIN, ROTATION)
+    )
     sources = {VOLUME: "volume", SAMPLED: "sampled part"}
     another = html.Button("Another part", id="mesh-another")
+    porosity = dcc.Input(
+        id="mesh-porosity", type="text", debounce=True, placeholder="as in the data"
+    )
+    hint = "a fraction, its mean; or DISTANCE:POROSITY,... from the surface, 0:0.01,0.5:0.05"
     return [
         html.Div(id="mesh-summary", className="note"),
         html.Div(id="mesh-boxes", className="report"),
         html.Div(id="mesh-notes"),
-        html.Div(["Lengths in ", _radio("mesh-unit", UNITS, "mm")], className="row"),
+        html.Div(["Unit ", _radio("mesh-unit", UNITS, "mm")], className="row"),
         html.Div(["Material of ", _radio("mesh-source", sources, VOLUME)], className="row"),
         html.Div([html.Div("First voxel at"), *places], id="mesh-origin", className="row origin"),
         html.Div(
-            [another, html.Span(id="mesh-seed", className="quiet")],
+            [
+                html.Div(["Porosity", porosity], className="row wide"),
+                html.Div(hint, className="quiet"),
+                html.Div([another, html.Span(id="mesh-seed", className="quiet")], className="row"),
+            ],
             id="mesh-seeds",
-            className="row",
+        ),
+        html.Div(
+            [html.Div("Turned by degrees, about x, then y, then z"), *turns],
+            className="row origin",
         ),
     ]
 

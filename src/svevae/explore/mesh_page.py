@@ -11,25 +11,28 @@ from dash.exceptions import PreventUpdate
 from svevae.errors import DataError
 from svevae.explore.mesh import SAMPLED, VOLUME, Choice, Filled, MeshSession
 from svevae.explore.mesh_figure import mesh_figure
-from svevae.explore.mesh_layout import ORIGIN
+from svevae.explore.mesh_layout import ORIGIN, ROTATION
 from svevae.explore.pages import Pages
 from svevae.explore.said import in_words
 
 # what is pulled and held, where nobody says others: faces along the axis of the properties
 NAMED, SIDES = ("TOP", "BOTTOM"), ("ZMAX", "ZMIN")
-FILLING = "filling the mesh …"
+# what changes nothing of a mesh that takes the volume, or a sampled part
+UNHEEDED = {VOLUME: ("mesh-porosity", "mesh-another"), SAMPLED: ("pores-are", "threshold", *ORIGIN)}
 # what options of the command are called on the page
 WORDS = {
     "--mesh-unit, --origin and --rotation place it": (
-        "its unit and the place of the first voxel move it"
+        "its unit, the place of the first voxel and its rotation move it"
     ),
     "--mesh-unit says its unit": "say its unit",
+    "; --voxel-size says it": "",
 }
 
 
 def add_mesh(app: Dash, pages: Pages) -> None:
     """Add the callbacks of the card of `svevae.explore.mesh_layout`."""
     _add_fill(app, pages)
+    _add_progress(app, pages)
     _add_show(app, pages)
     _add_deck(app, pages)
 
@@ -65,12 +68,15 @@ def _add_fill(app: Dash, pages: Pages) -> None:
             "unit": Input("mesh-unit", "value"),
             "source": Input("mesh-source", "value"),
             "origin": [Input(name, "value") for name in ORIGIN],
+            "rotation": [Input(name, "value") for name in ROTATION],
+            "porosity": Input("mesh-porosity", "value"),
             "parts": Input("mesh-another", "n_clicks"),
             "page": State("page", "data"),
         },
         running=[
-            (Output("filling", "children"), FILLING, ""),
-            (Output("mesh-busy", "children"), FILLING, ""),
+            (Output("filling", "hidden"), False, True),
+            (Output("mesh-busy", "hidden"), False, True),
+            (Output("mesh-clock", "disabled"), False, True),
             (Output("mesh-another", "disabled"), True, False),
         ],
         prevent_initial_call=True,
@@ -83,6 +89,8 @@ def _add_fill(app: Dash, pages: Pages) -> None:
         unit: str,
         source: str,
         origin: list[float | None],
+        rotation: list[float | None],
+        porosity: str | None,
         parts: int | None,
         page: str | None,
     ) -> dict[str, Any]:
@@ -97,13 +105,14 @@ def _add_fill(app: Dash, pages: Pages) -> None:
                 source = VOLUME if explorer.has_volume or explorer.data is None else SAMPLED
             elif trigger == "dropped":
                 source = VOLUME
-            elif source == SAMPLED and trigger in ("pores-are", "threshold", *ORIGIN):
+            elif trigger in UNHEEDED[source]:
                 raise PreventUpdate
             sampled, seed = source == SAMPLED, 1 + (parts or 0)
             changed |= {"source": source, "origin_hidden": sampled, "seeds_hidden": not sampled}
             changed["seed"] = f"seed {seed}"
-            place = _place(origin)
-            filled = explorer.fill_mesh(Choice(source, unit, place, seed), pores, threshold)
+            turned = _numbers(rotation) or (0.0, 0.0, 0.0)
+            choice = Choice(source, unit, _numbers(origin), seed, turned, porosity or "")
+            filled = explorer.fill_mesh(choice, pores, threshold)
         except PreventUpdate:
             raise
         except Exception as error:
@@ -121,11 +130,25 @@ def _add_fill(app: Dash, pages: Pages) -> None:
         return dict.fromkeys(output, no_update) | changed
 
 
-def _place(origin: list[float | None]) -> tuple[float, float, float] | None:
+def _add_progress(app: Dash, pages: Pages) -> None:
+    @app.callback(
+        output=[Output("filling-far", "children"), Output("mesh-busy-far", "children")],
+        inputs={"tick": Input("mesh-clock", "n_intervals"), "page": State("page", "data")},
+        prevent_initial_call=True,
+    )
+    def follow(tick: int | None, page: str | None) -> list[str]:
+        try:
+            progress = pages.find(page).explorer.meshes.progress
+        except DataError:  # the page is gone, which its filling will say
+            raise PreventUpdate from None
+        return 2 * ["" if progress is None else progress.say()]
+
+
+def _numbers(typed: list[float | None]) -> tuple[float, float, float] | None:
     """None where nothing was typed; what was left out is 0."""
-    if all(one is None for one in origin):
+    if all(one is None for one in typed):
         return None
-    x, y, z = (float(one or 0.0) for one in origin)
+    x, y, z = (float(one or 0.0) for one in typed)
     return x, y, z
 
 
@@ -146,7 +169,7 @@ def _about(filled: Filled) -> dict[str, Any]:
         "summary": filled.summary,
         "boxes": "\n".join(filled.boxes),
         "notes": [html.Div(note, className="warning") for note in filled.notes],
-        "said": "\n".join(filled.said),
+        "said": _on_page("\n".join(filled.said)),
     }
 
 
@@ -225,7 +248,10 @@ def _add_deck(app: Dash, pages: Pages) -> None:
                 raise DataError("expected a mesh with material, there is none")
             content, said = filled.deck(pull, hold, percent)
         except Exception as error:
-            return {"data": no_update, "said": html.Div(in_words(error), className="error")}
+            return {
+                "data": no_update,
+                "said": html.Div(_on_page(in_words(error)), className="error"),
+            }
         name = f"{filled.chosen.mesh.stem}-part.zip"
         return {
             "data": dcc.send_bytes(content, name),

@@ -22,6 +22,9 @@ import numpy as np
 
 from svevae.errors import ConfigError
 
+# Raise it where the same curves come to share other materials, or these get other tables: runs that
+# were kept are then made again.
+RECIPE = 2
 # of each strain the least plastic share, so that those of a table grow, as *PLASTIC asks
 LEAST = 1e-5
 ROUNDING = 1e-12  # of logarithms

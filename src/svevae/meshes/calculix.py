@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from svevae.errors import DataError, SolverError
-from svevae.files import written_whole
+from svevae.files import no_room, written_whole
 from svevae.meshes.deck import OURS, read_pull
 from svevae.physics.voce import OFFSET
 
@@ -38,6 +39,11 @@ GUARD: tuple[str, ...] = (
     if os.name == "posix"
     else ()
 )
+# why a program may have been ended
+ENDED = {
+    "SIGKILL": ", as the system does where memory is short",
+    "SIGXFSZ": ", at the largest size that files may have here, see ulimit -f",
+}
 TOTAL = re.compile(
     rf"total force \(fx,fy,fz\) for set {OURS}PULL and time\s+(\S+)\s+(\S+)\s+(\S+)\s+(\S+)"
 )
@@ -47,7 +53,8 @@ TOTAL = re.compile(
 class Load:
     """Force [N] on the pulled face at each displacement, (increment,) both, from the first
     increment on; `length` is the distance of the faces, in the `unit` of displacements. `whole`
-    says whether the end of the step was reached.
+    says whether the end of the step was reached; `stopped` what kept CalculiX from writing all, for
+    people, empty where nothing did.
     """
 
     displacement: np.ndarray
@@ -55,6 +62,7 @@ class Load:
     length: float
     unit: str
     whole: bool = True
+    stopped: str = ""
 
     @property
     def stiffness(self) -> float:
@@ -92,8 +100,8 @@ def run_deck(deck: Path, beside: bool = False) -> Load:
     of one that runs `beside` others it is one, and there is no bar. However this process ends, that
     of CalculiX ends, too.
 
-    Raises DataError where there is no ccx, no such step, or ccx refuses the deck, whose last lines
-    are shown. Where it stops on the way, what was reached is returned.
+    Raises DataError where there is no ccx or no such step, SolverError where no increment was
+    reached, with the last lines of ccx. Where it stops on the way, what was reached is returned.
     """
     step = read_pull(deck)
     program = find_ccx()
@@ -122,12 +130,40 @@ def run_deck(deck: Path, beside: bool = False) -> Load:
                     process.kill()
                 process.wait()
     load = read_load(deck.with_suffix(".dat"), step)
+    if load is not None and load.whole and _finished(deck.with_suffix(".frd")):
+        return load
+    stopped = _stopped(deck.parent.resolve(), process.returncode)
+    if load is None and stopped:
+        raise SolverError(f"{deck}: CalculiX stopped before the first increment: {stopped}")
     if load is None:
         raise SolverError(
             f"{deck}: expected CalculiX to run it, it ended with {process.returncode} before the"
             f" first increment:\n  {last_words(log)}"
         )
-    return load
+    return replace(load, stopped=stopped)
+
+
+def _stopped(folder: Path, status: int) -> str:
+    """What kept ccx from writing all in a folder, as far as that and its exit status tell. CalculiX
+    2.20 goes on where a disk is full, loses what it writes, and exits with 0.
+    """
+    if reason := no_room(folder):
+        return f"{folder}: {reason}; make room there and run it again"
+    try:  # a shell adds 128, subprocess gives what is below 0
+        name = signal.Signals(-status if status < 0 else status - 128).name
+    except ValueError:
+        return ""
+    return f"it was ended by {name}{ENDED.get(name, '')}"
+
+
+def _finished(path: Path) -> bool:
+    """Whether a .frd file has its end."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - 16))
+            return file.read().split()[-1:] == [b"9999"]
+    except OSError:
+        return False
 
 
 def read_load(path: Path, step: dict[str, float | str]) -> Load | None:

@@ -32,9 +32,9 @@ def covered(mesh: Mesh, shape: tuple[int, int, int]) -> np.ndarray:
             for start in range(0, len(rows), CHUNK):
                 own = rows[start : start + CHUNK]
                 corners = _tetrahedra(element, mesh.points[own])
-                low = np.ceil(corners.min(axis=1) - 0.5 - NEAR).astype(np.int64)
-                high = np.floor(corners.max(axis=1) - 0.5 + NEAR).astype(np.int64) + 1
-                low, high = low.clip(0, shape), high.clip(0, shape)
+                low = np.ceil(corners.min(axis=1) - 0.5 - NEAR).clip(0, shape)
+                high = (np.floor(corners.max(axis=1) - 0.5 + NEAR) + 1).clip(0, shape)
+                low, high = low.astype(np.int64), high.astype(np.int64)  # clipped, they fit
                 there = (low < high).all(axis=1)
                 _fill(_planes(corners[there]), low[there], high[there], found)
                 bar.update(len(own))

@@ -65,10 +65,10 @@ class Pull:
     ) -> Pull:
         """Tension between two faces of a mesh, see `Mesh.face`, by a strain of their distance or by
         a displacement. Raises DataError for faces that do not lie along an axis of each other, that
-        share nodes, or that are not flat enough to hold, and where pieces of the mesh do not reach
-        from one to the other.
+        share nodes, or that are not flat enough to hold, where they would not move apart, or by
+        more than their distance, and where pieces of the mesh do not reach from one to the other.
         """
-        pulled, held = mesh.face(pull), mesh.face(hold)
+        pulled, held = _face(mesh, "pull", pull), _face(mesh, "hold", hold)
         if (both := np.intersect1d(pulled, held)).size:
             raise DataError(
                 f"pull {pull}, hold {hold}: expected faces without a common node, received"
@@ -82,14 +82,30 @@ class Pull:
                 f"pull {pull}, hold {hold}: expected faces that lie along x, y or z of each"
                 f" other, received a distance of {', '.join(f'{one:.4g}' for one in apart)}"
             )
-        moved = displacement if displacement is not None else (strain or 0.0) * length
-        if not 0 < moved < np.inf:
-            raise DataError(
-                f"strain, displacement: expected one of them, above 0, received {moved:g}"
-            )
+        if displacement is not None:
+            moved = displacement
+            if not 0 < moved <= length:
+                raise DataError(
+                    f"displacement: expected a length above 0, and at most {length:.4g} {unit},"
+                    f" the distance of the faces, received {moved:g}"
+                )
+        else:
+            if strain is None or not 0 < strain <= 1:
+                raise DataError(
+                    "strain: expected a fraction above 0, at most 1, received"
+                    f" {'none' if strain is None else f'{strain:g}'}"
+                )
+            moved = strain * length
         _check_bodies(mesh, pulled, held, f"pull {pull}, hold {hold}")
         moved = float(np.copysign(moved, apart[axis]))
         return cls(pulled, held, axis, length, moved, unit, increments, clamped)
+
+
+def _face(mesh: Mesh, option: str, name: str) -> np.ndarray:
+    try:
+        return mesh.face(name)
+    except DataError as error:
+        raise DataError(f"{option} {error}") from error
 
 
 def _check_bodies(mesh: Mesh, pulled: np.ndarray, held: np.ndarray, where: str) -> None:
@@ -233,7 +249,7 @@ def _step(mesh: Mesh, pull: Pull) -> Iterator[str]:
         yield f"*NSET, NSET={OURS}{name}"
         yield from _rows(nodes.tolist())
     size = 1 / pull.increments
-    yield "*STEP, INC=10000"
+    yield f"*STEP, INC={max(10_000, 2 * pull.increments)}"
     yield "*STATIC"
     yield f"{size:.6g}, 1., {size * 1e-4:.6g}, {size:.6g}"
     yield "*BOUNDARY"

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from svevae.errors import DataError, SolverError
-from svevae.files import load_arrays, save_arrays
+from svevae.files import load_arrays, no_room, save_arrays
 from svevae.meshes.calculix import last_words, run_deck
 from svevae.meshes.results import PEAK, read_results
 from svevae.words import short
@@ -105,10 +105,13 @@ def _run(path: Path) -> Run:
     try:
         load = run_deck(path, beside=True)
     except SolverError:
-        return Run.without(_said("before the first increment", log))
+        _check_room(path.parent)
+        return Run.without(_said("before the first increment", last_words(log)))
     failed = ""
-    if not load.whole:
-        failed = _said(f"at a displacement of {load.displacement[-1]:.4g} {load.unit}", log)
+    if load.stopped or not load.whole:
+        _check_room(path.parent)
+        reached = f"at a displacement of {load.displacement[-1]:.4g} {load.unit}"
+        failed = _said(reached, load.stopped or last_words(log))
     known = load.yield_load
     run = Run(
         load.displacement,
@@ -130,7 +133,14 @@ def _run(path: Path) -> Run:
     return replace(run, node=peak.node, place=peak.place, element=peak.element, sve=sve)
 
 
-def _said(where: str, log: Path) -> str:
-    """What CalculiX said when it stopped, in one line."""
-    words = " ".join(last_words(log).split())
-    return short(f"stopped {where}: {words}", LONGEST)
+def _check_room(folder: Path) -> None:
+    """Raises DataError where the disk is full: no other part would fare better."""
+    if reason := no_room(folder):
+        raise DataError(
+            f"{folder.parent.resolve()}: {reason}; make room there, finished runs are kept"
+        )
+
+
+def _said(where: str, why: str) -> str:
+    """Where CalculiX stopped, and why, in one line."""
+    return short(f"stopped {where}: {' '.join(why.split())}", LONGEST)

@@ -92,6 +92,19 @@ def evaluate(params: Params) -> None:
     scores.save(METRICS)
     write_text(CARD, model_card(model.contract, scores))
     _log(split, model, scores, test.properties)
+    print(_said(scores))
+
+
+def _said(scores: Scores) -> str:
+    """The scores in short, and where all of them are."""
+    mean, porosity_only = (
+        "none" if one is None else f"{one:.4f}"
+        for one in (scores.mean_r2, scores.porosity_only_mean_r2)
+    )
+    return (
+        f"test parts: mean R2 {mean}, by porosity alone {porosity_only}; voxel BCE {scores.bce:.0f}"
+        f" nats an SVE, {scores.bce_ratio:.3f} of what a constant porosity costs; {CARD}, {METRICS}"
+    )
 
 
 def _others(model: LatentModel, names: tuple[str, ...]) -> dict[str, LabelledDataset]:

@@ -34,6 +34,7 @@ CACHE = Path(".checkpoints/field")
 Corner = tuple[float, float, float]
 # (shape of a volume, edge of its voxels and its corner in micrometres) -> (x, y, z) bool
 Covers = Callable[[tuple[int, int, int], float, Corner | None], np.ndarray]
+Tell = Callable[[int, int], object]  # (SVEs that are done, of how many)
 
 
 @dataclass(frozen=True)
@@ -84,9 +85,11 @@ class Tiles:
         return cut(slab[tuple(layer)], self.n)[0]
 
 
-def encode_volume(model: LatentModel, tiles: Tiles, folder: Path) -> tuple[np.ndarray, np.ndarray]:
+def encode_volume(
+    model: LatentModel, tiles: Tiles, folder: Path, tell: Tell = lambda done, total: None
+) -> tuple[np.ndarray, np.ndarray]:
     """Encode all SVEs: latent means (x, y, z, latent) and porosities (x, y, z); each layer is
-    cached in `folder` when it is done.
+    cached in `folder` when it is done. `tell` hears how many are done, and of how many.
 
     The porosity of SVEs that touch the outside is NaN, with `tiles.rim` of those that are mostly
     outside. Memory: two layers of SVEs, and the latent codes.
@@ -94,6 +97,7 @@ def encode_volume(model: LatentModel, tiles: Tiles, folder: Path) -> tuple[np.nd
     codes, porosity = [], []
     others = [count for axis, count in enumerate(tiles.shape) if axis != tiles.axis]
     layers, each = tiles.shape[tiles.axis], int(np.prod(others))
+    tell(0, layers * each)
     with tqdm(
         total=layers * each, unit="SVE", desc="encode", disable=not sys.stderr.isatty()
     ) as bar:
@@ -106,6 +110,7 @@ def encode_volume(model: LatentModel, tiles: Tiles, folder: Path) -> tuple[np.nd
             codes.append(found["latent"].reshape(*others, -1))
             porosity.append(found["porosity"].reshape(others))
             bar.update(each)
+            tell((i + 1) * each, layers * each)
     return np.stack(codes, tiles.axis), np.stack(porosity, tiles.axis)
 
 
@@ -180,8 +185,11 @@ def scan_of(
     options: ImportOptions,
     covers: Covers | None = None,
     cache: Path = CACHE,
+    tell: Tell = lambda done, total: None,
 ) -> Scan:
-    """As `read_scan`, by a model that is loaded; finished work is kept in `cache`."""
+    """As `read_scan`, by a model that is loaded; finished work is kept in `cache`, `tell` as
+    `encode_volume` takes it.
+    """
     found = _one_volume(source, options)
     digest = source_digest([found], options)
     volumes = Volumes(found, options)
@@ -204,7 +212,7 @@ def scan_of(
         folder += f"-{voxel_digest(part)}"
         view = replace(view, mask=part if view.mask is None else part & (view.mask != 0))
     tiles = Tiles(view, model.n, rule, covers is not None)
-    latent, porosity = encode_volume(model, tiles, cache / digest / folder)
+    latent, porosity = encode_volume(model, tiles, cache / digest / folder, tell)
     field = PropertyField.predicted(model, latent, porosity)
     if not field.solid.any():
         raise DataError(

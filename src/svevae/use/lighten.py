@@ -205,12 +205,11 @@ def _field(
     """The command that makes a deck of the graded part."""
     words: list[Any] = ["svevae", "field", source, "--mesh", chosen.mesh, "-m", uri]
     words += ["--sample", chosen.sample or 0, "--porosity", tables_of(target)[1]]
-    names = {"unit": "mesh-unit", "tolerance": "stress-error", "correlated": "uncorrelated"}
     for one in fields(chosen):
         value = getattr(chosen, one.name)
         if one.name in ("mesh", "sample", "porosity") or value == one.default:
             continue
-        words.append(f"--{names.get(one.name, one.name).replace('_', '-')}")
+        words.append(chosen.option(one.name))
         words += [] if isinstance(value, bool) else np.atleast_1d(value).tolist()
     if options.voxel_size is not None:
         words += ["--voxel-size", options.voxel_size]

@@ -60,6 +60,7 @@ class MeshLoads(GradationSearch):
         super().__init__(porosity or usual, known, widths, seed)
         self.seeds = range(seed, seed + samples)
         self.said: list[str] = []
+        self._others = False
         self.idle: Callable[[], None] = lambda: None
         self._mesh, self._parts, self._cluster = mesh, parts, cluster
         self._pulled = Pulled(title, mesh, parts, folder)
@@ -86,8 +87,9 @@ class MeshLoads(GradationSearch):
                 if np.isnan(run.yield_load)
             ]
             if lost:
+                given = "displacement" if self._parts.chosen.strain is None else "strain"
                 raise SolverError(
-                    "strain: expected one at which parts yield, received at porosities of"
+                    f"{given}: expected one at which parts yield, received at porosities of"
                     f" {design.near:.3%} near and {design.far:.3%} far: {some(lost, SHOWN)}"
                 )
             # in the order of seeds, not in that in which they finish
@@ -118,6 +120,9 @@ class MeshLoads(GradationSearch):
         found = pulled.finished(seeds)
         yield from ((seed, run) for seed, (run, _) in found.items())
         if missing := [seed for seed in seeds if seed not in found]:
+            if not self._others and (said := pulled.say_others(missing)):
+                self._others = True  # those of the first design stand for all
+                self.said.append(said)
             for seed, run, _ in run_parts(pulled, missing, self._cluster(), self.idle):
                 yield seed, run
 

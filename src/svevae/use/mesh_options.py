@@ -11,6 +11,8 @@ from scipy.spatial.transform import Rotation
 from svevae.errors import DataError
 
 UNITS = {"um": 1.0, "mm": 1e3, "cm": 1e4, "m": 1e6}  # micrometres
+# of fields that options do not call so
+OPTIONS = {"unit": "mesh-unit", "tolerance": "stress-error", "correlated": "uncorrelated"}
 WITHOUT = ("error", "nearest", "drop")  # what to do with elements round which there is no material
 
 
@@ -51,11 +53,21 @@ class MeshOptions:
 
     def __post_init__(self) -> None:
         if (self.pull is None) != (self.hold is None):
-            raise DataError("pull, hold: expected both or none, received one")
-        if self.pull is None and (self.strain, self.displacement) != (None, None):
-            raise DataError("strain, displacement: expected --pull and --hold with it")
+            given = (
+                f"{self.hold} to hold and nothing to pull"
+                if self.pull is None
+                else f"{self.pull} to pull and nothing to hold"
+            )
+            raise DataError(f"pull, hold: expected both or none, received {given}")
+        for name in ("strain", "displacement"):
+            if self.pull is None and getattr(self, name) is not None:
+                raise DataError(f"{name}: expected --pull and --hold with it, received none")
         if self.pull is not None and (self.strain is None) == (self.displacement is None):
-            raise DataError("strain, displacement: expected one of them with --pull and --hold")
+            given = "none" if self.strain is None else "both"
+            raise DataError(
+                "strain, displacement: expected one of them with --pull and --hold, received"
+                f" {given}"
+            )
         if self.clamp and self.pull is None:
             raise DataError("clamp: expected --pull and --hold with it")
         if not 0 < self.tolerance < 1:
@@ -68,8 +80,8 @@ class MeshOptions:
             raise DataError(f"step {self.step}: expected a file with a step, received none")
         if self.porosity is not None and self.sample is None:
             raise DataError("porosity: expected --sample SEED with it")
-        for name, given in (("correlated", not self.correlated), ("drawn", self.drawn)):
-            if given and self.sample is None:
+        for name, wished in (("correlated", not self.correlated), ("drawn", self.drawn)):
+            if wished and self.sample is None:
                 raise DataError(f"{name}: expected --sample SEED with it")
         if self.sample is not None and self.sample < 0:
             raise DataError(f"sample: expected a seed from 0 on, received {self.sample}")
@@ -77,6 +89,11 @@ class MeshOptions:
             raise DataError(
                 "origin: expected none with --sample, whose part fills the box round the mesh"
             )
+
+    @staticmethod
+    def option(field: str) -> str:
+        """What a field is called on the command line."""
+        return f"--{OPTIONS.get(field, field).replace('_', '-')}"
 
     @property
     def turned(self) -> np.ndarray:

@@ -122,6 +122,7 @@ class Grid:
         ends = np.stack([self.low, self.high])
         corners = np.stack(np.meshgrid(*ends.T, indexing="ij"), axis=-1).reshape(-1, 3)
         placed = corners @ self.turned.T + self.origin
+        placed[np.abs(placed) < ROUNDING * self.edge] = 0.0
         return placed.min(axis=0), placed.max(axis=0)
 
     def tilt(self, pull: Pull | None) -> Iterator[str]:

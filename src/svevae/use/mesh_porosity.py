@@ -16,10 +16,8 @@ from svevae.meshes.points import Points
 from svevae.meshes.surface import distance, triangles_of
 from svevae.words import counted, some
 
-EXPECTED = (
-    "porosity: expected a number from 0 to 1, DISTANCE:POROSITY,... or the name of a .csv or"
-    " .npy file of element values"
-)
+NUMBERS = "a number from 0 to 1 or DISTANCE:POROSITY,..."
+FILES = ", or the name of a .csv or .npy file of element values"
 
 
 @dataclass(frozen=True)
@@ -59,20 +57,18 @@ def read_porosity(text: str, mesh: Mesh) -> Asked:
     path = Path(text)
     if path.suffix.lower() in (".csv", ".npy") or path.is_file():
         return OfElements(_of_file(path, mesh))
-    if ":" in text:
-        return _of_distance(text, mesh)
-    try:
-        return float(_checked(np.array(float(text)), "porosity"))
-    except ValueError:
-        raise DataError(f"{EXPECTED}, received {text!r}") from None
+    return typed_porosity(text, mesh, FILES)
 
 
-def _of_distance(text: str, mesh: Mesh) -> OfDistance:
+def typed_porosity(text: str, mesh: Mesh, more: str = "") -> float | OfDistance:
+    """As `read_porosity`, but for files. `more` is what else an error says was expected."""
     try:
+        if ":" not in text:
+            return float(_checked(np.array(float(text)), "porosity"))
         pairs = np.array([[float(one) for one in pair.split(":")] for pair in text.split(",")])
         distances, porosities = pairs.T
     except ValueError:
-        raise DataError(f"{EXPECTED}, received {text!r}") from None
+        raise DataError(f"porosity: expected {NUMBERS}{more}, received {text!r}") from None
     if not np.isfinite(distances).all() or (distances < 0).any() or (np.diff(distances) <= 0).any():
         raise DataError(
             "porosity: expected distances from 0 on that grow, received"

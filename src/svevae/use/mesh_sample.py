@@ -36,7 +36,7 @@ from svevae.parts.latent_field import LatentField
 from svevae.physics.alloys import LAW
 from svevae.scans.options import ImportOptions
 from svevae.use.champion import load
-from svevae.use.field import CACHE, check_voxels, describe, say_unknown
+from svevae.use.field import CACHE, Tell, check_voxels, describe, say_unknown
 from svevae.use.mesh_options import MeshOptions
 from svevae.use.mesh_places import Grid
 from svevae.use.mesh_porosity import Asked, read_porosity
@@ -75,9 +75,12 @@ class Process:
     position: np.ndarray
 
     @classmethod
-    def encoded(cls, data: SVEDataset, model: LatentModel) -> Process:
-        """Encode the SVEs of a file, once: what is done is kept in `CACHE`. Raises DataError where
-        it does not say which are neighbours, or where these overlap.
+    def encoded(
+        cls, data: SVEDataset, model: LatentModel, tell: Tell = lambda done, total: None
+    ) -> Process:
+        """Encode the SVEs of a file, once: what is done is kept in `CACHE`, `tell` as `encode_sves`
+        takes it. Raises DataError where the file does not say which are neighbours, or where these
+        overlap.
         """
         position, stride = read_position(data), data.attributes.get("stride", data.n)
         if position is None:
@@ -92,7 +95,7 @@ class Process:
         kept = CACHE / f"codes-{file_md5(data.path)[:24]}-{model.digest()}.npz"
         found = load_arrays(kept)
         if found is None:
-            found = {"latent": encode_sves(model, data, ()), "porosity": data.porosity()}
+            found = {"latent": encode_sves(model, data, (), tell), "porosity": data.porosity()}
             save_arrays(kept, found)
         return cls(data.path, found["latent"], found["porosity"], data.part_id, position)
 
@@ -236,8 +239,11 @@ class Parts:
         asked: Asked | None = None,
         voxel_size: float | None = None,
         remarks: Sequence[str] = (),
+        tell: Tell = lambda done, total: None,
     ) -> Parts:
-        """As `of`, of a file that is open, by a model that is loaded; `asked` is the porosity."""
+        """As `of`, of a file that is open, by a model that is loaded; `asked` is the porosity,
+        `tell` as `encode_sves` takes it.
+        """
         size = voxel_size or data.voxel_size
         check_voxels(data.path, size, model)
         voxel = model.voxel_size or size
@@ -247,12 +253,12 @@ class Parts:
             )
         grid = Grid.round_mesh(mesh, model.n * voxel, chosen)
         wish, share, mean = _wish(asked, mesh, grid)
-        process = Process.encoded(data, model)
+        process = Process.encoded(data, model, tell)
         remarks = (*remarks, *say_unknown(size, model))
         return cls(process, model, grid, wish, share, mean, chosen, remarks)
 
-    def with_porosity(self, asked: Asked, mesh: Mesh) -> Parts:
-        """The same with another porosity."""
+    def with_porosity(self, asked: Asked | None, mesh: Mesh) -> Parts:
+        """The same with another porosity, None for that of the process."""
         wish, share, mean = _wish(asked, mesh, self.grid)
         return dataclasses.replace(self, wish=wish, share=share, mean=mean)
 

@@ -21,6 +21,7 @@ from svevae import __version__
 from svevae.dataset.cluster import Cluster, Work
 from svevae.errors import DataError
 from svevae.files import check_target, load_arrays, locked, save_arrays
+from svevae.meshes.bins import RECIPE
 from svevae.meshes.calculix import find_ccx
 from svevae.meshes.mesh import Mesh
 from svevae.meshes.runs import RUNNING, Run, run_apart
@@ -30,6 +31,7 @@ from svevae.use.mesh_places import Places
 from svevae.use.mesh_sample import Parts
 from svevae.use.on_mesh import Deck, deck_of, with_pull
 from svevae.use.targets import check_output
+from svevae.words import counted
 
 
 def check_before(
@@ -67,7 +69,7 @@ class Pulled:
     def __init__(self, title: str, mesh: Mesh, parts: Parts, folder: Path):
         self.folder = folder
         self._title, self._mesh, self._parts = title, mesh, parts
-        self._digest = _digest(mesh, parts)
+        self._digest, self._rule = _digest(mesh, parts), _rule(parts.chosen)
         solid = np.ones(int(np.prod(parts.grid.shape)), bool)
         self._places = Places.of(mesh, parts.grid, solid, parts.chosen)
 
@@ -78,9 +80,26 @@ class Pulled:
         return found
 
     def path(self, seed: int) -> Path:
-        """Where the run of a part is kept."""
-        name = hashlib.sha256(f"{self._digest} {seed}".encode()).hexdigest()[:24]
-        return self.folder / f"{name}.npz"
+        """Where the run of a part is kept: by what is simulated and the rule of materials."""
+        return self.folder / f"{self._name(seed)}-{self._rule}.npz"
+
+    def say_others(self, seeds: Iterable[int]) -> str:
+        """Tell of runs of these parts that another rule made, which are not taken; nothing where
+        there are none.
+        """
+        others = 0
+        for seed in seeds:
+            kept = self.folder.glob(f"{self._name(seed)}-????????.npz")
+            others += bool(set(kept) - {self.path(seed)})
+        if not others:
+            return ""
+        return (
+            f"{counted(others, 'finished part')} in {self.folder} made by another rule of materials"
+            " (--stress-error, --keep-types, or another svevae): begun anew"
+        )
+
+    def _name(self, seed: int) -> str:
+        return hashlib.sha256(f"{self._digest} {seed}".encode()).hexdigest()[:24]
 
     def deck(self, seed: int) -> tuple[Deck, bool]:
         """Sample a part; and whether all its elements have material."""
@@ -148,14 +167,20 @@ def run_parts(
         yield seeds[k], run, porosity
 
 
+def _rule(chosen: MeshOptions) -> str:
+    """Name all that decides which materials elements share, beside their curves."""
+    what = (__version__, RECIPE, chosen.tolerance, chosen.keep_types)
+    return hashlib.sha256(repr(what).encode()).hexdigest()[:8]
+
+
 def _digest(mesh: Mesh, parts: Parts) -> str:
-    """Name all that the decks depend on, beside the seed."""
+    """Name all that the decks depend on, beside the seed and the rule."""
     chosen = parts.chosen
     pull = with_pull(mesh, chosen)
     assert pull is not None
     kinds = [block.kind for block in mesh.blocks]
     step = (pull.axis, pull.length, pull.displacement, pull.unit, pull.increments, pull.clamped)
-    what = (__version__, kinds, step, chosen.tolerance, chosen.keep_types, parts.digest())
+    what = (kinds, step, parts.digest())
     known = hashlib.sha256(repr(what).encode())
     blocks = [one for block in mesh.blocks for one in (block.numbers, block.nodes)]
     for array in (mesh.numbers, mesh.points, *blocks, pull.pulled, pull.held):

@@ -9,7 +9,7 @@ fitted to them (`sampled_field`), or from any arrays.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -98,8 +98,14 @@ def data_field(data: SVEDataset, names: Sequence[str]) -> Field:
     return Field(values, data.part_id, position)
 
 
-def encode_sves(model: LatentModel, data: SVEDataset, names: Sequence[str]) -> np.ndarray:
-    """Encode the SVEs of a file: latent means (sve, latent).
+def encode_sves(
+    model: LatentModel,
+    data: SVEDataset,
+    names: Sequence[str],
+    tell: Callable[[int, int], object] = lambda done, total: None,
+) -> np.ndarray:
+    """Encode the SVEs of a file: latent means (sve, latent). `tell` hears how many are done, and of
+    how many.
 
     Raises DataError where they have another n than the model's, ConfigError for a name that the
     model lacks.
@@ -115,11 +121,13 @@ def encode_sves(model: LatentModel, data: SVEDataset, names: Sequence[str]) -> n
                 f"property {name}: expected one of {', '.join((POROSITY, *model.names))} of the"
                 " model"
             )
-    latent = []
+    latent, done = [], 0
+    tell(done, data.count)
     with tqdm(total=data.count, unit="SVE", desc="encode", disable=not sys.stderr.isatty()) as bar:
         for _, voxels in data.slabs():
             latent.append(model.encode(voxels)[0])
             bar.update(len(voxels))
+            tell(done := done + len(voxels), data.count)
     return np.concatenate(latent)
 
 

@@ -174,9 +174,12 @@ def _run_all(pulled: Pulled, seeds: range, work: Work) -> dict[int, tuple[Run, f
     missing = [seed for seed in seeds if seed not in found]
     if not missing:
         return found
+    pulled.deck(missing[0])  # what cannot be made is told before workers start
     with open_cluster(work) as cluster:
         workers = min(cluster.workers, len(missing))
         with progress(len(seeds), len(missing), "parts", "part", "CalculiX starts", workers) as bar:
+            if others := pulled.say_others(missing):
+                bar.say(f"svevae spread: {others}")
             for seed, run, porosity in run_parts(pulled, missing, cluster, bar.idle):
                 found[seed] = run, porosity
                 bar.update()

@@ -209,9 +209,9 @@ def warm_up(light: bool = False) -> None:
 
         if light:
             return
-        from svevae.cli.commands import _import_keras
+        from svevae.cli.quiet_keras import import_keras
 
-        _import_keras("tensorflow")
+        import_keras("tensorflow")
         import svevae.stages.search
         import svevae.stages.train  # noqa: F401
         from svevae import tracking

@@ -12,8 +12,6 @@ from pathlib import Path
 from svevae.cli.given import import_keras_to_write, model_of, settings_of, work_of
 from svevae.cli.quiet_keras import import_keras
 
-_import_keras = import_keras  # by which benchmarks/faults/victim.py knows it
-
 
 def run_generate(options: argparse.Namespace) -> None:
     from svevae.dataset.generate import generate

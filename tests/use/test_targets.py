@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from svevae.cli import commands, given, mesh_commands, main
+from svevae.cli import commands, given, main, mesh_commands
 from svevae.errors import DataError
 from svevae.use.targets import ENDS, check_output
 

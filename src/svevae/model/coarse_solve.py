@@ -152,6 +152,13 @@ def _each(of_load: KerasTensor) -> KerasTensor:
     return ops.reshape(ops.tile(of_load, (1, 3)), (-1, 9, 1, 1, 1))
 
 
+def _sum(terms: list[KerasTensor]) -> KerasTensor:
+    """In one order. TensorFlow makes one operation of a + b + c, which begins with whichever
+    memory is free first: the last digit would change from run to run.
+    """
+    return ops.sum(ops.stack(terms, axis=0), axis=0)
+
+
 def _ahead(field: KerasTensor, axis: int) -> KerasTensor:
     return ops.roll(field, -1, axis=axis + 2)
 
@@ -176,7 +183,7 @@ def _uniform(normal: Fields, shears: Fields) -> tuple[Fields, Fields]:
 
 def _stress(normal: Fields, shears: Fields, stiffness: KerasTensor) -> tuple[Fields, Fields]:
     solid, *edges = ops.split(stiffness, 4, axis=1)
-    volume = LAME * (normal[0] + normal[1] + normal[2])
+    volume = LAME * _sum(normal)
     along = [solid * (volume + 2 * SHEAR * strain) for strain in normal]
     return along, [edge * (SHEAR * strain) for edge, strain in zip(edges, shears, strict=True)]
 
@@ -212,8 +219,7 @@ def _moduli(
         return sign * (regular[i, k] * regular[j, m] - regular[i, m] * regular[j, k])
 
     adjugate = {(a, b): minor(a, b) for a in AXES for b in AXES}
-    determinant = regular[0, 0] * adjugate[0, 0] + regular[0, 1] * adjugate[0, 1]
-    determinant = determinant + regular[0, 2] * adjugate[0, 2]
+    determinant = _sum([regular[0, b] * adjugate[0, b] for b in AXES])
     moduli = [determinant / adjugate[a, a] for a in AXES]
     across = {(a, b): adjugate[a, b] / adjugate[a, a] for a in AXES for b in AXES}
     mixed = ops.reshape(
@@ -229,12 +235,13 @@ def _moduli(
 def _moments(tension: Fields, solid: KerasTensor, n: int) -> list[KerasTensor]:
     """Of the strains under unit tension, each (batch, 3)."""
     normal, shears = tension[:3], tension[3:]
-    volume = normal[0] + normal[1] + normal[2]
-    distortion = sum(ops.square(strain - volume / 3) for strain in normal)
+    volume = _sum(normal)
+    squares = [ops.square(strain - volume / 3) for strain in normal]
     for shear, (a, b) in zip(shears, EDGES, strict=True):
         squared = ops.square(shear)
         squared = squared + _ahead(squared, a)  # of a voxel: the mean of its four edges
-        distortion = distortion + (squared + _ahead(squared, b)) / 8
+        squares.append((squared + _ahead(squared, b)) / 8)
+    distortion = _sum(squares)
 
     def mean(field: KerasTensor) -> KerasTensor:
         return ops.mean(solid * field, axis=(2, 3, 4))

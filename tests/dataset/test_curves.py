@@ -15,6 +15,7 @@ from svevae.dataset.curves import (
     pore_free,
     read_curves,
     response_of,
+    response_weights,
     turned_response,
     usual_law,
 )
@@ -130,3 +131,12 @@ def test_metals_without_pores_and_the_usual_law(data: LabelledDataset) -> None:
     unsaid = LabelledDataset(**(vars(data) | {"attributes": {}}))
     assert usual_law(unsaid, np.vstack([laws, laws[1:]])) == tuple(STEEL)
     assert usual_law(data, laws) == (VOCE.E, VOCE.nu, VOCE.s0, VOCE.Q, VOCE.b)
+
+
+def test_ratios_of_what_is_nearly_severed_count_for_less() -> None:
+    """By the weakest axis; all other numbers count alike, and so after a turn."""
+    response = np.full((3, CONSTANTS + 2), 0.5, np.float32)
+    response[1, 1], response[2, 2] = 0.04, 0.0
+    expected = np.ones_like(response)
+    expected[1, 6:9], expected[2, 6:9] = 0.4, 0.0
+    np.testing.assert_allclose(response_weights(response), expected, rtol=1e-6)

@@ -24,7 +24,7 @@ from svevae.model.checkpoint import Checkpoint
 from svevae.model.elastic import elastic_statistics
 from svevae.model.fit import fit, learn_properties, set_up
 from svevae.model.metrics import r2
-from svevae.model.property_path import property_path, start_from_ridge
+from svevae.model.property_path import PropertyPath, property_path, start_from_ridge
 
 
 @pytest.mark.parametrize(("latent_dim", "close"), [(32, 0.001), (6, 0.2)])
@@ -128,3 +128,14 @@ def test_a_training_that_goes_on_has_the_path_that_was_learnt(
         fit(*session, 1, 1, 0, checkpoint)
         predicted.append(session.trainer(session.validation[0][0])["targets"])
     np.testing.assert_allclose(predicted[0], predicted[1], rtol=1e-5)
+
+
+def test_what_weighs_nothing_is_not_learnt() -> None:
+    inputs = keras.Input((3,))
+    path = PropertyPath(inputs, keras.layers.Dense(2)(inputs))
+    path.compile(keras.optimizers.SGD(0.1))
+    before = path.get_weights()[0]
+    ones = np.ones((4, 3), np.float32)
+    path.train_on_batch(ones, np.full((4, 2), 9.0, np.float32), np.tile(np.float32([1, 0]), (4, 1)))
+    moved = (path.get_weights()[0] != before).any(axis=0)
+    np.testing.assert_array_equal(moved, [True, False])

@@ -94,6 +94,7 @@ TINY_MULTISCALE = {
 }
 PARTS, SVES_PER_PART = 8, 12
 PATIENCE = 1800  # seconds: only what hangs takes as long, on however busy a machine
+PAGE_PATIENCE = 600  # seconds, for one answer of a page in a browser
 
 Run = Callable[..., subprocess.CompletedProcess]
 
@@ -340,7 +341,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator:
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     page = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
-    page.set_page_load_timeout(PATIENCE)
+    page.set_page_load_timeout(PAGE_PATIENCE)
     yield page
     page.quit()
 
@@ -354,7 +355,7 @@ def see(browser, *words: str, picture: str) -> str:
         return browser.find_element(By.TAG_NAME, "body").text
 
     try:
-        WebDriverWait(browser, PATIENCE).until(lambda _: all(word in text() for word in words))
+        WebDriverWait(browser, PAGE_PATIENCE).until(lambda _: all(word in text() for word in words))
     finally:
         if folder := os.environ.get("SCREENSHOTS"):
             browser.save_screenshot(str(Path(folder) / f"{picture}.png"))

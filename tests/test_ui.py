@@ -12,7 +12,7 @@ import pytest
 import requests
 import yaml
 
-from tests.conftest import PATIENCE, see, serving
+from tests.conftest import PAGE_PATIENCE, PATIENCE, see, serving
 
 pytestmark = pytest.mark.slow
 
@@ -73,7 +73,7 @@ def store(address: str) -> Store:
 def wait(browser, condition: Callable):
     from selenium.webdriver.support.ui import WebDriverWait
 
-    return WebDriverWait(browser, PATIENCE).until(condition)
+    return WebDriverWait(browser, PAGE_PATIENCE).until(condition)
 
 
 def click_in_row(browser, run: str, what: str) -> None:

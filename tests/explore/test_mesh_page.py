@@ -21,7 +21,7 @@ from svevae.explore.mesh_page import _on_page
 from svevae.explore.page import make_app
 from svevae.explore.pages import GONE
 from svevae.explore.session import Explorer
-from tests.conftest import PATIENCE, ROOT, see, serving
+from tests.conftest import PAGE_PATIENCE, ROOT, see, serving
 from tests.explore.answers import answer, drop, npy, open_page
 from tests.explore.meshes import curves_too, text_of
 from tests.meshes.bars import bar
@@ -170,7 +170,7 @@ def test_the_mesh_of_a_page(browser, address: str, tmp_path: Path) -> None:
     from selenium.webdriver.support.ui import WebDriverWait
 
     def wait(condition) -> None:
-        WebDriverWait(browser, PATIENCE).until(lambda _: condition())
+        WebDriverWait(browser, PAGE_PATIENCE).until(lambda _: condition())
 
     mesh, notes = tmp_path / "notched.inp", tmp_path / "notes.inp"
     script = ROOT / "benchmarks" / "notched_bar.py"

@@ -161,6 +161,13 @@ def test_no_such_sve(labelled: SVEDataset, model: LatentModel, index: int) -> No
         Explorer(model, labelled).pick(index)
 
 
+def test_another_sve_is_another(labelled: SVEDataset, model: LatentModel) -> None:
+    several, single = Explorer(model, labelled), Explorer(model, replace(labelled, count=1))
+    assert {several.random_index(1) for _ in range(99)} == {0, 2}
+    assert {several.random_index(seen) for seen in (None, 7) for _ in range(99)} == {0, 1, 2}
+    assert single.random_index(0) == 0
+
+
 def test_data_of_another_edge(tiny: SVEDataset, model: LatentModel) -> None:
     with pytest.raises(
         DataError,

@@ -230,7 +230,7 @@ def _add_starts(app: Dash, pages: Pages) -> None:
                     count = explorer.segment(pores, threshold)
                 changed["cut_of"] = f"of {count:,}, from 0"
             elif trigger == "another":
-                index = changed["index"] = explorer.random_index()
+                index = changed["index"] = explorer.random_index(index)
             if element is not None and trigger == "mesh-figure":
                 key = explorer.element(int(element["points"][0]["customdata"]))
             else:

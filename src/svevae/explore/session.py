@@ -129,11 +129,16 @@ class Explorer:
             raise DataError("this page is older than the server: reload it")
         return self._starts[key]
 
-    def random_index(self) -> int:
-        """Any SVE of the data. Raises DataError where there is none."""
+    def random_index(self, seen: int | None = None) -> int:
+        """Any SVE of the data but the one `seen`, where there is more than one. Raises DataError
+        where there is none.
+        """
         if self.data is None:
             raise DataError("expected a file of SVEs to pick from, none was given")
-        return int(np.random.default_rng().integers(self.data.count))
+        count = self.data.count
+        if seen is None or not 0 <= seen < count or count == 1:
+            return int(np.random.default_rng().integers(count))
+        return (seen + int(np.random.default_rng().integers(1, count))) % count
 
     def sample(self, seed: int) -> str:
         """A new SVE of the aggregate posterior; its key."""

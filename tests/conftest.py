@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -293,25 +294,33 @@ def serving(
     ends with the context.
     """
     port = unused_port()
-    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    server = subprocess.Popen(
-        [*command, "--port", str(port)], cwd=cwd, env=environment, start_new_session=True, **silent
-    )
-    try:
-        address = f"http://127.0.0.1:{port}"
+    with tempfile.TemporaryFile() as said:
+        server = subprocess.Popen(
+            [*command, "--port", str(port)],
+            cwd=cwd,
+            env=environment,
+            start_new_session=True,
+            stdout=said,
+            stderr=said,
+        )
+        try:
+            address = f"http://127.0.0.1:{port}"
 
-        def answers() -> bool:
-            assert server.poll() is None, f"{command} ended with {server.returncode}"
-            with suppress(requests.RequestException):
-                return requests.get(f"{address}{health}", timeout=10).ok
-            return False
+            def answers() -> bool:
+                if server.poll() is not None:
+                    said.seek(0)
+                    words = said.read().decode(errors="replace")
+                    pytest.fail(f"{command} ended with {server.returncode}:\n{words}")
+                with suppress(requests.RequestException):
+                    return requests.get(f"{address}{health}", timeout=10).ok
+                return False
 
-        wait_for(answers, f"{command} to answer on {address}{health}")
-        yield address
-    finally:
-        with suppress(ProcessLookupError):  # it ended by itself, which the test has said
-            os.killpg(server.pid, signal.SIGKILL)
-        server.wait()
+            wait_for(answers, f"{command} to answer on {address}{health}")
+            yield address
+        finally:
+            with suppress(ProcessLookupError):  # it ended by itself, which the test has said
+                os.killpg(server.pid, signal.SIGKILL)
+            server.wait()
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,8 @@ with curved faces in CalculiX, beside direct simulation of the same part with ev
 gmsh makes the meshes (`.venv-benchmark`, which `sh benchmarks/run.sh` makes; or any Python with it,
 by --gmsh). The voxels that a mesh covers are the part of the direct simulation, and of the scan
 that the latent path reads, with air round it. Beside it stand the mean properties of the part, and
-properties by the porosity alone. Loads are over the area of the box round the part. Writes
+properties by the porosity alone; and the part without pores, which tells what meshes, clamps and
+the steps of voxels cost. Loads are over the area of the box round the part. Writes
 notched.json. `python benchmarks/notched.py` (half an hour on 2 cores; `dvc pull data.dvc
 champion.dvc` first; it goes on where it was stopped)
 """
@@ -15,12 +16,14 @@ import argparse
 import json
 import subprocess
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from svevae.meshes.bins import binned
+from svevae.meshes.bins import Bins, Curves, binned
 from svevae.meshes.calculix import Load, run_deck
 from svevae.meshes.deck import Pull, write_deck
 from svevae.meshes.mesh import Mesh
@@ -30,8 +33,10 @@ from svevae.parts.config import load_multiscale
 from svevae.parts.direct import Direct
 from svevae.parts.fields import PropertyField
 from svevae.parts.ground import Ground
+from svevae.physics.elasticity import Material
 from svevae.physics.microstructure import make_part
 from svevae.physics.part import Response
+from svevae.physics.voce import voce_curve
 from svevae.scans.options import ImportOptions
 from svevae.use.field import Corner, read_scan
 from svevae.use.mesh_average import Averages
@@ -102,19 +107,33 @@ PARTS = (Part("bar", (5, 5, 7), 1.0), Part("plate", (6, 2, 8), 1.0))
 SIZES = (0.7, 0.45)  # of elements, in SVEs' edges: the second one is to tell what the first costs
 
 
+def ground() -> Ground:
+    return Ground.read(ROOT / load_multiscale(ROOT / "multiscale/params.yaml").parts.dataset)
+
+
 def direct(part: Part, pores: np.ndarray, outline: np.ndarray) -> tuple[Response, float]:
     """The response with every pore resolved, and the seconds it took."""
     shared = load_multiscale(ROOT / "multiscale/params.yaml").parts
-    ground = Ground.read(ROOT / shared.dataset)
     strain = tuple(one for one in shared.strain if one < 1.3 * STRAIN)
-    settings = Direct(ground.material, strain, shared.tolerance, N)
+    settings = Direct(ground().material, strain, shared.tolerance, N)
     return settings.simulate(pores, outline, part.kind)
 
 
-def on_mesh(part: Part, mesh: Mesh, scan: Path, name: str, field: str) -> tuple[Load, dict]:
-    """The load curve of a part by CalculiX, and plastic strains (x, y, z) of SVEs, with seconds."""
-    began = time.monotonic()
-    chosen = MeshOptions(scan, pull="ZMAX", hold="ZMIN", strain=STRAIN, clamp=True)
+@dataclass(frozen=True)
+class Materials:
+    """Of a mesh: `bins`, and the one of each element (element,)."""
+
+    bins: Bins
+    of: np.ndarray
+
+
+def options(scan: Path) -> MeshOptions:
+    return MeshOptions(scan, pull="ZMAX", hold="ZMIN", strain=STRAIN, clamp=True)
+
+
+def of_scan(scan: Path, field: str, mesh: Mesh) -> Materials:
+    """Each element has the properties of the SVEs round it, as `fields` names them."""
+    chosen = options(scan)
 
     def covers(shape: tuple[int, int, int], edge: float, corner: Corner | None) -> np.ndarray:
         return Grid.of_voxels(shape, edge, corner, chosen).covered(mesh)
@@ -126,24 +145,45 @@ def on_mesh(part: Part, mesh: Mesh, scan: Path, name: str, field: str) -> tuple[
     assert not places.missing.any()
     own, which = Averages(places.weights).curves(curves, solid)
     bins = binned(own, chosen.tolerance)
+    return Materials(bins, bins.which[which])
+
+
+def of_matrix(matrix: Material, mesh: Mesh) -> Materials:
+    """The metal of the matrix everywhere."""
+    E, nu, s0, Q, b = (float(one) for one in (matrix.E, matrix.nu, matrix.s0, matrix.Q, matrix.b))
+    strain = np.geomspace(s0 / E, 3 * STRAIN, 60)
+    stress = voce_curve(E, s0, Q, b, strain)[None]
+    curves = Curves(strain, np.array([E]), np.array([nu]), stress)
+    return Materials(
+        binned(curves, options(Path("mesh")).tolerance), np.zeros(len(mesh.elements), int)
+    )
+
+
+def on_mesh(
+    part: Part, mesh: Mesh, name: str, materials: Callable[[Mesh], Materials]
+) -> tuple[Load, dict]:
+    """The load curve of a part by CalculiX, and plastic strains (x, y, z) of SVEs, with seconds
+    from where the materials are sought.
+    """
+    began = time.monotonic()
+    found = materials(mesh)
     pull = Pull.between(mesh, "ZMAX", "ZMIN", STRAIN, increments=30, clamped=True)
     deck = FOLDER / f"{name}.inp"
-    write_deck(deck, mesh, bins, bins.which[which], [name], pull)
+    write_deck(deck, mesh, found.bins, found.of, [name], pull)
     load = run_deck(deck)
     results = read_results(deck)
     seconds = time.monotonic() - began
-    there = grid.sves(mesh.points)
+    there = Grid.of_voxels(part.sves, 10.0 * N, None, options(deck)).sves(mesh.points)
     values = np.nan_to_num(results.field("PE")[:, 0])
-    count = np.bincount(there, minlength=int(np.prod(grid.shape)))
+    count = np.bincount(there, minlength=int(np.prod(part.sves)))
     mean = np.bincount(there, values, len(count)) / np.maximum(count, 1)
-    said = {"elements": len(mesh.elements), "materials": len(bins.curves), "seconds": seconds}
-    return load, said | {"plastic": mean.reshape(grid.shape)}
+    said = {"elements": len(mesh.elements), "materials": len(found.bins.curves), "seconds": seconds}
+    return load, said | {"plastic": mean.reshape(part.sves)}
 
 
 def fields(known: PropertyField) -> dict[str, PropertyField]:
     """What SVEs have by their codes, by the mean of the part, and by their porosity."""
-    ground = Ground.read(ROOT / load_multiscale(ROOT / "multiscale/params.yaml").parts.dataset)
-    alone = ground.porosity_only(replace(known, porosity=np.nan_to_num(known.porosity)))
+    alone = ground().porosity_only(replace(known, porosity=np.nan_to_num(known.porosity)))
     return {"latent": known, "mean": known.homogeneous(), "porosity": alone}
 
 
@@ -170,39 +210,44 @@ def main() -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     table = {}
     for part in PARTS:
-        mesh = part.mesh(python, SIZES[0])
-        pores = make_part("gaussian", part.voxels, SEED, 0, PORES)
-        whole = Grid.of_voxels(part.voxels, 10.0, None, MeshOptions(Path("mesh")))
-        outline = whole.covered(mesh)
-        scan = FOLDER / f"{part.kind}.npy"
-        np.save(scan, np.where(outline, pores, 1).astype(np.uint8))
-        response, seconds = direct(part, pores, outline)
-        box = part.sves[0] * part.sves[1] * (N * VOXEL) ** 2
-        row: dict = {
-            "voxels": int(outline.sum()),
-            "pores": float(pores[outline].mean()),
-            "direct": {"seconds": seconds, "yield": float(response.yield_stress[0])},
-        }
-        last = int(np.flatnonzero(response.strain[0] <= STRAIN)[-1])
-        plastic = response.plastic[0, last]
-        inner = outline.reshape(*(v for n in part.sves for v in (n, N))).mean(axis=(1, 3, 5)) > 0.5
-        for source in ("latent", "mean", "porosity"):
-            load, found = on_mesh(part, mesh, scan, f"{part.kind}-{source}", source)
-            field = found.pop("plastic")
-            row[source] = (
-                found
-                | compare(response, load, box)
-                | {
-                    "plastic_correlation": float(np.corrcoef(field[inner], plastic[inner])[0, 1]),
-                }
-            )
-        finer = part.mesh(python, SIZES[1])
-        load, found = on_mesh(part, finer, scan, f"{part.kind}-finer", "latent")
-        found.pop("plastic")
-        row["latent, finer"] = found | compare(response, load, box)
-        table[part.kind] = row
+        table[part.kind] = row = row_of(part, *(part.mesh(python, size) for size in SIZES))
         print(json.dumps({part.kind: row}, indent=1), flush=True)
     RESULT.write_text(json.dumps(table, indent=1) + "\n")
+
+
+def row_of(part: Part, mesh: Mesh, finer: Mesh) -> dict:
+    """A part with pores by each kind of properties, and without pores."""
+    pores = make_part("gaussian", part.voxels, SEED, 0, PORES)
+    whole = Grid.of_voxels(part.voxels, 10.0, None, options(Path("mesh")))
+    outline = whole.covered(mesh)
+    scan = FOLDER / f"{part.kind}.npy"
+    np.save(scan, np.where(outline, pores, 1).astype(np.uint8))
+    response, seconds = direct(part, pores, outline)
+    row: dict = {
+        "voxels": int(outline.sum()),
+        "pores": float(pores[outline].mean()),
+        "direct": {"seconds": seconds, "yield": float(response.yield_stress[0])},
+    }
+    box = part.sves[0] * part.sves[1] * (N * VOXEL) ** 2
+    last = int(np.flatnonzero(response.strain[0] <= STRAIN)[-1])
+    plastic = response.plastic[0, last]
+    inner = outline.reshape(*(v for n in part.sves for v in (n, N))).mean(axis=(1, 3, 5)) > 0.5
+    for field in ("latent", "mean", "porosity"):
+        load, found = on_mesh(part, mesh, f"{part.kind}-{field}", partial(of_scan, scan, field))
+        there = found.pop("plastic")
+        row[field] = found | compare(response, load, box)
+        row[field]["plastic_correlation"] = float(np.corrcoef(there[inner], plastic[inner])[0, 1])
+    matrix = partial(of_matrix, ground().material)
+    full, seconds = direct(part, np.zeros_like(pores), outline)
+    for name, one, materials, truth in (
+        ("latent, finer", finer, partial(of_scan, scan, "latent"), response),
+        ("no pores", mesh, matrix, full),
+        ("no pores, finer", finer, matrix, full),
+    ):
+        load, found = on_mesh(part, one, f"{part.kind}-{name.replace(', ', '-')}", materials)
+        del found["plastic"]
+        row[name] = found | compare(truth, load, box)
+    return row
 
 
 if __name__ == "__main__":

@@ -291,36 +291,41 @@ def serving(
     command: list[str], health: str, cwd: Path, environment: dict[str, str]
 ) -> Iterator[str]:
     """The address of a server started on a free port of this machine, once `health` answers; it
-    ends with the context.
+    ends with the context. A port may be taken before the server binds it: one that ends before it
+    answers is started on another, three times at most.
     """
-    port = unused_port()
-    with tempfile.TemporaryFile() as said:
-        server = subprocess.Popen(
-            [*command, "--port", str(port)],
-            cwd=cwd,
-            env=environment,
-            start_new_session=True,
-            stdout=said,
-            stderr=said,
-        )
-        try:
-            address = f"http://127.0.0.1:{port}"
+    for last in (False, False, True):
+        with tempfile.TemporaryFile() as said:
+            address = f"http://127.0.0.1:{(port := unused_port())}"
+            server = subprocess.Popen(
+                [*command, "--port", str(port)],
+                cwd=cwd,
+                env=environment,
+                start_new_session=True,
+                stdout=said,
+                stderr=said,
+            )
 
-            def answers() -> bool:
+            def answers(server: subprocess.Popen = server, asked: str = address + health) -> bool:
                 if server.poll() is not None:
-                    said.seek(0)
-                    words = said.read().decode(errors="replace")
-                    pytest.fail(f"{command} ended with {server.returncode}:\n{words}")
+                    return True
                 with suppress(requests.RequestException):
-                    return requests.get(f"{address}{health}", timeout=10).ok
+                    return requests.get(asked, timeout=10).ok
                 return False
 
-            wait_for(answers, f"{command} to answer on {address}{health}")
-            yield address
-        finally:
-            with suppress(ProcessLookupError):  # it ended by itself, which the test has said
-                os.killpg(server.pid, signal.SIGKILL)
-            server.wait()
+            try:
+                wait_for(answers, f"{command} to answer on {address}{health}")
+                if server.poll() is None:
+                    yield address
+                    return
+            finally:
+                with suppress(ProcessLookupError):  # it ended by itself
+                    os.killpg(server.pid, signal.SIGKILL)
+                server.wait()
+            said.seek(0)
+            words = f"{command} ended with {server.returncode}:\n{said.read().decode()}"
+            assert not last, words
+            print(words)
 
 
 @pytest.fixture(scope="module")

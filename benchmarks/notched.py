@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import subprocess
 import time
 from collections.abc import Callable
@@ -244,7 +245,9 @@ def row_of(part: Part, mesh: Mesh, finer: Mesh) -> dict:
         ("no pores", mesh, matrix, full),
         ("no pores, finer", finer, matrix, full),
     ):
-        load, found = on_mesh(part, one, f"{part.kind}-{name.replace(', ', '-')}", materials)
+        load, found = on_mesh(
+            part, one, f"{part.kind}-{'-'.join(re.findall('[a-z]+', name))}", materials
+        )
         del found["plastic"]
         row[name] = found | compare(truth, load, box)
     return row

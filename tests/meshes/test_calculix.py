@@ -21,6 +21,7 @@ from svevae.meshes.calculix import Load, read_load, run_deck
 from svevae.meshes.deck import Pull, write_deck
 from svevae.meshes.elements import ELEMENTS
 from svevae.meshes.mesh import Mesh
+from svevae.meshes.results import read_results
 from svevae.physics.elasticity import PorousMaterial
 from svevae.physics.hardening import Hardening
 from svevae.physics.part import pull
@@ -115,6 +116,22 @@ def test_the_force_is_in_newtons(tmp_path: Path) -> None:
     load.write(tmp_path / "a.csv")
     table = pd.read_csv(tmp_path / "a.csv", index_col="increment")
     assert list(table) == ["displacement [um]", "strain", "force [N]"]
+
+
+@needs_ccx
+@pytest.mark.parametrize("name", ["my part", "part\u2003 2.1", "p" * 200])
+def test_names_that_ccx_does_not_take(name: str, tmp_path: Path) -> None:
+    """Results have the deck's own name, and those of a deck called by its first word stay."""
+    mesh, first, deck = bar("C3D8I"), tmp_path / "my.inp", tmp_path / f"{name}.inp"
+    before = pulled(mesh, first, np.zeros(1, int))
+    kept = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    load = pulled(mesh, deck, np.zeros(1, int))
+    np.testing.assert_array_equal(load.force, before.force)
+    assert read_results(deck).field("PE").max() > 0
+    written = {path.name for path in tmp_path.iterdir()} - set(kept)
+    assert {Path(one).stem for one in written} == {name}
+    assert {Path(one).suffix for one in written} >= {".dat", ".frd", ".inp", ".log", ".sta"}
+    assert {one: (tmp_path / one).read_bytes() for one in kept} == kept
 
 
 @needs_ccx

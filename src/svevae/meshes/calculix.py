@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
@@ -9,7 +10,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,6 +28,8 @@ from svevae.physics.voce import OFFSET
 NEWTONS = {"um": 1e-6, "mm": 1.0, "cm": 100.0, "m": 1e6}
 EVERY = 0.2  # seconds between looks at how far it is
 SHOWN = 8  # lines of what ccx said
+LONGEST = 126  # bytes of a job's name
+WRITTEN = (".12d", ".cvg", ".dat", ".frd", ".sta")
 # A shell that starts a program and ends it where its own standard input is closed, which the system
 # does for a process that is killed; the exit status is the program's.
 GUARD: tuple[str, ...] = (
@@ -105,12 +109,12 @@ def run_deck(deck: Path, beside: bool = False) -> Load:
     """
     step = read_pull(deck)
     program = find_ccx()
-    for suffix in (".dat", ".frd", ".sta"):  # of a run before
+    for suffix in WRITTEN:  # by a run before
         deck.with_suffix(suffix).unlink(missing_ok=True)
     log = deck.with_suffix(".log")
-    with log.open("w", encoding="utf-8") as said:
+    with log.open("w", encoding="utf-8") as said, _as_job(deck) as job:
         process = subprocess.Popen(
-            [*GUARD, program, "-i", deck.stem],
+            [*GUARD, program, "-i", job.stem],
             cwd=deck.parent,
             stdin=subprocess.PIPE,
             stdout=said,
@@ -119,7 +123,7 @@ def run_deck(deck: Path, beside: bool = False) -> Load:
         )
         try:
             if not beside:
-                _watch(process, deck.with_suffix(".sta"))
+                _watch(process, job.with_suffix(".sta"))
             # else no bar: tqdm makes a semaphore, which is told as leaked where a worker is ended
             process.wait()
         finally:
@@ -141,6 +145,26 @@ def run_deck(deck: Path, beside: bool = False) -> Load:
             f" first increment:\n  {last_words(log)}"
         )
     return replace(load, stopped=stopped)
+
+
+@contextmanager
+def _as_job(deck: Path) -> Iterator[Path]:
+    """The deck, or a copy beside it under a name that CalculiX 2.20 takes: it refuses one of more
+    than 128 characters, and writes a part of the results of `a b.inp` into files of `a`. What it
+    writes gets the name of the deck.
+    """
+    if len(os.fsencode(deck.stem)) <= LONGEST and not any(map(str.isspace, deck.stem)):
+        yield deck
+        return
+    job = deck.with_name(f"svevae-{hashlib.sha256(os.fsencode(deck.stem)).hexdigest()[:12]}.inp")
+    try:
+        shutil.copyfile(deck, job)
+        yield job
+    finally:
+        job.unlink(missing_ok=True)
+        for suffix in WRITTEN:
+            with suppress(FileNotFoundError):
+                job.with_suffix(suffix).replace(deck.with_suffix(suffix))
 
 
 def _stopped(folder: Path, status: int) -> str:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 
 from svevae.words import short
 
@@ -104,7 +105,7 @@ def elsewhere(name: str | Path) -> str | None:
         return None
     address, package = f"{scheme}://{match[2]}", FETCHED[scheme]
     needs = f" (pip install {package})" if package else ""
-    return f"the address {address}; fetch the file first: dvc get-url {address}{needs}"
+    return f"the address {address}; fetch the file first: dvc get-url {quote(address)}{needs}"
 
 
 @contextmanager

@@ -335,6 +335,8 @@ def test_a_step_of_the_user(model: SimpleNamespace) -> None:
     target = Path("decks/part.inp")
     said = deck_file(Path("process.h5"), target, "any", ImportOptions(), chosen)
     assert "step: ../steps/pull.inp, included; next, in decks: ccx part" in said
+    blank = deck_file(Path("process.h5"), Path("a part.inp"), "any", ImportOptions(), chosen)
+    assert "included; next, in ., under a name without blanks: ccx NAME" in blank
     assert target.read_text(encoding="utf-8").endswith("*INCLUDE, INPUT=../steps/pull.inp\n")
     subprocess.run(["ccx", "part"], cwd="decks", check=True, stdout=subprocess.DEVNULL)
     force = float(Path("decks/part.dat").read_text(encoding="utf-8").split()[-1])
@@ -399,22 +401,22 @@ def test_a_bar_of_sves_from_the_shell(
     model: SimpleNamespace, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """2 x 2 x 2 SVEs by 8 elements each: its force lies between that of SVEs that share the stress
-    and of SVEs that share the strain, at each increment.
+    and of SVEs that share the strain, at each increment. Names may have blanks.
     """
     write_mesh(bar("C3D8", (4, 4, 4), 0.02))
-    options = ["--mesh", "mesh.inp", "-o", "part.inp", "-m", "any", "--voxel-size", "10"]
+    options = ["--mesh", "mesh.inp", "-o", "a part.inp", "-m", "any", "--voxel-size", "10"]
     options += ["--pull", "zmax", "--hold", "zmin", "--strain", "0.02"]
     assert main(["field", "scan.npy", *options]) == 0
     said = capsys.readouterr().out
-    assert "next: svevae run part.inp" in said
-    assert ("yield stress: part.png" in said) != ("no picture of the part: " in said)
-    assert ("yield stress: part.png" in said) == Path("part.png").is_file()
-    assert main(["run", "part.inp"]) == 0
+    assert "next: svevae run 'a part.inp'" in said
+    assert ("yield stress: a part.png" in said) != ("no picture of the part: " in said)
+    assert ("yield stress: a part.png" in said) == Path("a part.png").is_file()
+    assert main(["run", "a part.inp"]) == 0
     said = capsys.readouterr().out
-    load = pd.read_csv("part-load.csv", index_col="increment")
-    assert Path("part-load.png").is_file()
+    load = pd.read_csv("a part-load.csv", index_col="increment")
+    assert Path("a part-load.png").is_file()
     assert f"{load['force [N]'].iloc[-1]:.5g} N at 0.0016 mm" in said
-    table = pd.read_csv("part.csv", index_col="element")
+    table = pd.read_csv("a part.csv", index_col="element")
     found = re.search(
         r"plastic strain ([\d.]+)% at node \d+ \(.* mm\), element (\d+) \((.*)\)", said
     )
@@ -423,11 +425,11 @@ def test_a_bar_of_sves_from_the_shell(
     row = table.loc[int(found[2])]
     assert found[3] == f"SVE {row['sve']:.0f}, material {row['material']:.0f}"
     assert row["porosity"] == table["porosity"].max()  # the weakest
-    assert "porosity" in meshio.read("part-result.vtu").cell_data
+    assert "porosity" in meshio.read("a part-result.vtu").cell_data
     if "no picture of the part" in said:  # without PyVista, or where nothing can be rendered
         assert re.search("no picture of the part: .*(libEGL|pip install)", said)
     else:
-        with PIL.Image.open("part-part.png") as image:
+        with PIL.Image.open("a part-part.png") as image:
             assert min(image.size) > 200
     dense = 1 - table["porosity"].to_numpy()
     curves, _ = curves_of(solid_field(model, dense), Law.of(model))

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from shlex import quote
 
 import numpy as np
 
@@ -116,7 +117,7 @@ class Filled:
         if made.pull is None:
             lines.append("no step: include one of your own, or choose faces to pull and to hold")
         else:
-            lines.append(f"{say_pull(made.pull, chosen)}; next: svevae run {name}.inp")
+            lines.append(f"{say_pull(made.pull, chosen)}; next: svevae run {quote(name + '.inp')}")
         return packed.getvalue(), "\n".join(lines)
 
 

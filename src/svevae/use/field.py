@@ -268,7 +268,7 @@ def _one_volume(source: Path, options: ImportOptions) -> Source:
         listed = some([sample.name for sample in found.samples], 4)
         raise DataError(
             f"{source}: expected one volume, found {len(found.samples)}: {listed}; --dataset names"
-            " one in a file"
+            " one in a file; --sample SEED, with --mesh, makes a part of the SVEs of one"
         )
     return found
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import numpy as np
@@ -82,10 +83,12 @@ def deck_file(
         lines.append(f"mean porosity of the part {made.porosity:.3%}, {wish}")
     lines += [*made.told, *remarks, *made.remarks, *part.grid.tilt(made.pull)]
     if made.pull is not None:
-        lines.append(f"{say_pull(made.pull, chosen)}; next: svevae run {target}")
+        lines.append(f"{say_pull(made.pull, chosen)}; next: svevae run {quote(str(target))}")
     if made.step is not None:
         step = from_folder(made.step, target)
-        lines.append(f"step: {step}, included; next, in {target.parent}: ccx {target.stem}")
+        under = ", under a name without blanks" if " " in target.stem else ""
+        job = "ccx NAME" if under else f"ccx {quote(target.stem)}"
+        lines.append(f"step: {step}, included; next, in {target.parent}{under}: {job}")
     lines.append(f"of each element: {table}, {fields}")
     if plot is not None:
         lines.append(_plotted(plot, picture, fields, made))

@@ -239,7 +239,7 @@ def row_of(part: Part, mesh: Mesh, finer: Mesh) -> dict:
         row[field] = found | compare(response, load, box)
         row[field]["plastic_correlation"] = float(np.corrcoef(there[inner], plastic[inner])[0, 1])
     matrix = partial(of_matrix, ground().material)
-    full, seconds = direct(part, np.zeros_like(pores), outline)
+    full, _ = direct(part, np.zeros_like(pores), outline)
     for name, one, materials, truth in (
         ("latent, finer", finer, partial(of_scan, scan, "latent"), response),
         ("no pores", mesh, matrix, full),

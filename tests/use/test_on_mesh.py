@@ -336,7 +336,7 @@ def test_a_step_of_the_user(model: SimpleNamespace) -> None:
     said = deck_file(Path("process.h5"), target, "any", ImportOptions(), chosen)
     assert "step: ../steps/pull.inp, included; next, in decks: ccx part" in said
     blank = deck_file(Path("process.h5"), Path("a part.inp"), "any", ImportOptions(), chosen)
-    assert "included; next, in ., under a name without blanks: ccx NAME" in blank
+    assert "included; next, in ., under a short name without blanks: ccx NAME" in blank
     assert target.read_text(encoding="utf-8").endswith("*INCLUDE, INPUT=../steps/pull.inp\n")
     subprocess.run(["ccx", "part"], cwd="decks", check=True, stdout=subprocess.DEVNULL)
     force = float(Path("decks/part.dat").read_text(encoding="utf-8").split()[-1])

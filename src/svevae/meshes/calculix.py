@@ -147,13 +147,19 @@ def run_deck(deck: Path, beside: bool = False) -> Load:
     return replace(load, stopped=stopped)
 
 
+def takes_name(deck: Path) -> bool:
+    """Whether ccx by itself runs a deck of this name. CalculiX 2.20 refuses one of more than 128
+    characters, and writes a part of the results of `a b.inp` into files of `a`.
+    """
+    return len(os.fsencode(deck.stem)) <= LONGEST and not any(map(str.isspace, deck.stem))
+
+
 @contextmanager
 def _as_job(deck: Path) -> Iterator[Path]:
-    """The deck, or a copy beside it under a name that CalculiX 2.20 takes: it refuses one of more
-    than 128 characters, and writes a part of the results of `a b.inp` into files of `a`. What it
-    writes gets the name of the deck.
+    """The deck, or a copy beside it under a name that ccx takes; what ccx writes gets the name of
+    the deck.
     """
-    if len(os.fsencode(deck.stem)) <= LONGEST and not any(map(str.isspace, deck.stem)):
+    if takes_name(deck):
         yield deck
         return
     job = deck.with_name(f"svevae-{hashlib.sha256(os.fsencode(deck.stem)).hexdigest()[:12]}.inp")

@@ -19,6 +19,7 @@ import pandas as pd
 from svevae.errors import DataError
 from svevae.files import check_target, written_whole
 from svevae.meshes.bins import Bins, Curves, binned
+from svevae.meshes.calculix import takes_name
 from svevae.meshes.deck import Pull, from_folder, write_deck
 from svevae.meshes.mesh import Mesh
 from svevae.meshes.vtu import write_vtu
@@ -86,9 +87,10 @@ def deck_file(
         lines.append(f"{say_pull(made.pull, chosen)}; next: svevae run {quote(str(target))}")
     if made.step is not None:
         step = from_folder(made.step, target)
-        under = ", under a name without blanks" if " " in target.stem else ""
-        job = "ccx NAME" if under else f"ccx {quote(target.stem)}"
-        lines.append(f"step: {step}, included; next, in {target.parent}{under}: {job}")
+        job = f": ccx {quote(target.stem)}"
+        if not takes_name(target):
+            job = ", under a short name without blanks: ccx NAME"
+        lines.append(f"step: {step}, included; next, in {target.parent}{job}")
     lines.append(f"of each element: {table}, {fields}")
     if plot is not None:
         lines.append(_plotted(plot, picture, fields, made))
